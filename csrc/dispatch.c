@@ -1,0 +1,160 @@
+/* Which instruction sets this machine runs, and a job's way through them and through the threads. */
+#include "fastinit.h"
+
+#include <fenv.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+#ifndef _WIN32
+#include <pthread.h>
+#endif
+
+extern const struct fi_isa fi_isa_base;
+#if defined(__x86_64__) || defined(_M_X64)
+extern const struct fi_isa fi_isa_avx2, fi_isa_avx512;
+
+static bool runs_avx2(void) {
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+static bool runs_avx512(void) {
+    return runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+const struct fi_isa *fi_isa_at(size_t i) {
+    const struct fi_isa *found[3];
+    size_t n = 0;
+#if defined(__x86_64__) || defined(_M_X64)
+    if (runs_avx512()) found[n++] = &fi_isa_avx512;
+    if (runs_avx2()) found[n++] = &fi_isa_avx2;
+#endif
+    found[n++] = &fi_isa_base;
+    return i < n ? found[i] : NULL;
+}
+
+enum { CHUNK = 1 << 16, SCATTER_BYTES = 1 << 13 };
+
+struct shared {
+    const struct fi_job *job;
+    uint64_t count;
+    atomic_ullong next;
+    atomic_bool stop;
+};
+
+/* Global index of local position `at` along the axis, and how many positions its run still has. */
+static uint64_t locate(const struct fi_axis *axis, uint64_t at, uint64_t *left) {
+    size_t low = 0, high = axis->n_runs;
+    while (high - low > 1) {
+        const size_t middle = (low + high) / 2;
+        if (axis->runs[middle].local <= at) low = middle;
+        else high = middle;
+    }
+    *left = (high < axis->n_runs ? axis->runs[high].local : axis->length) - at;
+    return axis->runs[low].start + (at - axis->runs[low].local);
+}
+
+/* Consecutive elements of the tensor to memory that may be strided. */
+static void fill_run(const struct fi_job *job, uint64_t index, uint64_t count, char *out, int64_t byte_stride) {
+    fi_fill *fill = job->isa->fill[job->law->id][job->law->dtype];
+    const size_t size = fi_dtype_size[job->law->dtype];
+    if (count == 1 || byte_stride == (int64_t)size) {
+        fill(job->law, job->stream, index, (size_t)count, out, job->streaming);
+        return;
+    }
+    _Alignas(64) char buffer[SCATTER_BYTES];
+    while (count) {
+        const size_t n = count < sizeof buffer / size ? (size_t)count : sizeof buffer / size;
+        fill(job->law, job->stream, index, n, buffer, false);
+        for (size_t i = 0; i < n; i++, out += byte_stride) {
+            switch (size) {
+            case 2: memcpy(out, buffer + 2 * i, 2); break;
+            case 4: memcpy(out, buffer + 4 * i, 4); break;
+            default: memcpy(out, buffer + 8 * i, 8);
+            }
+        }
+        index += n, count -= n;
+    }
+}
+
+/* Elements [at, end) of the part, counted in its own C order. */
+static void fill_range(const struct fi_job *job, uint64_t at, uint64_t end) {
+    const struct fi_axis *inner = &job->axes[job->n_axes - 1];
+    while (at < end) {
+        uint64_t row = at / inner->length, left, index = 0;
+        const uint64_t column = at % inner->length;
+        char *out = job->out + (int64_t)column * inner->byte_stride;
+        for (size_t a = job->n_axes - 1; a-- > 0;) {
+            const struct fi_axis *axis = &job->axes[a];
+            const uint64_t position = row % axis->length;
+            row /= axis->length;
+            index += locate(axis, position, &left) * axis->global_stride;
+            out += (int64_t)position * axis->byte_stride;
+        }
+        index += locate(inner, column, &left) * inner->global_stride;
+        if (left > end - at) left = end - at;
+        if (inner->global_stride == 1) {
+            fill_run(job, index, left, out, inner->byte_stride);
+        } else {
+            for (uint64_t i = 0; i < left; i++) {
+                fill_run(job, index + i * inner->global_stride, 1, out + (int64_t)i * inner->byte_stride, 0);
+            }
+        }
+        at += left;
+    }
+}
+
+static double seconds(void) {
+    struct timespec now;
+    timespec_get(&now, TIME_UTC);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Chunk after chunk until none is left. The caller's rounding mode and flush-to-zero flags must not matter, and
+ * are put back. */
+static void work(struct shared *shared, bool calling_thread) {
+    const struct fi_job *job = shared->job;
+    fenv_t caller;
+    fegetenv(&caller);
+    fesetenv(FE_DFL_ENV);
+    double asked = calling_thread && job->interrupted ? seconds() : 0;
+    while (!atomic_load_explicit(&shared->stop, memory_order_relaxed)) {
+        const uint64_t at = atomic_fetch_add_explicit(&shared->next, CHUNK, memory_order_relaxed);
+        if (at >= shared->count) break;
+        fill_range(job, at, shared->count - at < CHUNK ? shared->count : at + CHUNK);
+        if (calling_thread && job->interrupted && seconds() - asked > 0.03) {
+            if (job->interrupted(job->context)) atomic_store(&shared->stop, true);
+            asked = seconds();
+        }
+    }
+    fesetenv(&caller);
+}
+
+#ifndef _WIN32
+static void *worker(void *shared) {
+    work(shared, false);
+    return NULL;
+}
+#endif
+
+bool fi_run_job(const struct fi_job *job) {
+    struct shared shared = {.job = job, .count = 1};
+    for (size_t a = 0; a < job->n_axes; a++) shared.count *= job->axes[a].length;
+    if (shared.count == 0) return true;
+#ifndef _WIN32
+    /* A thread that cannot be had is done without: the others take its chunks. */
+    pthread_t thread[FI_MAX_THREADS];
+    int started = 0;
+    const uint64_t chunks = (shared.count + CHUNK - 1) / CHUNK;
+    while (started < job->threads - 1 && (uint64_t)started + 1 < chunks) {
+        if (pthread_create(&thread[started], NULL, worker, &shared)) break;
+        started++;
+    }
+#endif
+    work(&shared, true);
+#ifndef _WIN32
+    for (int i = 0; i < started; i++) pthread_join(thread[i], NULL);
+#endif
+    return !atomic_load(&shared.stop);
+}

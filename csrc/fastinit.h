@@ -1,0 +1,126 @@
+/* fastinit: the whole C interface.
+ *
+ * A fill is a pure function (stream, first index, law, dtype) -> values. It knows no scheme, shape or fan;
+ * docs/bits.md specifies every bit that it writes. */
+#ifndef FASTINIT_H
+#define FASTINIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __FAST_MATH__
+#error "fastinit's bits need IEEE arithmetic: build without -ffast-math"
+#endif
+
+/* The laws and the dtypes, each written once: enum, names and kernel tables follow from these lists. */
+#define FI_LAWS(M) M(constant) M(bits) M(uniform) M(normal) M(truncated_normal)
+#define FI_DTYPES(M) M(float32, 4) M(float64, 8) M(float16, 2) M(bfloat16, 2)
+
+enum fi_law_id {
+#define M(law) FI_##law,
+    FI_LAWS(M)
+#undef M
+        FI_LAW_COUNT
+};
+
+enum fi_dtype_id {
+#define M(dtype, size) FI_##dtype,
+    FI_DTYPES(M)
+#undef M
+        FI_DTYPE_COUNT
+};
+
+/* Philox4x32-10 keyed for one (seed, name): the round keys in lane order, and the upper half of the counter. */
+enum { FI_ROUNDS = 10 };
+struct fi_stream {
+    uint32_t round_key[FI_ROUNDS][4];
+    uint64_t upper;
+};
+void fi_stream_init(struct fi_stream *stream, const uint32_t key[4]);
+
+/* One block, scalar: the rare tail of the normal law draws its extra word here. */
+void fi_philox(const struct fi_stream *stream, uint64_t block, uint32_t word[4]);
+
+/* A law's numbers, ready for the lanes: y = value(word) * scale + shift, kept in [low, high].
+ * Float32 lanes also serve float16 and bfloat16; only [low, high] knows which. */
+struct fi_law {
+    enum fi_law_id id;
+    enum fi_dtype_id dtype;
+    float scale, shift, low, high;
+    double dscale, dshift, dlow, dhigh;
+
+    /* Truncated normal, see truncated.c. A word is a half (its top bit) and a magnitude (the others); a half's
+     * magnitudes run linearly through tail probabilities: in units of 2^-32, base[half] + slope[half] * magnitude. */
+    float base[2], slope[2];
+    double dbase[2], dslope[2];
+    uint32_t sign_and, sign_xor; /* sign of the result: (word & sign_and) ^ sign_xor */
+    bool symmetric;              /* both halves alike */
+    bool fold;                   /* a half runs past the centre */
+    bool tail;                   /* some words are left to the scalar path */
+    bool centre;                 /* all words are: the interval is a sliver about the centre */
+    /* The scalar path: -log of the tail probability is log_ref - log(first[half] + span[half] * fraction);
+     * for the sliver, first + span * fraction is the probability's distance from 1/2. */
+    double log_ref, first[2], span[2];
+};
+
+/* Fill in `law` from its parameters in the order of the Python dataclass. Returns 0, or the complaint. */
+const char *fi_law_init(struct fi_law *law, enum fi_law_id id, enum fi_dtype_id dtype, const double *parameter);
+void fi_truncated_init(struct fi_law *law, double low, double high); /* bounds in units of the std */
+
+/* Standard normal value of a word that the vector path leaves out; index counts elements of the whole tensor. */
+double fi_normal_slow(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, uint64_t word);
+
+/* Scalar functions of IEEE arithmetic alone, hence equal everywhere. */
+double fi_log(double x);
+double fi_exp(double x);       /* for x <= 0 */
+double fi_upper(double x);     /* P(Z > x) for x >= 0 */
+double fi_log_upper(double x); /* -log P(Z > x) for x >= 0 */
+double fi_tail(double loss);   /* the inverse of fi_log_upper from loss = 11 upward */
+double fi_centre(double x);    /* P(0 < Z < x) for |x| < 2 */
+double fi_sliver(double p);    /* the inverse of fi_centre for |x| <= 1/8 */
+
+/* Write the values of elements [index, index + count) to `out`, contiguously. */
+typedef void fi_fill(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, size_t count,
+                     void *out, bool streaming);
+
+struct fi_isa {
+    const char *name;
+    fi_fill *fill[FI_LAW_COUNT][FI_DTYPE_COUNT];
+};
+
+/* The instruction sets that this machine can run, best first; NULL past the end. */
+const struct fi_isa *fi_isa_at(size_t i);
+
+/* A part of a tensor in memory: along each axis, runs of consecutive global indices. */
+struct fi_run {
+    uint64_t local, start; /* from position `local` of the part on, the global index counts up from `start` */
+};
+struct fi_axis {
+    uint64_t length;        /* of the part */
+    uint64_t global_stride; /* elements of the whole tensor per step */
+    int64_t byte_stride;    /* bytes in memory per step */
+    const struct fi_run *runs;
+    size_t n_runs;
+};
+struct fi_job {
+    const struct fi_isa *isa;
+    const struct fi_law *law;
+    const struct fi_stream *stream;
+    char *out;
+    const struct fi_axis *axes; /* outermost first, at least one */
+    size_t n_axes;
+    int threads;
+    bool streaming;
+    bool (*interrupted)(void *); /* asked now and then on the calling thread; true stops the job */
+    void *context;
+};
+
+enum { FI_MAX_THREADS = 256 };
+
+/* Run the job on at most `threads` threads; false when interrupted. The values do not depend on the threads. */
+bool fi_run_job(const struct fi_job *job);
+
+extern const size_t fi_dtype_size[FI_DTYPE_COUNT];
+
+#endif

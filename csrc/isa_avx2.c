@@ -1,0 +1,8 @@
+#define FI_ISA avx2
+#define FI_ISA_AVX2
+#define FI_TARGET "avx2,fma,f16c"
+#include "target_begin.h"
+#ifdef FI_X86_64
+#include "kernel.h"
+#endif
+#include "target_end.h"

@@ -1,0 +1,125 @@
+/* From a law's parameters to the numbers that the lanes use. All in double, rounded once. */
+#include "fastinit.h"
+
+#include <string.h>
+
+#define M(dtype, size) [FI_##dtype] = size,
+const size_t fi_dtype_size[FI_DTYPE_COUNT] = {FI_DTYPES(M)};
+#undef M
+
+/* Significant bits, least exponent and largest value of each dtype. */
+static const struct {
+    int precision, least_exponent;
+    double largest;
+} FORMAT[FI_DTYPE_COUNT] = {
+    [FI_float32] = {24, -126, 0x1.fffffep127},
+    [FI_float64] = {53, -1022, 0x1.fffffffffffffp1023},
+    [FI_float16] = {11, -14, 65504},
+    [FI_bfloat16] = {8, -126, 0x1.fep127},
+};
+
+static double power_of_two(int e) {
+    const uint64_t bits = e >= -1022 ? (uint64_t)(e + 1023) << 52 : 1ull << (e + 1074);
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* The largest value of the dtype that is <= x, for |x| up to its largest value. */
+static double round_down(enum fi_dtype_id dtype, double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    int exponent = (int)(bits >> 52 & 0x7ff) - 1023;
+    if (exponent < FORMAT[dtype].least_exponent) exponent = FORMAT[dtype].least_exponent;
+    const double unit = power_of_two(exponent - FORMAT[dtype].precision + 1);
+    const double steps = (double)(int64_t)(x / unit); /* exact: at most 53 bits */
+    return (steps * unit > x ? steps - 1 : steps) * unit;
+}
+static double round_up(enum fi_dtype_id dtype, double x) { return -round_down(dtype, -x); }
+
+/* The largest double < x. */
+static double below(double x) {
+    int64_t bits;
+    if (x == 0) return -0x1p-1074;
+    memcpy(&bits, &x, sizeof bits);
+    bits += x > 0 ? -1 : 1;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static double magnitude(double x) { return x < 0 ? -x : x; }
+
+static const char *keep_within(struct fi_law *law, double low, double high) {
+    law->dlow = low, law->dhigh = high;
+    law->low = (float)low, law->high = (float)high;
+    return low <= high ? NULL : "holds no value of the dtype";
+}
+
+static const char *constant_init(struct fi_law *law, double value) {
+    law->id = FI_constant;
+    law->shift = (float)value, law->dshift = value;
+    return NULL;
+}
+
+static const char *uniform_init(struct fi_law *law, double low, double high) {
+    if (low == high) return constant_init(law, low);
+    const double width = high - low;
+    if (width > FORMAT[FI_float64].largest) return "is wider than the dtype's range";
+    /* float: (k + 1/2) 2^-24 for k = -2^23 .. 2^23-1; double: k 2^-52 likewise; both about the centre. */
+    const double centre = 0.5 * low + 0.5 * high;
+    law->scale = (float)(width * 0x1p-24), law->shift = (float)(centre + width * 0x1p-25);
+    law->dscale = width, law->dshift = centre + width * 0x1p-53;
+    return keep_within(law, round_up(law->dtype, low), round_down(law->dtype, below(high)));
+}
+
+static const char *normal_init(struct fi_law *law, double mean, double std) {
+    const double reach = 10 * std + magnitude(mean);
+    if (!(reach <= FORMAT[law->dtype].largest)) return "reaches beyond the dtype's range";
+    if (std == 0) return constant_init(law, mean);
+    law->scale = (float)std, law->shift = (float)mean;
+    law->dscale = std, law->dshift = mean;
+    return NULL;
+}
+
+static const char *truncated_init(struct fi_law *law, double mean, double std, double low, double high) {
+    const double largest = FORMAT[law->dtype].largest;
+    const bool unbounded_below = low < -largest, unbounded_above = high > largest;
+    if (unbounded_below || unbounded_above) {
+        const char *complaint = normal_init(law, mean, std);
+        if (complaint) return complaint;
+        if (unbounded_below && unbounded_above) {
+            if (law->id == FI_truncated_normal) law->id = FI_normal;
+            return NULL;
+        }
+    }
+    if (low > largest || high < -largest) return "is beyond the dtype's range";
+    if (std == 0) return constant_init(law, mean);
+    const char *complaint = keep_within(law, unbounded_below ? -largest : round_up(law->dtype, low),
+                                        unbounded_above ? largest : round_down(law->dtype, high));
+    if (complaint) return complaint;
+    /* So far out the law is its inner bound, to the last bit of a double. */
+    const double a = (low - mean) / std, b = (high - mean) / std, far = 0x1p27;
+    if (a > far) return constant_init(law, law->dlow);
+    if (b < -far) return constant_init(law, law->dhigh);
+    if (law->dtype != FI_float64 && std > FORMAT[FI_float32].largest) return "is wider than the dtype's range";
+    law->scale = (float)std, law->shift = (float)mean;
+    law->dscale = std, law->dshift = mean;
+    fi_truncated_init(law, a, b);
+    return NULL;
+}
+
+const char *fi_law_init(struct fi_law *law, enum fi_law_id id, enum fi_dtype_id dtype, const double *p) {
+    const double largest = FORMAT[dtype].largest;
+    memset(law, 0, sizeof *law);
+    law->id = id, law->dtype = dtype;
+    switch (id) {
+    case FI_bits: return dtype == FI_float16 || dtype == FI_bfloat16 ? "has 32- or 64-bit words" : NULL;
+    case FI_constant: return magnitude(p[0]) > largest ? "is beyond the dtype's range" : constant_init(law, p[0]);
+    case FI_uniform:
+        if (magnitude(p[0]) > largest || magnitude(p[1]) > largest) return "is beyond the dtype's range";
+        return uniform_init(law, p[0], p[1]);
+    case FI_normal: return normal_init(law, p[0], p[1]);
+    case FI_truncated_normal: return truncated_init(law, p[0], p[1], p[2], p[3]);
+    default: return "is no law";
+    }
+}

@@ -1,0 +1,85 @@
+/* Scalar functions in IEEE double arithmetic: no libm, so that their bits are the same everywhere. They serve the
+ * set-up of a law and the rare words that the vector kernels leave out; accuracy comes before speed. */
+#include "fastinit.h"
+
+#include <string.h>
+
+static const double LN2 = 0x1.62e42fefa39efp-1, LN2_LOW = 0x1.abc9e3b39803fp-56;
+static const double ROOT_2PI = 0x1.40d931ff62706p+1, HALF_LOG_2PI = 0x1.d67f1c864beb5p-1;
+
+static double from_bits(uint64_t bits) {
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+static uint64_t to_bits(double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+/* x = 2^e m with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh(s), s = (m-1)/(m+1), by its series. */
+double fi_log(double x) {
+    int subnormal = 0;
+    if (x < 0x1p-1022) x *= 0x1p54, subnormal = 54;
+    const uint64_t root_half = 0x3fe6a09e667f3bcdu, offset = to_bits(x) - root_half;
+    const double e = (double)((int64_t)offset >> 52) - subnormal;
+    const double f = from_bits((offset & 0x000fffffffffffffu) + root_half) - 1.0;
+    const double s = f / (2.0 + f), z = s * s;
+    double sum = 0;
+    for (int n = 25; n >= 3; n -= 2) sum = (sum + 1.0 / n) * z;
+    return e * LN2 + (2.0 * s + (2.0 * s * sum + e * LN2_LOW));
+}
+
+/* x = k ln 2 + r; exp r by its Taylor polynomial. */
+double fi_exp(double x) {
+    if (x < -745.0) return 0.0;
+    const int k = (int)(x / LN2 - 0.5);
+    const double r = (x - k * LN2) - k * LN2_LOW;
+    double sum = 1.0;
+    for (int n = 18; n >= 1; n--) sum = 1.0 + sum * r / n;
+    const int half = k / 2; /* in two steps: 2^k itself may be subnormal */
+    return sum * from_bits((uint64_t)(1023 + half) << 52) * from_bits((uint64_t)(1023 + k - half) << 52);
+}
+
+static double density(double x) { return fi_exp(-0.5 * x * x) / ROOT_2PI; }
+
+double fi_centre(double x) {
+    double sum = 1.0;
+    for (int n = 61; n >= 3; n -= 2) sum = 1.0 + sum * x * x / n;
+    return density(x) * x * sum;
+}
+
+/* Mills' ratio P(Z > x) / density(x) by Laplace's continued fraction, x >= 2. */
+static double mills(double x) {
+    double rest = x;
+    for (int n = 24 + (int)(600 / (x * x)); n >= 1; n--) rest = x + n / rest;
+    return 1.0 / rest;
+}
+
+double fi_upper(double x) { return x < 2.0 ? 0.5 - fi_centre(x) : density(x) * mills(x); }
+
+double fi_log_upper(double x) {
+    return x < 2.0 ? -fi_log(fi_upper(x)) : 0.5 * x * x + (HALF_LOG_2PI - fi_log(mills(x)));
+}
+
+/* Newton on fi_log_upper, whose derivative is 1 / mills; the start is good to 1 part in 100. */
+double fi_tail(double loss) {
+    double square = 2.0 * loss;
+    square -= fi_log(6.283185307179586 * square);
+    double x = 1.0;
+    for (int i = 0; i < 60; i++) { /* Heron's square root, until it stands */
+        const double next = 0.5 * (x + square / x);
+        if (i && next >= x) break;
+        x = next;
+    }
+    for (int i = 0; i < 4; i++) x -= (fi_log_upper(x) - loss) * mills(x);
+    return x;
+}
+
+/* Reversed series of fi_centre in v = p sqrt(2 pi). */
+double fi_sliver(double p) {
+    const double v = p * ROOT_2PI, z = v * v;
+    return v * (1.0 + z * (1.0 / 6 + z * (7.0 / 120 + z * (127.0 / 5040 + z * (4369.0 / 362880 +
+                       z * (34807.0 / 5702400 + z * (20036983.0 / 6227020800.0)))))));
+}

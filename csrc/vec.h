@@ -1,0 +1,276 @@
+/* Vectors of N 32-bit (N/2 64-bit) lanes and the few operations that have no operator.
+ * The only file that names an instruction. Each shell (isa_*.c) defines FI_ISA_* before including it. */
+#include <stdint.h>
+#include <string.h>
+
+#if defined(FI_ISA_AVX512)
+#define N 16
+#elif defined(FI_ISA_AVX2)
+#define N 8
+#else
+#define N 4
+#if defined(__SSE2__)
+#define FI_ISA_SSE2
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+#define FI_ISA_NEON
+#endif
+#endif
+
+typedef uint32_t U __attribute__((vector_size(4 * N)));
+typedef int32_t I __attribute__((vector_size(4 * N)));
+typedef float F __attribute__((vector_size(4 * N)));
+typedef uint64_t W __attribute__((vector_size(4 * N)));
+typedef int64_t L __attribute__((vector_size(4 * N)));
+typedef double D __attribute__((vector_size(4 * N)));
+typedef uint16_t H __attribute__((vector_size(4 * N))); /* 2N halves */
+
+#define FN static inline __attribute__((always_inline))
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* Lane patterns, written for one 128-bit group (of 32- or 64-bit lanes) and repeated over the vector. */
+#if N == 16
+#define EACH4(a, b, c, d) a, b, c, d, a + 4, b + 4, c + 4, d + 4, a + 8, b + 8, c + 8, d + 8, a + 12, b + 12, c + 12, d + 12
+#define EACH2(a, b) a, b, a + 2, b + 2, a + 4, b + 4, a + 6, b + 6
+#elif N == 8
+#define EACH4(a, b, c, d) a, b, c, d, a + 4, b + 4, c + 4, d + 4
+#define EACH2(a, b) a, b, a + 2, b + 2
+#else
+#define EACH4(a, b, c, d) a, b, c, d
+#define EACH2(a, b) a, b
+#endif
+#define SHUFFLE4(x, a, b, c, d) __builtin_shufflevector(x, x, EACH4(a, b, c, d))
+#define SHUFFLE2(x, y, a, b) __builtin_shufflevector(x, y, EACH2(a, b))
+
+FN U u_all(uint32_t x) { return (U){0} + x; }
+FN F f_all(float x) { return (F){0} + x; }
+FN W w_all(uint64_t x) { return (W){0} + x; }
+FN D d_all(double x) { return (D){0} + x; }
+FN F to_float(I x) { return __builtin_convertvector(x, F); }
+
+/* {a, b, c, d} in every 128-bit group. */
+FN U group(const uint32_t x[4]) {
+#if defined(FI_ISA_AVX512)
+    return (U)_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)x));
+#elif defined(FI_ISA_AVX2)
+    return (U)_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)x));
+#else
+    U u;
+    memcpy(&u, x, sizeof u);
+    return u;
+#endif
+}
+
+/* Full products of the even 32-bit lanes. */
+FN W mul_even(U a, U b) {
+#if defined(FI_ISA_AVX512)
+    return (W)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif defined(FI_ISA_AVX2)
+    return (W)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#elif defined(FI_ISA_SSE2)
+    return (W)_mm_mul_epu32((__m128i)a, (__m128i)b);
+#else
+    return ((W)a & 0xffffffffu) * ((W)b & 0xffffffffu);
+#endif
+}
+
+/* Even lanes: p. Odd lanes: p ^ s ^ k; k is zero in the even lanes. */
+FN U mix_odd(U p, U s, U k) {
+#if defined(FI_ISA_AVX512)
+    return (U)_mm512_mask_ternarylogic_epi32((__m512i)p, 0xAAAA, (__m512i)s, (__m512i)k, 0x96);
+#else
+    return p ^ k ^ (U)((W)s & 0xffffffff00000000u);
+#endif
+}
+
+FN U min_u(U a, U b) {
+#if defined(FI_ISA_AVX512)
+    return (U)_mm512_min_epu32((__m512i)a, (__m512i)b);
+#elif defined(FI_ISA_AVX2)
+    return (U)_mm256_min_epu32((__m256i)a, (__m256i)b);
+#else
+    U less = (U)(a < b);
+    return (a & less) | (b & ~less);
+#endif
+}
+
+FN bool any(I mask) {
+#if defined(FI_ISA_AVX512)
+    return _mm512_movepi32_mask((__m512i)mask) != 0;
+#elif defined(FI_ISA_AVX2)
+    return _mm256_movemask_ps((__m256)mask) != 0;
+#else
+    W w = (W)mask;
+    return (w[0] | w[1]) != 0;
+#endif
+}
+
+FN F select_f(I mask, F a, F b) { return (F)(((I)a & mask) | ((I)b & ~mask)); }
+FN D select_d(L mask, D a, D b) { return (D)(((L)a & mask) | ((L)b & ~mask)); }
+
+#if defined(FI_ISA_AVX512)
+FN F clamp_f(F x, F low, F high) {
+    return (F)_mm512_min_ps(_mm512_max_ps((__m512)x, (__m512)low), (__m512)high);
+}
+FN D clamp_d(D x, D low, D high) {
+    return (D)_mm512_min_pd(_mm512_max_pd((__m512d)x, (__m512d)low), (__m512d)high);
+}
+#elif defined(FI_ISA_AVX2)
+FN F clamp_f(F x, F low, F high) {
+    return (F)_mm256_min_ps(_mm256_max_ps((__m256)x, (__m256)low), (__m256)high);
+}
+FN D clamp_d(D x, D low, D high) {
+    return (D)_mm256_min_pd(_mm256_max_pd((__m256d)x, (__m256d)low), (__m256d)high);
+}
+#else
+FN F clamp_f(F x, F low, F high) {
+    x = select_f(x > low, x, low);
+    return select_f(x < high, x, high);
+}
+FN D clamp_d(D x, D low, D high) {
+    x = select_d(x > low, x, low);
+    return select_d(x < high, x, high);
+}
+#endif
+
+/* a * b + c, rounded once. */
+#if defined(FI_ISA_AVX512)
+FN F fma_f(F a, F b, F c) { return (F)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+FN D fma_d(D a, D b, D c) { return (D)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }
+FN D sqrt_d(D a) { return (D)_mm512_sqrt_pd((__m512d)a); }
+#elif defined(FI_ISA_AVX2)
+FN F fma_f(F a, F b, F c) { return (F)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+FN D fma_d(D a, D b, D c) { return (D)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
+FN D sqrt_d(D a) { return (D)_mm256_sqrt_pd((__m256d)a); }
+#elif defined(FI_ISA_NEON)
+FN F fma_f(F a, F b, F c) { return (F)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
+FN D fma_d(D a, D b, D c) { return (D)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b); }
+FN D sqrt_d(D a) { return (D)vsqrtq_f64((float64x2_t)a); }
+#else
+/* No FMA hardware: exact emulation. The sum is formed in double, rounded to odd (an inexact sum keeps a
+ * set last bit), so that the final rounding sees on which side of a tie it stands. */
+FN D add_to_odd(D a, D b) {
+    D s = a + b, t = s - a, error = (a - (s - t)) + (b - t);
+    L inexact = error != 0.0, even = ((L)s & 1) == 0, outward = ((L)error ^ (L)s) >= 0;
+    return (D)((L)s + (inexact & even & ((outward & 2) - 1)));
+}
+FN F fma_f(F a, F b, F c) {
+    typedef float F2 __attribute__((vector_size(8)));
+    F r;
+    for (int half = 0; half < 2; half++) {
+        D x = {a[2 * half], a[2 * half + 1]}, y = {b[2 * half], b[2 * half + 1]},
+          z = {c[2 * half], c[2 * half + 1]};
+        F2 f = __builtin_convertvector(add_to_odd(x * y, z), F2);
+        r[2 * half] = f[0], r[2 * half + 1] = f[1];
+    }
+    return r;
+}
+/* Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008. */
+FN D fma_d(D a, D b, D c) {
+    D split_a = a * 0x1.0000002p27, split_b = b * 0x1.0000002p27;
+    D a1 = split_a - (split_a - a), b1 = split_b - (split_b - b), a0 = a - a1, b0 = b - b1;
+    D high = a * b, low = a0 * b0 - (((high - a1 * b1) - a0 * b1) - a1 * b0);
+    D s = c + low, t = s - c, s0 = (c - (s - t)) + (low - t);
+    D v = high + s, w = v - high, v0 = (high - (v - w)) + (s - w);
+    return v + add_to_odd(s0, v0);
+}
+#if defined(FI_ISA_SSE2)
+FN D sqrt_d(D a) { return (D)_mm_sqrt_pd((__m128d)a); }
+#else
+FN D sqrt_d(D a) { return (D){__builtin_sqrt(a[0]), __builtin_sqrt(a[1])}; }
+#endif
+#endif
+
+/* table[index & 15] per lane. */
+FN F lookup16(const float table[16], U index) {
+#if defined(FI_ISA_AVX512)
+    return (F)_mm512_permutexvar_ps((__m512i)index, _mm512_load_ps(table));
+#elif defined(FI_ISA_AVX2)
+    __m256 a = _mm256_permutevar8x32_ps(_mm256_load_ps(table), (__m256i)index);
+    __m256 b = _mm256_permutevar8x32_ps(_mm256_load_ps(table + 8), (__m256i)index);
+    return (F)_mm256_blendv_ps(a, b, (__m256)(index << 28));
+#else
+    return (F){table[index[0] & 15], table[index[1] & 15], table[index[2] & 15], table[index[3] & 15]};
+#endif
+}
+#if defined(FI_ISA_AVX2)
+/* table[index & 7] */
+FN F lookup8(const float table[8], U index) {
+    return (F)_mm256_permutevar8x32_ps(_mm256_load_ps(table), (__m256i)index);
+}
+#endif
+FN D lookup16_d(const double table[16], W index) {
+#if defined(FI_ISA_AVX512)
+    return (D)_mm512_permutex2var_pd(_mm512_load_pd(table), (__m512i)index, _mm512_load_pd(table + 8));
+#else
+    D r;
+    for (int i = 0; i < N / 2; i++) r[i] = table[index[i] & 15];
+    return r;
+#endif
+}
+
+/* Stores; the streaming one goes past the caches and wants an aligned address. */
+FN void store(void *to, U x, bool streaming) {
+    if (!streaming) {
+        memcpy(to, &x, sizeof x);
+        return;
+    }
+#if defined(FI_ISA_AVX512)
+    _mm512_stream_si512((__m512i *)to, (__m512i)x);
+#elif defined(FI_ISA_AVX2)
+    _mm256_stream_si256((__m256i *)to, (__m256i)x);
+#elif defined(FI_ISA_SSE2)
+    _mm_stream_si128((__m128i *)to, (__m128i)x);
+#else
+    memcpy(to, &x, sizeof x);
+#endif
+}
+FN void store_fence(void) {
+#if defined(FI_ISA_AVX512) || defined(FI_ISA_AVX2) || defined(FI_ISA_SSE2)
+    _mm_sfence();
+#endif
+}
+
+/* Two vectors of float32 to one of float16, nearest-even. */
+#if defined(FI_ISA_AVX512)
+FN U pack_float16(F a, F b) {
+    __m256i low = _mm512_cvtps_ph((__m512)a, _MM_FROUND_TO_NEAREST_INT);
+    return (U)_mm512_inserti64x4(_mm512_castsi256_si512(low), _mm512_cvtps_ph((__m512)b, _MM_FROUND_TO_NEAREST_INT), 1);
+}
+#elif defined(FI_ISA_AVX2)
+FN U pack_float16(F a, F b) {
+    __m128i low = _mm256_cvtps_ph((__m256)a, _MM_FROUND_TO_NEAREST_INT);
+    return (U)_mm256_inserti128_si256(_mm256_castsi128_si256(low), _mm256_cvtps_ph((__m256)b, _MM_FROUND_TO_NEAREST_INT), 1);
+}
+#elif defined(FI_ISA_NEON)
+FN U pack_float16(F a, F b) {
+    return (U)vcombine_f16(vcvt_f16_f32((float32x4_t)a), vcvt_f16_f32((float32x4_t)b));
+}
+#endif
+
+/* The upper 16 bits of each 32-bit lane of a, then of b. */
+FN U pack_upper(U a, U b) {
+#if N == 16
+    return (U)__builtin_shufflevector((H)a, (H)b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 33, 35, 37, 39,
+                                      41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63);
+#elif N == 8
+    __m256i packed = _mm256_packus_epi32((__m256i)(a >> 16), (__m256i)(b >> 16));
+    return (U)_mm256_permute4x64_epi64(packed, 0xd8);
+#else
+    return (U)__builtin_shufflevector((H)a, (H)b, 1, 3, 5, 7, 9, 11, 13, 15);
+#endif
+}
+
+#if !defined(FI_ISA_AVX512) && !defined(FI_ISA_AVX2) && !defined(FI_ISA_NEON)
+FN U half_bits(F x) {
+    /* Adding 2^(e+13) leaves 10 bits of fraction, or the subnormal grid 2^-24, rounded to nearest-even. */
+    U sign = (U)x & 0x80000000u, magnitude = (U)x & 0x7fffffffu;
+    U exponent = magnitude & 0x7f800000u, least = u_all(113u << 23), small = (U)(exponent < least);
+    F step = (F)(((exponent & ~small) | (least & small)) + (13u << 23));
+    F rounded = ((F)magnitude + step) - step;
+    U normal = ((U)rounded - (112u << 23)) << 3; /* rebias, fraction to the upper half */
+    U subnormal = (U)__builtin_convertvector(rounded * 0x1p24f, I) << 16;
+    U tiny = (U)(rounded < f_all(0x1p-14f));
+    return sign | (subnormal & tiny) | (normal & ~tiny);
+}
+FN U pack_float16(F a, F b) { return pack_upper(half_bits(a), half_bits(b)); }
+#endif

@@ -1,0 +1,245 @@
+"""The laws that the elements of a tensor can follow: plain data, checked once, when made.
+
+A law knows no shape, dtype or memory. Equal laws draw equal bits: that is why -0.0 becomes 0.0 here.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+_T = TypeVar("_T")
+
+
+def real(argument: str, value: object, *, finite: bool = True) -> float:
+    """`value` as a float, or the error that names `argument`. A bool, a str or an array is no real number."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{argument} must be a real number, got {value!r} ({type(value).__name__})")
+    try:
+        number = float(value) + 0.0
+    except OverflowError:
+        raise ValueError(f"{argument} is too large for a float") from None
+    if math.isnan(number) or (finite and math.isinf(number)):
+        raise ValueError(f"{argument} must be {'finite' if finite else 'a number'}, got {value!r}")
+    return number
+
+
+def non_negative(argument: str, value: object) -> float:
+    """`value` as a finite float of at least 0, or the error that names `argument`."""
+    number = real(argument, value)
+    if number < 0:
+        raise ValueError(f"{argument} must be at least 0, got {value!r}")
+    return number
+
+
+def choose(argument: str, name: object, table: Mapping[str, _T]) -> _T:
+    """`table[name]`, or the error that names `argument` and the closest names."""
+    if not isinstance(name, str):
+        raise TypeError(f"{argument} must be a str, got {name!r} ({type(name).__name__})")
+    if name in table:
+        return table[name]
+    import difflib  # only on the way to an error
+
+    close = difflib.get_close_matches(name.lower(), table)
+    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"known: {', '.join(table)}"
+    raise ValueError(f"unknown {argument} {name!r}; {hint}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Law:
+    law: ClassVar[str]
+    may_be_infinite: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = real(field.name, getattr(self, field.name), finite=field.name not in self.may_be_infinite)
+            object.__setattr__(self, field.name, value)
+        self._check()
+
+    def _check(self) -> None:
+        """Raise ValueError for parameters that are numbers but make no law."""
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        """The parameters in the order of the fields."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+    def to_dict(self) -> dict[str, str | float]:
+        """The law for JSON, with infinities as the strings "inf" and "-inf"; `from_dict` is the way back."""
+        data: dict[str, str | float] = {"law": self.law}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            data[field.name] = value if math.isfinite(value) else str(value)
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Constant(_Law):
+    """Every element is `value`.
+
+    >>> Constant(1).to_dict()
+    {'law': 'constant', 'value': 1.0}
+    """
+
+    law: ClassVar[str] = "constant"
+    value: float
+
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation."""
+        return self.value, 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform(_Law):
+    """Elements x with low <= x < high, all equally likely; the constant, where low == high.
+
+    Raises ValueError where low > high.
+
+    >>> Uniform(-0.05, 0.05).moments()
+    (0.0, 0.02886751345948129)
+    """
+
+    law: ClassVar[str] = "uniform"
+    low: float
+    high: float
+
+    def _check(self) -> None:
+        if self.low > self.high:
+            raise ValueError(f"low must not be above high, got low={self.low}, high={self.high}")
+
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation: (low + high) / 2 and (high - low) / sqrt(12)."""
+        # Halved before they meet: high - low may be more than the largest float.
+        low, high = 0.5 * self.low, 0.5 * self.high
+        return low + high, (high - low) / math.sqrt(3.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Normal(_Law):
+    """The normal law with density exp(-((x - mean) / std)**2 / 2); the constant `mean`, where std == 0.
+
+    Raises ValueError where std < 0.
+
+    >>> Normal(std=0.02)
+    Normal(mean=0.0, std=0.02)
+    """
+
+    law: ClassVar[str] = "normal"
+    mean: float = 0.0
+    std: float = 1.0
+
+    def _check(self) -> None:
+        non_negative("std", self.std)
+
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation."""
+        return self.mean, self.std
+
+
+@dataclass(frozen=True, slots=True)
+class TruncatedNormal(_Law):
+    """Normal(mean, std) given low <= x <= high.
+
+    `low` and `high` are values of x, not multiples of std, and may be infinite. `mean` and `std` are those of
+    the normal law before it is cut; `moments` tells those after. Raises ValueError where std < 0, where
+    low >= high, and where std == 0 with `mean` out of the bounds.
+
+    >>> round(TruncatedNormal(std=0.02, low=-0.04, high=0.04).moments()[1], 12)
+    0.017592513221
+    """
+
+    law: ClassVar[str] = "truncated_normal"
+    may_be_infinite: ClassVar[tuple[str, ...]] = ("low", "high")
+    mean: float = 0.0
+    std: float = 1.0
+    low: float = -math.inf
+    high: float = math.inf
+
+    def _check(self) -> None:
+        non_negative("std", self.std)
+        if self.low >= self.high:
+            raise ValueError(f"low must be below high, got low={self.low}, high={self.high}")
+        if self.std == 0 and not self.low <= self.mean <= self.high:
+            raise ValueError(f"with std=0, mean must lie within [{self.low}, {self.high}], got {self.mean}")
+
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation after the cut, exact to a few units of the last place in any tail."""
+        if self.std == 0:
+            return self.mean, 0.0
+        near = min(max(self.mean, self.low), self.high)
+        start = (near - self.mean) / self.std
+        if math.isinf(start):
+            return near, 0.0
+        below, above = (self.low - near) / self.std, (self.high - near) / self.std
+        offset, std = _cut_moments(start, below, above)
+        return near + self.std * offset, self.std * std
+
+
+Distribution: TypeAlias = Constant | Uniform | Normal | TruncatedNormal
+
+_LAWS: dict[str, type[Distribution]] = {
+    kind.law: kind for kind in (Constant, Uniform, Normal, TruncatedNormal)
+}
+
+
+def from_dict(data: Mapping[str, Any]) -> Distribution:
+    """The law that `to_dict` described. Raises ValueError for an unknown law or unfitting parameters.
+
+    >>> from_dict({"law": "normal", "mean": 0.0, "std": 0.02})
+    Normal(mean=0.0, std=0.02)
+    """
+    kind = choose("law", data.get("law"), _LAWS)
+    names = [field.name for field in fields(kind)]
+    if set(data) != {"law", *names}:
+        raise ValueError(f"the law {kind.law!r} has the parameters {', '.join(names)}, got {dict(data)!r}")
+    infinities = {"inf": math.inf, "-inf": -math.inf}
+    values: dict[str, Any] = {
+        name: infinities.get(data[name], data[name]) if isinstance(data[name], str) else data[name]
+        for name in names
+    }
+    return kind(**values)
+
+
+def truncated_std(low: float, high: float) -> float:
+    """Standard deviation of a unit normal variable given that it lies in [low, high].
+
+    A truncated normal law whose own standard deviation shall be `s` is cut from a normal law with
+    std = s / truncated_std(low, high).
+
+    >>> round(truncated_std(-2, 2), 12)
+    0.879625661034
+    """
+    return TruncatedNormal(0.0, 1.0, low, high).moments()[1]
+
+
+def _cut_moments(start: float, below: float, above: float) -> tuple[float, float]:
+    """Mean and std of t, where start + t is unit normal given below <= t <= above, and t = 0 is nearest to 0.
+
+    By quadrature of the density relative to that at `start`: the textbook formula, with its differences of
+    densities over differences of probabilities, loses all digits in far tails and in narrow intervals.
+    """
+    # exp(-start t - t^2 / 2) falls to e^-80 within this reach of 0.
+    reach = 160.0 / (abs(start) + math.hypot(start, math.sqrt(160.0)))
+    left, right = max(below, -reach), min(above, reach)
+    centre, half_width = 0.5 * left + 0.5 * right, 0.5 * right - 0.5 * left
+    nodes, weights = _gauss_legendre(64)
+    t = centre + half_width * nodes
+    density = weights * np.exp(-t * (start + 0.5 * t))
+    density /= density.sum()
+    mean = float(density @ nodes)
+    # In units of the half width, so that no square underflows.
+    std = math.sqrt(float(density @ (nodes - mean) ** 2))
+    return centre + half_width * mean, half_width * std
+
+
+@cache
+def _gauss_legendre(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    nodes, weights = np.polynomial.legendre.leggauss(count)
+    return nodes, weights
