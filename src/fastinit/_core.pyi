@@ -1,0 +1,18 @@
+LAWS: tuple[str, ...]
+DTYPES: tuple[str, ...]
+MAX_THREADS: int
+
+def available_isas() -> tuple[str, ...]: ...
+def check(law: str, dtype: str, parameters: tuple[float, ...]) -> None: ...
+def fill(
+    law: str,
+    parameters: tuple[float, ...],
+    key: bytes,
+    dtype: str,
+    address: int,
+    axes: tuple[tuple[int, int, int, tuple[tuple[int, int], ...]], ...],
+    threads: int,
+    streaming: bool,
+    isa: int,
+) -> None: ...
+def read_dlpack(capsule: object) -> tuple[int, tuple[int, ...], tuple[int, ...], int, int, int, bool]: ...

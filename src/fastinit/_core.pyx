@@ -1,0 +1,204 @@
+# cython: language_level=3, freethreading_compatible=True, embedsignature=True
+"""The boundary: numbers and a pointer in, values written. No scheme, shape or fan comes this far."""
+
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
+
+cdef extern from "fastinit.h" nogil:
+    enum:
+        FI_LAW_COUNT
+        FI_DTYPE_COUNT
+        FI_MAX_THREADS
+    enum fi_law_id:
+        pass
+    enum fi_dtype_id:
+        pass
+    struct fi_stream:
+        pass
+    struct fi_law:
+        pass
+    struct fi_isa:
+        const char *name
+    struct fi_run:
+        uint64_t local
+        uint64_t start
+    struct fi_axis:
+        uint64_t length
+        uint64_t global_stride
+        int64_t byte_stride
+        const fi_run *runs
+        size_t n_runs
+    struct fi_job:
+        const fi_isa *isa
+        const fi_law *law
+        const fi_stream *stream
+        char *out
+        const fi_axis *axes
+        size_t n_axes
+        int threads
+        bint streaming
+        bint (*interrupted)(void *) noexcept
+        void *context
+    void fi_stream_init(fi_stream *stream, const uint32_t *key)
+    const char *fi_law_init(fi_law *law, fi_law_id id, fi_dtype_id dtype, const double *parameter)
+    const fi_isa *fi_isa_at(size_t i)
+    bint fi_run_job(const fi_job *job)
+
+cdef extern from *:
+    """
+    /* The part of DLPack's published ABI (version 1) that is read here. */
+    typedef struct {
+        void *data;
+        struct { int32_t type, id; } device;
+        int32_t ndim;
+        struct { uint8_t code, bits; uint16_t lanes; } dtype;
+        int64_t *shape, *strides;
+        uint64_t byte_offset;
+    } fi_dl_tensor;
+    typedef struct {
+        struct { uint32_t major, minor; } version;
+        void *context;
+        void *deleter;
+        uint64_t flags;
+        fi_dl_tensor tensor;
+    } fi_dl_versioned;
+    """
+    struct fi_dl_dtype:
+        uint8_t code
+        uint8_t bits
+        uint16_t lanes
+    ctypedef struct fi_dl_tensor:
+        void *data
+        int32_t ndim
+        fi_dl_dtype dtype
+        int64_t *shape
+        int64_t *strides
+        uint64_t byte_offset
+    struct fi_dl_version:
+        uint32_t major
+    ctypedef struct fi_dl_versioned:
+        fi_dl_version version
+        uint64_t flags
+        fi_dl_tensor tensor
+
+LAWS = ("constant", "bits", "uniform", "normal", "truncated_normal")
+DTYPES = ("float32", "float64", "float16", "bfloat16")
+MAX_THREADS = FI_MAX_THREADS
+if len(LAWS) != FI_LAW_COUNT or len(DTYPES) != FI_DTYPE_COUNT:
+    raise ImportError("fastinit._core does not match fastinit.h")
+
+cdef dict law_ids = {name: i for i, name in enumerate(LAWS)}
+cdef dict dtype_ids = {name: i for i, name in enumerate(DTYPES)}
+
+
+def read_dlpack(object capsule):
+    """(address, shape, strides in elements, dtype code, bits, lanes, read-only) of a DLPack capsule.
+
+    The capsule stays unconsumed: it owns the tensor until it is dropped.
+    """
+    cdef fi_dl_versioned *versioned
+    cdef fi_dl_tensor *tensor
+    cdef bint read_only = False
+    if PyCapsule_IsValid(capsule, "dltensor_versioned"):
+        versioned = <fi_dl_versioned *>PyCapsule_GetPointer(capsule, "dltensor_versioned")
+        if versioned.version.major != 1:
+            raise BufferError(f"unknown DLPack version {versioned.version.major}")
+        read_only = versioned.flags & 3  # read-only, or a copy
+        tensor = &versioned.tensor
+    else:
+        tensor = <fi_dl_tensor *>PyCapsule_GetPointer(capsule, "dltensor")
+    shape = tuple([tensor.shape[i] for i in range(tensor.ndim)])
+    strides = []
+    step = 1
+    for i in reversed(range(tensor.ndim)):
+        strides.append(step if tensor.strides == NULL else tensor.strides[i])
+        step *= shape[i]
+    return (<uintptr_t>tensor.data + tensor.byte_offset, shape, tuple(reversed(strides)),
+            tensor.dtype.code, tensor.dtype.bits, tensor.dtype.lanes, read_only)
+
+
+cdef bint interrupted(void *context) noexcept with gil:
+    """Runs the signal handlers; an exception of theirs (KeyboardInterrupt) is kept for the caller."""
+    try:
+        PyErr_CheckSignals()
+    except BaseException as error:
+        (<list>context).append(error)
+        return True
+    return False
+
+
+def available_isas():
+    """Names of the instruction sets that this machine runs, best first."""
+    names = []
+    while fi_isa_at(len(names)) != NULL:
+        names.append(fi_isa_at(len(names)).name.decode())
+    return tuple(names)
+
+
+cdef int read_law(fi_law *law, str name, str dtype, tuple parameters) except -1:
+    cdef double numbers[4]
+    cdef const char *complaint
+    for i, number in enumerate(parameters):
+        numbers[i] = number
+    complaint = fi_law_init(law, <fi_law_id><int>law_ids[name], <fi_dtype_id><int>dtype_ids[dtype], numbers)
+    if complaint != NULL:
+        raise ValueError(complaint.decode())
+    return 0
+
+
+def check(str law, str dtype, tuple parameters):
+    """ValueError if the law cannot be drawn in the dtype."""
+    cdef fi_law prepared
+    read_law(&prepared, law, dtype, parameters)
+
+
+def fill(str law, tuple parameters, bytes key, str dtype, uintptr_t address, tuple axes, int threads,
+         bint streaming, int isa):
+    """Write the law's values to the memory at ``address``.
+
+    ``axes``: for each axis, outermost first, (length, global stride in elements, stride in bytes, runs);
+    ``runs`` are (local position, global index) pairs. ``isa`` indexes `available_isas`. The caller vouches for
+    the memory and keeps its owner alive.
+    """
+    cdef fi_law prepared
+    cdef fi_stream stream
+    cdef uint32_t words[4]
+    cdef fi_job job
+    cdef size_t n_runs = 0, i
+    cdef list errors = []
+    cdef bint done
+    read_law(&prepared, law, dtype, parameters)
+    if len(key) != 16 or not axes:
+        raise ValueError("a key has 16 bytes and a job at least one axis")
+    for i in range(4):
+        words[i] = int.from_bytes(key[4 * i:4 * i + 4], "little")
+    fi_stream_init(&stream, words)
+    for axis in axes:
+        n_runs += len(axis[3])
+    cdef fi_axis *c_axes = <fi_axis *>PyMem_Malloc(len(axes) * sizeof(fi_axis))
+    cdef fi_run *c_runs = <fi_run *>PyMem_Malloc(n_runs * sizeof(fi_run))
+    cdef fi_run *run = c_runs
+    try:
+        if c_axes == NULL or c_runs == NULL:
+            raise MemoryError
+        for i, (length, global_stride, byte_stride, runs) in enumerate(axes):
+            c_axes[i].length, c_axes[i].global_stride, c_axes[i].byte_stride = length, global_stride, byte_stride
+            c_axes[i].runs, c_axes[i].n_runs = run, len(runs)
+            for local, start in runs:
+                run.local, run.start = local, start
+                run += 1
+        job.isa = fi_isa_at(isa)
+        if job.isa == NULL:
+            raise ValueError(f"no instruction set {isa}")
+        job.law, job.stream, job.out = &prepared, &stream, <char *>address
+        job.axes, job.n_axes, job.threads, job.streaming = c_axes, len(axes), min(threads, MAX_THREADS), streaming
+        job.interrupted, job.context = interrupted, <void *>errors
+        with nogil:
+            done = fi_run_job(&job)
+    finally:
+        PyMem_Free(c_axes)
+        PyMem_Free(c_runs)
+    if not done:
+        raise errors[0]

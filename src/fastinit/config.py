@@ -1,0 +1,95 @@
+"""What this process runs on: instruction set and number of threads."""
+
+from __future__ import annotations
+
+import operator
+import os
+import platform
+import warnings
+
+import numpy as np
+
+from . import _core
+from .streams import STREAM_VERSION
+
+
+def available_isas() -> tuple[str, ...]:
+    """Instruction sets that this machine runs, best first. All of them give the same bits."""
+    return _core.available_isas()
+
+
+def _chosen_isa() -> int:
+    wanted, names = os.environ.get("FASTINIT_ISA"), available_isas()
+    if not wanted:
+        return 0
+    if wanted not in names:
+        raise ImportError(f"FASTINIT_ISA={wanted!r} cannot run here; this machine runs {', '.join(names)}")
+    return names.index(wanted)
+
+
+def _container_cpus() -> float:
+    """CPUs that a Linux control group (version 2) grants this process."""
+    try:
+        with open("/sys/fs/cgroup/cpu.max") as file:
+            quota, period = file.read().split()
+        return float(quota) / float(period)
+    except (OSError, ValueError):
+        return float("inf")
+
+
+def _default_threads() -> int:
+    if text := os.environ.get("FASTINIT_NUM_THREADS"):
+        try:
+            return _checked_threads(int(text))
+        except ValueError:
+            warnings.warn(f"FASTINIT_NUM_THREADS={text!r} is no number of threads; ignored", stacklevel=2)
+    try:
+        cpus = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        cpus = os.cpu_count() or 1
+    return min(max(1, int(min(cpus, _container_cpus()))), _core.MAX_THREADS)
+
+
+def _checked_threads(threads: int) -> int:
+    if isinstance(threads, (bool, np.bool_)):
+        raise TypeError(f"threads must be an integer, not {threads!r}")
+    try:
+        value = operator.index(threads)
+    except TypeError:
+        raise TypeError(f"threads must be an integer, not {type(threads).__name__}: {threads!r}") from None
+    if value < 1:
+        raise ValueError(f"threads must be at least 1, not {value}")
+    return min(value, _core.MAX_THREADS)
+
+
+_isa = _chosen_isa()
+_threads = _default_threads()
+
+
+def isa() -> str:
+    """The instruction set in use: the best one, or the one named by the environment's FASTINIT_ISA."""
+    return available_isas()[_isa]
+
+
+def get_num_threads() -> int:
+    """Threads that a fill may use. At first the CPUs granted to the process, or FASTINIT_NUM_THREADS."""
+    return _threads
+
+
+def set_num_threads(threads: int) -> None:
+    """Set how many threads a fill may use; numbers above 256 count as 256. The values drawn do not depend on it."""
+    global _threads
+    _threads = _checked_threads(threads)
+
+
+def threads_for(threads: int | None) -> int:
+    return _threads if threads is None else _checked_threads(threads)
+
+
+def show_config() -> None:
+    """Print what matters for a report: versions, machine, instruction sets, threads."""
+    from . import __version__
+
+    print(f"fastinit {__version__}, stream version {STREAM_VERSION}")
+    print(f"NumPy {np.__version__}, Python {platform.python_version()}, {platform.platform()}")
+    print(f"instruction set {isa()} of {', '.join(available_isas())}; {get_num_threads()} threads")

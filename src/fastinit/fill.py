@@ -1,0 +1,207 @@
+"""The public fill functions: a law or a scheme's name, a stream and a place in memory -> values."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import _core, blocks, config, memory, schemes, streams
+from .distributions import Distribution
+from .memory import Array
+from .streams import Seed
+
+# From here on the target does not fit a core's cache, and stores go past it.
+_STREAMING_BYTES = 4 << 20
+
+
+def draw(
+    target: Any,
+    law: Distribution,
+    *,
+    seed: Seed = None,
+    name: str = "",
+    shape: int | Sequence[int] | None = None,
+    block: Any = ...,
+    threads: int | None = None,
+) -> None:
+    """Write the values of ``law`` into ``target``, in place.
+
+    Parameters
+    ----------
+    target
+        NumPy array of any strides, memory map, ml_dtypes array or CPU tensor with DLPack.
+    law
+        What to draw, in the unit of the values.
+    seed, name
+        The stream. Equal streams give equal values; use one name per parameter.
+    shape, block
+        ``target`` holds ``whole[block]`` of a whole tensor of this shape; by default it is the whole.
+    threads
+        At most so many threads; by default `get_num_threads`. The values do not depend on it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        for an argument of the wrong kind or value. Nothing has been written then.
+    KeyboardInterrupt
+        at Ctrl-C; the target is then filled in part.
+    """
+    _draw(memory.target(target), law, seed, name, shape, block, threads)
+
+
+def _draw(
+    to: memory.Memory, law: Distribution, seed: Seed, name: str, shape: Any, block: Any, threads: int | None
+) -> None:
+    whole = to.shape if shape is None else memory.checked_shape(shape)
+    part = blocks.block_shape(block, whole)
+    if part != to.shape:
+        what = "shape" if block is ... else "block"
+        raise ValueError(f"out has shape {to.shape}, but {what} asks for {part}")
+    n_threads = config.threads_for(threads)
+    try:
+        _core.check(law.law, to.dtype, law.parameters)
+    except ValueError as error:
+        raise ValueError(f"{law} {error} ({to.dtype})") from None
+    # Last of the checks: a Generator given as the seed moves on only when values are drawn.
+    streams.key(0, name)
+    key = streams.key(streams.resolve_seed(seed), name)
+    if 0 in part:
+        return
+    _core.fill(
+        law.law,
+        law.parameters,
+        key,
+        to.dtype,
+        to.address,
+        blocks.axes(whole, block, to.strides, to.itemsize),
+        n_threads,
+        math.prod(part) * to.itemsize >= _STREAMING_BYTES,
+        config._isa,
+    )
+
+
+def fill(
+    out: Any,
+    scheme: str | Distribution,
+    *,
+    seed: Seed = None,
+    name: str = "",
+    shape: int | Sequence[int] | None = None,
+    block: Any = ...,
+    threads: int | None = None,
+    **numbers: Any,
+) -> Any:
+    """Fill ``out`` in place by a scheme's name, or by a law as `distribution` returns it. Returns ``out``.
+
+    ``numbers`` are the scheme's own: ``gain``, ``std``, ``layout``, ``fan_in``, ...; see `distribution`.
+    ``shape`` and ``block`` say which part of which whole tensor ``out`` is: fans are the whole tensor's.
+
+    >>> w = np.empty((3, 5), dtype=np.float32)
+    >>> fill(w, "xavier_uniform", seed=0, name="head.weight", gain=5 / 3) is w
+    True
+    """
+    to = memory.target(out)
+    whole = to.shape if shape is None else memory.checked_shape(shape)
+    if isinstance(scheme, str):
+        law = schemes.distribution(scheme, whole, **numbers)
+    elif numbers:
+        raise TypeError(f"a law takes no further numbers, got {', '.join(numbers)}")
+    else:
+        law = scheme
+    _draw(to, law, seed, name, whole, block, threads)
+    return out
+
+
+def new(
+    shape: int | Sequence[int],
+    scheme: str | Distribution,
+    *,
+    seed: Seed = None,
+    name: str = "",
+    dtype: Any = "float32",
+    block: Any = ...,
+    threads: int | None = None,
+    **numbers: Any,
+) -> Array:
+    """A new array of ``shape`` (or of its ``block``), filled as by `fill`."""
+    whole = memory.checked_shape(shape)
+    law = schemes.distribution(scheme, whole, **numbers) if isinstance(scheme, str) else scheme
+    array = memory.empty(blocks.block_shape(block, whole), memory.dtype_name(dtype))
+    _draw(memory.target(array), law, seed, name, whole, block, threads)
+    return array
+
+
+def random_bits(
+    shape: int | Sequence[int], *, seed: Seed = None, name: str = "", block: Any = ..., threads: int | None = None
+) -> Array:
+    """Raw 32-bit words of the stream: element i is word ``i & 3`` of Philox block ``i >> 2``.
+
+    >>> random_bits(2, seed=0, name="x").dtype
+    dtype('uint32')
+    """
+    whole = memory.checked_shape(shape)
+    array = memory.empty(blocks.block_shape(block, whole), "float32")
+    _draw(memory.target(array), _Bits(), seed, name, whole, block, threads)
+    return array.view(np.uint32)
+
+
+class _Bits:
+    law = "bits"
+    parameters: tuple[float, ...] = ()
+
+
+def scheme_function(name: str) -> Callable[..., Any]:
+    """The public function of one row of the table of schemes."""
+    scheme = schemes.SCHEMES[name]
+
+    def function(
+        shape: int | Sequence[int] | None = None,
+        *,
+        out: Any = None,
+        seed: Seed = None,
+        name: str = "",
+        dtype: Any = None,
+        block: Any = ...,
+        threads: int | None = None,
+        **numbers: Any,
+    ) -> Any:
+        stream: dict[str, Any] = {"seed": seed, "name": name, "block": block, "threads": threads}
+        if out is None:
+            if shape is None:
+                raise TypeError(f"{scheme.name} needs a shape or out=")
+            return new(shape, scheme.name, dtype="float32" if dtype is None else dtype, **stream, **numbers)
+        if dtype is not None and memory.dtype_name(dtype) != memory.target(out).dtype:
+            raise TypeError(f"out has dtype {memory.target(out).dtype}, but dtype={dtype!r} was asked for")
+        return fill(out, scheme.name, shape=shape, **stream, **numbers)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = _docstring(name, scheme)
+    parameters = [p for p in inspect.signature(function).parameters.values() if p.name != "numbers"]
+    for number, default in scheme.numbers.items():
+        parameters.append(inspect.Parameter(number, inspect.Parameter.KEYWORD_ONLY, default=default))
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return function
+
+
+def _docstring(name: str, scheme: schemes.Scheme) -> str:
+    needed = ", fan_in=4, fan_out=4" if scheme.needs_fans else ""
+    return f"""{scheme.summary}
+
+    Draws ``{scheme.formula}``.
+
+    Give ``shape`` for a new array of ``dtype`` (float32 by default; float64, float16 and bfloat16 too), or ``out``
+    to fill an array or CPU tensor in place. ``seed`` and ``name`` choose the stream; ``block`` asks for a slice of
+    the whole tensor alone. Fans follow ``layout`` (see `fans`).
+
+    Raises TypeError or ValueError, naming the argument, before anything is written.
+
+    Source: {scheme.source}
+
+    >>> import fastinit as fi
+    >>> fi.{name}((4, 4), seed=0, name="w"{needed}).shape
+    (4, 4)
+    """

@@ -1,0 +1,145 @@
+"""Targets: an array-like object -> address, shape, strides, dtype; checked before anything is written."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _core
+
+Array: TypeAlias = NDArray[Any]
+
+_ALIGNMENT = 64
+_SIZE = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}
+_DLPACK_DTYPE = {(2, 16): "float16", (2, 32): "float32", (2, 64): "float64", (4, 16): "bfloat16"}
+
+
+class Memory(NamedTuple):
+    address: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]  # in bytes
+    dtype: str
+    owner: object  # keeps the memory alive
+
+    @property
+    def itemsize(self) -> int:
+        return _SIZE[self.dtype]
+
+
+def dtype_name(dtype: Any) -> str:
+    """The name of a dtype that can be drawn; TypeError otherwise.
+
+    >>> dtype_name(np.float32)
+    'float32'
+    """
+    if isinstance(dtype, str) and dtype in _SIZE:
+        return dtype
+    try:
+        known = np.dtype(dtype)
+    except TypeError:
+        known = None
+    if dtype is None or known is None or known.name not in _SIZE:
+        raise TypeError(f"dtype must be one of {', '.join(_SIZE)}, not {dtype!r}")
+    if not known.isnative:
+        raise TypeError(f"dtype must be in native byte order, not {dtype!r}")
+    return known.name
+
+
+def numpy_dtype(name: str) -> np.dtype[Any]:
+    if name != "bfloat16":
+        return np.dtype(name)
+    try:
+        import ml_dtypes
+    except ImportError:
+        raise TypeError("dtype 'bfloat16' needs the package ml_dtypes (pip install ml_dtypes)") from None
+    return np.dtype(ml_dtypes.bfloat16)
+
+
+def checked_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
+    """``shape`` as a tuple of non-negative integers whose product counts elements in 63 bits."""
+    sizes = shape if isinstance(shape, (tuple, list)) else (shape,)
+    result = []
+    for size in sizes:
+        if isinstance(size, (bool, np.bool_)) or not hasattr(size, "__index__"):
+            raise TypeError(f"shape must be an integer or a sequence of integers, not {shape!r}")
+        result.append(operator.index(size))
+    if min(result, default=0) < 0:
+        raise ValueError(f"shape {shape!r} has negative dimensions")
+    if len(result) > 64:
+        raise ValueError(f"shape has {len(result)} dimensions; at most 64 are possible")
+    # An empty array's other axes must multiply within range too, as NumPy has it.
+    if math.prod(size for size in result if size) >= 2**60:
+        raise ValueError(f"shape {shape!r} is too large")
+    return tuple(result)
+
+
+def empty(shape: tuple[int, ...], dtype: str) -> Array:
+    """A new C-order array, uninitialised, aligned to 64 bytes."""
+    nbytes = math.prod(shape) * _SIZE[dtype]
+    buffer = np.empty(nbytes + _ALIGNMENT, np.uint8)
+    start = -buffer.ctypes.data % _ALIGNMENT
+    return buffer[start : start + nbytes].view(numpy_dtype(dtype)).reshape(shape)
+
+
+def target(out: Any) -> Memory:
+    """Where and how ``out`` lies in memory, or an error if it cannot be filled.
+
+    NumPy arrays (views, memory maps and ml_dtypes' bfloat16 included) and CPU tensors that speak DLPack, such as
+    torch's. TypeError for other objects and dtypes; ValueError for memory that is read-only, byte-swapped or
+    overlaps itself.
+    """
+    if isinstance(out, np.ma.MaskedArray):
+        raise TypeError("out must be a plain array, not a masked one")
+    if isinstance(out, np.ndarray):
+        if not out.dtype.isnative:
+            raise ValueError(f"out has the foreign byte order dtype {out.dtype.str!r}")
+        if out.dtype.name not in _SIZE:
+            raise TypeError(f"out must be of dtype {', '.join(_SIZE)}, not {out.dtype}")
+        if not out.flags.writeable:
+            raise ValueError("out is read-only")
+        memory = Memory(out.ctypes.data, out.shape, out.strides, out.dtype.name, out)
+    elif hasattr(out, "__dlpack__"):
+        memory = _from_dlpack(out)
+    else:
+        raise TypeError(f"out must be a NumPy array or a CPU tensor with DLPack, not {type(out).__name__}")
+    if _may_overlap(memory):
+        raise ValueError(f"out overlaps itself: shape {memory.shape}, strides {memory.strides}")
+    return memory
+
+
+def _may_overlap(memory: Memory) -> bool:
+    """Walking the axes from the smallest stride up, each step must clear all that lies below it."""
+    if 0 in memory.shape:
+        return False
+    extent = memory.itemsize
+    pairs = zip(memory.strides, memory.shape, strict=True)
+    for stride, size in sorted((abs(s), n) for s, n in pairs if n > 1):
+        if stride < extent:
+            return True
+        extent += stride * (size - 1)
+    return False
+
+
+def _from_dlpack(tensor: Any) -> Memory:
+    if getattr(tensor, "requires_grad", False):
+        tensor = tensor.detach()  # shares the memory; a leaf's own refuses to be exported
+    device_type = int(tensor.__dlpack_device__()[0])
+    if device_type != 1:
+        raise ValueError(f"out must be in the CPU's memory, not on DLPack device type {device_type}")
+    try:
+        capsule = tensor.__dlpack__(max_version=(1, 0), copy=False)
+    except TypeError:  # an exporter from before DLPack 1.0
+        capsule = tensor.__dlpack__()
+    address, shape, strides, code, bits, lanes, read_only = _core.read_dlpack(capsule)
+    if read_only:
+        raise ValueError("out is read-only")
+    dtype = _DLPACK_DTYPE.get((code, bits)) if lanes == 1 else None
+    if dtype is None:
+        raise TypeError(f"out must be of dtype {', '.join(_SIZE)}, not {getattr(tensor, 'dtype', code)}")
+    itemsize = _SIZE[dtype]
+    return Memory(address, shape, tuple(s * itemsize for s in strides), dtype, (tensor, capsule))
