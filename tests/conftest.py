@@ -1,0 +1,51 @@
+"""Fixtures that many tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from fastinit import _core
+
+# Examples are the same in every run; a failure is always a bug.
+settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=60)
+settings.load_profile("fixed")
+
+ISAS = _core.available_isas()
+BITS = {"float32": np.uint32, "float64": np.uint64, "float16": np.uint16, "bfloat16": np.uint16}
+
+Kernel = Callable[..., np.ndarray]
+
+
+@pytest.fixture(params=range(len(ISAS)), ids=ISAS)
+def kernel(request: pytest.FixtureRequest) -> Kernel:
+    """fill(law, parameters, key, dtype, index, count) -> bits, on one instruction set; checks its edges too."""
+
+    def fill(
+        law: str,
+        parameters: tuple[float, ...],
+        key: bytes,
+        dtype: str,
+        index: int,
+        count: int,
+        *,
+        offset: int = 0,
+        streaming: bool = False,
+        threads: int = 1,
+    ) -> np.ndarray:
+        bits = np.dtype(BITS[dtype])
+        guard = 64 // bits.itemsize
+        room = np.full(count + 3 * guard + offset, 0xA5A5A5A5A5A5A5A5 & (256**bits.itemsize - 1), bits)
+        start = -room.ctypes.data % 64 // bits.itemsize + guard + offset
+        axes = ((count, 1, bits.itemsize, ((0, index),)),)
+        address = room.ctypes.data + start * bits.itemsize
+        if count:
+            _core.fill(law, parameters, key, dtype, address, axes, threads, streaming, request.param)
+        outside = np.concatenate([room[:start], room[start + count :]])
+        assert (outside == room[0]).all(), "written outside the target"
+        return room[start : start + count].copy()
+
+    return fill

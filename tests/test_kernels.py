@@ -1,0 +1,142 @@
+"""Every kernel on every instruction set of this machine against the reference, bit for bit."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import reference
+from conftest import ISAS, Kernel
+from hypothesis import given, strategies as st
+
+from fastinit import _core, streams
+
+INF = float("inf")
+KEY = streams.key(0, "weight")
+VECTORS = Path(__file__).parent / "vectors"
+
+LAWS = {
+    "bits": ("bits", ()),
+    "constant": ("constant", (0.1,)),
+    "uniform": ("uniform", (-0.0441, 0.0441)),
+    "uniform unit": ("uniform", (0.0, 1.0)),
+    "uniform narrow": ("uniform", (1.0, 1.0 + 2.0**-6)),
+    "normal": ("normal", (0.0, 0.02)),
+    "normal shifted": ("normal", (3.0, 1.5)),
+    "truncated 2": ("truncated_normal", (0.0, 1.0, -2.0, 2.0)),
+    "truncated 6": ("truncated_normal", (0.0, 0.02, -0.12, 0.12)),
+    "truncated skew": ("truncated_normal", (0.5, 2.0, -1.0, 7.0)),
+    "truncated one-sided": ("truncated_normal", (0.0, 1.0, 0.0, INF)),
+    "truncated below": ("truncated_normal", (0.0, 1.0, -INF, -1.0)),
+    "truncated tail": ("truncated_normal", (0.0, 1.0, 9.0, 10.0)),
+    "truncated far tail": ("truncated_normal", (100.0, 1.0, -2.0, 2.0)),
+    "truncated sliver": ("truncated_normal", (0.0, 1.0, -1e-6, 3e-6)),
+    "truncated nowhere": ("truncated_normal", (0.0, 1.0, -INF, INF)),
+}
+CASES = [
+    pytest.param(*law, dtype, id=f"{name}-{dtype}")
+    for name, law in LAWS.items()
+    for dtype in ("float32", "float64", "float16", "bfloat16")
+    if not (name == "bits" and dtype.endswith("16"))
+]
+
+
+def expected(law: str, parameters: tuple[float, ...], dtype: str, index: int, count: int) -> np.ndarray:
+    indices = np.arange(count, dtype=np.uint64) + np.uint64(index)
+    return reference.draw(law, parameters, indices, KEY, dtype)
+
+
+def read_vectors(name: str) -> list[list[str]]:
+    lines = (VECTORS / name).read_text().splitlines()
+    return [line.split() for line in lines if line and not line.startswith("#")]
+
+
+@pytest.mark.parametrize("line", read_vectors("philox4x32-10.txt"), ids=lambda line: line[0])
+def test_known_answers(line: list[str], kernel: Kernel) -> None:
+    counter, key, answer = ([int(word, 16) for word in part.split(",")] for part in line)
+    block = counter[0] | counter[1] << 32
+    raw = b"".join(word.to_bytes(4, "little") for word in (*key, counter[2], counter[3]))
+    assert reference.philox(np.array([block], np.uint64), raw)[0].tolist() == answer
+    # Elements are counted in 64 bits: four words a block reach blocks below 2**62, two double words 2**63.
+    if block < 2**62:
+        assert kernel("bits", (), raw, "float32", 4 * block, 4).tolist() == answer
+    wide = [answer[0] | answer[1] << 32, answer[2] | answer[3] << 32]
+    if block < 2**63:
+        assert kernel("bits", (), raw, "float64", 2 * block, 2).tolist() == wide
+
+
+@pytest.mark.parametrize(("law", "parameters", "dtype"), CASES)
+def test_equals_reference(law: str, parameters: tuple[float, ...], dtype: str, kernel: Kernel) -> None:
+    slow = law == "truncated_normal" and (parameters[2] > 5 or parameters[0] == 100 or parameters[3] == 3e-6)
+    count = 300 if slow else 20_000
+    got = kernel(law, parameters, KEY, dtype, 3, count)
+    np.testing.assert_array_equal(got, expected(law, parameters, dtype, 3, count))
+
+
+TILE_EDGES = sorted({n + d for n in (0, 4, 8, 16, 32, 64, 128, 256, 512) for d in (-1, 0, 1)} - {-1})
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+@pytest.mark.parametrize("law", ["normal", "uniform"])
+def test_every_length_at_the_tile_edges(law: str, dtype: str, kernel: Kernel) -> None:
+    parameters = LAWS[law][1]
+    whole = expected(law, parameters, dtype, 0, 600)
+    for count in TILE_EDGES:
+        for index in (0, 1, 2, 3, 5):
+            for offset, streaming in ((0, False), (1, True), (4, True), (0, True), (3, False)):
+                got = kernel(law, parameters, KEY, dtype, index, count, offset=offset, streaming=streaming)
+                np.testing.assert_array_equal(got, whole[index : index + count])
+
+
+@pytest.mark.parametrize("near", [2**31, 2**32, 2**33, 2**34, 2**35, 2**63, 2**64 - 1000])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_far_indices(near: int, dtype: str, kernel: Kernel) -> None:
+    index = near - 101
+    got = kernel("normal", (0.0, 1.0), KEY, dtype, index, 400)
+    np.testing.assert_array_equal(got, expected("normal", (0.0, 1.0), dtype, index, 400))
+
+
+def test_tail_of_the_normal(kernel: Kernel) -> None:
+    """Words whose magnitude is below 2**16 take the scalar path: find some, and compare each."""
+    words = kernel("bits", (), KEY, "float32", 0, 1 << 20)
+    rare = np.flatnonzero((words & 0x7FFFFFFF) < 1 << 16)
+    assert len(rare) > 10
+    values = kernel("normal", (0.0, 1.0), KEY, "float32", 0, 1 << 20)
+    np.testing.assert_array_equal(values[rare], reference.draw("normal", (0.0, 1.0), rare, KEY, "float32"))
+    assert (np.abs(values[rare].view(np.float32)) > 4.1).all()
+
+
+@given(data=st.data())
+def test_any_part_is_the_part_of_the_whole(data: st.DataObject) -> None:
+    law, parameters = data.draw(st.sampled_from([LAWS["normal"], LAWS["uniform"], LAWS["truncated 2"]]))
+    dtype = data.draw(st.sampled_from(["float32", "float64", "float16", "bfloat16"]))
+    index, count = data.draw(st.integers(0, 2**40)), data.draw(st.integers(1, 700))
+    threads, streaming = data.draw(st.integers(1, 4)), data.draw(st.booleans())
+    want = expected(law, parameters, dtype, index, count)
+    for isa in range(len(ISAS)):
+        out = np.zeros(count, want.dtype)
+        axes = ((count, 1, out.itemsize, ((0, index),)),)
+        _core.fill(law, parameters, KEY, dtype, out.ctypes.data, axes, threads, streaming, isa)
+        np.testing.assert_array_equal(out, want)
+
+
+def test_runs_of_global_indices(kernel: Kernel) -> None:
+    """A shard may be several runs along an axis, as under tensor parallelism."""
+    whole = expected("normal", (0.0, 1.0), "float32", 0, 40 * 30).reshape(40, 30)
+    out = np.zeros((12, 9), np.uint32)
+    rows, columns = ((0, 3), (5, 20), (11, 39)), ((0, 1), (4, 11))
+    axes = ((12, 30, 36, rows), (9, 1, 4, columns))
+    _core.fill("normal", (0.0, 1.0), KEY, "float32", out.ctypes.data, axes, 2, False, 0)
+    take = lambda runs, n: [s + i - a for i in range(n) for a, s in [max(r for r in runs if r[0] <= i)]]  # noqa: E731
+    np.testing.assert_array_equal(out, whole[np.ix_(take(rows, 12), take(columns, 9))])
+
+
+@pytest.mark.parametrize("line", read_vectors("golden.txt"), ids=lambda line: "-".join(line[:2]))
+def test_golden_hashes(line: list[str], kernel: Kernel) -> None:
+    """The bits of stream version 1, frozen: 100,000 values from index 1 of seed 0, name "weight"."""
+    name, dtype, digest = line
+    law, parameters = LAWS[name.replace("_", " ")]
+    threaded = kernel(law, parameters, KEY, dtype, 1, 100_000, threads=3)
+    assert hashlib.sha256(threaded.tobytes()).hexdigest() == digest

@@ -1,0 +1,28 @@
+"""Write tests/vectors/golden.txt from tests/reference.py: ``python tools/make_golden.py``.
+
+The hashes change only with the stream version.
+"""
+
+import hashlib
+import sys
+from pathlib import Path
+
+import numpy as np
+
+TESTS = Path(__file__).parents[1] / "tests"
+sys.path.insert(0, str(TESTS))
+(TESTS / "vectors" / "golden.txt").touch()
+
+import reference  # noqa: E402
+from test_kernels import KEY, LAWS  # noqa: E402
+
+names = ("bits", "uniform", "uniform unit", "normal", "normal shifted", "truncated 2", "truncated skew")
+lines = ["# law, dtype, SHA-256 of the little-endian values 1..100000 of seed 0, name 'weight'; from reference.py"]
+for name in names:
+    for dtype in ("float32", "float64", "float16", "bfloat16"):
+        if name == "bits" and dtype.endswith("16"):
+            continue
+        values = reference.draw(*LAWS[name], np.arange(1, 100_001), KEY, dtype)
+        digest = hashlib.sha256(values.tobytes()).hexdigest()
+        lines.append(f"{name.replace(' ', '_')} {dtype} {digest}")
+(TESTS / "vectors" / "golden.txt").write_text("\n".join(lines) + "\n")
