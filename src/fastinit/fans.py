@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, SupportsIndex, TypeAlias
 
 from .distributions import real
@@ -12,8 +12,6 @@ from .distributions import real
 Shape: TypeAlias = SupportsIndex | Iterable[SupportsIndex]
 Stride: TypeAlias = SupportsIndex | Iterable[SupportsIndex]
 
-MAX_DIMENSIONS = 64  # NumPy's
-MAX_ELEMENTS = 2**63 - 1
 
 
 class Fans(NamedTuple):
@@ -96,3 +94,88 @@ def fans(
         shape, layout, groups=groups, stride=stride, transposed=transposed, fan_in=fan_in, fan_out=fan_out
     )
     return Fans(known("fan_in"), known("fan_out"))
+
+
+def known_fans(
+    shape: Shape,
+    layout: str | None = None,
+    *,
+    groups: int = 1,
+    stride: Stride = 1,
+    transposed: bool = False,
+    fan_in: float | None = None,
+    fan_out: float | None = None,
+) -> Callable[[str], float]:
+    """The fans by name, counted from the shape only where they are asked for and not given."""
+    given = {"fan_in": _given("fan_in", fan_in), "fan_out": _given("fan_out", fan_out)}
+    sizes = _integers("shape", shape)
+    if layout is not None or len(sizes) >= 2:
+        counted = _count(sizes, layout, groups, stride, transposed)
+        return lambda name: counted[name] if given[name] is None else given[name]  # type: ignore[return-value]
+
+    def known(name: str) -> float:
+        value = given[name]
+        if value is None:
+            raise ValueError(f"shape {sizes} has no {name}: give {name}=, or a shape of two axes or more")
+        return value
+
+    return known
+
+
+def _given(argument: str, value: float | None) -> float | None:
+    if value is None:
+        return None
+    number = real(argument, value)
+    if number <= 0:
+        raise ValueError(f"{argument} must be positive, got {value!r}")
+    return number
+
+
+def _integers(argument: str, value: SupportsIndex | Iterable[SupportsIndex]) -> tuple[int, ...]:
+    items = tuple(value) if isinstance(value, Iterable) else (value,)
+    for item in items:
+        if isinstance(item, bool) or not hasattr(item, "__index__"):
+            raise TypeError(f"{argument} must be integers, got {value!r}")
+    numbers = tuple(operator.index(item) for item in items)
+    if argument == "shape" and any(n < 0 for n in numbers):
+        raise ValueError(f"shape {numbers} has negative dimensions")
+    return numbers
+
+
+def _count(
+    sizes: tuple[int, ...], layout: str | None, groups: int, stride: Stride, transposed: bool
+) -> dict[str, float]:
+    if layout is None:
+        layout = ("io" if transposed else "oi") + "k" * (len(sizes) - 2)
+    elif not isinstance(layout, str):
+        raise TypeError(f"layout must be a str, got {layout!r}")
+    else:
+        kernel_letters = [c for c in layout if c not in "oib"]
+        if len(layout) != len(sizes):
+            raise ValueError(f"layout {layout!r} names {len(layout)} axes, shape {sizes} has {len(sizes)}")
+        if layout.count("o") != 1 or layout.count("i") != 1 or not (layout.isascii() and layout.islower()):
+            raise ValueError(f"layout {layout!r} must be lower-case letters with one 'o' and one 'i'")
+        if len(set(kernel_letters)) < len(kernel_letters):
+            raise ValueError(f"layout {layout!r} names a kernel axis twice")
+    kernel = [n for n, axis in zip(sizes, layout, strict=True) if axis not in "oib"]
+    (group_count,) = _integers("groups", groups) or (0,)
+    strides = _integers("stride", stride)
+    if len(strides) != 1 and len(strides) != len(kernel):
+        raise ValueError(f"stride {strides} must be one integer or one per kernel axis ({len(kernel)})")
+    if min(strides, default=1) < 1:
+        raise ValueError(f"stride must be at least 1, got {stride!r}")
+    if len(strides) == 1:
+        strides *= len(kernel)
+    n_in, n_out = sizes[layout.index("i")], sizes[layout.index("o")]
+    # The axis that counts the channels of all groups.
+    everything = n_in if transposed else n_out
+    if group_count < 1 or everything % group_count:
+        raise ValueError(f"groups must be at least 1 and divide {everything}, got {groups!r}")
+    taps, thinned = float(math.prod(kernel)), math.prod(kernel) / math.prod(strides)
+    if transposed:
+        fan_in, fan_out = n_in / group_count * thinned, n_out * taps
+    else:
+        fan_in, fan_out = n_in * taps, n_out / group_count * thinned
+    if 0 in sizes:
+        fan_in, fan_out = max(fan_in, 1.0), max(fan_out, 1.0)
+    return {"fan_in": float(fan_in), "fan_out": float(fan_out)}
