@@ -5,6 +5,7 @@ from .distributions import Constant, Distribution, Normal, TruncatedNormal, Unif
 from .fans import Fans, fans
 from .fill import draw, fill, random_bits, scheme_function
 from .gains import gain
+from .plan import init
 from .schemes import SCHEMES, distribution
 
 __version__ = "0.1.0"
@@ -50,6 +51,7 @@ __all__ = [
     "glorot_uniform",
     "he_normal",
     "he_uniform",
+    "init",
     "isa",
     "kaiming_normal",
     "kaiming_uniform",

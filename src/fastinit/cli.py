@@ -1,0 +1,119 @@
+"""The command line: ``fastinit init MODEL --recipe RECIPE --seed N -o FILE``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from . import __version__, checkpoint
+from .memory import dtype_name
+from .plan import Parameter, Plan, plan_for
+from .streams import resolve_seed
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns 0, 1 for a failed write or read, 2 for wrong arguments, 130 after Ctrl-C."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return _init(arguments)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except OSError as error:
+        return _fail(str(error), 1)
+    except (TypeError, ValueError, MemoryError) as error:
+        return _fail(str(error) or type(error).__name__, 2)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"fastinit: error: {message}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fastinit", description="Initialise neural networks.")
+    parser.add_argument("--version", action="version", version=f"fastinit {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    init = commands.add_parser("init", help="initialise every parameter of a model into a safetensors file")
+    init.add_argument("model", help="JSON file of names and shapes, or a .safetensors file for its header")
+    init.add_argument("--recipe", default="default", help="shipped recipe (default, gpt2) or TOML file")
+    init.add_argument("--seed", type=int, help="integer in [0, 2**64); fresh and reported if not given")
+    init.add_argument("--dtype", help="float32, float64, float16 or bfloat16 instead of the model's")
+    init.add_argument("--threads", type=int, help="at most so many; the values do not depend on it")
+    init.add_argument("-o", "--output", help="the safetensors file to write")
+    init.add_argument("--dry-run", action="store_true", help="show what would be drawn, write nothing")
+    init.add_argument("--json", action="store_true", help="print for programs")
+    return parser
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    if not arguments.output and not arguments.dry_run:
+        raise ValueError("give -o FILE to write, or --dry-run to look")
+    seed = resolve_seed(arguments.seed)
+    plan = plan_for(arguments.model, arguments.recipe, arguments.dtype and dtype_name(arguments.dtype))
+    if arguments.dry_run:
+        show = _plan_json if arguments.json else _plan_table
+        print(show(plan, seed))
+        return 0
+    summary = checkpoint.write(
+        plan, arguments.output, seed=seed, threads=arguments.threads, progress=_bar(plan.nbytes)
+    )
+    if arguments.json:
+        print(json.dumps({"file": arguments.output, "seed": seed, **summary.to_dict()}))
+        return 0
+    rate = summary.to_dict()["gigabytes_per_second"]
+    print(f"{arguments.output}: {summary.tensors} tensors, {summary.nbytes:,} bytes, seed {seed}")
+    print(f"{summary.seconds:.2f} s, {rate:.2f} GB/s")
+    print(
+        f"drawn against intended, worst tensor: mean {summary.mean_deviation:.1f}, "
+        f"std {summary.std_deviation:.1f} standard errors"
+    )
+    return 0
+
+
+def _plan_json(plan: Plan, seed: int) -> str:
+    parameters = {name: parameter.to_dict() for name, parameter in plan.items()}
+    return json.dumps(
+        {"recipe": plan.recipe, "seed": seed, "bytes": plan.nbytes, "tied": dict(plan.ties), "parameters": parameters},
+        indent=1,
+    )
+
+
+def _plan_table(plan: Plan, seed: int) -> str:
+    rows = [("name", "shape", "dtype", "scheme", "fans", "law", "bytes")]
+    rows += [_row(parameter) for parameter in plan.values()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines += [f"{alias} is tied to {owner}" for alias, owner in plan.ties.items()]
+    lines.append(f"{len(plan)} tensors, {plan.nbytes:,} bytes, recipe {plan.recipe}, seed {seed}")
+    return "\n".join(lines)
+
+
+def _row(parameter: Parameter) -> tuple[str, ...]:
+    fans = "-" if parameter.fans is None else f"{parameter.fans.fan_in:g}, {parameter.fans.fan_out:g}"
+    shape = "x".join(map(str, parameter.shape)) or "scalar"
+    law = str(parameter.distribution)
+    return parameter.name, shape, parameter.dtype, parameter.scheme, fans, law, f"{parameter.nbytes:,}"
+
+
+def _bar(total: int) -> Callable[[int], None]:
+    """A progress bar on a terminal, silence elsewhere."""
+    if not sys.stderr.isatty() or not total:
+        return lambda done: None
+    started = shown = time.monotonic()
+
+    def show(done: int) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if now - shown < 0.1 and done < total:
+            return
+        shown = now
+        full = 30 * done // total
+        rate = done / max(now - started, 1e-9)
+        left = (total - done) / rate if rate else 0
+        text = f"\r[{'#' * full}{'.' * (30 - full)}] {done / total:4.0%} {rate / 1e9:5.2f} GB/s {left:4.0f} s left"
+        print(text, end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+    return show

@@ -1,0 +1,131 @@
+"""Model descriptions: names, shapes and dtypes, from a JSON file or from a safetensors header."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .memory import checked_shape, dtype_name
+
+SAFETENSORS_DTYPES = {"float64": "F64", "float32": "F32", "bfloat16": "BF16", "float16": "F16"}
+_FROM_SAFETENSORS = {code: name for name, code in SAFETENSORS_DTYPES.items()}
+_LARGEST_HEADER = 100_000_000  # the format's own limit
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """What is known of a parameter before any recipe: ``module`` is the type of the module that owns it, or ""."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    module: str = ""
+
+
+@dataclass(frozen=True)
+class Model:
+    tensors: Mapping[str, Tensor]
+    ties: Mapping[str, str] = field(default_factory=dict)  # alias -> the name it is stored under
+
+
+def read_model(path: str | os.PathLike[str]) -> Model:
+    """A model from a shapes file (JSON) or from the header of a ``.safetensors`` file; no tensor data is read.
+
+    Raises OSError if it cannot be read, ValueError if it is malformed; the message names file and parameter.
+    """
+    path = Path(path)
+    try:
+        return read_header(path) if path.suffix == ".safetensors" else _read_json(path)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} stands twice")
+    return result
+
+
+def _parse(text: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(text.decode(), object_pairs_hook=_object)
+    except RecursionError:
+        raise ValueError("JSON is nested too deeply") from None
+    if not isinstance(data, dict):
+        raise ValueError("JSON must hold an object")
+    return data
+
+
+def _read_json(path: Path) -> Model:
+    data = _parse(path.read_bytes())
+    parameters, dtype, ties = data.get("parameters"), data.get("dtype", "float32"), data.get("tied", {})
+    if not isinstance(parameters, dict) or not isinstance(ties, dict):
+        raise ValueError('"parameters" and "tied" must be objects')
+    tensors = {}
+    for name, entry in parameters.items():
+        if not isinstance(entry, dict) or not isinstance(entry.get("shape"), list):
+            raise ValueError(f"parameter {name!r} has no shape")
+        tensors[name] = _tensor(name, entry["shape"], entry.get("dtype", dtype), entry.get("module", ""))
+    for alias, owner in ties.items():
+        if owner not in tensors:
+            raise ValueError(f"{alias!r} is tied to {owner!r}, which is no parameter")
+        if alias in tensors:
+            raise ValueError(f"{alias!r} is tied to {owner!r} and a parameter of its own")
+    return Model(tensors, ties)
+
+
+def _tensor(name: str, shape: list[Any], dtype: Any, module: Any = "") -> Tensor:
+    if not isinstance(module, str):
+        raise ValueError(f"parameter {name!r}: module must be a string, not {module!r}")
+    if name == "__metadata__":
+        raise ValueError("'__metadata__' cannot be a parameter's name in a safetensors file")
+    try:
+        return Tensor(checked_shape(shape), dtype_name(dtype), module)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"parameter {name!r}: {error}") from None
+
+
+def read_header(path: str | os.PathLike[str]) -> Model:
+    """Names, shapes and dtypes of a safetensors file, checked against the file's length before anything is built."""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        start = file.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+        if not 2 <= length <= min(_LARGEST_HEADER, size - 8):
+            raise ValueError(f"no safetensors file: a header of {length} bytes in a file of {size}")
+        header = _parse(file.read(length))
+    header.pop("__metadata__", None)
+    tensors, extents = {}, []
+    for name, entry in header.items():
+        if not isinstance(entry, dict) or not isinstance(entry.get("shape"), list):
+            raise ValueError(f"parameter {name!r} has no shape")
+        code, offsets = entry.get("dtype"), entry.get("data_offsets")
+        if code not in _FROM_SAFETENSORS:
+            raise ValueError(f"parameter {name!r} has dtype {code!r}, which cannot be drawn")
+        tensors[name] = tensor = _tensor(name, entry["shape"], _FROM_SAFETENSORS[code])
+        match offsets:
+            case [int(begin), int(end)] if 0 <= begin <= end:
+                extents.append((begin, end, name))
+            case _:
+                raise ValueError(f"parameter {name!r} has data_offsets {offsets!r}")
+        if end - begin != nbytes(tensor):
+            raise ValueError(f"parameter {name!r} has {end - begin} bytes for shape {tensor.shape}")
+    at = 0
+    for begin, end, name in sorted(extents):
+        if begin != at:
+            raise ValueError(f"parameter {name!r} begins at {begin}, where {at} is next")
+        at = end
+    if at != size - 8 - length:
+        raise ValueError(f"the tensors take {at} bytes, the file holds {size - 8 - length}")
+    return Model(tensors)
+
+
+def nbytes(tensor: Tensor) -> int:
+    return math.prod(tensor.shape) * {"float64": 8, "float32": 4}.get(tensor.dtype, 2)
