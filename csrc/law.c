@@ -1,6 +1,7 @@
 /* From a law's parameters to the numbers that the lanes use. All in double, rounded once. */
 #include "fastinit.h"
 
+#include <fenv.h>
 #include <string.h>
 
 #define M(dtype, size) [FI_##dtype] = size,
@@ -108,7 +109,7 @@ static const char *truncated_init(struct fi_law *law, double mean, double std, d
     return NULL;
 }
 
-const char *fi_law_init(struct fi_law *law, enum fi_law_id id, enum fi_dtype_id dtype, const double *p) {
+static const char *init(struct fi_law *law, enum fi_law_id id, enum fi_dtype_id dtype, const double *p) {
     const double largest = FORMAT[dtype].largest;
     memset(law, 0, sizeof *law);
     law->id = id, law->dtype = dtype;
@@ -122,4 +123,14 @@ const char *fi_law_init(struct fi_law *law, enum fi_law_id id, enum fi_dtype_id 
     case FI_truncated_normal: return truncated_init(law, p[0], p[1], p[2], p[3]);
     default: return "is no law";
     }
+}
+
+/* The caller's rounding mode and flush-to-zero flags must not matter here either. */
+const char *fi_law_init(struct fi_law *law, enum fi_law_id id, enum fi_dtype_id dtype, const double *parameter) {
+    fenv_t caller;
+    fegetenv(&caller);
+    fesetenv(FE_DFL_ENV);
+    const char *complaint = init(law, id, dtype, parameter);
+    fesetenv(&caller);
+    return complaint;
 }

@@ -12,11 +12,11 @@ Axis = tuple[int, int, int, tuple[tuple[int, int], ...]]
 def normalize(block: Any, shape: tuple[int, ...]) -> tuple[tuple[int, int, int, bool], ...]:
     """One (start, step, length, kept) per axis of ``shape``, with NumPy's meaning of ``array[block]``.
 
-    Raises TypeError for what is no basic index, IndexError (a ValueError's cousin in NumPy's own usage) for an
-    integer out of range or too many indices.
+    Raises TypeError for what is no basic index, IndexError, as NumPy does, for one that is out of range or too many.
     """
     items = block if isinstance(block, tuple) else (block,)
-    if (n_dots := sum(item is Ellipsis for item in items)) > 1:
+    n_dots = sum(item is Ellipsis for item in items)
+    if n_dots > 1:
         raise IndexError("block has more than one '...'")
     if len(items) - n_dots > len(shape):
         raise IndexError(f"block {block!r} has {len(items) - n_dots} indices for shape {shape}")
@@ -29,9 +29,10 @@ def normalize(block: Any, shape: tuple[int, ...]) -> tuple[tuple[int, int, int, 
             start, stop, step = item.indices(size)
             result.append((start, step, len(range(start, stop, step)), True))
             continue
-        if isinstance(item, bool) or not hasattr(item, "__index__"):
-            raise TypeError(f"block takes integers, slices and '...', not {item!r}")
-        index = operator.index(item)
+        try:
+            index = operator.index(None if isinstance(item, bool) else item)
+        except TypeError:
+            raise TypeError(f"block takes integers, slices and '...', not {item!r}") from None
         if not -size <= index < size:
             raise IndexError(f"block index {index} is out of range for an axis of length {size}")
         result.append((index % size, 1, 1, False))
@@ -45,20 +46,17 @@ def block_shape(block: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def axes(shape: tuple[int, ...], block: Any, strides: tuple[int, ...], itemsize: int) -> tuple[Axis, ...]:
     """The axes of ``whole[block]`` lying in memory with the given byte strides, adjacent ones merged."""
-    strides_left = iter(strides)
-    steps: list[tuple[int, int, int]] = []  # (length, elements of the whole per step, bytes per step)
+    steps: list[tuple[int, int]] = []  # (length, elements of the whole per step)
     origin, global_stride = 0, 1
     for size, (start, step, length, kept) in zip(
         reversed(shape), reversed(normalize(block, shape)), strict=True
     ):
         origin += start * global_stride
         if kept:
-            steps.append((length, step * global_stride, 0))
+            steps.append((length, step * global_stride))
         global_stride *= size
-    steps.reverse()
     merged: list[tuple[int, int, int]] = []
-    for length, stride, _ in steps:
-        byte_stride = next(strides_left)
+    for (length, stride), byte_stride in zip(reversed(steps), strides, strict=True):
         if length == 1:
             continue
         if merged:

@@ -6,11 +6,9 @@ import inspect
 import math
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +112,7 @@ class Recipe:
 
 def read_recipe(recipe: str | os.PathLike[str]) -> Recipe:
     """A recipe that ships with the package, by name, or the TOML file of that path."""
-    shipped = {p.name.removesuffix(".toml"): p for p in resources.files("fastinit.recipes").iterdir()
-               if p.name.endswith(".toml")}  # fmt: skip
+    shipped = {path.stem: path for path in (Path(__file__).parent / "recipes").glob("*.toml")}
     if isinstance(recipe, str) and recipe in shipped:
         text = shipped[recipe].read_text()
     elif isinstance(recipe, str) and not recipe.endswith(".toml"):
@@ -123,6 +120,8 @@ def read_recipe(recipe: str | os.PathLike[str]) -> Recipe:
         raise AssertionError
     else:
         text = Path(recipe).read_text()
+    import tomllib  # here, to keep the package's import short
+
     try:
         return _parse(str(recipe), tomllib.loads(text))
     except (TypeError, ValueError) as error:
