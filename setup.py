@@ -10,7 +10,11 @@ from glob import glob
 from setuptools import Extension, setup
 
 # The bits depend on it: no contraction of a * b + c that the source does not write, no fast-math.
-flags = [] if sys.platform == "win32" else ["-std=c11", "-O2", "-ffp-contract=off", "-fno-fast-math", "-Wno-psabi"]
+flags = (
+    []
+    if sys.platform == "win32"
+    else ["-std=c11", "-O2", "-ffp-contract=off", "-fno-fast-math", "-Wno-psabi"]
+)
 link: list[str] = []
 if sys.platform.startswith("linux"):
     flags += ["-D_GNU_SOURCE", "-pthread", "-g0"]

@@ -15,7 +15,8 @@ extern const struct fi_isa fi_isa_avx2, fi_isa_avx512;
 
 static bool runs_avx2(void) {
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    /* F16C is older than AVX2, and not every compiler can ask for it. */
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 static bool runs_avx512(void) {
     return runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
@@ -48,8 +49,10 @@ static uint64_t locate(const struct fi_axis *axis, uint64_t at, uint64_t *left) 
     size_t low = 0, high = axis->n_runs;
     while (high - low > 1) {
         const size_t middle = (low + high) / 2;
-        if (axis->runs[middle].local <= at) low = middle;
-        else high = middle;
+        if (axis->runs[middle].local <= at)
+            low = middle;
+        else
+            high = middle;
     }
     *left = (high < axis->n_runs ? axis->runs[high].local : axis->length) - at;
     return axis->runs[low].start + (at - axis->runs[low].local);

@@ -33,7 +33,7 @@ FN F normal_float(const struct fi_law *law, U word) {
 /* Box and Muller: a block's first word gives the radius, its second the angle, of two normals. */
 FN void normal_double(const struct fi_law *law, U x[2]) {
     const W radial = SHUFFLE2((W)x[0], (W)x[1], 0, N / 2), angular = SHUFFLE2((W)x[0], (W)x[1], 1, N / 2 + 1);
-    const D r = radius(fraction(radial, -0x1p-53)) ;
+    const D r = radius(fraction(radial, -0x1p-53));
     D s, c;
     sincos_quarter(fraction(angular << 2, 0.5), &s, &c);
     c = (D)((W)c ^ ((angular << 1) & 0x8000000000000000u));

@@ -81,8 +81,8 @@ double fi_centre(double x);    /* P(0 < Z < x) for |x| < 2 */
 double fi_sliver(double p);    /* the inverse of fi_centre for |x| <= 1/8 */
 
 /* Write the values of elements [index, index + count) to `out`, contiguously. */
-typedef void fi_fill(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, size_t count,
-                     void *out, bool streaming);
+typedef void fi_fill(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, size_t count, void *out,
+                     bool streaming);
 
 struct fi_isa {
     const char *name;

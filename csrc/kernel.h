@@ -61,8 +61,10 @@ FN bool any_slow(enum fi_law_id id, enum fi_dtype_id dtype, const struct fi_law 
     if (id != FI_truncated_normal || !law->tail) return false;
     I slow = {0};
     for (int b = 0; b < count; b++) {
-        if (dtype == FI_float64) slow |= (I)(tail_double(law, (W)x[b]) < d_all(0x1p16));
-        else slow |= tail_float(law, x[b]) < f_all(0x1p16f);
+        if (dtype == FI_float64)
+            slow |= (I)(tail_double(law, (W)x[b]) < d_all(0x1p16));
+        else
+            slow |= tail_float(law, x[b]) < f_all(0x1p16f);
     }
     return law->centre || any(slow);
 }

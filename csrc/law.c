@@ -84,7 +84,7 @@ static const char *normal_init(struct fi_law *law, double mean, double std) {
 
 static const char *truncated_init(struct fi_law *law, double mean, double std, double low, double high) {
     const double largest = FORMAT[law->dtype].largest;
-    const bool unbounded_below = low < -largest, unbounded_above = high > largest;
+    const bool unbounded_below = low<-largest, unbounded_above = high> largest;
     if (unbounded_below || unbounded_above) {
         const char *complaint = normal_init(law, mean, std);
         if (complaint) return complaint;

@@ -80,6 +80,8 @@ double fi_tail(double loss) {
 /* Reversed series of fi_centre in v = p sqrt(2 pi). */
 double fi_sliver(double p) {
     const double v = p * ROOT_2PI, z = v * v;
-    return v * (1.0 + z * (1.0 / 6 + z * (7.0 / 120 + z * (127.0 / 5040 + z * (4369.0 / 362880 +
-                       z * (34807.0 / 5702400 + z * (20036983.0 / 6227020800.0)))))));
+    return v * (1.0 + z * (1.0 / 6 +
+                           z * (7.0 / 120 +
+                                z * (127.0 / 5040 + z * (4369.0 / 362880 +
+                                                         z * (34807.0 / 5702400 + z * (20036983.0 / 6227020800.0)))))));
 }

@@ -29,7 +29,8 @@ typedef uint16_t H __attribute__((vector_size(4 * N))); /* 2N halves */
 
 /* Lane patterns, written for one 128-bit group (of 32- or 64-bit lanes) and repeated over the vector. */
 #if N == 16
-#define EACH4(a, b, c, d) a, b, c, d, a + 4, b + 4, c + 4, d + 4, a + 8, b + 8, c + 8, d + 8, a + 12, b + 12, c + 12, d + 12
+#define EACH4(a, b, c, d)                                                                                              \
+    a, b, c, d, a + 4, b + 4, c + 4, d + 4, a + 8, b + 8, c + 8, d + 8, a + 12, b + 12, c + 12, d + 12
 #define EACH2(a, b) a, b, a + 2, b + 2, a + 4, b + 4, a + 6, b + 6
 #elif N == 8
 #define EACH4(a, b, c, d) a, b, c, d, a + 4, b + 4, c + 4, d + 4
@@ -108,19 +109,11 @@ FN F select_f(I mask, F a, F b) { return (F)(((I)a & mask) | ((I)b & ~mask)); }
 FN D select_d(L mask, D a, D b) { return (D)(((L)a & mask) | ((L)b & ~mask)); }
 
 #if defined(FI_ISA_AVX512)
-FN F clamp_f(F x, F low, F high) {
-    return (F)_mm512_min_ps(_mm512_max_ps((__m512)x, (__m512)low), (__m512)high);
-}
-FN D clamp_d(D x, D low, D high) {
-    return (D)_mm512_min_pd(_mm512_max_pd((__m512d)x, (__m512d)low), (__m512d)high);
-}
+FN F clamp_f(F x, F low, F high) { return (F)_mm512_min_ps(_mm512_max_ps((__m512)x, (__m512)low), (__m512)high); }
+FN D clamp_d(D x, D low, D high) { return (D)_mm512_min_pd(_mm512_max_pd((__m512d)x, (__m512d)low), (__m512d)high); }
 #elif defined(FI_ISA_AVX2)
-FN F clamp_f(F x, F low, F high) {
-    return (F)_mm256_min_ps(_mm256_max_ps((__m256)x, (__m256)low), (__m256)high);
-}
-FN D clamp_d(D x, D low, D high) {
-    return (D)_mm256_min_pd(_mm256_max_pd((__m256d)x, (__m256d)low), (__m256d)high);
-}
+FN F clamp_f(F x, F low, F high) { return (F)_mm256_min_ps(_mm256_max_ps((__m256)x, (__m256)low), (__m256)high); }
+FN D clamp_d(D x, D low, D high) { return (D)_mm256_min_pd(_mm256_max_pd((__m256d)x, (__m256d)low), (__m256d)high); }
 #else
 FN F clamp_f(F x, F low, F high) {
     x = select_f(x > low, x, low);
@@ -157,8 +150,7 @@ FN F fma_f(F a, F b, F c) {
     typedef float F2 __attribute__((vector_size(8)));
     F r;
     for (int half = 0; half < 2; half++) {
-        D x = {a[2 * half], a[2 * half + 1]}, y = {b[2 * half], b[2 * half + 1]},
-          z = {c[2 * half], c[2 * half + 1]};
+        D x = {a[2 * half], a[2 * half + 1]}, y = {b[2 * half], b[2 * half + 1]}, z = {c[2 * half], c[2 * half + 1]};
         F2 f = __builtin_convertvector(add_to_odd(x * y, z), F2);
         r[2 * half] = f[0], r[2 * half + 1] = f[1];
     }
@@ -239,19 +231,18 @@ FN U pack_float16(F a, F b) {
 #elif defined(FI_ISA_AVX2)
 FN U pack_float16(F a, F b) {
     __m128i low = _mm256_cvtps_ph((__m256)a, _MM_FROUND_TO_NEAREST_INT);
-    return (U)_mm256_inserti128_si256(_mm256_castsi128_si256(low), _mm256_cvtps_ph((__m256)b, _MM_FROUND_TO_NEAREST_INT), 1);
+    return (U)_mm256_inserti128_si256(_mm256_castsi128_si256(low),
+                                      _mm256_cvtps_ph((__m256)b, _MM_FROUND_TO_NEAREST_INT), 1);
 }
 #elif defined(FI_ISA_NEON)
-FN U pack_float16(F a, F b) {
-    return (U)vcombine_f16(vcvt_f16_f32((float32x4_t)a), vcvt_f16_f32((float32x4_t)b));
-}
+FN U pack_float16(F a, F b) { return (U)vcombine_f16(vcvt_f16_f32((float32x4_t)a), vcvt_f16_f32((float32x4_t)b)); }
 #endif
 
 /* The upper 16 bits of each 32-bit lane of a, then of b. */
 FN U pack_upper(U a, U b) {
 #if N == 16
-    return (U)__builtin_shufflevector((H)a, (H)b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 33, 35, 37, 39,
-                                      41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63);
+    return (U)__builtin_shufflevector((H)a, (H)b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 33, 35, 37,
+                                      39, 41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63);
 #elif N == 8
     __m256i packed = _mm256_packus_epi32((__m256i)(a >> 16), (__m256i)(b >> 16));
     return (U)_mm256_permute4x64_epi64(packed, 0xd8);
@@ -268,7 +259,7 @@ FN U half_bits(F x) {
     F step = (F)(((exponent & ~small) | (least & small)) + (13u << 23));
     F rounded = ((F)magnitude + step) - step;
     U normal = ((U)rounded - (112u << 23)) << 3; /* rebias, fraction to the upper half */
-    U subnormal = (U)__builtin_convertvector(rounded * 0x1p24f, I) << 16;
+    U subnormal = (U) __builtin_convertvector(rounded * 0x1p24f, I) << 16;
     U tiny = (U)(rounded < f_all(0x1p-14f));
     return sign | (subnormal & tiny) | (normal & ~tiny);
 }

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import reference
 from conftest import ISAS, Kernel
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fastinit import _core, streams
 

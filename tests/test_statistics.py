@@ -17,7 +17,18 @@ LAWS: dict[str, tuple[dict[str, Any], Any]] = {
     "uniform": ({"low": -0.3, "high": 0.5}, stats.uniform(-0.3, 0.8)),
     "truncated_normal": ({"std": 0.5, "low": -2, "high": 2}, stats.truncnorm(-2, 2, scale=0.5)),
 }
-CUTS = [(-1, 3), (0, np.inf), (-np.inf, -1), (3, 4), (-6, 6), (6, 8), (12, np.inf), (40, 41), (-1e-3, 2e-3), (-9, 0.01)]
+CUTS = [
+    (-1, 3),
+    (0, np.inf),
+    (-np.inf, -1),
+    (3, 4),
+    (-6, 6),
+    (6, 8),
+    (12, np.inf),
+    (40, 41),
+    (-1e-3, 2e-3),
+    (-9, 0.01),
+]
 
 
 def probabilities(x: np.ndarray, law: Any) -> np.ndarray:
@@ -40,7 +51,10 @@ def test_law(scheme: str, dtype: str) -> None:
 
 
 def law_moment(law: Any, order: int) -> float:
-    low, high = max(law.support()[0], law.mean() - 40 * law.std()), min(law.support()[1], law.mean() + 40 * law.std())
+    low, high = (
+        max(law.support()[0], law.mean() - 40 * law.std()),
+        min(law.support()[1], law.mean() + 40 * law.std()),
+    )
     nodes, weights = np.polynomial.legendre.leggauss(400)
     x = 0.5 * (high + low) + 0.5 * (high - low) * nodes
     return float((weights * law.pdf(x) * ((x - law.mean()) / law.std()) ** order).sum() * 0.5 * (high - low))

@@ -98,7 +98,9 @@ def cos_quarter(z: mp.mpf) -> mp.mpf:
 
 def main() -> None:
     out = sys.stdout.write
-    out("/* Written by tools/fit_coefficients.py; do not edit. */\n#define ALIGNED __attribute__((aligned(64)))\n\n")
+    out(
+        "/* Written by tools/fit_coefficients.py; do not edit. */\n#define ALIGNED __attribute__((aligned(64)))\n\n"
+    )
     single, error = quantile_rows(7, True)
     out(
         "/* The normal quantile over octaves of the tail probability: for t = 2^k (1.5 + x), k = 16..30,\n"
@@ -107,7 +109,10 @@ def main() -> None:
     )
     out(table("quantile_f", "float", single))
     centre = [[r[(k - 17) & 15] for k in (25, 26, 27, 28, 29, 30, 23, 24)] for r in single]
-    out("/* Octaves 23..30 again, octave k in column (k - 17) & 7. */\n" + table("quantile_f8", "float", centre))
+    out(
+        "/* Octaves 23..30 again, octave k in column (k - 17) & 7. */\n"
+        + table("quantile_f8", "float", centre)
+    )
     double, error = quantile_rows(18, False)
     out(f"/* The same in double. Worst error {error:.2g}. */\n" + table("quantile_d", "double", double))
     s = (np.sqrt(2) - 1) / (np.sqrt(2) + 1)

@@ -17,7 +17,9 @@ import reference  # noqa: E402
 from test_kernels import KEY, LAWS  # noqa: E402
 
 names = ("bits", "uniform", "uniform unit", "normal", "normal shifted", "truncated 2", "truncated skew")
-lines = ["# law, dtype, SHA-256 of the little-endian values 1..100000 of seed 0, name 'weight'; from reference.py"]
+lines = [
+    "# law, dtype, SHA-256 of the little-endian values 1..100000 of seed 0, name 'weight'; from reference.py"
+]
 for name in names:
     for dtype in ("float32", "float64", "float16", "bfloat16"):
         if name == "bits" and dtype.endswith("16"):

@@ -30,7 +30,7 @@ def normalize(block: Any, shape: tuple[int, ...]) -> tuple[tuple[int, int, int, 
             result.append((start, step, len(range(start, stop, step)), True))
             continue
         try:
-            index = operator.index(None if isinstance(item, bool) else item)
+            index = operator.index(_not_bool(item))
         except TypeError:
             raise TypeError(f"block takes integers, slices and '...', not {item!r}") from None
         if not -size <= index < size:
@@ -72,3 +72,7 @@ def axes(shape: tuple[int, ...], block: Any, strides: tuple[int, ...], itemsize:
     if origin:
         result.insert(0, (1, 1, 0, ((0, origin),)))
     return tuple(result)
+
+
+def _not_bool(item: Any) -> Any:
+    return None if isinstance(item, bool) else item

@@ -104,7 +104,7 @@ def write(
         for parameter in order:
             moments = _Moments(parameter)
             for chunk in _chunks(parameter, seed, buffer, threads):
-                _write_all(file, memoryview(chunk.view(np.uint8)))
+                _write_all(file, chunk.view(np.uint8).data)
                 moments.add(chunk)
                 done += chunk.nbytes
                 progress(done)

@@ -76,7 +76,13 @@ def _init(arguments: argparse.Namespace) -> int:
 def _plan_json(plan: Plan, seed: int) -> str:
     parameters = {name: parameter.to_dict() for name, parameter in plan.items()}
     return json.dumps(
-        {"recipe": plan.recipe, "seed": seed, "bytes": plan.nbytes, "tied": dict(plan.ties), "parameters": parameters},
+        {
+            "recipe": plan.recipe,
+            "seed": seed,
+            "bytes": plan.nbytes,
+            "tied": dict(plan.ties),
+            "parameters": parameters,
+        },
         indent=1,
     )
 
@@ -85,13 +91,15 @@ def _plan_table(plan: Plan, seed: int) -> str:
     rows = [("name", "shape", "dtype", "scheme", "fans", "law", "bytes")]
     rows += [_row(parameter) for parameter in plan.values()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
     lines += [f"{alias} is tied to {owner}" for alias, owner in plan.ties.items()]
     lines.append(f"{len(plan)} tensors, {plan.nbytes:,} bytes, recipe {plan.recipe}, seed {seed}")
     return "\n".join(lines)
 
 
-def _row(parameter: Parameter) -> tuple[str, ...]:
+def _row(parameter: Parameter) -> tuple[str, str, str, str, str, str, str]:
     fans = "-" if parameter.fans is None else f"{parameter.fans.fan_in:g}, {parameter.fans.fan_out:g}"
     shape = "x".join(map(str, parameter.shape)) or "scalar"
     law = str(parameter.distribution)

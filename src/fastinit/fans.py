@@ -13,7 +13,6 @@ Shape: TypeAlias = SupportsIndex | Iterable[SupportsIndex]
 Stride: TypeAlias = SupportsIndex | Iterable[SupportsIndex]
 
 
-
 class Fans(NamedTuple):
     """The mean number of inputs that feed one output, and of outputs that one input feeds."""
 

@@ -54,7 +54,13 @@ def draw(
 
 
 def _draw(
-    to: memory.Memory, law: Distribution, seed: Seed, name: str, shape: Any, block: Any, threads: int | None
+    to: memory.Memory,
+    law: Distribution | _Bits,
+    seed: Seed,
+    name: str,
+    shape: Any,
+    block: Any,
+    threads: int | None,
 ) -> None:
     whole = to.shape if shape is None else memory.checked_shape(shape)
     part = blocks.block_shape(block, whole)
@@ -136,7 +142,12 @@ def new(
 
 
 def random_bits(
-    shape: int | Sequence[int], *, seed: Seed = None, name: str = "", block: Any = ..., threads: int | None = None
+    shape: int | Sequence[int],
+    *,
+    seed: Seed = None,
+    name: str = "",
+    block: Any = ...,
+    threads: int | None = None,
 ) -> Array:
     """Raw 32-bit words of the stream: element i is word ``i & 3`` of Philox block ``i >> 2``.
 
@@ -146,10 +157,13 @@ def random_bits(
     whole = memory.checked_shape(shape)
     array = memory.empty(blocks.block_shape(block, whole), "float32")
     _draw(memory.target(array), _Bits(), seed, name, whole, block, threads)
-    return array.view(np.uint32)
+    words: Array = array.view(np.uint32)
+    return words
 
 
 class _Bits:
+    """Raw words: a law of the kernels, but no distribution of values."""
+
     law = "bits"
     parameters: tuple[float, ...] = ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -121,7 +121,7 @@ def gain(activation: str | Activation, param: float | None = None, *, kind: str 
     return _named_gain(activation)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _named_gain(activation: str) -> float:
     return second_moment_gain(_ACTIVATIONS[activation])
 
@@ -137,7 +137,7 @@ def second_moment_gain(f: Activation) -> float:
         raise ValueError("activation returned values that are not finite")
     if moment == 0:
         raise ValueError("activation is zero everywhere: no gain can make up for it")
-    return moment**-0.5
+    return 1 / math.sqrt(moment)
 
 
 @lru_cache(maxsize=1)

@@ -47,7 +47,7 @@ def dtype_name(dtype: Any) -> str:
         raise TypeError(f"dtype must be one of {', '.join(_SIZE)}, not {dtype!r}")
     if not known.isnative:
         raise TypeError(f"dtype must be in native byte order, not {dtype!r}")
-    return known.name
+    return str(known.name)
 
 
 def numpy_dtype(name: str) -> np.dtype[Any]:
@@ -57,7 +57,8 @@ def numpy_dtype(name: str) -> np.dtype[Any]:
         import ml_dtypes
     except ImportError:
         raise TypeError("dtype 'bfloat16' needs the package ml_dtypes (pip install ml_dtypes)") from None
-    return np.dtype(ml_dtypes.bfloat16)
+    bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+    return bfloat16
 
 
 def checked_shape(shape: int | Sequence[int]) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ import inspect
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,13 +20,13 @@ from .memory import Array, checked_shape, dtype_name, empty
 from .model import Model, Tensor, nbytes, read_model
 from .streams import Seed, resolve_seed
 
-# By what a residual projection's std is multiplied; L layers, this one being number l from 0.
-DEPTH_RULES = {
-    "1/sqrt(L)": lambda L, l: L**-0.5,  # noqa: E741
-    "1/sqrt(2L)": lambda L, l: (2 * L) ** -0.5,  # noqa: E741
-    "1/sqrt(l+1)": lambda L, l: (l + 1) ** -0.5,  # noqa: E741
-    "1/sqrt(2(l+1))": lambda L, l: (2 * (l + 1)) ** -0.5,  # noqa: E741
-    "1/L": lambda L, l: 1 / L,  # noqa: E741
+# By what a residual projection's std is multiplied, by the number of layers and its own layer, from 0.
+DEPTH_RULES: dict[str, Callable[[int, int], float]] = {
+    "1/sqrt(L)": lambda n, layer: n**-0.5,
+    "1/sqrt(2L)": lambda n, layer: (2 * n) ** -0.5,
+    "1/sqrt(l+1)": lambda n, layer: (layer + 1) ** -0.5,
+    "1/sqrt(2(l+1))": lambda n, layer: (2 * (layer + 1)) ** -0.5,
+    "1/L": lambda n, layer: 1 / n,
 }
 _RULE_KEYS = ("match", "module", "ndim", "scheme", "depth", "optional")
 _GEOMETRY = {p.name for p in inspect.signature(schemes.distribution).parameters.values()} & {
@@ -220,7 +220,9 @@ def _at_depth(rule: Rule, layer: int | None, n_layers: int) -> dict[str, Any]:
     if rule.depth is None:
         return numbers
     if layer is None:
-        raise ValueError(f"depth {rule.depth!r} needs a layer number, which the recipe's layers pattern does not find")
+        raise ValueError(
+            f"depth {rule.depth!r} needs a layer number, which the recipe's layers pattern does not find"
+        )
     scaled = "std" if "std" in schemes.SCHEMES[rule.scheme].numbers else "gain"
     value = numbers.get(scaled, schemes.SCHEMES[rule.scheme].numbers.get(scaled))
     if not isinstance(value, (int, float)):

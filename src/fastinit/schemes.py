@@ -26,7 +26,7 @@ Fan = Callable[[str], float]
 GLOROT = "Glorot and Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html"
 HE = "He et al. 2015, https://arxiv.org/abs/1502.01852"
 LECUN = "LeCun et al. 1998, Efficient BackProp"
-_MODES = {
+_MODES: dict[str, Callable[[Fan], float]] = {
     "fan_in": lambda fan: fan("fan_in"),
     "fan_out": lambda fan: fan("fan_out"),
     "fan_avg": lambda fan: 0.5 * (fan("fan_in") + fan("fan_out")),
@@ -64,7 +64,9 @@ def _scaled(fan: Fan, law: str, mode: str, gain: float) -> Distribution:
     return _of_variance(non_negative("gain", gain) ** 2, mode, law, fan)
 
 
-def _he(fan: Fan, law: str, mode: str, gain: float | None, activation: Any, param: float | None) -> Distribution:
+def _he(
+    fan: Fan, law: str, mode: str, gain: float | None, activation: Any, param: float | None
+) -> Distribution:
     return _scaled(fan, law, mode, activation_gain(activation, param) if gain is None else gain)
 
 

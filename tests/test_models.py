@@ -1,0 +1,420 @@
+"""Model files, recipes, plans, checkpoint files and the command line."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import resource
+import signal
+import stat
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes  # noqa: F401
+import numpy as np
+import pytest
+import safetensors.numpy
+
+import fastinit as fi
+from fastinit import checkpoint, cli, model, plan
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SMALL = {
+    "dtype": "float32",
+    "tied": {"head.weight": "wte.weight"},
+    "parameters": {
+        "wte.weight": {"shape": [50, 16], "module": "Embedding"},
+        "h.0.c_fc.weight": {"shape": [16, 64], "module": "Conv1D"},
+        "h.0.c_proj.weight": {"shape": [64, 16], "module": "Conv1D"},
+        "h.0.ln_1.weight": {"shape": [16], "module": "LayerNorm", "dtype": "bfloat16"},
+        "h.0.ln_1.bias": {"shape": [16], "module": "LayerNorm"},
+        "h.1.c_fc.weight": {"shape": [16, 64], "module": "Conv1D", "dtype": "float16"},
+        "h.1.c_proj.weight": {"shape": [64, 16], "module": "Conv1D", "dtype": "float64"},
+        "scalar": {"shape": [], "module": "", "dtype": "float32"},
+        "empty": {"shape": [0, 3]},
+    },
+}
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    path = tmp_path / "small.json"
+    path.write_text(json.dumps(SMALL))
+    return path
+
+
+def recipe(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    return path
+
+
+# ------------------------------------------------------------------------------------------ recipes
+
+
+def test_gpt2_has_its_own_numbers() -> None:
+    gpt2 = plan.plan_for(EXAMPLES / "gpt2.json", "gpt2")
+    assert len(gpt2) == 148 and gpt2.nbytes == 497_759_232
+    for name, parameter in gpt2.items():
+        std = 0.02 / math_sqrt(2 * 12) if "c_proj.weight" in name else 0.02
+        expected: fi.Distribution = fi.Normal(0, std)
+        if name.endswith(".bias"):
+            expected = fi.Constant(0)
+        elif ".ln_" in name:
+            expected = fi.Constant(1)
+        assert parameter.distribution == expected, name
+    assert dict(gpt2.ties) == {"lm_head.weight": "transformer.wte.weight"}
+
+
+def math_sqrt(x: float) -> float:
+    return 1 / x**-0.5
+
+
+def test_default_recipe() -> None:
+    resnet = plan.plan_for(EXAMPLES / "resnet-50.json")
+    assert resnet["resnet.embedder.embedder.convolution.weight"].distribution == fi.distribution(
+        "he_normal", (64, 3, 7, 7)
+    )
+    assert resnet["resnet.embedder.embedder.normalization.weight"].distribution == fi.Constant(1)
+    assert resnet["resnet.embedder.embedder.normalization.bias"].distribution == fi.Constant(0)
+    assert resnet["classifier.1.weight"].distribution == fi.distribution("xavier_normal", (1000, 2048))
+    gpt2 = plan.plan_for(EXAMPLES / "gpt2.json")
+    assert gpt2["transformer.h.0.mlp.c_fc.weight"].fans == (768, 3072)
+
+
+def test_depth_rules_and_layouts(small: Path, tmp_path: Path) -> None:
+    text = """
+layers = "h.{layer}.*"
+[[rule]]
+match = "*.c_proj.weight"
+scheme = "xavier_normal"
+layout = "io"
+depth = "%s"
+[[rule]]
+scheme = "zeros"
+"""
+    base = fi.distribution("xavier_normal", (64, 16), layout="io").std
+    for depth, factor in {"1/sqrt(L)": 0.5**0.5, "1/sqrt(2L)": 0.5, "1/sqrt(l+1)": 0.5**0.5, "1/sqrt(2(l+1))": 0.5,
+                          "1/L": 0.5}.items():  # fmt: skip
+        got = plan.plan_for(small, recipe(tmp_path, text % depth))["h.1.c_proj.weight"]
+        assert got.distribution.std == pytest.approx(base * factor, rel=1e-12)
+        assert got.fans == (64, 16)
+
+
+BAD_RECIPES = [
+    ('[[rule]]\nmatch = "h.*"\nscheme = "zeros"', "wte.weight"),
+    ('[[rule]]\nscheme = "zeros"\n[[rule]]\nmatch = "nothing"\nscheme = "ones"', "rule 2.*nothing"),
+    ('[[rule]]\nscheme = "zeroes"', "rule 1.*zeros"),
+    ('[[rule]]\nscheme = "normal"\nstdd = 1.0', "rule 1.*std"),
+    ('[[rule]]\nscheme = "normal"\nstd = "1"', "rule 1.*std"),
+    ('[[rule]]\nscheme = "normal"\nstd = true', "rule 1.*std"),
+    ('[[rule]]\nscheme = "normal"\nstd = nan', "rule 1.*std"),
+    ('[[rule]]\nscheme = "normal"\ndepth = "1/sqrt(3L)"', "rule 1.*1/sqrt"),
+    ('[[rule]]\nscheme = "normal"\ndepth = "1/L"', "rule 1.*layer"),
+    ('[[rule]]\nscheme = "normal"\noptional = 1', "optional"),
+    ('[[rule]]\nscheme = "normal"\nmatch = 3', "match"),
+    ('[[rule]]\nmatch = "*"', "scheme"),
+    ('layers = "h"\n[[rule]]\nscheme = "zeros"', "layers"),
+    ('rules = 1', "rule"),
+    ("x = [", "recipe"),
+    ("", "rule"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "message"), BAD_RECIPES)
+def test_bad_recipes(text: str, message: str, small: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        plan.plan_for(small, recipe(tmp_path, text))
+
+
+def test_unknown_recipe(small: Path) -> None:
+    with pytest.raises(ValueError, match="did you mean 'gpt2'"):
+        plan.plan_for(small, "gpt-2")
+    with pytest.raises(FileNotFoundError):
+        plan.plan_for(small, "missing.toml")
+
+
+# -------------------------------------------------------------------------------------- model files
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", "{", '{"parameters": {"a": 3}}', '{"parameters": {"a": {"shape": [-1]}}}',
+     '{"parameters": {"a": {"shape": [1.5]}}}', '{"parameters": {"a": {"shape": [1]}, "a": {"shape": [1]}}}',
+     '{"parameters": {"a": {"shape": [1], "dtype": "int8"}}}', '{"parameters": {"__metadata__": {"shape": [1]}}}',
+     '{"parameters": {"a": {"shape": [1]}}, "tied": {"b": "c"}}', "[" * 100_000,
+     '{"parameters": {"a": {"shape": [4294967296, 4294967296]}}}'],
+    ids=lambda text: text[:30],
+)  # fmt: skip
+def test_bad_model_files(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"model\.json"):
+        model.read_model(path)
+
+
+def test_hostile_headers(small: Path, tmp_path: Path) -> None:
+    good = tmp_path / "good.safetensors"
+    checkpoint.write(plan.plan_for(small), good, seed=0)
+    data = good.read_bytes()
+    length = struct.unpack("<Q", data[:8])[0]
+    header, values = json.loads(data[8 : 8 + length]), data[8 + length :]
+
+    def with_header(change: Any) -> bytes:
+        changed = json.loads(json.dumps(header))
+        change(changed)
+        text = json.dumps(changed).encode()
+        return struct.pack("<Q", len(text)) + text + values
+
+    def set_in(name: str, key: str, value: Any) -> Any:
+        return lambda h: h[name].__setitem__(key, value)
+
+    cases = [
+        b"", data[:7], data[:100], data[:-1], data + b"\0", struct.pack("<Q", 2**63) + data[8:],
+        struct.pack("<Q", 0) + data[8:], struct.pack("<Q", length) + b"[" * length + values,
+        with_header(set_in("scalar", "data_offsets", [0, 4])),
+        with_header(set_in("scalar", "data_offsets", [-4, 0])),
+        with_header(set_in("scalar", "data_offsets", "ab")),
+        with_header(set_in("scalar", "shape", [2])),
+        with_header(set_in("scalar", "shape", [2**40, 2**40])),
+        with_header(set_in("scalar", "dtype", "I64")),
+        with_header(lambda h: h.pop("wte.weight")),
+    ]  # fmt: skip
+    for i, case in enumerate(cases):
+        path = tmp_path / f"{i}.safetensors"
+        path.write_bytes(case)
+        with pytest.raises(ValueError, match=rf"{i}\.safetensors"):
+            model.read_model(path)
+
+
+# ----------------------------------------------------------------------------------------- the file
+
+
+def as_bits(array: np.ndarray) -> bytes:
+    return array.tobytes()
+
+
+def test_file_equals_arrays_and_the_librarys_own(small: Path, tmp_path: Path) -> None:
+    target = tmp_path / "m.safetensors"
+    summary = checkpoint.write(plan.plan_for(small), target, seed=3)
+    arrays = fi.init(small, seed=3)
+    loaded = safetensors.numpy.load_file(target)
+    assert set(loaded) == set(arrays) - {"head.weight"} and arrays["head.weight"] is arrays["wte.weight"]
+    for name, array in loaded.items():
+        assert array.dtype == arrays[name].dtype and array.shape == arrays[name].shape
+        assert as_bits(array) == as_bits(arrays[name]), name
+    stored = {name: arrays[name] for name in loaded}
+    with safetensors.safe_open(target, "np") as file:
+        metadata = file.metadata()
+    assert metadata["fastinit_seed"] == "3" and metadata["fastinit_recipe"] == "default"
+    header, _ = checkpoint.header(plan.plan_for(small), {"format": "pt"})
+    ours = header + target.read_bytes()[-summary.nbytes :]
+    assert ours == safetensors.numpy.save(stored, {"format": "pt"})
+    assert summary.tensors == len(stored) and summary.mean_deviation < 6 and summary.std_deviation < 6
+
+
+def test_chunks_do_not_show(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, pieces = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    checkpoint.write(plan.plan_for(small), whole, seed=3)
+    monkeypatch.setattr(checkpoint, "_CHUNK_BYTES", 72)
+    checkpoint.write(plan.plan_for(small), pieces, seed=3, threads=2)
+    assert whole.read_bytes() == pieces.read_bytes()
+
+
+def test_header_of_a_checkpoint_is_a_model(small: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    checkpoint.write(plan.plan_for(small, dtype="bfloat16"), first, seed=3)
+    again = plan.plan_for(first)
+    assert {n: (p.shape, p.dtype) for n, p in again.items()} == {
+        n: (tuple(e["shape"]), "bfloat16") for n, e in SMALL["parameters"].items()
+    }
+    checkpoint.write(again, second, seed=3)
+    assert safetensors.numpy.load_file(second).keys() == SMALL["parameters"].keys()
+
+
+@pytest.fixture
+def old(small: Path, tmp_path: Path) -> Path:
+    target = tmp_path / "folder" / "m.safetensors"
+    target.parent.mkdir()
+    target.write_bytes(b"old")
+    return target
+
+
+def write(small: Path, target: Path) -> None:
+    checkpoint.write(plan.plan_for(small), target, seed=0)
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "replace"])
+def test_a_failure_keeps_the_old_file(
+    call: str, small: Path, old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EIO, "injected")
+
+    monkeypatch.setattr(checkpoint.os, call, fail)
+    with pytest.raises(OSError, match=r"m\.safetensors") as info:
+        write(small, old)
+    assert info.value.errno == errno.EIO and info.value.filename == str(old)
+    assert old.read_bytes() == b"old" and os.listdir(old.parent) == [old.name]
+
+
+def test_an_interrupt_keeps_the_old_file(small: Path, old: Path) -> None:
+    def stop(done: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.write(plan.plan_for(small), old, seed=0, progress=stop)
+    assert old.read_bytes() == b"old" and os.listdir(old.parent) == [old.name]
+
+
+def test_short_writes(small: Path, old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_fully = os.write
+    monkeypatch.setattr(checkpoint.os, "write", lambda file, data: write_fully(file, data[:100]))
+    write(small, old)
+    monkeypatch.undo()
+    assert len(safetensors.numpy.load_file(old)) == len(SMALL["parameters"])
+
+
+def test_disk_limit(small: Path, old: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OSError) as info:
+            write(small, old)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert info.value.errno == errno.EFBIG and info.value.filename == str(old)
+    assert old.read_bytes() == b"old" and os.listdir(old.parent) == [old.name]
+
+
+def test_full_disk(small: Path, tmp_path: Path) -> None:
+    mount = tmp_path / "mount"
+    mount.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(mount)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("cannot mount a small disk here")
+    try:
+        target = mount / "m.safetensors"
+        target.write_bytes(b"old")
+        with pytest.raises(OSError) as info:
+            write(small, target)
+        assert info.value.errno == errno.ENOSPC and info.value.filename == str(target)
+        assert target.read_bytes() == b"old" and os.listdir(mount) == [target.name]
+    finally:
+        subprocess.run(["umount", str(mount)], check=True)
+
+
+def test_killed_at_any_time(small: Path, old: Path) -> None:
+    """Killed after each write call in turn: the old file stands until the new one is whole."""
+    code = """
+import os, signal, sys
+from fastinit import checkpoint, plan
+calls, real = [], os.write
+def counted(file, data):
+    n = real(file, data)
+    calls.append(n)
+    if len(calls) == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return n
+checkpoint.os.write = counted
+checkpoint.write(plan.plan_for(sys.argv[1]), sys.argv[2], seed=0)
+"""
+    for at in (1, 2, 5, 1000):
+        result = subprocess.run([sys.executable, "-c", code, str(small), str(old), str(at)], timeout=60)
+        if at < 1000:
+            assert result.returncode == -signal.SIGKILL
+            assert old.read_bytes() == b"old" and len(os.listdir(old.parent)) == 2
+    assert result.returncode == 0
+    assert len(safetensors.numpy.load_file(old)) == len(SMALL["parameters"])
+    assert os.listdir(old.parent) == [old.name], "the parts of killed writers are cleared away"
+
+
+def test_targets(small: Path, old: Path) -> None:
+    link, folder = old.parent / "link", old.parent / "sub"
+    link.symlink_to(old)
+    write(small, link)
+    assert link.is_symlink() and len(safetensors.numpy.load_file(old)) == len(SMALL["parameters"])
+    folder.mkdir()
+    with pytest.raises(IsADirectoryError):
+        write(small, folder)
+    os.mkfifo(old.parent / "fifo")
+    for special in (old.parent / "fifo", Path("/dev/null")):
+        with pytest.raises(OSError, match=r"not a regular file|Invalid argument") as info:
+            write(small, special)
+        assert info.value.filename == str(special)
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    with pytest.raises(FileNotFoundError):
+        write(small, old.parent / "nowhere" / "m.safetensors")
+
+
+def test_permissions(small: Path, old: Path) -> None:
+    old.chmod(0o640)
+    write(small, old)
+    assert stat.S_IMODE(old.stat().st_mode) == 0o640
+    before = os.umask(0o027)
+    try:
+        write(small, old.parent / "new")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((old.parent / "new").stat().st_mode) == 0o640
+
+
+# --------------------------------------------------------------------------------- the command line
+
+
+def test_command(small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "m.safetensors"
+    arguments = ["init", str(small), "--seed", "3", "-o", str(target)]
+    assert cli.main([*arguments, "--dry-run"]) == 0 and not target.exists()
+    assert "Normal(mean=0.0, std=0.02)" in capsys.readouterr().out
+    assert cli.main([*arguments, "--dry-run", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["parameters"]["h.0.c_fc.weight"]["fans"] == [16, 64] and shown["seed"] == 3
+    assert cli.main(arguments) == 0
+    assert "9 tensors" in capsys.readouterr().out
+    first = target.read_bytes()
+    assert cli.main([*arguments, "--threads", "2", "--json"]) == 0 and target.read_bytes() == first
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["tensors"] == 9 and captured.err == ""
+    assert cli.main([*arguments, "--dtype", "bfloat16"]) == 0
+    assert {a.dtype.name for a in safetensors.numpy.load_file(target).values()} == {"bfloat16"}
+
+
+def test_command_errors(small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = str(tmp_path / "m.safetensors")
+    for extra, code in (
+        (["--seed", "-1", "-o", target], 2),
+        (["--dtype", "int8", "-o", target], 2),
+        (["--threads", "0", "-o", target], 2),
+        (["--recipe", "gtp2", "-o", target], 2),
+        ([], 2),
+        (["-o", str(tmp_path)], 1),
+    ):
+        assert cli.main(["init", str(small), *extra]) == code
+        assert capsys.readouterr().err.startswith("fastinit: error: ")
+    assert cli.main(["init", str(tmp_path / "missing.json"), "-o", target]) == 1
+    assert not Path(target).exists()
+
+
+def test_progress_only_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli._bar(100)(100)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    cli._bar(100)(100)
+    assert "100%" in capsys.readouterr().err
+
+
+def test_repeated_names_and_shared_memory() -> None:
+    with pytest.raises(TypeError, match="names"):
+        fi.init({3: (2, 2)})  # type: ignore[dict-item]
+    arrays = fi.init({"a": (2, 2), "b": np.zeros((3, 3), np.float16)}, seed=0)
+    assert arrays["b"].dtype == np.float16
+    assert not np.shares_memory(arrays["a"], arrays["b"])
