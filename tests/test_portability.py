@@ -1,0 +1,65 @@
+"""The kernels built by other compilers, with sanitizers, and for AArch64 (under qemu-user): the same bits."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import reference
+from test_kernels import KEY, LAWS
+
+from fastinit import _core
+
+ROOT = Path(__file__).parents[1]
+FLAGS = [
+    "-std=c11",
+    "-D_GNU_SOURCE",
+    "-O2",
+    "-ffp-contract=off",
+    "-Wno-psabi",
+    "-pthread",
+    f"-I{ROOT / 'csrc'}",
+]
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-O1", "-g"]
+BUILDS = {
+    "gcc": (["gcc"], [], []),
+    "clang": (["clang"], [], []),
+    "sanitized": (["gcc"], SANITIZE, []),
+    "aarch64": (["aarch64-linux-gnu-gcc"], ["-static"], ["qemu-aarch64"]),
+}
+WORDS = [str(int.from_bytes(KEY[i : i + 4], "little")) for i in (0, 4, 8, 12)]
+
+
+@pytest.fixture(scope="module", params=BUILDS)
+def driver(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    compiler, extra, runner = BUILDS[request.param]
+    for tool in (*compiler, *runner):
+        if not shutil.which(tool):
+            pytest.skip(f"{tool} is not installed")
+    program = tmp_path_factory.mktemp("driver") / request.param
+    sources = [str(path) for path in (*(ROOT / "csrc").glob("*.c"), ROOT / "tests" / "driver.c")]
+    subprocess.run([*compiler, *FLAGS, *extra, *sources, "-o", str(program), "-lm"], check=True)
+    return [*runner, str(program)]
+
+
+NAMES = ["bits", "uniform", "normal", "truncated 6", "truncated skew", "truncated tail"]
+CASES = [(n, d) for n in NAMES for d in _core.DTYPES if not (n == "bits" and d.endswith("16"))]
+
+
+@pytest.mark.parametrize(("name", "dtype"), CASES)
+def test_same_bits(name: str, dtype: str, driver: list[str]) -> None:
+    law, parameters = LAWS[name]
+    count, index = (200, 5) if name == "truncated tail" else (70_001, 2**34 - 5)
+    want = reference.draw(law, parameters, np.arange(count, dtype=np.uint64) + np.uint64(index), KEY, dtype)
+    numbers = [str(_core.LAWS.index(law)), str(_core.DTYPES.index(dtype)), str(index), str(count)]
+    for isa in range(len(_core.available_isas())):
+        command = [*driver, str(isa), *numbers, *WORDS, *(repr(p) for p in parameters)]
+        result = subprocess.run(command, capture_output=True, timeout=120)
+        if result.returncode == 4:  # fewer instruction sets there
+            break
+        assert result.returncode == 0, result.stderr.decode()
+        np.testing.assert_array_equal(np.frombuffer(result.stdout, want.dtype), want)
+    assert isa or result.returncode == 0
