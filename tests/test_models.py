@@ -353,6 +353,22 @@ def test_targets(small: Path, old: Path) -> None:
         write(small, old.parent / "nowhere" / "m.safetensors")
 
 
+def test_transformers_loads_gpt2(tmp_path: Path) -> None:
+    """Nothing missing, nothing unexpected, the tie kept, and the first loss that of a uniform guess."""
+    transformers = pytest.importorskip("transformers")
+    import torch
+
+    transformers.GPT2Config().save_pretrained(tmp_path)
+    checkpoint.write(plan.plan_for(EXAMPLES / "gpt2.json", "gpt2"), tmp_path / "model.safetensors", seed=0)
+    loaded, info = transformers.GPT2LMHeadModel.from_pretrained(tmp_path, output_loading_info=True)
+    assert not any(info.values())
+    assert loaded.lm_head.weight.data_ptr() == loaded.transformer.wte.weight.data_ptr()
+    tokens = torch.randint(50257, (2, 256), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        loss = loaded.eval()(tokens, labels=tokens).loss.item()
+    assert abs(loss / np.log(50257) - 1) < 0.02
+
+
 def test_permissions(small: Path, old: Path) -> None:
     old.chmod(0o640)
     write(small, old)

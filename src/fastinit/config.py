@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 import os
-import platform
 import warnings
 
 import numpy as np
@@ -88,6 +87,8 @@ def threads_for(threads: int | None) -> int:
 
 def show_config() -> None:
     """Print what matters for a report: versions, machine, instruction sets, threads."""
+    import platform
+
     from . import __version__
 
     print(f"fastinit {__version__}, stream version {STREAM_VERSION}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-import secrets
+import os
 from hashlib import blake2b
 from typing import TypeAlias
 
@@ -32,7 +32,7 @@ def resolve_seed(seed: Seed) -> int:
     7
     """
     if seed is None:
-        return secrets.randbits(64)
+        return int.from_bytes(os.urandom(8))
     if isinstance(seed, np.random.SeedSequence):
         return int(seed.generate_state(1, np.uint64)[0])
     if isinstance(seed, np.random.Generator):
