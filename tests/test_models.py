@@ -311,28 +311,38 @@ def test_full_disk(small: Path, tmp_path: Path) -> None:
 
 
 def test_killed_at_any_time(small: Path, old: Path) -> None:
-    """Killed after each write call in turn: the old file stands until the new one is whole."""
+    """Killed before each system call in turn: under the name stands the old file or the whole new one."""
     code = """
 import os, signal, sys
 from fastinit import checkpoint, plan
-calls, real = [], os.write
-def counted(file, data):
-    n = real(file, data)
-    calls.append(n)
-    if len(calls) == int(sys.argv[3]):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return n
-checkpoint.os.write = counted
-checkpoint.write(plan.plan_for(sys.argv[1]), sys.argv[2], seed=0)
+made = plan.plan_for(sys.argv[1])
+calls = 0
+def counted(real):
+    def call(*arguments, **options):
+        global calls
+        calls += 1
+        if calls == int(sys.argv[3]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*arguments, **options)
+    return call
+for name in ("listdir", "open", "write", "fchmod", "fsync", "replace", "close"):
+    setattr(os, name, counted(getattr(os, name)))
+checkpoint.write(made, sys.argv[2], seed=0)
 """
-    for at in (1, 2, 5, 1000):
-        result = subprocess.run([sys.executable, "-c", code, str(small), str(old), str(at)], timeout=60)
-        if at < 1000:
-            assert result.returncode == -signal.SIGKILL
-            assert old.read_bytes() == b"old" and len(os.listdir(old.parent)) == 2
-    assert result.returncode == 0
-    assert len(safetensors.numpy.load_file(old)) == len(SMALL["parameters"])
-    assert os.listdir(old.parent) == [old.name], "the parts of killed writers are cleared away"
+    reference = old.parent.parent / "whole.safetensors"
+    write(small, reference)
+    seen = set()
+    for at in range(1, 60):
+        command = [sys.executable, "-c", code, str(small), str(old), str(at)]
+        returned = subprocess.run(command, timeout=60).returncode
+        seen.add(old.read_bytes())
+        assert len(os.listdir(old.parent)) <= 2, "the parts of killed writers are cleared away"
+        if returned == 0:
+            break
+        assert returned == -signal.SIGKILL
+    assert returned == 0 and at > 10
+    assert seen == {b"old", reference.read_bytes()}
+    assert os.listdir(old.parent) == [old.name]
 
 
 def test_targets(small: Path, old: Path) -> None:

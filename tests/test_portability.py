@@ -63,3 +63,20 @@ def test_same_bits(name: str, dtype: str, driver: list[str]) -> None:
         assert result.returncode == 0, result.stderr.decode()
         np.testing.assert_array_equal(np.frombuffer(result.stdout, want.dtype), want)
     assert isa or result.returncode == 0
+
+
+def test_threads_that_cannot_be_had(tmp_path: Path) -> None:
+    """Every pthread_create fails: the calling thread does all the work, with the same bits."""
+    if not shutil.which("gcc"):
+        pytest.skip("gcc is not installed")
+    wrapper = tmp_path / "wrapper.c"
+    wrapper.write_text("#include <errno.h>\nint __wrap_pthread_create(void) { return EAGAIN; }\n")
+    sources = [str(path) for path in (*(ROOT / "csrc").glob("*.c"), ROOT / "tests" / "driver.c", wrapper)]
+    program = str(tmp_path / "driver")
+    subprocess.run(["gcc", *FLAGS, "-Wl,--wrap=pthread_create", *sources, "-o", program, "-lm"], check=True)
+    numbers = ["0", str(_core.LAWS.index("normal")), "0", "0", "200000"]
+    out = subprocess.run(
+        [program, *numbers, *WORDS, "0", "1"], capture_output=True, check=True, timeout=60
+    ).stdout
+    want = reference.draw("normal", (0.0, 1.0), np.arange(200_000), KEY, "float32")
+    np.testing.assert_array_equal(np.frombuffer(out, np.uint32), want)
