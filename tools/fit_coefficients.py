@@ -99,7 +99,7 @@ def cos_quarter(z: mp.mpf) -> mp.mpf:
 def main() -> None:
     out = sys.stdout.write
     out(
-        "/* Written by tools/fit_coefficients.py; do not edit. */\n#define ALIGNED __attribute__((aligned(64)))\n\n"
+        "/* Written by tools/fit_coefficients.py; do not edit. */\n/* clang-format off */\n#define ALIGNED __attribute__((aligned(64)))\n\n"
     )
     single, error = quantile_rows(7, True)
     out(
