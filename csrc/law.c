@@ -70,7 +70,12 @@ static const char *uniform_init(struct fi_law *law, double low, double high) {
     const double centre = 0.5 * low + 0.5 * high;
     law->scale = (float)(width * 0x1p-24), law->shift = (float)(centre + width * 0x1p-25);
     law->dscale = width, law->dshift = centre + width * 0x1p-53;
-    return keep_within(law, round_up(law->dtype, low), round_down(law->dtype, below(high)));
+    /* Below `high` as it stands and as the dtype rounds it, whichever a caller compares with; but an interval with a
+     * single value of the dtype, its own lower end, has that one. */
+    const double floor = round_down(law->dtype, high), ceiling = round_up(law->dtype, high);
+    const double rounded = high - floor <= ceiling - high ? floor : high;
+    const double bottom = round_up(law->dtype, low), top = round_down(law->dtype, below(rounded));
+    return keep_within(law, bottom, top < bottom && bottom < high ? bottom : top);
 }
 
 static const char *normal_init(struct fi_law *law, double mean, double std) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +15,25 @@ from fastinit import _core
 settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=60)
 settings.load_profile("fixed")
 
+ROOT = Path(__file__).parents[1]
+FLAGS = [
+    "-std=c11",
+    "-D_GNU_SOURCE",
+    "-O2",
+    "-ffp-contract=off",
+    "-Wno-psabi",
+    "-pthread",
+    f"-I{ROOT / 'csrc'}",
+]
 ISAS = _core.available_isas()
 BITS = {"float32": np.uint32, "float64": np.uint64, "float16": np.uint16, "bfloat16": np.uint16}
+
+
+def read_vectors(name: str) -> list[list[str]]:
+    """The fields of each line of a file in tests/vectors."""
+    lines = (ROOT / "tests" / "vectors" / name).read_text().splitlines()
+    return [line.split() for line in lines if line and not line.startswith("#")]
+
 
 Kernel = Callable[..., np.ndarray]
 

@@ -244,9 +244,19 @@ def ceil_to(dtype: str, x: float) -> float:
     return -floor_to(dtype, -x)
 
 
+def uniform_bounds(dtype: str, low: float, high: float) -> tuple[float, float]:
+    """Least and largest value: below `high` as it stands and as the dtype rounds it, or the one value there is."""
+    bottom = ceil_to(dtype, low)
+    rounded = high
+    if high - floor_to(dtype, high) <= ceil_to(dtype, high) - high:
+        rounded = floor_to(dtype, high)
+    top = floor_to(dtype, math.nextafter(rounded, -math.inf))
+    return bottom, bottom if top < bottom < high else top
+
+
 def uniform(index: np.ndarray, key: bytes, low: float, high: float, dtype: str) -> np.ndarray:
     width, middle = high - low, 0.5 * low + 0.5 * high
-    bottom, top = ceil_to(dtype, low), floor_to(dtype, math.nextafter(high, -math.inf))
+    bottom, top = uniform_bounds(dtype, low, high)
     if dtype == "float64":
         v = (words64(index, key) >> U64(12)).astype(F64) * 2.0**-52 - 0.5
         return np.clip(v * width + (middle + width * 2.0**-53), bottom, top)

@@ -323,23 +323,13 @@ def test_far_tail_of_the_truncated_normal() -> None:
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 @pytest.mark.parametrize("bounds", [(0, 1), (-0.1, 0.1), (1, 1.0625), (-3e-5, 1e-5), (0.1, 0.9), (100, 101)])
-def test_uniform_is_half_open_at_the_extreme_codes(bounds: tuple[float, float], dtype: str) -> None:
-    """Every upper and lower end of the words' 2**24 codes, and what lies between at random."""
-    import reference
-
+def test_uniform_is_half_open(bounds: tuple[float, float], dtype: str) -> None:
+    """However the caller compares: in the dtype or in double. Every code of a word: test_lanes.py."""
     low, high = bounds
-    x = fi.uniform(1 << 20, low=low, high=high, dtype=dtype, seed=0).astype(np.float64)
-    assert low <= x.min() and x.max() < high
-    if dtype != "float64":
-        codes = np.arange(-(2**23), 2**23).astype(np.float32)
-        width, middle = high - low, 0.5 * low + 0.5 * high
-        y = reference.fma32(codes, np.float32(width * 2.0**-24), np.float32(middle + width * 2.0**-25))
-        bottom = reference.ceil_to(dtype, low)
-        top = reference.floor_to(dtype, np.nextafter(high, -np.inf))
-        assert low <= bottom <= top < high
-        if dtype != "float32":
-            y = np.clip(y, np.float32(bottom), np.float32(top)).astype(fi.memory.numpy_dtype(dtype))
-            assert y.min() == bottom and y.max() == top
+    x = fi.uniform(1 << 20, low=low, high=high, dtype=dtype, seed=0)
+    assert (x >= x.dtype.type(low)).all() and (x < x.dtype.type(high)).all()
+    wide = x.astype(np.float64)
+    assert low <= wide.min() and wide.max() < high
 
 
 # -------------------------------------------------------------------------- threads and environment
@@ -395,9 +385,11 @@ def test_eight_threads_fill_at_once() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_fork_after_threads() -> None:
+def test_fork_after_and_during_threaded_fills() -> None:
     code = """
-import os, fastinit as fi
+import os, threading, numpy as np, fastinit as fi
+busy = np.zeros(1 << 27, np.float32)
+threading.Thread(target=fi.fill, args=(busy, "normal"), kwargs={"threads": 4}).start()
 want = fi.normal(1 << 20, seed=1, threads=4)
 child = os.fork()
 same = (fi.normal(1 << 20, seed=1, threads=4) == want).all()
@@ -418,7 +410,7 @@ def test_interrupt() -> None:
     assert out[0] >= 9
 
 
-def test_interrupt_is_prompt() -> None:
+def test_interrupt_is_answered() -> None:
     code = """
 import os, signal, threading, time, numpy as np, fastinit as fi
 out = np.zeros(1 << 26, np.float32)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 import reference
-from conftest import ISAS, Kernel
+from conftest import ISAS, Kernel, read_vectors
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +15,6 @@ from fastinit import _core, streams
 
 INF = float("inf")
 KEY = streams.key(0, "weight")
-VECTORS = Path(__file__).parent / "vectors"
 
 LAWS = {
     "bits": ("bits", ()),
@@ -47,25 +45,6 @@ CASES = [
 def expected(law: str, parameters: tuple[float, ...], dtype: str, index: int, count: int) -> np.ndarray:
     indices = np.arange(count, dtype=np.uint64) + np.uint64(index)
     return reference.draw(law, parameters, indices, KEY, dtype)
-
-
-def read_vectors(name: str) -> list[list[str]]:
-    lines = (VECTORS / name).read_text().splitlines()
-    return [line.split() for line in lines if line and not line.startswith("#")]
-
-
-@pytest.mark.parametrize("line", read_vectors("philox4x32-10.txt"), ids=lambda line: line[0])
-def test_known_answers(line: list[str], kernel: Kernel) -> None:
-    counter, key, answer = ([int(word, 16) for word in part.split(",")] for part in line)
-    block = counter[0] | counter[1] << 32
-    raw = b"".join(word.to_bytes(4, "little") for word in (*key, counter[2], counter[3]))
-    assert reference.philox(np.array([block], np.uint64), raw)[0].tolist() == answer
-    # Elements are counted in 64 bits: four words a block reach blocks below 2**62, two double words 2**63.
-    if block < 2**62:
-        assert kernel("bits", (), raw, "float32", 4 * block, 4).tolist() == answer
-    wide = [answer[0] | answer[1] << 32, answer[2] | answer[3] << 32]
-    if block < 2**63:
-        assert kernel("bits", (), raw, "float64", 2 * block, 2).tolist() == wide
 
 
 @pytest.mark.parametrize(("law", "parameters", "dtype"), CASES)

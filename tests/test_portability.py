@@ -1,4 +1,4 @@
-"""The kernels built by other compilers, with sanitizers, and for AArch64 (under qemu-user): the same bits."""
+"""The kernels built by other compilers, with sanitizers (of memory, arithmetic and threads), and for AArch64 (under qemu-user): the same bits."""
 
 from __future__ import annotations
 
@@ -9,25 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference
+from conftest import FLAGS, ROOT
 from test_kernels import KEY, LAWS
 
 from fastinit import _core
 
-ROOT = Path(__file__).parents[1]
-FLAGS = [
-    "-std=c11",
-    "-D_GNU_SOURCE",
-    "-O2",
-    "-ffp-contract=off",
-    "-Wno-psabi",
-    "-pthread",
-    f"-I{ROOT / 'csrc'}",
-]
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-O1", "-g"]
 BUILDS = {
     "gcc": (["gcc"], [], []),
     "clang": (["clang"], [], []),
     "sanitized": (["gcc"], SANITIZE, []),
+    "threads": (["gcc"], ["-fsanitize=thread", "-g"], []),
     "aarch64": (["aarch64-linux-gnu-gcc"], ["-static"], ["qemu-aarch64"]),
 }
 WORDS = [str(int.from_bytes(KEY[i : i + 4], "little")) for i in (0, 4, 8, 12)]

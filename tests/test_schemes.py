@@ -145,9 +145,7 @@ def test_truncated_variance_scaling_has_the_variance_it_promises() -> None:
 def test_truncated_moments(bounds: tuple[float, float]) -> None:
     mean, std = fi.TruncatedNormal(0, 1, *bounds).moments()
     law = stats.truncnorm(*bounds)
-    assert mean == pytest.approx(
-        law.expect(lambda x: x) if bounds[0] < 8 < bounds[1] < 9 else law.mean(), rel=1e-6
-    )
+    assert mean == pytest.approx(law.mean(), rel=1e-6)
     assert std == pytest.approx(law.std(), rel=1e-3)
 
 

@@ -120,7 +120,7 @@ def test_float64_pairs_are_independent() -> None:
     assert stats.kstest(np.exp(-0.5 * (z**2).sum(1)), "uniform").pvalue > 1e-6
 
 
-def test_float64_values_against_scipy() -> None:
+def test_quantile_against_scipy() -> None:
     """The float32 quantile, taken at the words themselves, is the exact one to 3 units in the last place of 1."""
     words = fi.random_bits(1 << 20, seed=7)
     magnitude = (words & 0x7FFFFFFF).astype(np.float64)

@@ -21,7 +21,7 @@ from . import __version__
 from .fill import draw
 from .memory import Array, empty
 from .model import SAFETENSORS_DTYPES
-from .plan import Parameter, Plan, count
+from .plan import Parameter, Plan
 from .streams import STREAM_VERSION
 
 try:
@@ -56,8 +56,8 @@ class Summary:
 
 def header(plan: Plan, metadata: dict[str, str]) -> tuple[bytes, list[Parameter]]:
     """The file's first bytes and the order of its tensors: the safetensors library's own."""
-    ranks = {"float64": 0, "float32": 1, "bfloat16": 2, "float16": 3}
-    order = sorted(plan.values(), key=lambda p: (ranks[p.dtype], p.name))
+    ranks = list(SAFETENSORS_DTYPES)
+    order = sorted(plan.values(), key=lambda p: (ranks.index(p.dtype), p.name))
     entries: dict[str, object] = {"__metadata__": metadata}
     at = 0
     for p in order:
@@ -115,7 +115,7 @@ def write(
 
 def _chunks(parameter: Parameter, seed: int, buffer: Array, threads: int | None) -> Iterator[Array]:
     """The parameter's values in C order, drawn piece by piece into the buffer."""
-    total = count(parameter)
+    total = math.prod(parameter.shape)
     typed = buffer.view(empty((0,), parameter.dtype).dtype)
     for at in range(0, total, len(typed)):
         chunk = typed[: min(len(typed), total - at)]

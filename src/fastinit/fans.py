@@ -157,7 +157,9 @@ def _count(
         if len(set(kernel_letters)) < len(kernel_letters):
             raise ValueError(f"layout {layout!r} names a kernel axis twice")
     kernel = [n for n, axis in zip(sizes, layout, strict=True) if axis not in "oib"]
-    (group_count,) = _integers("groups", groups) or (0,)
+    if isinstance(groups, Iterable):
+        raise TypeError(f"groups must be one integer, got {groups!r}")
+    (group_count,) = _integers("groups", groups)
     strides = _integers("stride", stride)
     if len(strides) != 1 and len(strides) != len(kernel):
         raise ValueError(f"stride {strides} must be one integer or one per kernel axis ({len(kernel)})")

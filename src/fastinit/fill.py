@@ -122,25 +122,6 @@ def fill(
     return out
 
 
-def new(
-    shape: int | Sequence[int],
-    scheme: str | Distribution,
-    *,
-    seed: Seed = None,
-    name: str = "",
-    dtype: Any = "float32",
-    block: Any = ...,
-    threads: int | None = None,
-    **numbers: Any,
-) -> Array:
-    """A new array of ``shape`` (or of its ``block``), filled as by `fill`."""
-    whole = memory.checked_shape(shape)
-    law = schemes.distribution(scheme, whole, **numbers) if isinstance(scheme, str) else scheme
-    array = memory.empty(blocks.block_shape(block, whole), memory.dtype_name(dtype))
-    _draw(memory.target(array), law, seed, name, whole, block, threads)
-    return array
-
-
 def random_bits(
     shape: int | Sequence[int],
     *,
@@ -183,20 +164,24 @@ def scheme_function(name: str) -> Callable[..., Any]:
         threads: int | None = None,
         **numbers: Any,
     ) -> Any:
-        stream: dict[str, Any] = {"seed": seed, "name": name, "block": block, "threads": threads}
         if out is None:
             if shape is None:
                 raise TypeError(f"{scheme.name} needs a shape or out=")
-            return new(shape, scheme.name, dtype="float32" if dtype is None else dtype, **stream, **numbers)
-        if dtype is not None and memory.dtype_name(dtype) != memory.target(out).dtype:
-            raise TypeError(f"out has dtype {memory.target(out).dtype}, but dtype={dtype!r} was asked for")
-        return fill(out, scheme.name, shape=shape, **stream, **numbers)
+            part = blocks.block_shape(block, memory.checked_shape(shape))
+            out = memory.empty(part, memory.dtype_name("float32" if dtype is None else dtype))
+        elif dtype is not None and memory.dtype_name(dtype) != (has := memory.target(out).dtype):
+            raise TypeError(f"out has dtype {has}, but dtype={dtype!r} was asked for")
+        return fill(
+            out, scheme.name, seed=seed, name=name, shape=shape, block=block, threads=threads, **numbers
+        )
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = _docstring(name, scheme)
     parameters = [p for p in inspect.signature(function).parameters.values() if p.name != "numbers"]
     for number, default in scheme.numbers.items():
         parameters.append(inspect.Parameter(number, inspect.Parameter.KEYWORD_ONLY, default=default))
+    if scheme.needs_fans:
+        parameters += schemes.GEOMETRY
     function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return function
 

@@ -50,6 +50,10 @@ def dtype_name(dtype: Any) -> str:
     return str(known.name)
 
 
+def nbytes(shape: tuple[int, ...], dtype: str) -> int:
+    return math.prod(shape) * _SIZE[dtype]
+
+
 def numpy_dtype(name: str) -> np.dtype[Any]:
     if name != "bfloat16":
         return np.dtype(name)
@@ -81,10 +85,10 @@ def checked_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
 
 def empty(shape: tuple[int, ...], dtype: str) -> Array:
     """A new C-order array, uninitialised, aligned to 64 bytes."""
-    nbytes = math.prod(shape) * _SIZE[dtype]
-    buffer = np.empty(nbytes + _ALIGNMENT, np.uint8)
+    size = nbytes(shape, dtype)
+    buffer = np.empty(size + _ALIGNMENT, np.uint8)
     start = -buffer.ctypes.data % _ALIGNMENT
-    return buffer[start : start + nbytes].view(numpy_dtype(dtype)).reshape(shape)
+    return buffer[start : start + size].view(numpy_dtype(dtype)).reshape(shape)
 
 
 def target(out: Any) -> Memory:

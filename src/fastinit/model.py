@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import struct
 from collections.abc import Mapping
@@ -11,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .memory import checked_shape, dtype_name
+from .memory import checked_shape, dtype_name, nbytes
 
+# In the order in which the safetensors library lays them out.
 SAFETENSORS_DTYPES = {"float64": "F64", "float32": "F32", "bfloat16": "BF16", "float16": "F16"}
 _FROM_SAFETENSORS = {code: name for name, code in SAFETENSORS_DTYPES.items()}
 _LARGEST_HEADER = 100_000_000  # the format's own limit
@@ -115,7 +115,7 @@ def read_header(path: str | os.PathLike[str]) -> Model:
                 extents.append((begin, end, name))
             case _:
                 raise ValueError(f"parameter {name!r} has data_offsets {offsets!r}")
-        if end - begin != nbytes(tensor):
+        if end - begin != nbytes(tensor.shape, tensor.dtype):
             raise ValueError(f"parameter {name!r} has {end - begin} bytes for shape {tensor.shape}")
     at = 0
     for begin, end, name in sorted(extents):
@@ -125,7 +125,3 @@ def read_header(path: str | os.PathLike[str]) -> Model:
     if at != size - 8 - length:
         raise ValueError(f"the tensors take {at} bytes, the file holds {size - 8 - length}")
     return Model(tensors)
-
-
-def nbytes(tensor: Tensor) -> int:
-    return math.prod(tensor.shape) * {"float64": 8, "float32": 4}.get(tensor.dtype, 2)

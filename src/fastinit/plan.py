@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -16,8 +14,8 @@ from . import schemes
 from .distributions import Distribution, choose
 from .fans import Fans, fans
 from .fill import draw
-from .memory import Array, checked_shape, dtype_name, empty
-from .model import Model, Tensor, nbytes, read_model
+from .memory import Array, checked_shape, dtype_name, empty, nbytes
+from .model import Model, Tensor, read_model
 from .streams import Seed, resolve_seed
 
 # By what a residual projection's std is multiplied, by the number of layers and its own layer, from 0.
@@ -29,9 +27,7 @@ DEPTH_RULES: dict[str, Callable[[int, int], float]] = {
     "1/L": lambda n, layer: 1 / n,
 }
 _RULE_KEYS = ("match", "module", "ndim", "scheme", "depth", "optional")
-_GEOMETRY = {p.name for p in inspect.signature(schemes.distribution).parameters.values()} & {
-    "layout", "groups", "stride", "transposed", "fan_in", "fan_out",
-}  # fmt: skip
+_GEOMETRY = {parameter.name for parameter in schemes.GEOMETRY}
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,7 @@ class Parameter:
 
     @property
     def nbytes(self) -> int:
-        return nbytes(Tensor(self.shape, self.dtype))
+        return nbytes(self.shape, self.dtype)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -277,7 +273,3 @@ def init(
         arrays[name] = empty(parameter.shape, parameter.dtype)
         draw(arrays[name], parameter.distribution, seed=number, name=name, threads=threads)
     return arrays | {alias: arrays[owner] for alias, owner in plan.ties.items()}
-
-
-def count(parameter: Parameter) -> int:
-    return math.prod(parameter.shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -156,8 +157,6 @@ def _positive(value: float) -> float:
 
 SCHEMES: Mapping[str, Scheme] = {name: row for row in _ROWS for name in (row.name, *row.aliases)}
 
-_GEOMETRY = ("layout", "groups", "stride", "transposed", "fan_in", "fan_out")
-
 
 def distribution(
     scheme: str,
@@ -189,7 +188,7 @@ def distribution(
     row = choose("scheme", scheme, SCHEMES)
     for number in numbers:
         if number not in row.numbers:
-            takes = ", ".join((*row.numbers, *_GEOMETRY))
+            takes = ", ".join((*row.numbers, *(p.name for p in GEOMETRY)))
             raise TypeError(f"{scheme} takes no {number!r}; it takes {takes}")
     fan: Fan = _no_fans
     if row.needs_fans:
@@ -197,6 +196,14 @@ def distribution(
             shape, layout, groups=groups, stride=stride, transposed=transposed, fan_in=fan_in, fan_out=fan_out
         )
     return row.build(fan, **{**row.numbers, **numbers})
+
+
+# The keywords that say how to count fans, for every place that takes them.
+GEOMETRY = [
+    parameter
+    for parameter in inspect.signature(distribution).parameters.values()
+    if parameter.kind is parameter.KEYWORD_ONLY
+]
 
 
 def _no_fans(name: str) -> float:

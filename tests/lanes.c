@@ -1,0 +1,57 @@
+/* The lanes of one instruction set, reached without an element's index. Built by test_lanes.py with FI_TARGET or
+ * without.
+ *
+ *   lanes philox C0 C1 C2 C3 K0 K1          the words of two vectors of blocks, the counter's first
+ *   lanes uniform DTYPE LOW HIGH            a value for each of the 2^24 codes that a word can give */
+#define FI_ISA lanes
+#if defined(LANES_AVX512)
+#define FI_ISA_AVX512
+#define FI_TARGET "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,f16c"
+#elif defined(LANES_AVX2)
+#define FI_ISA_AVX2
+#define FI_TARGET "avx2,fma,f16c"
+#endif
+#include "target_begin.h"
+
+#include "kernel.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int words(char **argument) {
+    uint32_t c[4], key[4];
+    for (int i = 0; i < 4; i++) c[i] = (uint32_t)strtoul(argument[i], NULL, 16);
+    for (int i = 0; i < 2; i++) key[i] = (uint32_t)strtoul(argument[4 + i], NULL, 16);
+    key[2] = c[2], key[3] = c[3];
+    struct fi_stream stream;
+    fi_stream_init(&stream, key);
+    U x[2];
+    philox(2, &stream, c[0] | (uint64_t)c[1] << 32, x);
+    return fwrite(x, sizeof x, 1, stdout) == 1 ? 0 : 6;
+}
+
+static int uniform(char **argument) {
+    const enum fi_dtype_id dtype = (enum fi_dtype_id)atoi(argument[0]);
+    const double bounds[2] = {strtod(argument[1], NULL), strtod(argument[2], NULL)};
+    struct fi_law law;
+    if (fi_law_init(&law, FI_uniform, dtype, bounds)) return 3;
+    for (uint32_t code = 0; code < 1u << 24; code += 2 * N) {
+        U x[2];
+        for (uint32_t i = 0; i < 2 * N; i++) x[i / N][i % N] = (code + i) << 8;
+        char values[2 * sizeof(U)];
+        size_t size = 0;
+        if (dtype == FI_float32) draw(FI_uniform, FI_float32, &law, x), put(FI_float32, x, values, false), size = 4;
+        if (dtype == FI_float16) draw(FI_uniform, FI_float16, &law, x), put(FI_float16, x, values, false), size = 2;
+        if (dtype == FI_bfloat16) draw(FI_uniform, FI_bfloat16, &law, x), put(FI_bfloat16, x, values, false), size = 2;
+        if (!size || fwrite(values, size, 2 * N, stdout) != 2 * N) return 6;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc == 8 && !strcmp(argv[1], "philox")) return words(argv + 2);
+    if (argc == 5 && !strcmp(argv[1], "uniform")) return uniform(argv + 2);
+    return 2;
+}
+
+#include "target_end.h"
