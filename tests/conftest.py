@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,3 +69,9 @@ def kernel(request: pytest.FixtureRequest) -> Kernel:
         return room[start : start + count].copy()
 
     return fill
+
+
+def optional(module: str) -> Any:
+    if os.environ.get("FASTINIT_REQUIRE_OPTIONAL"):
+        return __import__(module)
+    return pytest.importorskip(module)
