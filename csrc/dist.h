@@ -1,37 +1,48 @@
-/* Words to values, one function per law and lane width. The rare words that the truncated and the normal law
- * leave to scalar code (see kernel.h) get an arbitrary value here. */
+/* Words to values, in place, one function per law and lane width. The rare words that the truncated and the normal law
+ * leave to scalar code (see kernel.h) get an arbitrary value here. `plain` is the law's, known when compiled. */
 
-/* Tail probability of each word's magnitude, as quantile_float and quantile_double take it. */
-FN F tail_float(const struct fi_law *law, U word) {
-    const F magnitude = to_float((I)(word & 0x7fffffffu));
-    if (law->id == FI_normal) return magnitude;
-    if (law->symmetric) return fma_f(magnitude, f_all(law->slope[0]), f_all(law->base[0]));
+/* Tail probability of each word's magnitude, as quantile_float and quantile_double take it: up to the sign. */
+FN F tail_float(enum fi_law_id id, const bool plain, const struct fi_law *law, U word) {
+    const F signed_magnitude = to_float((I)word);
+    if (id == FI_normal) return signed_magnitude;
+    const F magnitude = (F)((U)signed_magnitude & ~u_all(fi_bits.sign));
+    if (plain || law->symmetric) return fma_f(magnitude, f_all(law->slope[0]), f_all(law->base[0]));
     const I lower = (I)word >> 31;
     return fma_f(magnitude, select_f(lower, f_all(law->slope[1]), f_all(law->slope[0])),
                  select_f(lower, f_all(law->base[1]), f_all(law->base[0])));
 }
 FN D tail_double(const struct fi_law *law, W word) {
-    const D magnitude = to_double(word & 0x7fffffffffffffffu);
+    const D magnitude = (D)((W)to_double(word) & 0x7fffffffffffffffu);
     const L lower = -(L)(word >> 63);
     return magnitude * select_d(lower, d_all(law->dslope[1]), d_all(law->dslope[0])) +
            select_d(lower, d_all(law->dbase[1]), d_all(law->dbase[0]));
 }
 
-FN F uniform_float(const struct fi_law *law, U word) {
-    const F y = fma_f(to_float((I)word >> 8), f_all(law->scale), f_all(law->shift));
-    return clamp_f(y, f_all(law->low), f_all(law->high));
+FN void uniform_float(const bool plain, const int count, const struct fi_law *law, U x[]) {
+    EACH(v, count) {
+        const F y = to_float((I)x[v]) * f_all(law->scale) + f_all(law->shift);
+        x[v] = (U)(plain ? y : clamp_f(y, f_all(law->low), f_all(law->high)));
+    }
 }
-FN D uniform_double(const struct fi_law *law, W word) {
-    return clamp_d(fraction(word, 0.5) * law->dscale + law->dshift, d_all(law->dlow), d_all(law->dhigh));
+FN void uniform_double(const bool plain, const int count, const struct fi_law *law, U x[]) {
+    EACH(v, count) {
+        const D y = to_double((W)x[v]) * d_all(law->dscale) + d_all(law->dshift);
+        x[v] = (U)(plain ? y : clamp_d(y, d_all(law->dlow), d_all(law->dhigh)));
+    }
 }
 
-FN F normal_float(const struct fi_law *law, U word) {
-    const F z = (F)((U)quantile_float(tail_float(law, word)) ^ (word & 0x80000000u));
-    return fma_f(z, f_all(law->scale), f_all(law->shift));
+FN void normal_float(const int count, const struct fi_law *law, U x[]) {
+    F t[BATCH], z[BATCH];
+    EACH(v, count) t[v] = tail_float(FI_normal, false, law, x[v]);
+    quantile_float(count, false, t, z);
+    EACH(v, count) {
+        z[v] = (F)((U)z[v] ^ (x[v] & u_all(fi_bits.sign)));
+        x[v] = (U)fma_f(z[v], f_all(law->scale), f_all(law->shift));
+    }
 }
 
 /* Box and Muller: a block's first word gives the radius, its second the angle, of two normals. */
-FN void normal_double(const struct fi_law *law, U x[2]) {
+FN void normal_double(const struct fi_law *law, U x[]) {
     const W radial = SHUFFLE2((W)x[0], (W)x[1], 0, N / 2), angular = SHUFFLE2((W)x[0], (W)x[1], 1, N / 2 + 1);
     const D r = radius(fraction(radial, -0x1p-53));
     D s, c;
@@ -44,25 +55,60 @@ FN void normal_double(const struct fi_law *law, U x[2]) {
     x[1] = (U)SHUFFLE2(a, b, 1, N / 2 + 1);
 }
 
-FN F truncated_normal_float(const struct fi_law *law, U word) {
-    F t = tail_float(law, word);
-    U sign = (word & law->sign_and) ^ law->sign_xor;
-    if (law->fold) {
-        const I beyond = t > f_all(0x1p31f);
-        t = select_f(beyond, 0x1p32f - t, t);
-        sign ^= (U)beyond & 0x80000000u;
+FN void truncated_normal_float(const bool plain, const int count, const struct fi_law *law, U x[]) {
+    F t[BATCH], z[BATCH];
+    U sign[BATCH];
+    EACH(v, count) {
+        t[v] = tail_float(FI_truncated_normal, plain, law, x[v]);
+        if (plain) continue;
+        sign[v] = (x[v] & law->sign_and) ^ law->sign_xor;
+        if (law->fold) {
+            const I beyond = t[v] > f_all(0x1p31f);
+            t[v] = select_f(beyond, 0x1p32f - t[v], t[v]);
+            sign[v] ^= (U)beyond & u_all(fi_bits.sign);
+        }
     }
-    const F z = (F)((U)quantile_float(t) ^ sign);
-    return clamp_f(fma_f(z, f_all(law->scale), f_all(law->shift)), f_all(law->low), f_all(law->high));
+    quantile_float(count, law->central, t, z);
+    EACH(v, count) {
+        if (plain) { /* one bound serves both signs */
+            const F y = min_f(z[v] * f_all(law->scale), f_all(law->high));
+            x[v] = (U)y ^ (x[v] & u_all(fi_bits.sign));
+        } else {
+            const F y = fma_f((F)((U)z[v] ^ sign[v]), f_all(law->scale), f_all(law->shift));
+            x[v] = (U)clamp_f(y, f_all(law->low), f_all(law->high));
+        }
+    }
 }
-FN D truncated_normal_double(const struct fi_law *law, W word) {
-    D t = tail_double(law, word);
-    W sign = ((word >> 32) & law->sign_and) ^ law->sign_xor;
-    if (law->fold) {
-        const L beyond = t > d_all(0x1p31);
-        t = select_d(beyond, 0x1.fffffffep31 - t, t); /* (2^32 - 1) - t */
-        sign ^= (W)beyond & 0x80000000u;
+FN void truncated_normal_double(const int count, const struct fi_law *law, U x[]) {
+    EACH(v, count) {
+        D t = tail_double(law, (W)x[v]);
+        W sign = (((W)x[v] >> 32) & law->sign_and) ^ law->sign_xor;
+        if (law->fold) {
+            const L beyond = t > d_all(0x1p31);
+            t = select_d(beyond, 0x1p32 - t, t);
+            sign ^= (W)beyond & 0x80000000u;
+        }
+        const D z = (D)((W)quantile_double(t) ^ (sign << 32));
+        x[v] = (U)clamp_d(z * law->dscale + law->dshift, d_all(law->dlow), d_all(law->dhigh));
     }
-    const D z = (D)((W)quantile_double(t) ^ (sign << 32));
-    return clamp_d(z * law->dscale + law->dshift, d_all(law->dlow), d_all(law->dhigh));
+}
+
+/* `count` vectors of words to values. */
+FN void draw(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, const int count, const struct fi_law *law,
+             U x[]) {
+    const bool wide = dtype == FI_float64;
+    switch (id) {
+    case FI_constant: EACH(v, count) x[v] = wide ? (U)d_all(law->dshift) : (U)f_all(law->shift); break;
+    case FI_uniform: wide ? uniform_double(plain, count, law, x) : uniform_float(plain, count, law, x); break;
+    case FI_normal:
+        if (!wide)
+            normal_float(count, law, x);
+        else
+            EACH(g, count / 2) normal_double(law, x + 2 * g);
+        break;
+    case FI_truncated_normal:
+        wide ? truncated_normal_double(count, law, x) : truncated_normal_float(plain, count, law, x);
+        break;
+    default: break; /* the words themselves */
+    }
 }

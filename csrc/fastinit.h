@@ -31,13 +31,21 @@ enum fi_dtype_id {
         FI_DTYPE_COUNT
 };
 
-/* Philox4x32-10 keyed for one (seed, name): the round keys in lane order, and the upper half of the counter. */
+/* Philox4x32-10 keyed for one (seed, name): the round keys, and the upper half of the counter. */
 enum { FI_ROUNDS = 10 };
+#define FI_PHILOX_M0 0xD2511F53u
+#define FI_PHILOX_M1 0xCD9E8D57u
 struct fi_stream {
-    uint32_t round_key[FI_ROUNDS][4];
-    uint64_t upper;
+    uint32_t key[FI_ROUNDS][2], c2, c3;
 };
 void fi_stream_init(struct fi_stream *stream, const uint32_t key[4]);
+
+/* What the first three rounds have in common for all blocks with the same upper half c1 of the block number: for each
+ * word named, after the round given, the part of it that does not depend on the lower half. */
+struct fi_opening {
+    uint32_t c2_1, c0_2, c2_2, c2_3;
+};
+void fi_open(struct fi_opening *opening, const struct fi_stream *stream, uint32_t c1);
 
 /* One block, scalar: the rare tail of the normal law draws its extra word here. */
 void fi_philox(const struct fi_stream *stream, uint64_t block, uint32_t word[4]);
@@ -49,16 +57,20 @@ struct fi_law {
     enum fi_dtype_id dtype;
     float scale, shift, low, high;
     double dscale, dshift, dlow, dhigh;
+    /* The lanes may take the short way. Uniform: no y leaves [low, high]. Truncated normal: mean 0, low = -high, and
+     * no word needs the scalar path. */
+    bool plain;
 
-    /* Truncated normal, see truncated.c. A word is a half (its top bit) and a magnitude (the others); a half's
-     * magnitudes run linearly through tail probabilities: in units of 2^-32, base[half] + slope[half] * magnitude. */
+    /* Truncated normal, see truncated.c. A word is a half (its sign) and a magnitude; a half's magnitudes run linearly
+     * through tail probabilities: in units of 2^-32, base[half] + slope[half] * magnitude. */
     float base[2], slope[2];
     double dbase[2], dslope[2];
     uint32_t sign_and, sign_xor; /* sign of the result: (word & sign_and) ^ sign_xor */
     bool symmetric;              /* both halves alike */
     bool fold;                   /* a half runs past the centre */
     bool tail;                   /* some words are left to the scalar path */
-    bool centre;                 /* all words are: the interval is a sliver about the centre */
+    bool central;                /* no tail probability is below 2^-9 */
+    bool sliver;                 /* all words are: the interval is a sliver about the centre */
     /* The scalar path: -log of the tail probability is log_ref - log(first[half] + span[half] * fraction);
      * for the sliver, first + span * fraction is the probability's distance from 1/2. */
     double log_ref, first[2], span[2];
@@ -68,6 +80,10 @@ struct fi_law {
 const char *fi_law_init(struct fi_law *law, enum fi_law_id id, enum fi_dtype_id dtype, const double *parameter);
 void fi_truncated_init(struct fi_law *law, double low, double high); /* bounds in units of the std */
 
+/* Parts of a float's bits, and 150 << 23. They are kept in memory, out of the compiler's sight: it would build such a
+ * vector anew for every tile, where loading one takes no arithmetic. */
+extern const struct fi_bits { uint32_t sign, fraction, one, octave23, not_octave23_to_30; } fi_bits;
+
 /* Standard normal value of a word that the vector path leaves out; index counts elements of the whole tensor. */
 double fi_normal_slow(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, uint64_t word);
 
@@ -76,7 +92,7 @@ double fi_log(double x);
 double fi_exp(double x);       /* for x <= 0 */
 double fi_upper(double x);     /* P(Z > x) for x >= 0 */
 double fi_log_upper(double x); /* -log P(Z > x) for x >= 0 */
-double fi_tail(double loss);   /* the inverse of fi_log_upper from loss = 11 upward */
+double fi_tail(double loss);   /* the inverse of fi_log_upper from loss = 10.3 upward */
 double fi_centre(double x);    /* P(0 < Z < x) for |x| < 2 */
 double fi_sliver(double p);    /* the inverse of fi_centre for |x| <= 1/8 */
 

@@ -1,9 +1,11 @@
 /* The tile loop, included once per instruction set: words (philox.h) -> values (dist.h) -> memory.
  *
- * A tile is a few vectors of words in flight. Its size differs between instruction sets; the values do not,
- * because nothing but the element's index enters them. */
+ * A tile is a few groups of blocks in flight. Its size differs between instruction sets; the values do not, because
+ * nothing but the element's index enters them. */
 #include "fastinit.h"
 #include "vec.h"
+
+enum { GROUP_BLOCKS = N / 2, MAX_GROUPS = 8, BATCH = N == 16 ? 4 : 2 };
 
 #include "philox.h"
 
@@ -11,154 +13,137 @@
 
 #include "dist.h"
 
-enum { TILE = N == 16 ? 16 : 8, SMALL_TILE = 4 };
-
 #define PER_BLOCK(dtype) ((dtype) == FI_float64 ? 2 : 4)
 #define ELEMENT(dtype) ((dtype) == FI_float64 ? 8 : (dtype) == FI_float32 ? 4 : 2)
-
-/* Two vectors of words to two vectors of values, in place. */
-FN void draw(enum fi_law_id id, enum fi_dtype_id dtype, const struct fi_law *law, U x[2]) {
-    if (id == FI_bits) return;
-    if (dtype == FI_float64) {
-        if (id == FI_normal) normal_double(law, x);
-        for (int i = 0; i < 2; i++) {
-            if (id == FI_constant) x[i] = (U)d_all(law->dshift);
-            if (id == FI_uniform) x[i] = (U)uniform_double(law, (W)x[i]);
-            if (id == FI_truncated_normal) x[i] = (U)truncated_normal_double(law, (W)x[i]);
-        }
-    } else {
-        for (int i = 0; i < 2; i++) {
-            if (id == FI_constant) x[i] = (U)f_all(law->shift);
-            if (id == FI_uniform) x[i] = (U)uniform_float(law, x[i]);
-            if (id == FI_normal) x[i] = (U)normal_float(law, x[i]);
-            if (id == FI_truncated_normal) x[i] = (U)truncated_normal_float(law, x[i]);
-        }
-    }
-}
-
-FN U round_bfloat16(U x) { return x + (0x7fffu + ((x >> 16) & 1u)); }
 
 /* Two vectors of values to memory: 2 N float32, float16 or bfloat16, or N float64. */
 FN void put(enum fi_dtype_id dtype, const U x[2], char *to, bool streaming) {
     if (dtype == FI_float16) {
         store(to, pack_float16((F)x[0], (F)x[1]), streaming);
     } else if (dtype == FI_bfloat16) {
-        store(to, pack_upper(round_bfloat16(x[0]), round_bfloat16(x[1])), streaming);
+        store(to, pack_upper(round_upper(x[0]), round_upper(x[1])), streaming);
     } else {
         store(to, x[0], streaming);
         store(to + sizeof(U), x[1], streaming);
     }
 }
 
-/* Does any of these words belong to the scalar path? */
-FN bool any_slow(enum fi_law_id id, enum fi_dtype_id dtype, const struct fi_law *law, const int count, const U x[]) {
-    if (id == FI_normal && dtype != FI_float64) {
-        U least = x[0] << 1;
-#pragma GCC unroll 16
-        for (int b = 1; b < count; b++) least = min_u(least, x[b] << 1);
-        return any((I)(least < u_all(1u << 17)));
-    }
-    if (id != FI_truncated_normal || !law->tail) return false;
-    I slow = {0};
-    for (int b = 0; b < count; b++) {
-        if (dtype == FI_float64)
-            slow |= (I)(tail_double(law, (W)x[b]) < d_all(0x1p16));
-        else
-            slow |= tail_float(law, x[b]) < f_all(0x1p16f);
-    }
-    return law->centre || any(slow);
+FN U tail_bits(enum fi_law_id id, enum fi_dtype_id dtype, const struct fi_law *law, U word) {
+    return dtype == FI_float64 ? (U)tail_double(law, (W)word) : (U)tail_float(id, false, law, word);
 }
 
-/* The tile again, with the scalar path where it is due. */
+/* Draw again, scalar, those of two vectors' values that need it. */
 static __attribute__((noinline)) void patch(const struct fi_law *law, const struct fi_stream *stream, uint64_t index,
-                                            U word[2], U x[2]) {
+                                            const U word[2], U x[2]) {
     const bool wide = law->dtype == FI_float64;
+    const U tail[2] = {tail_bits(law->id, law->dtype, law, word[0]), tail_bits(law->id, law->dtype, law, word[1])};
     for (int i = 0; i < (wide ? N : 2 * N); i++) {
-        uint64_t bits = 0;
-        memcpy(&bits, (char *)word + i * (wide ? 8 : 4), wide ? 8 : 4);
-        bool slow = law->centre;
+        uint64_t bits = 0, t = 0;
+        const int at = i * (wide ? 8 : 4), size = wide ? 8 : 4;
+        memcpy(&bits, (const char *)word + at, (size_t)size);
+        memcpy(&t, (const char *)tail + at, (size_t)size);
+        if (!law->sliver && !(~t & (wide ? FI_LONG_DOUBLE : FI_LONG_FLOAT))) continue;
+        const double y = fi_normal_slow(law, stream, index + (uint64_t)i, bits) * law->dscale + law->dshift;
         if (wide) {
-            slow |= tail_double(law, w_all(bits))[0] < 0x1p16;
+            const D kept = clamp_d(d_all(y), d_all(law->dlow), d_all(law->dhigh));
+            memcpy((char *)x + at, &kept, 8);
         } else {
-            slow |= tail_float(law, u_all((uint32_t)bits))[0] < 0x1p16f;
-        }
-        if (!slow) continue;
-        const double z = fi_normal_slow(law, stream, index + (uint64_t)i, bits);
-        if (wide) {
-            double y = z * law->dscale + law->dshift;
-            if (law->id == FI_truncated_normal) y = clamp_d(d_all(y), d_all(law->dlow), d_all(law->dhigh))[0];
-            memcpy((char *)x + 8 * i, &y, 8);
-        } else {
-            F y = f_all((float)(z * law->dscale + law->dshift));
-            if (law->id == FI_truncated_normal) y = clamp_f(y, f_all(law->low), f_all(law->high));
-            memcpy((char *)x + 4 * i, &y, 4);
+            const F kept = clamp_f(f_all((float)y), f_all(law->low), f_all(law->high));
+            memcpy((char *)x + at, &kept, 4);
         }
     }
 }
 
-FN void tile(enum fi_law_id id, enum fi_dtype_id dtype, const int count, const struct fi_law *law,
-             const struct fi_stream *stream, uint64_t block, char *to, bool streaming) {
-    U x[TILE];
-    if (id != FI_constant) philox(count, stream, block, x);
-    const bool slow = UNLIKELY(any_slow(id, dtype, law, count, x));
-#pragma GCC unroll 16
-    for (int b = 0; b < count; b += 2) {
-        U y[2] = {x[b], x[b + 1]};
-        draw(id, dtype, law, y);
-        if (UNLIKELY(slow)) {
-            U word[2] = {x[b], x[b + 1]};
-            patch(law, stream, (block + (uint64_t)b * (N / 4)) * PER_BLOCK(dtype), word, y);
+FN void tile(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, const int groups, const struct fi_law *law,
+             const struct fi_stream *stream, const struct fi_opening *opening, uint64_t block, char *to,
+             bool streaming) {
+    const size_t step = sizeof(U) * 2 * ELEMENT(dtype) * PER_BLOCK(dtype) / 16;
+    U x[2 * MAX_GROUPS];
+    if (id != FI_constant) philox(groups, stream, opening, (uint32_t)block, x);
+    if (dtype == FI_float64 ? id == FI_truncated_normal && law->tail
+                            : id == FI_normal || (id == FI_truncated_normal && !plain && law->tail)) {
+        U joined = ~(U){0};
+        EACH(v, 2 * groups) joined &= tail_bits(id, dtype, law, x[v]);
+        if (UNLIKELY(any_short(joined, dtype == FI_float64)) || law->sliver) {
+            U word[2 * MAX_GROUPS], y[2];
+            for (int v = 0; v < 2 * groups; v++) word[v] = x[v];
+            for (int g = 0; g < groups; g++) {
+                y[0] = word[2 * g], y[1] = word[2 * g + 1];
+                draw(id, dtype, plain, 2, law, y);
+                patch(law, stream, (block + (uint64_t)g * GROUP_BLOCKS) * PER_BLOCK(dtype), word + 2 * g, y);
+                put(dtype, y, to + (size_t)g * step, streaming);
+            }
+            return;
         }
-        put(dtype, y, to + (size_t)b * (N / 4) * PER_BLOCK(dtype) * ELEMENT(dtype), streaming);
+    }
+    const int batch = groups == 1 ? 2 : BATCH;
+    EACH(b, 2 * groups / batch) {
+        draw(id, dtype, plain, batch, law, x + batch * b);
+        EACH(g, batch / 2) { put(dtype, x + batch * b + 2 * g, to + (size_t)(batch / 2 * b + g) * step, streaming); }
     }
 }
 
-FN void fill(enum fi_law_id id, enum fi_dtype_id dtype, const struct fi_law *law, const struct fi_stream *stream,
-             uint64_t index, size_t count, char *to, bool streaming) {
+/* Elements of blocks that share an opening; the first `skip` of the first block are left out. */
+FN void segment(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, const struct fi_law *law,
+                const struct fi_stream *stream, uint64_t block, size_t skip, size_t count, char *to, bool streaming) {
     const size_t size = ELEMENT(dtype), per_block = PER_BLOCK(dtype);
-    const size_t tile_blocks = TILE * N / 4, small_blocks = SMALL_TILE * N / 4;
-    const size_t tile_count = tile_blocks * per_block, small_count = small_blocks * per_block;
-    _Alignas(64) char spare[sizeof(U) * SMALL_TILE];
+    const size_t group_count = GROUP_BLOCKS * per_block, tile_count = MAX_GROUPS * group_count;
+    _Alignas(64) char spare[sizeof(U) * 2];
+    struct fi_opening opening;
+    fi_open(&opening, stream, (uint32_t)(block >> 32));
 
     /* Up to a block's start, and for streaming on to an aligned address if one is met there. */
-    size_t head = (size_t)(-index % per_block);
+    size_t head = (per_block - skip) % per_block;
     if (streaming) {
         const size_t to_aligned = (size_t)(-(uintptr_t)to % sizeof(U)) / size;
-        if ((index + to_aligned) % per_block == 0 && ((uintptr_t)to + to_aligned * size) % sizeof(U) == 0) {
+        if ((skip + to_aligned) % per_block == 0 && ((uintptr_t)to + to_aligned * size) % sizeof(U) == 0)
             head = to_aligned;
-        } else {
+        else
             streaming = false;
-        }
     }
     while (count) {
-        const uint64_t block = index / per_block;
-        const size_t skip = (size_t)(index % per_block);
         size_t done;
-        if (head == 0 && count >= small_count) {
-            if (count >= tile_count) {
-                tile(id, dtype, TILE, law, stream, block, to, streaming);
-                done = tile_count;
-            } else {
-                tile(id, dtype, SMALL_TILE, law, stream, block, to, streaming);
-                done = small_count;
-            }
+        if (head == 0 && count >= tile_count) {
+            tile(id, dtype, plain, MAX_GROUPS, law, stream, &opening, block, to, streaming);
+            done = tile_count;
+        } else if (head == 0 && count >= group_count) {
+            tile(id, dtype, plain, 1, law, stream, &opening, block, to, streaming);
+            done = group_count;
         } else {
-            tile(id, dtype, SMALL_TILE, law, stream, block, spare, false);
-            done = small_count - skip;
+            tile(id, dtype, plain, 1, law, stream, &opening, block, spare, false);
+            done = group_count - skip;
             if (head && head < done) done = head;
             if (count < done) done = count;
             memcpy(to, spare + skip * size, done * size);
             head = head ? head - done : 0;
         }
-        index += done, to += done * size, count -= done;
+        to += done * size, count -= done;
+        block += (skip + done) / per_block, skip = (skip + done) % per_block;
     }
     if (streaming) store_fence();
+}
+
+FN void fill(enum fi_law_id id, enum fi_dtype_id dtype, const struct fi_law *law, const struct fi_stream *stream,
+             uint64_t block, size_t skip, size_t count, char *to, bool streaming) {
+    const bool has_plain = id == FI_uniform || (id == FI_truncated_normal && dtype != FI_float64);
+    while (count) {
+        const uint64_t left = ((1ull << 32) - (uint32_t)block) * PER_BLOCK(dtype) - skip;
+        const size_t n = count < left ? count : (size_t)left;
+        if (has_plain && law->plain)
+            segment(id, dtype, true, law, stream, block, skip, n, to, streaming);
+        else
+            segment(id, dtype, false, law, stream, block, skip, n, to, streaming);
+        block = (block | 0xffffffffu) + 1, skip = 0;
+        to += n * ELEMENT(dtype), count -= n;
+    }
 }
 
 #define KERNEL(law_name, dtype_name)                                                                                   \
     static void law_name##_##dtype_name(const struct fi_law *law, const struct fi_stream *stream, uint64_t index,      \
                                         size_t count, void *out, bool streaming) {                                     \
-        fill(FI_##law_name, FI_##dtype_name, law, stream, index, count, out, streaming);                               \
+        const uint64_t per_block = PER_BLOCK(FI_##dtype_name);                                                         \
+        fill(FI_##law_name, FI_##dtype_name, law, stream, index / per_block, (size_t)(index % per_block), count, out,  \
+             streaming);                                                                                               \
     }
 #define M(law_name)                                                                                                    \
     KERNEL(law_name, float32) KERNEL(law_name, float64) KERNEL(law_name, float16) KERNEL(law_name, bfloat16)

@@ -8,6 +8,8 @@
 const size_t fi_dtype_size[FI_DTYPE_COUNT] = {FI_DTYPES(M)};
 #undef M
 
+const struct fi_bits fi_bits = {0x80000000u, 0x007fffffu, 0x3f800000u, 150u << 23, 0x7c000000u};
+
 /* Significant bits, least exponent and largest value of each dtype. */
 static const struct {
     int precision, least_exponent;
@@ -66,16 +68,25 @@ static const char *uniform_init(struct fi_law *law, double low, double high) {
     if (low == high) return constant_init(law, low);
     const double width = high - low;
     if (width > FORMAT[FI_float64].largest) return "is wider than the dtype's range";
-    /* float: (k + 1/2) 2^-24 for k = -2^23 .. 2^23-1; double: k 2^-52 likewise; both about the centre. */
+    /* A word w, signed, stands for centre + w 2^-32 width; so little narrower that a word rounded up to 2^31 stays
+     * below `high` in most intervals. */
     const double centre = 0.5 * low + 0.5 * high;
-    law->scale = (float)(width * 0x1p-24), law->shift = (float)(centre + width * 0x1p-25);
-    law->dscale = width, law->dshift = centre + width * 0x1p-53;
+    law->scale = (float)(width * (1 - 0x1p-23) * 0x1p-32), law->shift = (float)centre;
+    law->dscale = width * (1 - 0x1p-52) * 0x1p-64, law->dshift = centre;
     /* Below `high` as it stands and as the dtype rounds it, whichever a caller compares with; but an interval with a
      * single value of the dtype, its own lower end, has that one. */
     const double floor = round_down(law->dtype, high), ceiling = round_up(law->dtype, high);
     const double rounded = high - floor <= ceiling - high ? floor : high;
     const double bottom = round_up(law->dtype, low), top = round_down(law->dtype, below(rounded));
-    return keep_within(law, bottom, top < bottom && bottom < high ? bottom : top);
+    const char *complaint = keep_within(law, bottom, top < bottom && bottom < high ? bottom : top);
+    /* Every step of the lanes is monotonic, so that the outermost words tell. */
+    const float reach = law->scale * 0x1p31f;
+    const double dreach = law->dscale * 0x1p63;
+    if (law->dtype == FI_float64)
+        law->plain = dreach + law->dshift <= law->dhigh && law->dshift - dreach >= law->dlow;
+    else
+        law->plain = reach + law->shift <= law->high && law->shift - reach >= law->low;
+    return complaint;
 }
 
 static const char *normal_init(struct fi_law *law, double mean, double std) {
@@ -84,7 +95,7 @@ static const char *normal_init(struct fi_law *law, double mean, double std) {
     if (std == 0) return constant_init(law, mean);
     law->scale = (float)std, law->shift = (float)mean;
     law->dscale = std, law->dshift = mean;
-    return NULL;
+    return keep_within(law, -FORMAT[law->dtype].largest, FORMAT[law->dtype].largest);
 }
 
 static const char *truncated_init(struct fi_law *law, double mean, double std, double low, double high) {
@@ -111,6 +122,7 @@ static const char *truncated_init(struct fi_law *law, double mean, double std, d
     law->scale = (float)std, law->shift = (float)mean;
     law->dscale = std, law->dshift = mean;
     fi_truncated_init(law, a, b);
+    law->plain = law->symmetric && mean == 0 && law->low == -law->high && !law->tail;
     return NULL;
 }
 

@@ -1,26 +1,47 @@
-/* Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011) on N/4 blocks per vector, `count` vectors in flight. */
+/* Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011), N/2 blocks at a time.
+ *
+ * Each 64-bit lane holds one block, its four words in four vectors. A word is the lower half of its lane; what stands
+ * in the upper half is never read, so that a product serves as the low word and, shuffled, as the high one. */
 
-/* Blocks block, block + 1, ... of the stream, words in natural order. A round keeps each block as (c0, c3, c2, c1):
- * the products then land beside the words they are mixed with, and one rotation restores the order. */
-FN void philox(const int count, const struct fi_stream *stream, uint64_t block, U x[]) {
-    const uint32_t multiplier[4] = {0xD2511F53u, 0, 0xCD9E8D57u, 0};
-    const U m = group(multiplier);
-    W counter = w_all(0);
-    for (int i = 0; i < N / 4; i++) counter[2 * i] = block + (uint64_t)i, counter[2 * i + 1] = stream->upper;
-    W step = w_all(0);
-    for (int i = 0; i < N / 4; i++) step[2 * i] = N / 4;
-#pragma GCC unroll 16
-    for (int b = 0; b < count; b++) {
-        x[b] = SHUFFLE4((U)counter, 0, 3, 2, 1);
-        counter += step;
+FN U upper_half(U x) { return SHUFFLE4(x, 1, 1, 3, 3); }
+FN U swap_halves(U x) { return SHUFFLE4(x, 1, 0, 3, 2); }
+
+/* The words of `groups` times N/2 blocks of the stream, from `block` on, in natural order: two vectors a group. The
+ * upper half of the block number is the opening's; blocks past a multiple of 2^32 are wrong and not to be used. */
+FN void philox(const int groups, const struct fi_stream *stream, const struct fi_opening *opening, uint32_t block,
+               U x[]) {
+    const U m0 = u_all(FI_PHILOX_M0), m1 = u_all(FI_PHILOX_M1);
+    /* Even lanes hold the group's first N/4 blocks, odd lanes the others: unpacking then restores the order. */
+    const W first = (W){HALVES} * FI_PHILOX_M0 + w_all((uint64_t)FI_PHILOX_M0 * block);
+    U c0[MAX_GROUPS], c1[MAX_GROUPS], c2[MAX_GROUPS], c3[MAX_GROUPS];
+    EACH(g, groups) {
+        /* Rounds 1 and 2: half of their products are the opening's, and the first one grows by addition. */
+        const U p = (U)(first + w_all((uint64_t)FI_PHILOX_M0 * (N / 2) * (uint32_t)g));
+        c1[g] = (U)mul_even(upper_half(p) ^ u_all(opening->c2_1), m1);
+        c0[g] = upper_half(c1[g]) ^ u_all(opening->c0_2);
+        c2[g] = p ^ u_all(opening->c2_2);
     }
-#pragma GCC unroll 10
-    for (int round = 0; round < FI_ROUNDS - 1; round++) {
-        const U k = group(stream->round_key[round]);
-#pragma GCC unroll 16
-        for (int b = 0; b < count; b++) x[b] = SHUFFLE4(mix_odd((U)mul_even(x[b], m), x[b], k), 3, 0, 1, 2);
+    const U k = u_all(stream->key[2][0]);
+    EACH(g, groups) {
+        const U a = (U)mul_even(c0[g], m0), b = (U)mul_even(c2[g], m1);
+        c0[g] = upper_half(b) ^ c1[g] ^ k;
+        c2[g] = upper_half(a) ^ u_all(opening->c2_3);
+        c1[g] = b, c3[g] = a;
     }
-    const U k = group(stream->round_key[FI_ROUNDS - 1]);
-#pragma GCC unroll 16
-    for (int b = 0; b < count; b++) x[b] = SHUFFLE4(mix_odd((U)mul_even(x[b], m), x[b], k), 3, 2, 1, 0);
+    EACH(r, FI_ROUNDS - 4) {
+        const U k0 = u_all(stream->key[r + 3][0]), k1 = u_all(stream->key[r + 3][1]);
+        EACH(g, groups) {
+            const U a = (U)mul_even(c0[g], m0), b = (U)mul_even(c2[g], m1);
+            c0[g] = upper_half(b) ^ c1[g] ^ k0;
+            c2[g] = upper_half(a) ^ c3[g] ^ k1;
+            c1[g] = b, c3[g] = a;
+        }
+    }
+    const U k0 = u_all(stream->key[FI_ROUNDS - 1][0]), k1 = u_all(stream->key[FI_ROUNDS - 1][1]);
+    EACH(g, groups) {
+        const U a = (U)mul_even(c0[g], m0), b = (U)mul_even(c2[g], m1);
+        const W words01 = (W)mix_even(swap_halves(b), c1[g], k0), words23 = (W)mix_even(swap_halves(a), c3[g], k1);
+        x[2 * g] = (U)SHUFFLE2(words01, words23, 0, N / 2);
+        x[2 * g + 1] = (U)SHUFFLE2(words01, words23, 1, N / 2 + 1);
+    }
 }

@@ -2,6 +2,8 @@
  * set-up of a law and the rare words that the vector kernels leave out; accuracy comes before speed. */
 #include "fastinit.h"
 
+#include "coefficients.h"
+
 #include <string.h>
 
 static const double LN2 = 0x1.62e42fefa39efp-1, LN2_LOW = 0x1.abc9e3b39803fp-56;
@@ -63,16 +65,28 @@ double fi_log_upper(double x) {
     return x < 2.0 ? -fi_log(fi_upper(x)) : 0.5 * x * x + (HALF_LOG_2PI - fi_log(mills(x)));
 }
 
-/* Newton on fi_log_upper, whose derivative is 1 / mills; the start is good to 1 part in 100. */
-double fi_tail(double loss) {
-    double square = 2.0 * loss;
-    square -= fi_log(6.283185307179586 * square);
-    double x = 1.0;
-    for (int i = 0; i < 60; i++) { /* Heron's square root, until it stands */
+/* Heron's, from half the exponent, until it stands; square >= 1. */
+static double square_root(double square) {
+    double x = from_bits((to_bits(square) >> 1) + (1023ull << 51));
+    for (bool first = true;; first = false) {
         const double next = 0.5 * (x + square / x);
-        if (i && next >= x) break;
+        if (!first && next >= x) return x;
         x = next;
     }
+}
+
+/* A polynomial in the root of the loss; beyond it Newton on fi_log_upper, whose derivative is 1 / mills, from a start
+ * that is good to 1 part in 100. */
+double fi_tail(double loss) {
+    if (loss < TAIL_END) {
+        const double x = square_root(loss) - TAIL_CENTRE;
+        double sum = tail_poly[TAIL_DEGREE];
+        for (int j = TAIL_DEGREE - 1; j >= 0; j--) sum = tail_poly[j] + sum * x;
+        return sum;
+    }
+    double square = 2.0 * loss;
+    square -= fi_log(6.283185307179586 * square);
+    double x = square_root(square);
     for (int i = 0; i < 4; i++) x -= (fi_log_upper(x) - loss) * mills(x);
     return x;
 }

@@ -1,23 +1,31 @@
-/* One name's stream: the key schedule in the lane order of philox.h, and single blocks. */
+/* One name's stream: its round keys, what the blocks of an opening share, and single blocks. */
 #include "fastinit.h"
 
+static uint32_t upper(uint64_t product) { return (uint32_t)(product >> 32); }
+
 void fi_stream_init(struct fi_stream *stream, const uint32_t key[4]) {
-    uint32_t k0 = key[0], k1 = key[1];
-    stream->upper = key[2] | (uint64_t)key[3] << 32;
-    for (int round = 0; round < FI_ROUNDS; round++) {
-        uint32_t *lane = stream->round_key[round];
-        lane[0] = 0, lane[1] = k1, lane[2] = 0, lane[3] = k0;
-        k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
+    for (uint32_t round = 0; round < FI_ROUNDS; round++) {
+        stream->key[round][0] = key[0] + round * 0x9E3779B9u;
+        stream->key[round][1] = key[1] + round * 0xBB67AE85u;
     }
+    stream->c2 = key[2], stream->c3 = key[3];
+}
+
+void fi_open(struct fi_opening *opening, const struct fi_stream *stream, uint32_t c1) {
+    const uint64_t first = (uint64_t)FI_PHILOX_M1 * stream->c2;
+    const uint64_t second = (uint64_t)FI_PHILOX_M0 * (upper(first) ^ c1 ^ stream->key[0][0]);
+    opening->c2_1 = stream->c3 ^ stream->key[0][1];
+    opening->c0_2 = (uint32_t)first ^ stream->key[1][0];
+    opening->c2_2 = upper(second) ^ stream->key[1][1];
+    opening->c2_3 = (uint32_t)second ^ stream->key[2][1];
 }
 
 void fi_philox(const struct fi_stream *stream, uint64_t block, uint32_t word[4]) {
-    uint32_t c0 = (uint32_t)block, c1 = (uint32_t)(block >> 32);
-    uint32_t c2 = (uint32_t)stream->upper, c3 = (uint32_t)(stream->upper >> 32);
+    uint32_t c0 = (uint32_t)block, c1 = upper(block), c2 = stream->c2, c3 = stream->c3;
     for (int round = 0; round < FI_ROUNDS; round++) {
-        const uint64_t a = (uint64_t)c0 * 0xD2511F53u, b = (uint64_t)c2 * 0xCD9E8D57u;
-        c0 = (uint32_t)(b >> 32) ^ c1 ^ stream->round_key[round][3];
-        c2 = (uint32_t)(a >> 32) ^ c3 ^ stream->round_key[round][1];
+        const uint64_t a = (uint64_t)c0 * FI_PHILOX_M0, b = (uint64_t)c2 * FI_PHILOX_M1;
+        c0 = upper(b) ^ c1 ^ stream->key[round][0];
+        c2 = upper(a) ^ c3 ^ stream->key[round][1];
         c1 = (uint32_t)b, c3 = (uint32_t)a;
     }
     word[0] = c0, word[1] = c1, word[2] = c2, word[3] = c3;

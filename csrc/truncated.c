@@ -1,6 +1,6 @@
 /* The truncated normal law: which tail probabilities the words of an interval run through.
  *
- * A word is a half (its top bit) and a magnitude. Magnitude 0 is the interval's end, so that both ends are fine
+ * A word is a half (its sign) and a magnitude. Magnitude 0 is the interval's end, so that both ends are fine
  * where they lie far out. An interval that holds 0 is entered from both tails (the upper half of the words from
  * below it, the lower from above, as for the normal law); one beyond 0 lies in a single tail, where the
  * probabilities are taken relative to that of its inner end, by logarithms: no bound is too far. */
@@ -18,7 +18,7 @@ void fi_truncated_init(struct fi_law *law, double a, double b) {
     if (a >= -0x1p-4 && b <= 0x1p-4) {
         /* Tail probabilities near 1/2 would be too coarse. */
         const double low = fi_centre(a), high = fi_centre(b), half = 0.5 * (high - low);
-        law->centre = law->tail = true;
+        law->sliver = law->tail = true;
         law->first[0] = high, law->span[0] = -half;
         law->first[1] = low, law->span[1] = half;
     } else if (a < 0) {
@@ -36,35 +36,35 @@ void fi_truncated_init(struct fi_law *law, double a, double b) {
         law->first[1] = ratio, law->span[1] = half;
     }
     law->sign_xor = mirrored ? 0x80000000u : 0;
-    if (law->centre) return;
+    if (law->sliver) return;
+    double smallest = 0x1p32;
     for (int half = 0; half < 2; half++) {
-        /* t = 2^32 p - 1/2; a float's magnitude m stands for m + 1/2. */
+        /* t = 2^32 p */
         const double first = scale * law->first[half], span = scale * law->span[half];
-        law->slope[half] = (float)(2.0 * span), law->base[half] = (float)(0x1p32 * first + span - 0.5);
-        law->dslope[half] = 0x1p-31 * span, law->dbase[half] = 0x1p32 * first - 0.5;
-        law->tail |= 0x1p32 * least(first, first + span) < 0x1p17;
+        law->slope[half] = (float)(2.0 * span), law->base[half] = (float)(0x1p32 * first);
+        law->dslope[half] = 0x1p-31 * span, law->dbase[half] = 0x1p32 * first;
+        smallest = least(smallest, 0x1p32 * least(first, first + span));
     }
+    law->tail = smallest < 0x1p17 * (1 + 0x1p-20); /* a margin for the rounding of t */
+    law->central = smallest > 0x1p23 * (1 + 0x1p-20);
 }
 
 double fi_normal_slow(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, uint64_t word) {
-    double fraction;
-    uint32_t top;
-    if (law->dtype == FI_float64) {
-        top = (uint32_t)(word >> 32);
-        fraction = ((double)(word >> 10 & 0x001fffffffffffffu) + 0.5) * 0x1p-53;
-    } else {
-        /* 32 bits more, from the stream's other half: block 2^63 + index. */
+    if (law->dtype != FI_float64) {
+        /* 32 bits more, from the stream's other half: block 2^63 + index. They move the word by half of its unit to
+         * either side. */
         uint32_t extra[4];
         fi_philox(stream, 1ull << 63 | index, extra);
-        top = (uint32_t)word;
-        fraction = ((double)(top & 0x7fffffffu) + ((double)extra[0] + 0.5) * 0x1p-32) * 0x1p-31;
+        word = (word << 32) + (uint64_t)(int64_t)(int32_t)extra[0];
     }
+    /* The word and half a unit more, signed: a half and the magnitude's fraction of 2^63. */
+    const int half = (int)(word >> 63);
+    const double fraction = ((double)(half ? ~word : word) + 0.5) * 0x1p-63;
     if (law->id == FI_normal) {
         const double z = fi_tail(-fi_log(0.5 * fraction));
-        return top >> 31 ? -z : z;
+        return half ? -z : z;
     }
-    const int half = top >> 31;
     const double p = law->first[half] + law->span[half] * fraction;
-    const double z = law->centre ? fi_sliver(p) : fi_tail(law->log_ref - fi_log(p));
-    return ((top & law->sign_and) ^ law->sign_xor) >> 31 ? -z : z;
+    const double z = law->sliver ? fi_sliver(p) : fi_tail(law->log_ref - fi_log(p));
+    return (((uint32_t)(word >> 32) & law->sign_and) ^ law->sign_xor) >> 31 ? -z : z;
 }

@@ -25,39 +25,49 @@ typedef double D __attribute__((vector_size(4 * N)));
 typedef uint16_t H __attribute__((vector_size(4 * N))); /* 2N halves */
 
 #define FN static inline __attribute__((always_inline))
+#define EACH(i, count) _Pragma("GCC unroll 18") for (int i = 0; i < (count); i++)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-/* Lane patterns, written for one 128-bit group (of 32- or 64-bit lanes) and repeated over the vector. */
+/* Lane patterns, written for one 128-bit group (of 32- or 64-bit lanes) and repeated over the vector; HALVES numbers
+ * the 64-bit lanes so that the even ones come first. */
 #if N == 16
 #define EACH4(a, b, c, d)                                                                                              \
     a, b, c, d, a + 4, b + 4, c + 4, d + 4, a + 8, b + 8, c + 8, d + 8, a + 12, b + 12, c + 12, d + 12
 #define EACH2(a, b) a, b, a + 2, b + 2, a + 4, b + 4, a + 6, b + 6
+#define HALVES 0, 4, 1, 5, 2, 6, 3, 7
 #elif N == 8
 #define EACH4(a, b, c, d) a, b, c, d, a + 4, b + 4, c + 4, d + 4
 #define EACH2(a, b) a, b, a + 2, b + 2
+#define HALVES 0, 2, 1, 3
 #else
 #define EACH4(a, b, c, d) a, b, c, d
 #define EACH2(a, b) a, b
+#define HALVES 0, 1
 #endif
 #define SHUFFLE4(x, a, b, c, d) __builtin_shufflevector(x, x, EACH4(a, b, c, d))
 #define SHUFFLE2(x, y, a, b) __builtin_shufflevector(x, y, EACH2(a, b))
 
 FN U u_all(uint32_t x) { return (U){0} + x; }
-FN F f_all(float x) { return (F){0} + x; }
 FN W w_all(uint64_t x) { return (W){0} + x; }
-FN D d_all(double x) { return (D){0} + x; }
+FN F f_all(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (F)u_all(bits);
+}
+FN D d_all(double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (D)w_all(bits);
+}
 FN F to_float(I x) { return __builtin_convertvector(x, F); }
 
-/* {a, b, c, d} in every 128-bit group. */
-FN U group(const uint32_t x[4]) {
+/* Each lane, signed, rounded to the nearest double. */
+FN D to_double(W x) {
 #if defined(FI_ISA_AVX512)
-    return (U)_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)x));
-#elif defined(FI_ISA_AVX2)
-    return (U)_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)x));
+    return (D)_mm512_cvtepi64_pd((__m512i)x);
 #else
-    U u;
-    memcpy(&u, x, sizeof u);
-    return u;
+    const D high = (D)((x >> 32) ^ 0x4530000080000000u) - 0x1.00000801p84; /* 2^84 + 2^63 + 2^52 */
+    return high + (D)((x & 0xffffffffu) | 0x4330000000000000u);
 #endif
 }
 
@@ -74,33 +84,25 @@ FN W mul_even(U a, U b) {
 #endif
 }
 
-/* Even lanes: p. Odd lanes: p ^ s ^ k; k is zero in the even lanes. */
-FN U mix_odd(U p, U s, U k) {
+/* Even lanes: p ^ s ^ k. Odd lanes: p. */
+FN U mix_even(U p, U s, U k) {
 #if defined(FI_ISA_AVX512)
-    return (U)_mm512_mask_ternarylogic_epi32((__m512i)p, 0xAAAA, (__m512i)s, (__m512i)k, 0x96);
+    return (U)_mm512_mask_ternarylogic_epi32((__m512i)p, 0x5555, (__m512i)s, (__m512i)k, 0x96);
+#elif defined(FI_ISA_AVX2)
+    return (U)_mm256_blend_epi32((__m256i)(p ^ s ^ k), (__m256i)p, 0xAA);
 #else
-    return p ^ k ^ (U)((W)s & 0xffffffff00000000u);
+    return p ^ (U)((W)(s ^ k) & 0xffffffffu);
 #endif
 }
 
-FN U min_u(U a, U b) {
+/* Is any bit set? */
+FN bool any(U x) {
 #if defined(FI_ISA_AVX512)
-    return (U)_mm512_min_epu32((__m512i)a, (__m512i)b);
+    return _mm512_test_epi32_mask((__m512i)x, (__m512i)x) != 0;
 #elif defined(FI_ISA_AVX2)
-    return (U)_mm256_min_epu32((__m256i)a, (__m256i)b);
+    return !_mm256_testz_si256((__m256i)x, (__m256i)x);
 #else
-    U less = (U)(a < b);
-    return (a & less) | (b & ~less);
-#endif
-}
-
-FN bool any(I mask) {
-#if defined(FI_ISA_AVX512)
-    return _mm512_movepi32_mask((__m512i)mask) != 0;
-#elif defined(FI_ISA_AVX2)
-    return _mm256_movemask_ps((__m256)mask) != 0;
-#else
-    W w = (W)mask;
+    W w = (W)x;
     return (w[0] | w[1]) != 0;
 #endif
 }
@@ -109,21 +111,23 @@ FN F select_f(I mask, F a, F b) { return (F)(((I)a & mask) | ((I)b & ~mask)); }
 FN D select_d(L mask, D a, D b) { return (D)(((L)a & mask) | ((L)b & ~mask)); }
 
 #if defined(FI_ISA_AVX512)
-FN F clamp_f(F x, F low, F high) { return (F)_mm512_min_ps(_mm512_max_ps((__m512)x, (__m512)low), (__m512)high); }
-FN D clamp_d(D x, D low, D high) { return (D)_mm512_min_pd(_mm512_max_pd((__m512d)x, (__m512d)low), (__m512d)high); }
+FN F min_f(F a, F b) { return (F)_mm512_min_ps((__m512)a, (__m512)b); }
+FN F max_f(F a, F b) { return (F)_mm512_max_ps((__m512)a, (__m512)b); }
+FN D min_d(D a, D b) { return (D)_mm512_min_pd((__m512d)a, (__m512d)b); }
+FN D max_d(D a, D b) { return (D)_mm512_max_pd((__m512d)a, (__m512d)b); }
 #elif defined(FI_ISA_AVX2)
-FN F clamp_f(F x, F low, F high) { return (F)_mm256_min_ps(_mm256_max_ps((__m256)x, (__m256)low), (__m256)high); }
-FN D clamp_d(D x, D low, D high) { return (D)_mm256_min_pd(_mm256_max_pd((__m256d)x, (__m256d)low), (__m256d)high); }
+FN F min_f(F a, F b) { return (F)_mm256_min_ps((__m256)a, (__m256)b); }
+FN F max_f(F a, F b) { return (F)_mm256_max_ps((__m256)a, (__m256)b); }
+FN D min_d(D a, D b) { return (D)_mm256_min_pd((__m256d)a, (__m256d)b); }
+FN D max_d(D a, D b) { return (D)_mm256_max_pd((__m256d)a, (__m256d)b); }
 #else
-FN F clamp_f(F x, F low, F high) {
-    x = select_f(x > low, x, low);
-    return select_f(x < high, x, high);
-}
-FN D clamp_d(D x, D low, D high) {
-    x = select_d(x > low, x, low);
-    return select_d(x < high, x, high);
-}
+FN F min_f(F a, F b) { return select_f(a < b, a, b); }
+FN F max_f(F a, F b) { return select_f(a > b, a, b); }
+FN D min_d(D a, D b) { return select_d(a < b, a, b); }
+FN D max_d(D a, D b) { return select_d(a > b, a, b); }
 #endif
+FN F clamp_f(F x, F low, F high) { return min_f(max_f(x, low), high); }
+FN D clamp_d(D x, D low, D high) { return min_d(max_d(x, low), high); }
 
 /* a * b + c, rounded once. */
 #if defined(FI_ISA_AVX512)
@@ -172,22 +176,24 @@ FN D sqrt_d(D a) { return (D){__builtin_sqrt(a[0]), __builtin_sqrt(a[1])}; }
 #endif
 #endif
 
-/* table[index & 15] per lane. */
-FN F lookup16(const float table[16], U index) {
+/* table[index & 31] per lane. */
+FN F lookup32(const float table[32], U index) {
 #if defined(FI_ISA_AVX512)
-    return (F)_mm512_permutexvar_ps((__m512i)index, _mm512_load_ps(table));
-#elif defined(FI_ISA_AVX2)
-    __m256 a = _mm256_permutevar8x32_ps(_mm256_load_ps(table), (__m256i)index);
-    __m256 b = _mm256_permutevar8x32_ps(_mm256_load_ps(table + 8), (__m256i)index);
-    return (F)_mm256_blendv_ps(a, b, (__m256)(index << 28));
+    return (F)_mm512_permutex2var_ps(_mm512_load_ps(table), (__m512i)index, _mm512_load_ps(table + 16));
 #else
-    return (F){table[index[0] & 15], table[index[1] & 15], table[index[2] & 15], table[index[3] & 15]};
+    F r;
+    for (int i = 0; i < N; i++) r[i] = table[index[i] & 31];
+    return r;
 #endif
 }
 #if defined(FI_ISA_AVX2)
-/* table[index & 7] */
-FN F lookup8(const float table[8], U index) {
-    return (F)_mm256_permutevar8x32_ps(_mm256_load_ps(table), (__m256i)index);
+/* table[index & 15] */
+FN F lookup16(const float table[16], U index) {
+    const __m256 a = _mm256_permutevar8x32_ps(_mm256_load_ps(table), (__m256i)index);
+    const __m256 b = _mm256_permutevar8x32_ps(_mm256_load_ps(table + 8), (__m256i)index);
+    F r; /* written out, since compilers put a comparison before the intrinsic */
+    __asm__("vblendvps %3, %2, %1, %0" : "=x"(r) : "x"(a), "x"(b), "x"(index << 28));
+    return r;
 }
 #endif
 FN D lookup16_d(const double table[16], W index) {
@@ -237,6 +243,16 @@ FN U pack_float16(F a, F b) {
 #elif defined(FI_ISA_NEON)
 FN U pack_float16(F a, F b) { return (U)vcombine_f16(vcvt_f16_f32((float32x4_t)a), vcvt_f16_f32((float32x4_t)b)); }
 #endif
+
+/* Rounded to nearest-even in the upper 16 bits of each lane; the lower ones are rubbish. */
+FN U round_upper(U x) {
+#if defined(FI_ISA_AVX512)
+    const __mmask16 odd = _mm512_test_epi32_mask((__m512i)x, (__m512i)u_all(0x10000u));
+    return (U)_mm512_mask_add_epi32((__m512i)(x + 0x7fffu), odd, (__m512i)x, (__m512i)u_all(0x8000u));
+#else
+    return x + (0x7fffu + ((x >> 16) & 1u));
+#endif
+}
 
 /* The upper 16 bits of each 32-bit lane of a, then of b. */
 FN U pack_upper(U a, U b) {

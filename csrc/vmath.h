@@ -1,41 +1,56 @@
 /* The functions behind the laws, in lanes. Coefficients and their worst errors: coefficients.h. */
 #include "coefficients.h"
 
-/* x >= 0 with P(Z > x) = (t + 1/2) / 2^32, for 2^16 <= t <= 2^31: one polynomial per octave of t. */
-FN F quantile_float(F t) {
-    const U bits = (U)t, octave = bits >> 23;
-    const F x = (F)((bits & 0x007fffffu) | 0x3f800000u) - 1.5f;
-#if defined(FI_ISA_AVX2)
-    /* Eight octaves are one permute; all lanes of a vector are in 23..30 but for 3 vectors in 100. */
-    if (!UNLIKELY(any((I)((bits - (150u << 23)) & 0xfc000000u) != 0))) {
-        F y = lookup8(quantile_f8[7], octave);
-        for (int j = 6; j >= 0; j--) y = fma_f(y, x, lookup8(quantile_f8[j], octave));
-        return y;
+/* x >= 0 with P(Z > x) = |t| / 2^32, for 2^17 <= |t| <= 2^31: one polynomial per half octave of t. Several vectors at
+ * once, so that a row of the table is loaded once for all. `central` promises |t| >= 2^23. */
+FN void quantile_float(const int count, bool central, const F t[], F y[]) {
+    U column[BATCH];
+    F x[BATCH];
+    EACH(v, count) {
+        column[v] = (U)t[v] >> 22;
+        x[v] = (F)(((U)t[v] & u_all(fi_bits.fraction)) | u_all(fi_bits.one)) - 1.5f;
     }
+#if defined(FI_ISA_AVX2)
+    /* Sixteen columns are half the work of all; the lanes of a vector are in octaves 23..30 but for 3 vectors in 100.
+     */
+    bool fits = central;
+    if (!fits) {
+        U beyond = {0};
+        EACH(v, count) beyond |= (U)t[v] - u_all(fi_bits.octave23);
+        fits = !UNLIKELY(any(beyond & u_all(fi_bits.not_octave23_to_30)));
+    }
+    if (fits) {
+        EACH(v, count) y[v] = lookup16(quantile_f16[5], column[v]);
+        EACH(k, 5) { EACH(v, count) y[v] = fma_f(y[v], x[v], lookup16(quantile_f16[4 - k], column[v])); }
+        return;
+    }
+#else
+    (void)central;
 #endif
-    F y = lookup16(quantile_f[7], octave);
-#pragma GCC unroll 8
-    for (int j = 6; j >= 0; j--) y = fma_f(y, x, lookup16(quantile_f[j], octave));
-    return y;
+    EACH(v, count) y[v] = lookup32(quantile_f[5], column[v]);
+    EACH(k, 5) { EACH(v, count) y[v] = fma_f(y[v], x[v], lookup32(quantile_f[4 - k], column[v])); }
 }
 
+/* The same, by octaves. */
 FN D quantile_double(D t) {
     const W bits = (W)t, octave = bits >> 52;
     const D x = (D)((bits & 0x000fffffffffffffu) | 0x3ff0000000000000u) - 1.5;
     D y = lookup16_d(quantile_d[18], octave);
-#pragma GCC unroll 18
-    for (int j = 17; j >= 0; j--) y = fma_d(y, x, lookup16_d(quantile_d[j], octave));
+    EACH(k, 18) y = fma_d(y, x, lookup16_d(quantile_d[17 - k], octave));
     return y;
+}
+
+/* Is any |t| < 2^17, where the quantile ends? From there on up to 2^33, and nowhere below, an exponent has both its top
+ * bit and bit 4 set, so that the bits of many t can be joined by "and" first. */
+#define FI_LONG_FLOAT 0x48000000ull
+#define FI_LONG_DOUBLE 0x4100000000000000ull
+FN bool any_short(U joined, bool wide) {
+    const uint64_t both = wide ? FI_LONG_DOUBLE : FI_LONG_FLOAT * 0x100000001u;
+    return any(~joined & (U)w_all(both));
 }
 
 /* The upper 52 bits of each word as a double in [0, 1): k / 2^52, shifted by `origin` exactly. */
 FN D fraction(W word, double origin) { return (D)((word >> 12) | 0x3ff0000000000000u) - (1.0 + origin); }
-
-/* Each 64-bit lane rounded to the nearest double. */
-FN D to_double(W x) {
-    const D high = (D)((x >> 32) | 0x4530000000000000u) - 0x1.00000001p84; /* 2^84 + 2^52 */
-    return high + (D)((x & 0xffffffffu) | 0x4330000000000000u);
-}
 
 /* sqrt(-2 log u) for 0 < u < 1. */
 FN D radius(D u) {
@@ -46,8 +61,7 @@ FN D radius(D u) {
     const D f = (D)((offset & 0x000fffffffffffffu) + root_half) - 1.0;
     const D s = f / (f + 2.0), z = s * s;
     D p = d_all(log_poly[6]);
-#pragma GCC unroll 6
-    for (int j = 5; j >= 0; j--) p = fma_d(p, z, d_all(log_poly[j]));
+    EACH(k, 6) p = fma_d(p, z, d_all(log_poly[5 - k]));
     const D log = fma_d(e, d_all(0x1.62e42fefa39efp-1), fma_d(s * z, p, s + s));
     return sqrt_d(log * -2.0);
 }
@@ -56,10 +70,8 @@ FN D radius(D u) {
 FN void sincos_quarter(D x, D *sine, D *cosine) {
     const D z = x * x;
     D p = d_all(sin_poly[6]), q = d_all(cos_poly[7]);
-#pragma GCC unroll 6
-    for (int j = 5; j >= 0; j--) p = fma_d(p, z, d_all(sin_poly[j]));
-#pragma GCC unroll 7
-    for (int j = 6; j >= 0; j--) q = fma_d(q, z, d_all(cos_poly[j]));
+    EACH(k, 6) p = fma_d(p, z, d_all(sin_poly[5 - k]));
+    EACH(k, 7) q = fma_d(q, z, d_all(cos_poly[6 - k]));
     *sine = x * p;
     *cosine = q;
 }

@@ -25,8 +25,9 @@ static int words(char **argument) {
     key[2] = c[2], key[3] = c[3];
     struct fi_stream stream;
     fi_stream_init(&stream, key);
+    struct fi_law law = {.id = FI_bits};
     U x[2];
-    philox(2, &stream, c[0] | (uint64_t)c[1] << 32, x);
+    fill(FI_bits, FI_float32, &law, &stream, c[0] | (uint64_t)c[1] << 32, 0, 2 * N, (char *)x, false);
     return fwrite(x, sizeof x, 1, stdout) == 1 ? 0 : 6;
 }
 
@@ -40,9 +41,9 @@ static int uniform(char **argument) {
         for (uint32_t i = 0; i < 2 * N; i++) x[i / N][i % N] = (code + i) << 8;
         char values[2 * sizeof(U)];
         size_t size = 0;
-        if (dtype == FI_float32) draw(FI_uniform, FI_float32, &law, x), put(FI_float32, x, values, false), size = 4;
-        if (dtype == FI_float16) draw(FI_uniform, FI_float16, &law, x), put(FI_float16, x, values, false), size = 2;
-        if (dtype == FI_bfloat16) draw(FI_uniform, FI_bfloat16, &law, x), put(FI_bfloat16, x, values, false), size = 2;
+        if (dtype == FI_float32) uniform_float(false, 2, &law, x), put(FI_float32, x, values, false), size = 4;
+        if (dtype == FI_float16) uniform_float(false, 2, &law, x), put(FI_float16, x, values, false), size = 2;
+        if (dtype == FI_bfloat16) uniform_float(false, 2, &law, x), put(FI_bfloat16, x, values, false), size = 2;
         if (!size || fwrite(values, size, 2 * N, stdout) != 2 * N) return 6;
     }
     return 0;

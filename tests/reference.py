@@ -91,7 +91,13 @@ def _tables() -> dict[str, np.ndarray]:
     return tables
 
 
+def _constants() -> dict[str, float]:
+    text = (Path(__file__).parents[1] / "csrc" / "coefficients.h").read_text()
+    return {name: float.fromhex(value) for name, value in re.findall(r"(TAIL_\w+) = (0x[0-9a-f.p+]+)[,;]", text)}
+
+
 TABLES = _tables()
+CONSTANTS = _constants()
 
 
 # ----------------------------------------------------------------------- scalar functions (csrc/scalar.c)
@@ -158,15 +164,25 @@ def log_upper(x: float) -> float:
     return -log(upper(x)) if x < 2.0 else 0.5 * x * x + (HALF_LOG_2PI - log(mills(x)))
 
 
+def square_root(square: float) -> float:
+    """Heron's, from half the exponent, until it stands."""
+    x = float(((np.float64(square).view(U64) >> U64(1)) + U64(1023 << 51)).view(F64))
+    x = 0.5 * (x + square / x)
+    while (following := 0.5 * (x + square / x)) < x:
+        x = following
+    return x
+
+
 def tail(loss: float) -> float:
+    if loss < CONSTANTS["TAIL_END"]:
+        x = square_root(loss) - CONSTANTS["TAIL_CENTRE"]
+        total = 0.0
+        for c in reversed(TABLES["tail_poly"].tolist()):
+            total = c + total * x
+        return total
     square = 2.0 * loss
     square -= log(6.283185307179586 * square)
-    x = 1.0
-    for i in range(60):
-        following = 0.5 * (x + square / x)
-        if i and following >= x:
-            break
-        x = following
+    x = square_root(square)
     for _ in range(4):
         x -= (log_upper(x) - loss) * mills(x)
     return x
@@ -194,10 +210,10 @@ def sliver(p: float) -> float:
 def quantile32(t: np.ndarray) -> np.ndarray:
     bits = t.view(U32)
     x = ((bits & U32(0x7FFFFF)) | U32(0x3F800000)).view(F32) - F32(1.5)
-    table = TABLES["quantile_f"].astype(F32)
-    y = table[7][(bits >> U32(23)) & U32(15)]
-    for j in range(6, -1, -1):
-        y = fma32(y, x, table[j][(bits >> U32(23)) & U32(15)])
+    table, column = TABLES["quantile_f"].astype(F32), (bits >> U32(22)) & U32(31)
+    y = table[5][column]
+    for j in range(4, -1, -1):
+        y = fma32(y, x, table[j][column])
     return y
 
 
@@ -211,11 +227,13 @@ def quantile64(t: np.ndarray) -> np.ndarray:
     return y
 
 
-def slow_fraction(word: int, index: int, key: bytes, wide: bool) -> float:
-    if wide:
-        return (float(word >> 10 & (2**53 - 1)) + 0.5) * 2.0**-53
-    extra = int(philox(np.array([1 << 63 | index], U64), key)[0, 0])
-    return (float(word & 0x7FFFFFFF) + (float(extra) + 0.5) * 2.0**-32) * 2.0**-31
+def slow_word(word: int, index: int, key: bytes, wide: bool) -> tuple[int, float]:
+    """Half and fraction of the word with 32 bits more, which move it by half a unit to either side."""
+    if not wide:
+        extra = int(philox(np.array([1 << 63 | index], U64), key)[0, 0])
+        word = ((word << 32) + (extra ^ 1 << 31) - (1 << 31)) & MASK
+    half = word >> 63
+    return half, (float(word ^ MASK if half else word) + 0.5) * 2.0**-63
 
 
 # ----------------------------------------------------------------------------------------------------- laws
@@ -258,23 +276,23 @@ def uniform(index: np.ndarray, key: bytes, low: float, high: float, dtype: str) 
     width, middle = high - low, 0.5 * low + 0.5 * high
     bottom, top = uniform_bounds(dtype, low, high)
     if dtype == "float64":
-        v = (words64(index, key) >> U64(12)).astype(F64) * 2.0**-52 - 0.5
-        return np.clip(v * width + (middle + width * 2.0**-53), bottom, top)
-    k = (words32(index, key).view(np.int32) >> 8).astype(F32)
-    y = fma32(k, F32(width * 2.0**-24), F32(middle + width * 2.0**-25))
-    return np.clip(y, F32(bottom), F32(top))
+        w = words64(index, key).view(np.int64).astype(F64)
+        return np.clip(w * (width * (1 - 2.0**-52) * 2.0**-64) + middle, bottom, top)
+    w = words32(index, key).view(np.int32).astype(F32)
+    return np.clip(w * F32(width * (1 - 2.0**-23) * 2.0**-32) + F32(middle), F32(bottom), F32(top))
 
 
 def normal(index: np.ndarray, key: bytes, mean: float, std: float, dtype: str) -> np.ndarray:
     if dtype == "float64":
         return _box_muller(index, key) * std + mean
     word = words32(index, key)
-    m = word & U32(0x7FFFFFFF)
-    sign = np.where(word >> U32(31), F32(-1), F32(1))
-    y = fma32(sign * quantile32(np.maximum(m, 2**16).astype(F32)), F32(std), F32(mean))
-    for i in np.flatnonzero(m < 2**16):
-        z = tail(-log(0.5 * slow_fraction(int(word[i]), int(index[i]), key, False)))
-        y[i] = F32(float(sign[i]) * z * std + mean)
+    t = word.view(np.int32).astype(F32)
+    z = np.where(word >> U32(31), F32(-1), F32(1)) * quantile32(np.maximum(abs(t), F32(2**17)))
+    y = fma32(z, F32(std), F32(mean))
+    for i in np.flatnonzero(abs(t) < 2**17):
+        half, fraction = slow_word(int(word[i]), int(index[i]), key, False)
+        z = tail(-log(0.5 * fraction))
+        y[i] = F32((-z if half else z) * std + mean)
     return y
 
 
@@ -337,31 +355,30 @@ def truncated_normal(
         first, span = (1.0, ratio), (-half, half)
     word = words64(index, key) if wide else words32(index, key)
     top_bit = (word >> (U64(63) if wide else U32(31))).astype(int)
-    base = [2.0**32 * (scale * first[h]) + (0.0 if wide else scale * span[h]) - 0.5 for h in (0, 1)]
+    base = [2.0**32 * (scale * first[h]) for h in (0, 1)]
     slope = [(2.0**-31 if wide else 2.0) * (scale * span[h]) for h in (0, 1)]
     if wide:
-        magnitude = (word & U64(2**63 - 1)).astype(F64)
-        t = magnitude * np.array(slope)[top_bit] + np.array(base)[top_bit]
+        t = abs(word.view(np.int64).astype(F64)) * np.array(slope)[top_bit] + np.array(base)[top_bit]
     else:
-        magnitude = (word & U32(2**31 - 1)).astype(np.int32).astype(F32)
+        magnitude = abs(word.view(np.int32).astype(F32))
         t = fma32(magnitude, np.array(slope, F32)[top_bit], np.array(base, F32)[top_bit])
-    slow = (t < 2**16) | sliced
+    slow = (t < 2**17) | sliced
     negative = (top_bit & sign_and) ^ mirrored
     if fold:
         beyond = t > 2**31
-        t = np.where(beyond, (2.0**32 - 1) - t if wide else F32(2**32) - t, t)
+        t = np.where(beyond, 2.0**32 - t if wide else F32(2**32) - t, t)
         negative = negative ^ beyond
     sign = np.where(negative, -1.0, 1.0)
-    safe = np.clip(t, 2**16, 2**31)
+    safe = np.clip(t, 2**17, 2**31)
     if wide:
         y = sign * quantile64(safe) * std + mean
     else:
         y = fma32(sign.astype(F32) * quantile32(safe), F32(std), F32(mean))
     for i in np.flatnonzero(slow):
-        h = int(top_bit[i])
-        p = first[h] + span[h] * slow_fraction(int(word[i]), int(index[i]), key, wide)
+        half, fraction = slow_word(int(word[i]), int(index[i]), key, wide)
+        p = first[half] + span[half] * fraction
         z = sliver(p) if sliced else tail(log_ref - log(p))
-        flip = (h & sign_and) ^ mirrored
+        flip = (half & sign_and) ^ mirrored
         y[i] = (-z if flip else z) * std + mean
     return np.clip(y, bottom, top) if wide else np.clip(y, F32(bottom), F32(top))
 

@@ -55,14 +55,14 @@ def test_equals_reference(law: str, parameters: tuple[float, ...], dtype: str, k
     np.testing.assert_array_equal(got, expected(law, parameters, dtype, 3, count))
 
 
-TILE_EDGES = sorted({n + d for n in (0, 4, 8, 16, 32, 64, 128, 256, 512) for d in (-1, 0, 1)} - {-1})
+TILE_EDGES = sorted({n + d for n in (0, 4, 8, 16, 32, 64, 128, 256, 512, 768) for d in (-1, 0, 1)} - {-1})
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
 @pytest.mark.parametrize("law", ["normal", "uniform"])
 def test_every_length_at_the_tile_edges(law: str, dtype: str, kernel: Kernel) -> None:
     parameters = LAWS[law][1]
-    whole = expected(law, parameters, dtype, 0, 600)
+    whole = expected(law, parameters, dtype, 0, 800)
     for count in TILE_EDGES:
         for index in (0, 1, 2, 3, 5):
             for offset, streaming in ((0, False), (1, True), (4, True), (0, True), (3, False)):
@@ -79,13 +79,13 @@ def test_far_indices(near: int, dtype: str, kernel: Kernel) -> None:
 
 
 def test_tail_of_the_normal(kernel: Kernel) -> None:
-    """Words whose magnitude is below 2**16 take the scalar path: find some, and compare each."""
+    """Words whose magnitude is below 2**17 take the scalar path: find some, and compare each."""
     words = kernel("bits", (), KEY, "float32", 0, 1 << 20)
-    rare = np.flatnonzero((words & 0x7FFFFFFF) < 1 << 16)
+    rare = np.flatnonzero(np.abs(words.view(np.int32).astype(np.int64)) < 1 << 17)
     assert len(rare) > 10
     values = kernel("normal", (0.0, 1.0), KEY, "float32", 0, 1 << 20)
     np.testing.assert_array_equal(values[rare], reference.draw("normal", (0.0, 1.0), rare, KEY, "float32"))
-    assert (np.abs(values[rare].view(np.float32)) > 4.1).all()
+    assert (np.abs(values[rare].view(np.float32)) > 4.0).all()
 
 
 @given(data=st.data())

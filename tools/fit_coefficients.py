@@ -50,19 +50,25 @@ def literal(value: float, single: bool) -> str:
     return f"{mantissa}p{exponent}" + ("f" if single else "")
 
 
-def octave(k: int) -> Function:
-    return lambda x: upper_quantile((mp.mpf(2) ** k * (x + mp.mpf("1.5")) + mp.mpf("0.5")) / 2**32)
+def quantile_of(octave: int) -> Function:
+    """x -> the quantile at P(Z > z) = 2^octave (1.5 + x) / 2^32."""
+    return lambda x: upper_quantile(mp.mpf(2) ** (octave - 32) * (x + mp.mpf("1.5")))
 
 
-def quantile_rows(degree: int, single: bool) -> tuple[list[list[float]], float]:
-    """Row j: coefficient j of the octaves, octave k in column (k - 17) & 15; 2^31 is the exact centre."""
-    columns: list[list[float]] = [[0.0] * (degree + 1) for _ in range(16)]
+def quantile_rows(degree: int, pieces: int, single: bool) -> tuple[list[list[float]], float]:
+    """Row j: coefficient j of each piece of octaves 17..30. Octave 31 has only its lower end, t = 2^31, where a tiny
+    value stands for the words that round to it; octave 32 is never met."""
+    columns: list[list[float]] = []
     error = 0.0
-    for k in range(16, 31):
-        exact = fit(octave(k), -0.5, 0.5, degree)
-        rounded = [float(np.float32(float(c))) if single else float(c) for c in exact]
-        columns[(k - 17) & 15] = rounded
-        error = max(error, worst(octave(k), rounded, -0.5, 0.5, 40))
+    for octave in range(17, 33):
+        for piece in range(pieces):
+            low = piece / pieces - 0.5
+            rounded = [2.0**-26 if single else 2.0**-54] + [0.0] * degree
+            if octave < 31:
+                exact = fit(quantile_of(octave), low, low + 1 / pieces, degree)
+                rounded = [float(np.float32(float(c))) if single else float(c) for c in exact]
+                error = max(error, worst(quantile_of(octave), rounded, low, low + 1 / pieces, 40))
+            columns.append(rounded)
     return [list(row) for row in zip(*columns, strict=True)], error
 
 
@@ -76,6 +82,22 @@ def row(name: str, f: Function, low: float, high: float, degree: int) -> str:
     body = ", ".join(literal(c, False) for c in rounded)
     bound = worst(f, rounded, low, high)
     return f"/* on [{low}, {high}]; worst error {bound:.2g} */\nstatic const double {name}[{degree + 1}] = {{{body}}};\n"
+
+
+def tail_row(degree: int) -> str:
+    """The normal quantile at a loss -log P(Z > z), as a polynomial in its root, down to P = 2^-65."""
+    low, high = mp.sqrt(mp.mpf("10.3")), mp.sqrt(mp.mpf("45.1"))
+    centre = float((low + high) / 2)
+    function: Function = lambda x: upper_quantile(mp.exp(-((x + centre) ** 2)))  # noqa: E731
+    rounded = [float(c) for c in fit(function, low - centre, high - centre, degree)]
+    bound = worst(function, rounded, float(low) - centre, float(high) - centre)
+    body = ", ".join(literal(c, False) for c in rounded)
+    return (
+        "/* z with -log P(Z > z) = loss, for loss = 10.3 .. 45.1: sum_j c[j] (sqrt(loss) - centre)^j.\n"
+        f" * Worst error {bound:.2g}. */\n"
+        f"enum {{ TAIL_DEGREE = {degree} }};\nstatic const double TAIL_END = {literal(45.0, False)}, TAIL_CENTRE = {literal(centre, False)};\n"
+        f"static const double tail_poly[{degree + 1}] = {{{body}}};\n"
+    )
 
 
 def log_remainder(z: mp.mpf) -> mp.mpf:
@@ -101,20 +123,21 @@ def main() -> None:
     out(
         "/* Written by tools/fit_coefficients.py; do not edit. */\n/* clang-format off */\n#define ALIGNED __attribute__((aligned(64)))\n\n"
     )
-    single, error = quantile_rows(7, True)
+    single, error = quantile_rows(5, 2, True)
     out(
-        "/* The normal quantile over octaves of the tail probability: for t = 2^k (1.5 + x), k = 16..30,\n"
-        " * P(Z > sum_j c[j] x^j) = (t + 1/2) / 2^32. Column (k - 17) & 15 holds octave k; t = 2^31 gives 0.\n"
+        "/* The normal quantile over half octaves of the tail probability: for t = 2^k (1.5 + x), k = 17..30,\n"
+        " * P(Z > sum_j c[j] x^j) = t / 2^32. Column 2 (k - 17) holds x < 0 of octave k, the next one x >= 0.\n"
         f" * Worst error {error:.2g}. */\n"
     )
     out(table("quantile_f", "float", single))
-    centre = [[r[(k - 17) & 15] for k in (25, 26, 27, 28, 29, 30, 23, 24)] for r in single]
+    centre = [[r[2 * (k - 17) + half] for k in (25, 26, 27, 28, 29, 30, 23, 24) for half in (0, 1)] for r in single]
     out(
-        "/* Octaves 23..30 again, octave k in column (k - 17) & 7. */\n"
-        + table("quantile_f8", "float", centre)
+        "/* Octaves 23..30 again, octave k in columns 2 ((k - 17) & 7) and the next. */\n"
+        + table("quantile_f16", "float", centre)
     )
-    double, error = quantile_rows(18, False)
-    out(f"/* The same in double. Worst error {error:.2g}. */\n" + table("quantile_d", "double", double))
+    double, error = quantile_rows(18, 1, False)
+    out(f"/* The same by octaves, in double. Worst error {error:.2g}. */\n" + table("quantile_d", "double", double))
+    out(tail_row(24))
     s = (np.sqrt(2) - 1) / (np.sqrt(2) + 1)
     out("/* log((1+s)/(1-s)) = 2s + s^3 P(s^2) */\n" + row("log_poly", log_remainder, 0.0, float(s * s), 6))
     out("/* sin(pi x/2) = x P(x^2), cos(pi x/2) = P(x^2) */\n")
