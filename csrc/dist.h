@@ -42,17 +42,24 @@ FN void normal_float(const int count, const struct fi_law *law, U x[]) {
 }
 
 /* Box and Muller: a block's first word gives the radius, its second the angle, of two normals. */
-FN void normal_double(const struct fi_law *law, U x[]) {
-    const W radial = SHUFFLE2((W)x[0], (W)x[1], 0, N / 2), angular = SHUFFLE2((W)x[0], (W)x[1], 1, N / 2 + 1);
-    const D r = radius(fraction(radial, -0x1p-53));
-    D s, c;
-    sincos_quarter(fraction(angular << 2, 0.5), &s, &c);
-    c = (D)((W)c ^ ((angular << 1) & 0x8000000000000000u));
-    const L swap = -(L)(angular >> 63);
-    const D a = r * select_d(swap, s, c) * law->dscale + law->dshift;
-    const D b = r * select_d(swap, c, s) * law->dscale + law->dshift;
-    x[0] = (U)SHUFFLE2(a, b, 0, N / 2);
-    x[1] = (U)SHUFFLE2(a, b, 1, N / 2 + 1);
+FN void normal_double(const int count, const struct fi_law *law, U x[]) {
+    W angular[BATCH / 2];
+    D r[BATCH / 2], angle[BATCH / 2], s[BATCH / 2], c[BATCH / 2];
+    EACH(g, count / 2) {
+        angular[g] = SHUFFLE2((W)x[2 * g], (W)x[2 * g + 1], 1, N / 2 + 1);
+        r[g] = fraction(SHUFFLE2((W)x[2 * g], (W)x[2 * g + 1], 0, N / 2), -0x1p-53);
+        angle[g] = fraction(angular[g] << 2, 0.5);
+    }
+    radius(count / 2, r);
+    sincos_quarter(count / 2, angle, s, c);
+    EACH(g, count / 2) {
+        c[g] = (D)((W)c[g] ^ ((angular[g] << 1) & w_all(1ull << 63)));
+        const L swap = -(L)(angular[g] >> 63);
+        const D a = r[g] * select_d(swap, s[g], c[g]) * d_all(law->dscale) + d_all(law->dshift);
+        const D b = r[g] * select_d(swap, c[g], s[g]) * d_all(law->dscale) + d_all(law->dshift);
+        x[2 * g] = (U)SHUFFLE2(a, b, 0, N / 2);
+        x[2 * g + 1] = (U)SHUFFLE2(a, b, 1, N / 2 + 1);
+    }
 }
 
 FN void truncated_normal_float(const bool plain, const int count, const struct fi_law *law, U x[]) {
@@ -97,18 +104,13 @@ FN void truncated_normal_double(const int count, const struct fi_law *law, U x[]
 FN void draw(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, const int count, const struct fi_law *law,
              U x[]) {
     const bool wide = dtype == FI_float64;
-    switch (id) {
-    case FI_constant: EACH(v, count) x[v] = wide ? (U)d_all(law->dshift) : (U)f_all(law->shift); break;
-    case FI_uniform: wide ? uniform_double(plain, count, law, x) : uniform_float(plain, count, law, x); break;
-    case FI_normal:
-        if (!wide)
-            normal_float(count, law, x);
-        else
-            EACH(g, count / 2) normal_double(law, x + 2 * g);
-        break;
-    case FI_truncated_normal:
+    if (id == FI_constant) {
+        EACH(v, count) x[v] = wide ? (U)d_all(law->dshift) : (U)f_all(law->shift);
+    } else if (id == FI_uniform) {
+        wide ? uniform_double(plain, count, law, x) : uniform_float(plain, count, law, x);
+    } else if (id == FI_normal) {
+        wide ? normal_double(count, law, x) : normal_float(count, law, x);
+    } else if (id == FI_truncated_normal) {
         wide ? truncated_normal_double(count, law, x) : truncated_normal_float(plain, count, law, x);
-        break;
-    default: break; /* the words themselves */
     }
 }

@@ -101,6 +101,8 @@ FN bool any(U x) {
     return _mm512_test_epi32_mask((__m512i)x, (__m512i)x) != 0;
 #elif defined(FI_ISA_AVX2)
     return !_mm256_testz_si256((__m256i)x, (__m256i)x);
+#elif defined(FI_ISA_SSE2)
+    return _mm_movemask_epi8(_mm_cmpeq_epi32((__m128i)x, _mm_setzero_si128())) != 0xffff;
 #else
     W w = (W)x;
     return (w[0] | w[1]) != 0;
@@ -132,42 +134,42 @@ FN D clamp_d(D x, D low, D high) { return min_d(max_d(x, low), high); }
 /* a * b + c, rounded once. */
 #if defined(FI_ISA_AVX512)
 FN F fma_f(F a, F b, F c) { return (F)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
-FN D fma_d(D a, D b, D c) { return (D)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }
 FN D sqrt_d(D a) { return (D)_mm512_sqrt_pd((__m512d)a); }
 #elif defined(FI_ISA_AVX2)
 FN F fma_f(F a, F b, F c) { return (F)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
-FN D fma_d(D a, D b, D c) { return (D)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
 FN D sqrt_d(D a) { return (D)_mm256_sqrt_pd((__m256d)a); }
 #elif defined(FI_ISA_NEON)
 FN F fma_f(F a, F b, F c) { return (F)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
-FN D fma_d(D a, D b, D c) { return (D)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b); }
 FN D sqrt_d(D a) { return (D)vsqrtq_f64((float64x2_t)a); }
 #else
 /* No FMA hardware: exact emulation. The sum is formed in double, rounded to odd (an inexact sum keeps a
  * set last bit), so that the final rounding sees on which side of a tie it stands. */
 FN D add_to_odd(D a, D b) {
     D s = a + b, t = s - a, error = (a - (s - t)) + (b - t);
-    L inexact = error != 0.0, even = ((L)s & 1) == 0, outward = ((L)error ^ (L)s) >= 0;
-    return (D)((L)s + (inexact & even & ((outward & 2) - 1)));
+    const W even = (W)(error != 0.0) & ~(W)s & 1, inward = ((W)error ^ (W)s) >> 63; /* of the inexact; no compares */
+    return (D)((W)s + even - 2 * (even & inward));
 }
+typedef struct {
+    D low, high;
+} D2;
+#if defined(FI_ISA_SSE2)
+FN D2 widen(F x) { return (D2){(D)_mm_cvtps_pd((__m128)x), (D)_mm_cvtps_pd(_mm_movehl_ps((__m128)x, (__m128)x))}; }
+FN F narrow(D2 x) { return (F)_mm_movelh_ps(_mm_cvtpd_ps((__m128d)x.low), _mm_cvtpd_ps((__m128d)x.high)); }
+#else
+FN D2 widen(F x) { return (D2){{x[0], x[1]}, {x[2], x[3]}}; }
+FN F narrow(D2 x) { return (F){(float)x.low[0], (float)x.low[1], (float)x.high[0], (float)x.high[1]}; }
+#endif
+/* Rounding twice, to double and to float, is rounding once unless the double is halfway between two floats, which few
+ * are, or the float is subnormal. */
 FN F fma_f(F a, F b, F c) {
-    typedef float F2 __attribute__((vector_size(8)));
-    F r;
-    for (int half = 0; half < 2; half++) {
-        D x = {a[2 * half], a[2 * half + 1]}, y = {b[2 * half], b[2 * half + 1]}, z = {c[2 * half], c[2 * half + 1]};
-        F2 f = __builtin_convertvector(add_to_odd(x * y, z), F2);
-        r[2 * half] = f[0], r[2 * half + 1] = f[1];
-    }
-    return r;
-}
-/* Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008. */
-FN D fma_d(D a, D b, D c) {
-    D split_a = a * 0x1.0000002p27, split_b = b * 0x1.0000002p27;
-    D a1 = split_a - (split_a - a), b1 = split_b - (split_b - b), a0 = a - a1, b0 = b - b1;
-    D high = a * b, low = a0 * b0 - (((high - a1 * b1) - a0 * b1) - a1 * b0);
-    D s = c + low, t = s - c, s0 = (c - (s - t)) + (low - t);
-    D v = high + s, w = v - high, v0 = (high - (v - w)) + (s - w);
-    return v + add_to_odd(s0, v0);
+    const D2 x = widen(a), y = widen(b), z = widen(c);
+    D2 sum = {x.low * y.low + z.low, x.high * y.high + z.high};
+    const F once = narrow(sum);
+    const U lower = __builtin_shufflevector((U)sum.low, (U)sum.high, 0, 2, 4, 6);
+    const U halfway = (U)((lower & 0x1fffffffu) == 0x10000000u), tiny = (U)(((U)once & 0x7f800000u) == 0);
+    if (!UNLIKELY(any(halfway | tiny))) return once;
+    sum = (D2){add_to_odd(x.low * y.low, z.low), add_to_odd(x.high * y.high, z.high)};
+    return narrow(sum);
 }
 #if defined(FI_ISA_SSE2)
 FN D sqrt_d(D a) { return (D)_mm_sqrt_pd((__m128d)a); }

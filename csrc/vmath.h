@@ -36,7 +36,7 @@ FN D quantile_double(D t) {
     const W bits = (W)t, octave = bits >> 52;
     const D x = (D)((bits & 0x000fffffffffffffu) | 0x3ff0000000000000u) - 1.5;
     D y = lookup16_d(quantile_d[18], octave);
-    EACH(k, 18) y = fma_d(y, x, lookup16_d(quantile_d[17 - k], octave));
+    EACH(k, 18) y = y * x + lookup16_d(quantile_d[17 - k], octave);
     return y;
 }
 
@@ -52,26 +52,34 @@ FN bool any_short(U joined, bool wide) {
 /* The upper 52 bits of each word as a double in [0, 1): k / 2^52, shifted by `origin` exactly. */
 FN D fraction(W word, double origin) { return (D)((word >> 12) | 0x3ff0000000000000u) - (1.0 + origin); }
 
-/* sqrt(-2 log u) for 0 < u < 1. */
-FN D radius(D u) {
+/* sqrt(-2 log u) for 0 < u < 1, in place. */
+FN void radius(const int count, D u[]) {
     const uint64_t root_half = 0x3fe6a09e667f3bcdu;
-    const W offset = (W)u - root_half;
-    const W biased = (offset + (1023ull << 52)) >> 52;
-    const D e = (D)(biased | 0x4330000000000000u) - (0x1p52 + 1023);
-    const D f = (D)((offset & 0x000fffffffffffffu) + root_half) - 1.0;
-    const D s = f / (f + 2.0), z = s * s;
-    D p = d_all(log_poly[6]);
-    EACH(k, 6) p = fma_d(p, z, d_all(log_poly[5 - k]));
-    const D log = fma_d(e, d_all(0x1.62e42fefa39efp-1), fma_d(s * z, p, s + s));
-    return sqrt_d(log * -2.0);
+    D e[BATCH], s[BATCH], z[BATCH], p[BATCH];
+    EACH(v, count) {
+        const W offset = (W)u[v] - root_half;
+        e[v] = to_double((W)((L)offset >> 52));
+        const D f = (D)((offset & 0x000fffffffffffffu) + root_half) - 1.0;
+        s[v] = f / (f + 2.0);
+    }
+    EACH(v, count) z[v] = s[v] * s[v], p[v] = d_all(log_poly[6]);
+    EACH(k, 6) { EACH(v, count) p[v] = p[v] * z[v] + log_poly[5 - k]; }
+    EACH(v, count) {
+        const D log = e[v] * 0x1.62e42fefa39efp-1 + (s[v] * z[v] * p[v] + (s[v] + s[v]));
+        u[v] = sqrt_d(log * -2.0);
+    }
 }
 
 /* Sine and cosine of pi x / 2 for |x| <= 1/2. */
-FN void sincos_quarter(D x, D *sine, D *cosine) {
-    const D z = x * x;
-    D p = d_all(sin_poly[6]), q = d_all(cos_poly[7]);
-    EACH(k, 6) p = fma_d(p, z, d_all(sin_poly[5 - k]));
-    EACH(k, 7) q = fma_d(q, z, d_all(cos_poly[6 - k]));
-    *sine = x * p;
-    *cosine = q;
+FN void sincos_quarter(const int count, const D x[], D sine[], D cosine[]) {
+    D z[BATCH];
+    EACH(v, count) z[v] = x[v] * x[v], sine[v] = d_all(sin_poly[6]), cosine[v] = d_all(cos_poly[7]);
+    EACH(v, count) cosine[v] = cosine[v] * z[v] + cos_poly[6];
+    EACH(k, 6) {
+        EACH(v, count) {
+            sine[v] = sine[v] * z[v] + sin_poly[5 - k];
+            cosine[v] = cosine[v] * z[v] + cos_poly[5 - k];
+        }
+    }
+    EACH(v, count) sine[v] *= x[v];
 }

@@ -68,19 +68,6 @@ def fma32(a: Any, b: Any, c: Any) -> Any:
     return _add_to_odd(a * b, c).astype(F32)
 
 
-def fma64(a: Any, b: Any, c: Any) -> Any:
-    """Boldo and Melquiond 2008, on Dekker's exact product."""
-    a, b, c = np.broadcast_arrays(*(np.asarray(x, F64) for x in (a, b, c)))
-    split = F64(2**27 + 1)
-    a1, b1 = a * split - (a * split - a), b * split - (b * split - b)
-    a0, b0 = a - a1, b - b1
-    high = a * b
-    low = a0 * b0 - (((high - a1 * b1) - a0 * b1) - a1 * b0)
-    u, u0 = _two_sum(c, low)
-    v, v0 = _two_sum(high, u)
-    return v + _add_to_odd(u0, v0)
-
-
 def _tables() -> dict[str, np.ndarray]:
     text = (Path(__file__).parents[1] / "csrc" / "coefficients.h").read_text()
     tables = {}
@@ -223,7 +210,7 @@ def quantile64(t: np.ndarray) -> np.ndarray:
     table, column = TABLES["quantile_d"], ((bits >> U64(52)) & U64(15)).astype(int)
     y = table[18][column]
     for j in range(17, -1, -1):
-        y = fma64(y, x, table[j][column])
+        y = y * x + table[j][column]
     return y
 
 
@@ -308,15 +295,15 @@ def _box_muller(index: np.ndarray, key: bytes) -> np.ndarray:
     z = s * s
     p = np.full_like(z, TABLES["log_poly"][6])
     for j in range(5, -1, -1):
-        p = fma64(p, z, TABLES["log_poly"][j])
-    r = np.sqrt(fma64(e, LN2, fma64(s * z, p, s + s)) * -2.0)
+        p = p * z + TABLES["log_poly"][j]
+    r = np.sqrt((e * LN2 + (s * z * p + (s + s))) * -2.0)
     x = (((angular << U64(2)) >> U64(12)) | U64(0x3FF0000000000000)).view(F64) - 1.5
     z = x * x
     sine, cosine = np.full_like(z, TABLES["sin_poly"][6]), np.full_like(z, TABLES["cos_poly"][7])
     for j in range(5, -1, -1):
-        sine = fma64(sine, z, TABLES["sin_poly"][j])
+        sine = sine * z + TABLES["sin_poly"][j]
     for j in range(6, -1, -1):
-        cosine = fma64(cosine, z, TABLES["cos_poly"][j])
+        cosine = cosine * z + TABLES["cos_poly"][j]
     sine = x * sine
     cosine = np.where(angular >> U64(62) & U64(1), -cosine, cosine)
     swap = (angular >> U64(63)).astype(bool)
