@@ -3,6 +3,7 @@
 
 #include <fenv.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #ifndef _WIN32
@@ -35,7 +36,7 @@ const struct fi_isa *fi_isa_at(size_t i) {
     return i < n ? found[i] : NULL;
 }
 
-enum { CHUNK = 1 << 16, SCATTER_BYTES = 1 << 13 };
+enum { CHUNK = 1 << 16, SCATTER_BYTES = 1 << 14 };
 
 struct shared {
     const struct fi_job *job;
@@ -58,6 +59,19 @@ static uint64_t locate(const struct fi_axis *axis, uint64_t at, uint64_t *left) 
     return axis->runs[low].start + (at - axis->runs[low].local);
 }
 
+/* Values `from_stride` bytes apart to places `to_stride` bytes apart. */
+static void scatter(const char *from, size_t from_stride, uint64_t count, size_t size, char *to, int64_t to_stride) {
+    for (uint64_t i = 0; i < count; i++, from += from_stride, to += to_stride) {
+        switch (size) {
+        case 2: memcpy(to, from, 2); break;
+        case 4: memcpy(to, from, 4); break;
+        default: memcpy(to, from, 8);
+        }
+    }
+}
+
+static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
 /* Consecutive elements of the tensor to memory that may be strided. */
 static void fill_run(const struct fi_job *job, uint64_t index, uint64_t count, char *out, int64_t byte_stride) {
     fi_fill *fill = job->isa->fill[job->law->id][job->law->dtype];
@@ -67,44 +81,78 @@ static void fill_run(const struct fi_job *job, uint64_t index, uint64_t count, c
         return;
     }
     _Alignas(64) char buffer[SCATTER_BYTES];
-    while (count) {
-        const size_t n = count < sizeof buffer / size ? (size_t)count : sizeof buffer / size;
-        fill(job->law, job->stream, index, n, buffer, false);
-        for (size_t i = 0; i < n; i++, out += byte_stride) {
-            switch (size) {
-            case 2: memcpy(out, buffer + 2 * i, 2); break;
-            case 4: memcpy(out, buffer + 4 * i, 4); break;
-            default: memcpy(out, buffer + 8 * i, 8);
-            }
-        }
-        index += n, count -= n;
+    for (uint64_t n; count; index += n, count -= n, out += (int64_t)n * byte_stride) {
+        n = least(count, sizeof buffer / size);
+        fill(job->law, job->stream, index, (size_t)n, buffer, false);
+        scatter(buffer, size, n, size, out, byte_stride);
     }
 }
 
-/* Elements [at, end) of the part, counted in its own C order. */
+/* Rows of the tensor, `row_stride` apart in it, to memory where a step along a row is longer than one to the next row:
+ * square tiles are drawn by rows and written by columns. */
+static void fill_transposed(const struct fi_job *job, uint64_t index, uint64_t row_stride, uint64_t rows,
+                            uint64_t columns, char *out, int64_t row_bytes, int64_t column_bytes) {
+    fi_fill *fill = job->isa->fill[job->law->id][job->law->dtype];
+    const size_t size = fi_dtype_size[job->law->dtype];
+    _Alignas(64) char buffer[SCATTER_BYTES];
+    const uint64_t capacity = sizeof buffer / size, width = least(columns, 64), height = capacity / width;
+    for (uint64_t r = 0; r < rows; r += height) {
+        const uint64_t n_rows = least(height, rows - r);
+        for (uint64_t c = 0; c < columns; c += width) {
+            const uint64_t n_columns = least(width, columns - c), first = index + r * row_stride + c;
+            if (row_stride == n_columns) { /* the rows are one run */
+                fill(job->law, job->stream, first, (size_t)(n_rows * n_columns), buffer, false);
+            } else {
+                for (uint64_t i = 0; i < n_rows; i++)
+                    fill(job->law, job->stream, first + i * row_stride, (size_t)n_columns,
+                         buffer + i * n_columns * size, false);
+            }
+            char *to = out + (int64_t)r * row_bytes + (int64_t)c * column_bytes;
+            for (uint64_t j = 0; j < n_columns; j++, to += column_bytes)
+                scatter(buffer + j * size, n_columns * size, n_rows, size, to, row_bytes);
+        }
+    }
+}
+
+/* Elements [at, end) of the part, counted in the order of the axes. */
 static void fill_range(const struct fi_job *job, uint64_t at, uint64_t end) {
-    const struct fi_axis *inner = &job->axes[job->n_axes - 1];
+    const size_t last = job->n_axes - 1;
+    const struct fi_axis *inner = &job->axes[last], *next = last ? inner - 1 : NULL;
+    const bool transposed = next && inner->global_stride == 1 && inner->n_runs == 1 && next->n_runs == 1 &&
+                            llabs(next->byte_stride) < llabs(inner->byte_stride);
     while (at < end) {
-        uint64_t row = at / inner->length, left, index = 0;
+        uint64_t row = at / inner->length, left, index = 0, next_left = 1;
         const uint64_t column = at % inner->length;
         char *out = job->out + (int64_t)column * inner->byte_stride;
-        for (size_t a = job->n_axes - 1; a-- > 0;) {
+        for (size_t a = last; a-- > 0;) {
             const struct fi_axis *axis = &job->axes[a];
             const uint64_t position = row % axis->length;
             row /= axis->length;
             index += locate(axis, position, &left) * axis->global_stride;
             out += (int64_t)position * axis->byte_stride;
+            if (axis == next) next_left = left;
         }
         index += locate(inner, column, &left) * inner->global_stride;
-        if (left > end - at) left = end - at;
-        if (inner->global_stride == 1) {
-            fill_run(job, index, left, out, inner->byte_stride);
-        } else {
-            for (uint64_t i = 0; i < left; i++) {
-                fill_run(job, index + i * inner->global_stride, 1, out + (int64_t)i * inner->byte_stride, 0);
-            }
+        if (transposed && column == 0 && end - at >= inner->length) {
+            const uint64_t rows = least(next_left, (end - at) / inner->length);
+            fill_transposed(job, index, next->global_stride, rows, inner->length, out, next->byte_stride,
+                            inner->byte_stride);
+            at += rows * inner->length;
+            continue;
         }
-        at += left;
+        /* Row after row of this step's outer position, without looking the position up again. */
+        for (uint64_t rows = next && column == 0 ? next_left : 1; rows && at < end; rows--) {
+            const uint64_t n = least(left, end - at);
+            if (inner->global_stride == 1) {
+                fill_run(job, index, n, out, inner->byte_stride);
+            } else {
+                for (uint64_t i = 0; i < n; i++)
+                    fill_run(job, index + i * inner->global_stride, 1, out + (int64_t)i * inner->byte_stride, 0);
+            }
+            at += n;
+            if (n < inner->length) break; /* the run ends within the row */
+            index += next ? next->global_stride : 0, out += next ? next->byte_stride : 0;
+        }
     }
 }
 
@@ -131,6 +179,7 @@ static void work(struct shared *shared, bool calling_thread) {
             asked = seconds();
         }
     }
+    atomic_thread_fence(memory_order_seq_cst); /* streaming stores are ordered by it, by nothing less */
     fesetenv(&caller);
 }
 

@@ -1,5 +1,6 @@
 /* Words to values, in place, one function per law and lane width. The rare words that the truncated and the normal law
- * leave to scalar code (see kernel.h) get an arbitrary value here. `plain` is the law's, known when compiled. */
+ * leave to scalar code (see kernel.h) get an arbitrary value here; `joined` gathers the tail probabilities that tell
+ * them. `plain` is the law's, known when compiled. */
 
 /* Tail probability of each word's magnitude, as quantile_float and quantile_double take it: up to the sign. */
 FN F tail_float(enum fi_law_id id, const bool plain, const struct fi_law *law, U word) {
@@ -31,9 +32,10 @@ FN void uniform_double(const bool plain, const int count, const struct fi_law *l
     }
 }
 
-FN void normal_float(const int count, const struct fi_law *law, U x[]) {
+FN void normal_float(const int count, const struct fi_law *law, U x[], U *joined) {
     F t[BATCH], z[BATCH];
     EACH(v, count) t[v] = tail_float(FI_normal, false, law, x[v]);
+    EACH(v, count) *joined &= (U)t[v];
     quantile_float(count, false, t, z);
     EACH(v, count) {
         z[v] = (F)((U)z[v] ^ (x[v] & u_all(fi_bits.sign)));
@@ -62,12 +64,13 @@ FN void normal_double(const int count, const struct fi_law *law, U x[]) {
     }
 }
 
-FN void truncated_normal_float(const bool plain, const int count, const struct fi_law *law, U x[]) {
+FN void truncated_normal_float(const bool plain, const int count, const struct fi_law *law, U x[], U *joined) {
     F t[BATCH], z[BATCH];
     U sign[BATCH];
     EACH(v, count) {
         t[v] = tail_float(FI_truncated_normal, plain, law, x[v]);
         if (plain) continue;
+        *joined &= (U)t[v];
         sign[v] = (x[v] & law->sign_and) ^ law->sign_xor;
         if (law->fold) {
             const I beyond = t[v] > f_all(0x1p31f);
@@ -86,9 +89,10 @@ FN void truncated_normal_float(const bool plain, const int count, const struct f
         }
     }
 }
-FN void truncated_normal_double(const int count, const struct fi_law *law, U x[]) {
+FN void truncated_normal_double(const int count, const struct fi_law *law, U x[], U *joined) {
     EACH(v, count) {
         D t = tail_double(law, (W)x[v]);
+        *joined &= (U)t;
         W sign = (((W)x[v] >> 32) & law->sign_and) ^ law->sign_xor;
         if (law->fold) {
             const L beyond = t > d_all(0x1p31);
@@ -102,15 +106,15 @@ FN void truncated_normal_double(const int count, const struct fi_law *law, U x[]
 
 /* `count` vectors of words to values. */
 FN void draw(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, const int count, const struct fi_law *law,
-             U x[]) {
+             U x[], U *joined) {
     const bool wide = dtype == FI_float64;
     if (id == FI_constant) {
         EACH(v, count) x[v] = wide ? (U)d_all(law->dshift) : (U)f_all(law->shift);
     } else if (id == FI_uniform) {
         wide ? uniform_double(plain, count, law, x) : uniform_float(plain, count, law, x);
     } else if (id == FI_normal) {
-        wide ? normal_double(count, law, x) : normal_float(count, law, x);
+        wide ? normal_double(count, law, x) : normal_float(count, law, x, joined);
     } else if (id == FI_truncated_normal) {
-        wide ? truncated_normal_double(count, law, x) : truncated_normal_float(plain, count, law, x);
+        wide ? truncated_normal_double(count, law, x, joined) : truncated_normal_float(plain, count, law, x, joined);
     }
 }

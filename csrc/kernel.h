@@ -5,7 +5,7 @@
 #include "fastinit.h"
 #include "vec.h"
 
-enum { GROUP_BLOCKS = N / 2, MAX_GROUPS = 8, BATCH = N == 16 ? 4 : 2 };
+enum { GROUP_BLOCKS = N / 2, MAX_GROUPS = 8, BATCH = N == 16 ? 8 : 2 };
 
 #include "philox.h"
 
@@ -54,32 +54,38 @@ static __attribute__((noinline)) void patch(const struct fi_law *law, const stru
     }
 }
 
+/* Bytes of a group's values. */
+#define STEP(dtype) (sizeof(U) / 8 * ELEMENT(dtype) * PER_BLOCK(dtype))
+
+/* The groups once more, as far as words in them need scalar code. */
+FN void redo(enum fi_law_id id, enum fi_dtype_id dtype, const int groups, const struct fi_law *law,
+             const struct fi_stream *stream, const struct fi_opening *opening, uint64_t block, char *to,
+             bool streaming) {
+    U word[2 * MAX_GROUPS];
+    philox(groups, stream, opening, (uint32_t)block, word);
+    for (int g = 0; g < groups; g++) {
+        U x[2] = {word[2 * g], word[2 * g + 1]};
+        U joined = tail_bits(id, dtype, law, x[0]) & tail_bits(id, dtype, law, x[1]);
+        if (!any_short(joined, dtype == FI_float64) && !law->sliver) continue;
+        draw(id, dtype, false, 2, law, x, &joined);
+        patch(law, stream, (block + (uint64_t)g * GROUP_BLOCKS) * PER_BLOCK(dtype), word + 2 * g, x);
+        put(dtype, x, to + (size_t)g * STEP(dtype), streaming);
+    }
+}
+
 FN void tile(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, const int groups, const struct fi_law *law,
              const struct fi_stream *stream, const struct fi_opening *opening, uint64_t block, char *to,
              bool streaming) {
-    const size_t step = sizeof(U) * 2 * ELEMENT(dtype) * PER_BLOCK(dtype) / 16;
-    U x[2 * MAX_GROUPS];
-    if (id != FI_constant) philox(groups, stream, opening, (uint32_t)block, x);
-    if (dtype == FI_float64 ? id == FI_truncated_normal && law->tail
-                            : id == FI_normal || (id == FI_truncated_normal && !plain && law->tail)) {
-        U joined = ~(U){0};
-        EACH(v, 2 * groups) joined &= tail_bits(id, dtype, law, x[v]);
-        if (UNLIKELY(any_short(joined, dtype == FI_float64)) || law->sliver) {
-            U word[2 * MAX_GROUPS], y[2];
-            for (int v = 0; v < 2 * groups; v++) word[v] = x[v];
-            for (int g = 0; g < groups; g++) {
-                y[0] = word[2 * g], y[1] = word[2 * g + 1];
-                draw(id, dtype, plain, 2, law, y);
-                patch(law, stream, (block + (uint64_t)g * GROUP_BLOCKS) * PER_BLOCK(dtype), word + 2 * g, y);
-                put(dtype, y, to + (size_t)g * step, streaming);
-            }
-            return;
-        }
-    }
     const int batch = groups == 1 ? 2 : BATCH;
+    U x[2 * MAX_GROUPS], joined = ~(U){0};
+    if (id != FI_constant) philox(groups, stream, opening, (uint32_t)block, x);
     EACH(b, 2 * groups / batch) {
-        draw(id, dtype, plain, batch, law, x + batch * b);
-        EACH(g, batch / 2) { put(dtype, x + batch * b + 2 * g, to + (size_t)(batch / 2 * b + g) * step, streaming); }
+        draw(id, dtype, plain, batch, law, x + batch * b, &joined);
+        EACH(g, batch / 2) put(dtype, x + batch * b + 2 * g, to + (size_t)(batch / 2 * b + g) * STEP(dtype), streaming);
+    }
+    if (id == FI_truncated_normal ? !plain && law->tail : id == FI_normal && dtype != FI_float64) {
+        if (UNLIKELY(any_short(joined, dtype == FI_float64)) || law->sliver)
+            redo(id, dtype, groups, law, stream, opening, block, to, streaming);
     }
 }
 
@@ -87,7 +93,7 @@ FN void tile(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, const 
 FN void segment(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, const struct fi_law *law,
                 const struct fi_stream *stream, uint64_t block, size_t skip, size_t count, char *to, bool streaming) {
     const size_t size = ELEMENT(dtype), per_block = PER_BLOCK(dtype);
-    const size_t group_count = GROUP_BLOCKS * per_block, tile_count = MAX_GROUPS * group_count;
+    const size_t group_count = GROUP_BLOCKS * per_block, half_count = MAX_GROUPS / 2 * group_count;
     _Alignas(64) char spare[sizeof(U) * 2];
     struct fi_opening opening;
     fi_open(&opening, stream, (uint32_t)(block >> 32));
@@ -103,9 +109,12 @@ FN void segment(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, con
     }
     while (count) {
         size_t done;
-        if (head == 0 && count >= tile_count) {
+        if (head == 0 && count >= 2 * half_count) {
             tile(id, dtype, plain, MAX_GROUPS, law, stream, &opening, block, to, streaming);
-            done = tile_count;
+            done = 2 * half_count;
+        } else if (head == 0 && count >= half_count) {
+            tile(id, dtype, plain, MAX_GROUPS / 2, law, stream, &opening, block, to, streaming);
+            done = half_count;
         } else if (head == 0 && count >= group_count) {
             tile(id, dtype, plain, 1, law, stream, &opening, block, to, streaming);
             done = group_count;
@@ -120,7 +129,6 @@ FN void segment(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, con
         to += done * size, count -= done;
         block += (skip + done) / per_block, skip = (skip + done) % per_block;
     }
-    if (streaming) store_fence();
 }
 
 FN void fill(enum fi_law_id id, enum fi_dtype_id dtype, const struct fi_law *law, const struct fi_stream *stream,

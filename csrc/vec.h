@@ -208,7 +208,8 @@ FN D lookup16_d(const double table[16], W index) {
 #endif
 }
 
-/* Stores; the streaming one goes past the caches and wants an aligned address. */
+/* Stores; the streaming one goes past the caches, wants an aligned address and, at the end of
+ * all, a fence (dispatch.c). */
 FN void store(void *to, U x, bool streaming) {
     if (!streaming) {
         memcpy(to, &x, sizeof x);
@@ -224,12 +225,6 @@ FN void store(void *to, U x, bool streaming) {
     memcpy(to, &x, sizeof x);
 #endif
 }
-FN void store_fence(void) {
-#if defined(FI_ISA_AVX512) || defined(FI_ISA_AVX2) || defined(FI_ISA_SSE2)
-    _mm_sfence();
-#endif
-}
-
 /* Two vectors of float32 to one of float16, nearest-even. */
 #if defined(FI_ISA_AVX512)
 FN U pack_float16(F a, F b) {

@@ -67,6 +67,8 @@ def axes(shape: tuple[int, ...], block: Any, strides: tuple[int, ...], itemsize:
         merged.append((length, stride, byte_stride))
     if not merged:
         merged = [(1, 1, itemsize)]
+    # The kernels draw along the innermost axis; of the others, neighbours in memory come last.
+    merged[:-1] = sorted(merged[:-1], key=lambda axis: -abs(axis[2]))
     # Index arithmetic is modulo 2**64, which makes negative steps plain ones.
     result: list[Axis] = [(n, stride % 2**64, byte, ((0, 0),)) for n, stride, byte in merged]
     if origin:
