@@ -36,7 +36,8 @@ const struct fi_isa *fi_isa_at(size_t i) {
     return i < n ? found[i] : NULL;
 }
 
-enum { CHUNK = 1 << 16, SCATTER_BYTES = 1 << 14 };
+/* A thread costs some 40 us; two are as fast as one at 2^18 elements (docs/speed.md). */
+enum { CHUNK = 1 << 16, PER_THREAD = 1 << 17, SCATTER_BYTES = 1 << 14 };
 
 struct shared {
     const struct fi_job *job;
@@ -198,8 +199,7 @@ bool fi_run_job(const struct fi_job *job) {
     /* A thread that cannot be had is done without: the others take its chunks. */
     pthread_t thread[FI_MAX_THREADS];
     int started = 0;
-    const uint64_t chunks = (shared.count + CHUNK - 1) / CHUNK;
-    while (started < job->threads - 1 && (uint64_t)started + 1 < chunks) {
+    while (started < job->threads - 1 && (uint64_t)started + 2 <= shared.count / PER_THREAD) {
         if (pthread_create(&thread[started], NULL, worker, &shared)) break;
         started++;
     }

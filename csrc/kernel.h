@@ -33,8 +33,7 @@ FN U tail_bits(enum fi_law_id id, enum fi_dtype_id dtype, const struct fi_law *l
 }
 
 /* Draw again, scalar, those of two vectors' values that need it. */
-static __attribute__((noinline)) void patch(const struct fi_law *law, const struct fi_stream *stream, uint64_t index,
-                                            const U word[2], U x[2]) {
+static void patch(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, const U word[2], U x[2]) {
     const bool wide = law->dtype == FI_float64;
     const U tail[2] = {tail_bits(law->id, law->dtype, law, word[0]), tail_bits(law->id, law->dtype, law, word[1])};
     for (int i = 0; i < (wide ? N : 2 * N); i++) {
@@ -58,11 +57,12 @@ static __attribute__((noinline)) void patch(const struct fi_law *law, const stru
 #define STEP(dtype) (sizeof(U) / 8 * ELEMENT(dtype) * PER_BLOCK(dtype))
 
 /* The groups once more, as far as words in them need scalar code. */
-FN void redo(enum fi_law_id id, enum fi_dtype_id dtype, const int groups, const struct fi_law *law,
-             const struct fi_stream *stream, const struct fi_opening *opening, uint64_t block, char *to,
-             bool streaming) {
+static __attribute__((noinline)) void redo(int groups, const struct fi_law *law, const struct fi_stream *stream,
+                                           const struct fi_opening *opening, uint64_t block, char *to, bool streaming) {
+    const enum fi_law_id id = law->id;
+    const enum fi_dtype_id dtype = law->dtype;
     U word[2 * MAX_GROUPS];
-    philox(groups, stream, opening, (uint32_t)block, word);
+    philox(MAX_GROUPS, stream, opening, (uint32_t)block, word);
     for (int g = 0; g < groups; g++) {
         U x[2] = {word[2 * g], word[2 * g + 1]};
         U joined = tail_bits(id, dtype, law, x[0]) & tail_bits(id, dtype, law, x[1]);
@@ -85,7 +85,7 @@ FN void tile(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, const 
     }
     if (id == FI_truncated_normal ? !plain && law->tail : id == FI_normal && dtype != FI_float64) {
         if (UNLIKELY(any_short(joined, dtype == FI_float64)) || law->sliver)
-            redo(id, dtype, groups, law, stream, opening, block, to, streaming);
+            redo(groups, law, stream, opening, block, to, streaming);
     }
 }
 

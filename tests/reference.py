@@ -80,7 +80,9 @@ def _tables() -> dict[str, np.ndarray]:
 
 def _constants() -> dict[str, float]:
     text = (Path(__file__).parents[1] / "csrc" / "coefficients.h").read_text()
-    return {name: float.fromhex(value) for name, value in re.findall(r"(TAIL_\w+) = (0x[0-9a-f.p+]+)[,;]", text)}
+    return {
+        name: float.fromhex(value) for name, value in re.findall(r"(TAIL_\w+) = (0x[0-9a-f.p+]+)[,;]", text)
+    }
 
 
 TABLES = _tables()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import ml_dtypes
@@ -134,3 +135,17 @@ def test_names() -> None:
             fi.normal(3, name=name)  # type: ignore[arg-type]
     with pytest.raises(ValueError):
         fi.normal(3, name="\ud800")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("shape", [(70, 300, 5), (3, 130, 257), (257, 3, 2), (1, 65, 64)], ids=str)
+def test_any_order_of_the_axes_in_memory(shape: tuple[int, ...], dtype: str) -> None:
+    """Transposed targets are drawn by square tiles, whose edges no shape here meets; so are blocks of them."""
+    whole = fi.normal(shape, seed=3, name="w", dtype=dtype)
+    block = (slice(None), slice(1, -1), slice(1, None))
+    for axes in itertools.permutations(range(3)):
+        target = np.zeros([shape[a] for a in axes], dtype).transpose(np.argsort(axes))
+        np.testing.assert_array_equal(fi.fill(target, "normal", seed=3, name="w"), whole)
+        part = np.zeros_like(target)[block]
+        fi.fill(part, "normal", seed=3, name="w", shape=shape, block=block)
+        np.testing.assert_array_equal(part, whole[block])

@@ -130,13 +130,18 @@ def main() -> None:
         f" * Worst error {error:.2g}. */\n"
     )
     out(table("quantile_f", "float", single))
-    centre = [[r[2 * (k - 17) + half] for k in (25, 26, 27, 28, 29, 30, 23, 24) for half in (0, 1)] for r in single]
+    centre = [
+        [r[2 * (k - 17) + half] for k in (25, 26, 27, 28, 29, 30, 23, 24) for half in (0, 1)] for r in single
+    ]
     out(
         "/* Octaves 23..30 again, octave k in columns 2 ((k - 17) & 7) and the next. */\n"
         + table("quantile_f16", "float", centre)
     )
     double, error = quantile_rows(18, 1, False)
-    out(f"/* The same by octaves, in double. Worst error {error:.2g}. */\n" + table("quantile_d", "double", double))
+    out(
+        f"/* The same by octaves, in double. Worst error {error:.2g}. */\n"
+        + table("quantile_d", "double", double)
+    )
     out(tail_row(24))
     s = (np.sqrt(2) - 1) / (np.sqrt(2) + 1)
     out("/* log((1+s)/(1-s)) = 2s + s^3 P(s^2) */\n" + row("log_poly", log_remainder, 0.0, float(s * s), 6))

@@ -76,5 +76,10 @@ def axes(shape: tuple[int, ...], block: Any, strides: tuple[int, ...], itemsize:
     return tuple(result)
 
 
+def contiguous(size: int, itemsize: int) -> tuple[Axis, ...]:
+    """The axes of a whole tensor in C order."""
+    return ((size, 1, itemsize, ((0, 0),)),)
+
+
 def _not_bool(item: Any) -> Any:
     return None if isinstance(item, bool) else item

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -63,31 +64,34 @@ def _draw(
     threads: int | None,
 ) -> None:
     whole = to.shape if shape is None else memory.checked_shape(shape)
-    part = blocks.block_shape(block, whole)
+    part = whole if block is ... else blocks.block_shape(block, whole)
     if part != to.shape:
         what = "shape" if block is ... else "block"
         raise ValueError(f"out has shape {to.shape}, but {what} asks for {part}")
     n_threads = config.threads_for(threads)
-    try:
-        _core.check(law.law, to.dtype, law.parameters)
-    except ValueError as error:
-        raise ValueError(f"{law} {error} ({to.dtype})") from None
+    parameters = _checked_parameters(law, to.dtype)
     # Last of the checks: a Generator given as the seed moves on only when values are drawn.
-    streams.key(0, name)
+    streams.encoded_name(name)
     key = streams.key(streams.resolve_seed(seed), name)
-    if 0 in part:
+    size, itemsize = math.prod(part), to.itemsize
+    if size == 0:
         return
-    _core.fill(
-        law.law,
-        law.parameters,
-        key,
-        to.dtype,
-        to.address,
-        blocks.axes(whole, block, to.strides, to.itemsize),
-        n_threads,
-        math.prod(part) * to.itemsize >= _STREAMING_BYTES,
-        config._isa,
-    )
+    if block is ... and to.contiguous:
+        axes = blocks.contiguous(size, itemsize)
+    else:
+        axes = blocks.axes(whole, block, to.strides, itemsize)
+    streaming = size * itemsize >= _STREAMING_BYTES
+    _core.fill(law.law, parameters, key, to.dtype, to.address, axes, n_threads, streaming, config._isa)
+
+
+@lru_cache(maxsize=4096)
+def _checked_parameters(law: Distribution | _Bits, dtype: str) -> tuple[float, ...]:
+    """The law's parameters, if it can be drawn in the dtype; models draw from few laws many times."""
+    try:
+        _core.check(law.law, dtype, law.parameters)
+    except ValueError as error:
+        raise ValueError(f"{law} {error} ({dtype})") from None
+    return law.parameters
 
 
 def fill(
@@ -113,13 +117,29 @@ def fill(
     to = memory.target(out)
     whole = to.shape if shape is None else memory.checked_shape(shape)
     if isinstance(scheme, str):
-        law = schemes.distribution(scheme, whole, **numbers)
+        law = _law(scheme, whole, numbers)
     elif numbers:
         raise TypeError(f"a law takes no further numbers, got {', '.join(numbers)}")
     else:
         law = scheme
     _draw(to, law, seed, name, whole, block, threads)
     return out
+
+
+def _law(scheme: str, shape: tuple[int, ...], numbers: dict[str, Any]) -> Distribution:
+    typed = tuple([(key, type(value), value) for key, value in numbers.items()])  # True is not 1 here
+    try:
+        hash(typed)
+    except TypeError:
+        return schemes.distribution(scheme, shape, **numbers)
+    return _cached_law(scheme, shape, typed)
+
+
+@lru_cache(maxsize=4096)
+def _cached_law(
+    scheme: str, shape: tuple[int, ...], typed: tuple[tuple[str, type, Any], ...]
+) -> Distribution:
+    return schemes.distribution(scheme, shape, **{key: value for key, _, value in typed})
 
 
 def random_bits(
@@ -137,7 +157,7 @@ def random_bits(
     """
     whole = memory.checked_shape(shape)
     array = memory.empty(blocks.block_shape(block, whole), "float32")
-    _draw(memory.target(array), _Bits(), seed, name, whole, block, threads)
+    _draw(memory.target(array), _BITS, seed, name, whole, block, threads)
     words: Array = array.view(np.uint32)
     return words
 
@@ -147,6 +167,9 @@ class _Bits:
 
     law = "bits"
     parameters: tuple[float, ...] = ()
+
+
+_BITS = _Bits()
 
 
 def scheme_function(name: str) -> Callable[..., Any]:

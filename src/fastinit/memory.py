@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -24,6 +25,7 @@ class Memory(NamedTuple):
     shape: tuple[int, ...]
     strides: tuple[int, ...]  # in bytes
     dtype: str
+    contiguous: bool  # in C order
     owner: object  # keeps the memory alive
 
     @property
@@ -54,6 +56,7 @@ def nbytes(shape: tuple[int, ...], dtype: str) -> int:
     return math.prod(shape) * _SIZE[dtype]
 
 
+@lru_cache
 def numpy_dtype(name: str) -> np.dtype[Any]:
     if name != "bfloat16":
         return np.dtype(name)
@@ -84,11 +87,16 @@ def checked_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
 
 
 def empty(shape: tuple[int, ...], dtype: str) -> Array:
-    """A new C-order array, uninitialised, aligned to 64 bytes."""
-    size = nbytes(shape, dtype)
-    buffer = np.empty(size + _ALIGNMENT, np.uint8)
-    start = -buffer.ctypes.data % _ALIGNMENT
-    return buffer[start : start + size].view(numpy_dtype(dtype)).reshape(shape)
+    """A new C-order array, uninitialised, aligned to 64 bytes.
+
+    NumPy asks the system for huge pages where the array is large; they are had by the threads that fill it.
+    """
+    kind = numpy_dtype(dtype)
+    size = math.prod(shape)
+    extra = _ALIGNMENT // kind.itemsize
+    buffer = np.empty(size + extra, kind)
+    start = -_address(buffer, dtype) % _ALIGNMENT // kind.itemsize
+    return buffer[start : start + size].reshape(shape)
 
 
 def target(out: Any) -> Memory:
@@ -101,20 +109,31 @@ def target(out: Any) -> Memory:
     if isinstance(out, np.ma.MaskedArray):
         raise TypeError("out must be a plain array, not a masked one")
     if isinstance(out, np.ndarray):
-        if not out.dtype.isnative:
-            raise ValueError(f"out has the foreign byte order dtype {out.dtype.str!r}")
-        if out.dtype.name not in _SIZE:
-            raise TypeError(f"out must be of dtype {', '.join(_SIZE)}, not {out.dtype}")
-        if not out.flags.writeable:
+        name, flags = _array_dtype(out.dtype), out.flags
+        if not flags.writeable:
             raise ValueError("out is read-only")
-        memory = Memory(out.ctypes.data, out.shape, out.strides, out.dtype.name, out)
+        memory = Memory(_address(out, name), out.shape, out.strides, name, flags.c_contiguous, out)
     elif hasattr(out, "__dlpack__"):
         memory = _from_dlpack(out)
     else:
         raise TypeError(f"out must be a NumPy array or a CPU tensor with DLPack, not {type(out).__name__}")
-    if _may_overlap(memory):
+    if not memory.contiguous and _may_overlap(memory):
         raise ValueError(f"out overlaps itself: shape {memory.shape}, strides {memory.strides}")
     return memory
+
+
+def _address(array: Array, dtype: str) -> int:
+    # Python's buffers know no bfloat16.
+    return int(array.ctypes.data) if dtype == "bfloat16" else _core.address(array)
+
+
+@lru_cache
+def _array_dtype(dtype: np.dtype[Any]) -> str:
+    if not dtype.isnative:
+        raise ValueError(f"out has the foreign byte order dtype {dtype.str!r}")
+    if dtype.name not in _SIZE:
+        raise TypeError(f"out must be of dtype {', '.join(_SIZE)}, not {dtype}")
+    return str(dtype.name)
 
 
 def _may_overlap(memory: Memory) -> bool:
@@ -147,4 +166,8 @@ def _from_dlpack(tensor: Any) -> Memory:
     if dtype is None:
         raise TypeError(f"out must be of dtype {', '.join(_SIZE)}, not {getattr(tensor, 'dtype', code)}")
     itemsize = _SIZE[dtype]
-    return Memory(address, shape, tuple(s * itemsize for s in strides), dtype, (tensor, capsule))
+    steps = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
+    contiguous = 0 in shape or all(
+        n == 1 or s == step for n, s, step in zip(shape, strides, steps, strict=True)
+    )
+    return Memory(address, shape, tuple(s * itemsize for s in strides), dtype, contiguous, (tensor, capsule))

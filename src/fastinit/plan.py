@@ -173,21 +173,28 @@ def make_plan(model: Model, recipe: Recipe, dtype: str | None = None) -> Plan:
     """
     where = f"recipe {recipe.name!r}"
     layer_of = _layers(model, recipe.layers)
+    n_layers = len(set(layer_of.values()))
     used: set[int] = set()
+    known: dict[Any, tuple[Distribution, Fans | None]] = {}  # models repeat a few shapes many times
     parameters = {}
     for name, tensor in model.tensors.items():
         rule = next((rule for rule in recipe.rules if rule.takes(name, tensor)), None)
         if rule is None:
             raise ValueError(f"{where}: no rule takes the parameter {name!r} of shape {tensor.shape}")
         used.add(rule.number)
-        try:
-            numbers = _at_depth(rule, layer_of.get(name), len(set(layer_of.values())))
-            law = schemes.distribution(rule.scheme, tensor.shape, **numbers)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{where}, rule {rule.number}, parameter {name!r}: {error}") from None
-        counted = None
-        if schemes.SCHEMES[rule.scheme].needs_fans:
-            counted = fans(tensor.shape, **{k: v for k, v in rule.numbers.items() if k in _GEOMETRY})
+        layer = layer_of.get(name)
+        case = (rule.number, tensor.shape, layer if rule.depth else None)
+        if case not in known:
+            try:
+                numbers = _at_depth(rule, layer, n_layers)
+                law = schemes.distribution(rule.scheme, tensor.shape, **numbers)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{where}, rule {rule.number}, parameter {name!r}: {error}") from None
+            counted = None
+            if schemes.SCHEMES[rule.scheme].needs_fans:
+                counted = fans(tensor.shape, **{k: v for k, v in rule.numbers.items() if k in _GEOMETRY})
+            known[case] = law, counted
+        law, counted = known[case]
         parameters[name] = Parameter(
             name, tensor.shape, dtype or tensor.dtype, rule.scheme, law, counted, rule.number
         )

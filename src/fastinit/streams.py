@@ -31,6 +31,8 @@ def resolve_seed(seed: Seed) -> int:
     >>> resolve_seed(np.uint64(7))
     7
     """
+    if type(seed) is int and 0 <= seed < 2**64:
+        return seed
     if seed is None:
         return int.from_bytes(os.urandom(8))
     if isinstance(seed, np.random.SeedSequence):
@@ -58,8 +60,13 @@ def key(seed: int, name: str) -> bytes:
     >>> key(0, "a").hex() == key(0, "b").hex()
     False
     """
+    encoded = encoded_name(name)
+    message = _TAG + seed.to_bytes(8, "little") + len(encoded).to_bytes(8, "little") + encoded
+    return blake2b(message, digest_size=16).digest()
+
+
+def encoded_name(name: str) -> bytes:
+    """The name in UTF-8; TypeError or ValueError for what has no such form."""
     if not isinstance(name, str):
         raise TypeError(f"name must be a str, not {type(name).__name__}: {name!r}")
-    encoded = name.encode()
-    message = b"".join((_TAG, seed.to_bytes(8, "little"), len(encoded).to_bytes(8, "little"), encoded))
-    return blake2b(message, digest_size=16).digest()
+    return name.encode()
