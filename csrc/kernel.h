@@ -5,7 +5,7 @@
 #include "fastinit.h"
 #include "vec.h"
 
-enum { GROUP_BLOCKS = N / 2, MAX_GROUPS = 8, BATCH = N == 16 ? 8 : 2 };
+enum { GROUP_BLOCKS = N / 2, MAX_GROUPS = 8, BATCH = N == 16 ? 8 : 4 };
 
 #include "philox.h"
 
@@ -76,7 +76,7 @@ static __attribute__((noinline)) void redo(int groups, const struct fi_law *law,
 FN void tile(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, const int groups, const struct fi_law *law,
              const struct fi_stream *stream, const struct fi_opening *opening, uint64_t block, char *to,
              bool streaming) {
-    const int batch = groups == 1 ? 2 : BATCH;
+    const int batch = groups == 1 ? 2 : dtype == FI_float64 ? BATCH : BATCH / 2;
     U x[2 * MAX_GROUPS], joined = ~(U){0};
     if (id != FI_constant) philox(groups, stream, opening, (uint32_t)block, x);
     EACH(b, 2 * groups / batch) {
