@@ -119,8 +119,8 @@ static void fill_transposed(const struct fi_job *job, uint64_t index, uint64_t r
 static void fill_range(const struct fi_job *job, uint64_t at, uint64_t end) {
     const size_t last = job->n_axes - 1;
     const struct fi_axis *inner = &job->axes[last], *next = last ? inner - 1 : NULL;
-    const bool transposed = next && inner->global_stride == 1 && inner->n_runs == 1 && next->n_runs == 1 &&
-                            llabs(next->byte_stride) < llabs(inner->byte_stride);
+    const bool transposed = next && next->length > 1 && inner->global_stride == 1 && inner->n_runs == 1 &&
+                            next->n_runs == 1 && llabs(next->byte_stride) < llabs(inner->byte_stride);
     while (at < end) {
         uint64_t row = at / inner->length, left, index = 0, next_left = 1;
         const uint64_t column = at % inner->length;

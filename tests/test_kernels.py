@@ -120,3 +120,11 @@ def test_golden_hashes(line: list[str], kernel: Kernel) -> None:
     law, parameters = LAWS[name.replace("_", " ")]
     threaded = kernel(law, parameters, KEY, dtype, 1, 100_000, threads=3)
     assert hashlib.sha256(threaded.tobytes()).hexdigest() == digest
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("law", ["normal", "uniform", "truncated 6"])
+def test_threads_change_nothing(law: str, dtype: str, kernel: Kernel) -> None:
+    """Enough elements that four threads start, see PER_THREAD in dispatch.c."""
+    one, four = (kernel(*LAWS[law], KEY, dtype, 5, 600_001, threads=threads) for threads in (1, 4))
+    np.testing.assert_array_equal(one, four)

@@ -44,7 +44,9 @@ CASES = [(n, d) for n in NAMES for d in _core.DTYPES if not (n == "bits" and d.e
 @pytest.mark.parametrize(("name", "dtype"), CASES)
 def test_same_bits(name: str, dtype: str, driver: list[str]) -> None:
     law, parameters = LAWS[name]
-    count, index = (200, 5) if name == "truncated tail" else (70_001, 2**34 - 5)
+    count, index = (
+        (200, 5) if name == "truncated tail" else (270_001, 2**34 - 5)
+    )  # enough for a second thread
     want = reference.draw(law, parameters, np.arange(count, dtype=np.uint64) + np.uint64(index), KEY, dtype)
     numbers = [str(_core.LAWS.index(law)), str(_core.DTYPES.index(dtype)), str(index), str(count)]
     for isa in range(len(_core.available_isas())):
@@ -66,9 +68,9 @@ def test_threads_that_cannot_be_had(tmp_path: Path) -> None:
     sources = [str(path) for path in (*(ROOT / "csrc").glob("*.c"), ROOT / "tests" / "driver.c", wrapper)]
     program = str(tmp_path / "driver")
     subprocess.run(["gcc", *FLAGS, "-Wl,--wrap=pthread_create", *sources, "-o", program, "-lm"], check=True)
-    numbers = ["0", str(_core.LAWS.index("normal")), "0", "0", "200000"]
+    numbers = ["0", str(_core.LAWS.index("normal")), "0", "0", "300000"]  # enough for a second thread
     out = subprocess.run(
         [program, *numbers, *WORDS, "0", "1"], capture_output=True, check=True, timeout=60
     ).stdout
-    want = reference.draw("normal", (0.0, 1.0), np.arange(200_000), KEY, "float32")
+    want = reference.draw("normal", (0.0, 1.0), np.arange(300_000), KEY, "float32")
     np.testing.assert_array_equal(np.frombuffer(out, np.uint32), want)
