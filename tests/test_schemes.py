@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
+from test_structured import STRUCTURED
 
 import fastinit as fi
 from fastinit.distributions import from_dict, truncated_std
@@ -70,6 +71,7 @@ FANS = [
     ((512, 64, 4, 4), {"transposed": True}, (8192, 1024)),
     ((512, 64, 4, 4), {"transposed": True, "stride": (2, 2)}, (2048, 1024)),
     ((8, 1024, 4096), {"layout": "bio"}, (1024, 4096)),
+    ((2304, 768), {"packed": 3}, (768, 768)),
     ((64, 32), {"fan_in": 7}, (7, 64)),
     ((5,), {"fan_in": 2, "fan_out": 3}, (2, 3)),
     ((0, 4), {}, (4, 1)),
@@ -84,7 +86,7 @@ def test_fans(shape: Any, options: dict[str, Any], expected: tuple[float, float]
 @pytest.mark.parametrize(
     ("shape", "options"),
     [((3,), {}), ((), {}), ((2, 3), {"layout": "o"}), ((2, 3), {"layout": "oo"}), ((2, 3), {"layout": "OI"}),
-     ((2, 3, 4, 4), {"layout": "oihh"}), ((2, 3), {"groups": 0}), ((2, 3), {"groups": 3}), ((2, 3), {"fan_in": 0}),
+     ((2, 3, 4, 4), {"layout": "oihh"}), ((2, 3), {"groups": 0}), ((2, 3), {"groups": 3}), ((3, 2), {"packed": 2}), ((2, 3), {"packed": 0}), ((2, 3), {"fan_in": 0}),
      ((2, 3, 4), {"stride": 0}), ((2, 3, 4), {"stride": (1, 2)}), ((-1, 3), {})],
     ids=str,
 )  # fmt: skip
@@ -129,7 +131,7 @@ def test_formulas(scheme: str, numbers: dict[str, Any], law: fi.Distribution) ->
 
 
 def test_every_scheme_has_a_formula_test_and_a_function() -> None:
-    tested = {fi.SCHEMES[scheme].name for scheme, _, _ in SCHEMES}
+    tested = {fi.SCHEMES[scheme].name for scheme, _, _ in SCHEMES} | set(STRUCTURED)
     assert tested == {row.name for row in fi.SCHEMES.values()}
     assert set(fi.SCHEMES) <= set(fi.__all__)
 

@@ -30,6 +30,7 @@ lecun_normal = scheme_function("lecun_normal")
 torch_default = scheme_function("torch_default")
 positive_bias = scheme_function("positive_bias")
 torch_bias = scheme_function("torch_bias")
+orthogonal = scheme_function("orthogonal")
 
 __all__ = [
     "SCHEMES",
@@ -59,6 +60,7 @@ __all__ = [
     "lecun_uniform",
     "normal",
     "ones",
+    "orthogonal",
     "positive_bias",
     "random_bits",
     "set_num_threads",

@@ -23,6 +23,7 @@ from .memory import Array, empty
 from .model import SAFETENSORS_DTYPES
 from .plan import Parameter, Plan
 from .streams import STREAM_VERSION
+from .structured import Structured
 
 try:
     import fcntl
@@ -114,8 +115,13 @@ def write(
 
 
 def _chunks(parameter: Parameter, seed: int, buffer: Array, threads: int | None) -> Iterator[Array]:
-    """The parameter's values in C order, drawn piece by piece into the buffer."""
+    """The parameter's values in C order, drawn piece by piece into the buffer; structured laws at once."""
     total = math.prod(parameter.shape)
+    if isinstance(parameter.distribution, Structured):
+        whole = empty(parameter.shape, parameter.dtype)
+        draw(whole, parameter.distribution, seed=seed, name=parameter.name, threads=threads)
+        yield whole.reshape(-1)
+        return
     typed = buffer.view(empty((0,), parameter.dtype).dtype)
     for at in range(0, total, len(typed)):
         chunk = typed[: min(len(typed), total - at)]
@@ -128,7 +134,8 @@ class _Moments:
     """First two moments of what is drawn about the law's mean, in one pass, against what the law says."""
 
     def __init__(self, parameter: Parameter) -> None:
-        self.mean, self.std = parameter.distribution.moments()
+        law = parameter.distribution
+        self.mean, self.std = (0.0, 0.0) if isinstance(law, Structured) else law.moments()
         self.n, self.first, self.second = 0, 0.0, 0.0
 
     def add(self, chunk: Array) -> None:

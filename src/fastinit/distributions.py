@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 _T = TypeVar("_T")
 
+_LAWS: dict[str, type[Law]] = {}  # by the name in JSON; each class enters itself
+
 
 def real(argument: str, value: object, *, finite: bool = True) -> float:
     """`value` as a float, or the error that names `argument`. A bool, a str or an array is no real number."""
@@ -53,8 +55,33 @@ def choose(argument: str, name: object, table: Mapping[str, _T]) -> _T:
 
 
 @dataclass(frozen=True, slots=True)
-class _Law:
+class Law:
+    """What all laws share: a name for JSON, and parameters that are the dataclass's fields."""
+
     law: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        if "law" in cls.__dict__:
+            _LAWS[cls.law] = cls
+
+    @property
+    def parameters(self) -> tuple[Any, ...]:
+        """The parameters in the order of the fields."""
+        return tuple([getattr(self, field.name) for field in fields(self)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The law for JSON, with infinities as the strings "inf" and "-inf"; `from_dict` is the way back."""
+        data: dict[str, Any] = {"law": self.law}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            data[field.name] = str(value) if isinstance(value, float) and math.isinf(value) else value
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class _Elementwise(Law):
+    """A law that each element follows by itself; the parameters are numbers, which the kernels take."""
+
     may_be_infinite: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
@@ -66,22 +93,9 @@ class _Law:
     def _check(self) -> None:
         """Raise ValueError for parameters that are numbers but make no law."""
 
-    @property
-    def parameters(self) -> tuple[float, ...]:
-        """The parameters in the order of the fields."""
-        return tuple(getattr(self, field.name) for field in fields(self))
-
-    def to_dict(self) -> dict[str, str | float]:
-        """The law for JSON, with infinities as the strings "inf" and "-inf"; `from_dict` is the way back."""
-        data: dict[str, str | float] = {"law": self.law}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            data[field.name] = value if math.isfinite(value) else str(value)
-        return data
-
 
 @dataclass(frozen=True, slots=True)
-class Constant(_Law):
+class Constant(_Elementwise):
     """Every element is `value`.
 
     >>> Constant(1).to_dict()
@@ -97,7 +111,7 @@ class Constant(_Law):
 
 
 @dataclass(frozen=True, slots=True)
-class Uniform(_Law):
+class Uniform(_Elementwise):
     """Elements x with low <= x < high, all equally likely; the constant, where low == high.
 
     Raises ValueError where low > high.
@@ -122,7 +136,7 @@ class Uniform(_Law):
 
 
 @dataclass(frozen=True, slots=True)
-class Normal(_Law):
+class Normal(_Elementwise):
     """The normal law with density exp(-((x - mean) / std)**2 / 2); the constant `mean`, where std == 0.
 
     Raises ValueError where std < 0.
@@ -144,7 +158,7 @@ class Normal(_Law):
 
 
 @dataclass(frozen=True, slots=True)
-class TruncatedNormal(_Law):
+class TruncatedNormal(_Elementwise):
     """Normal(mean, std) given low <= x <= high.
 
     `low` and `high` are values of x, not multiples of std, and may be infinite. `mean` and `std` are those of
@@ -184,12 +198,8 @@ class TruncatedNormal(_Law):
 
 Distribution: TypeAlias = Constant | Uniform | Normal | TruncatedNormal
 
-_LAWS: dict[str, type[Distribution]] = {
-    kind.law: kind for kind in (Constant, Uniform, Normal, TruncatedNormal)
-}
 
-
-def from_dict(data: Mapping[str, Any]) -> Distribution:
+def from_dict(data: Mapping[str, Any]) -> Any:
     """The law that `to_dict` described. Raises ValueError for an unknown law or unfitting parameters.
 
     >>> from_dict({"law": "normal", "mean": 0.0, "std": 0.02})

@@ -27,6 +27,7 @@ def fans(
     groups: int = 1,
     stride: Stride = 1,
     transposed: bool = False,
+    packed: int = 1,
     fan_in: float | None = None,
     fan_out: float | None = None,
 ) -> Fans:
@@ -36,7 +37,8 @@ def fans(
     only letter that may stand more than once), any other lower-case letter a kernel axis. Without it, the layout is
     torch's: "oi" and then kernel axes, or "io" and then kernel axes, if `transposed`.
 
-    With i, o the lengths of those axes, K the product of the kernel axes' and S that of the strides:
+    With i, o the lengths of those axes (o divided by `packed`), K the product of the kernel axes' and S that of the
+    strides:
 
     ==========================================  ================  ================
     weight                                      fan_in            fan_out
@@ -62,6 +64,9 @@ def fans(
         One for all kernel axes, or one for each, in the order of the axes.
     transposed : bool
         Whether the weight is that of a transposed convolution.
+    packed : int
+        How many equal weights lie side by side along the `o` axis: 3 for a fused query, key and value, 4 for the gates
+        of an LSTM. Each has its own outputs, so fan_out is that of one.
     fan_in, fan_out : float, optional
         Taken as they are, in place of what the shape says.
 
@@ -75,7 +80,7 @@ def fans(
     TypeError
         For an argument of the wrong type; bool is no int.
     ValueError
-        For an impossible shape, layout, group count, stride or fan, and for fewer than two axes, unless the layout
+        For an impossible shape, layout, group count, stride, packing or fan, and for fewer than two axes, unless the layout
         or both fans are given.
 
     Examples
@@ -88,9 +93,18 @@ def fans(
     Fans(fan_in=2048.0, fan_out=1024.0)
     >>> fans((8, 1024, 4096), "bio")
     Fans(fan_in=1024.0, fan_out=4096.0)
+    >>> fans((2304, 768), packed=3)
+    Fans(fan_in=768.0, fan_out=768.0)
     """
     known = known_fans(
-        shape, layout, groups=groups, stride=stride, transposed=transposed, fan_in=fan_in, fan_out=fan_out
+        shape,
+        layout,
+        groups=groups,
+        stride=stride,
+        transposed=transposed,
+        packed=packed,
+        fan_in=fan_in,
+        fan_out=fan_out,
     )
     return Fans(known("fan_in"), known("fan_out"))
 
@@ -102,14 +116,15 @@ def known_fans(
     groups: int = 1,
     stride: Stride = 1,
     transposed: bool = False,
+    packed: int = 1,
     fan_in: float | None = None,
     fan_out: float | None = None,
 ) -> Callable[[str], float]:
     """The fans by name, counted from the shape only where they are asked for and not given."""
     given = {"fan_in": _given("fan_in", fan_in), "fan_out": _given("fan_out", fan_out)}
-    sizes = _integers("shape", shape)
+    sizes = integers("shape", shape)
     if layout is not None or len(sizes) >= 2:
-        counted = _count(sizes, layout, groups, stride, transposed)
+        counted = _count(sizes, layout, groups, stride, transposed, packed)
         return lambda name: counted[name] if given[name] is None else given[name]  # type: ignore[return-value]
 
     def known(name: str) -> float:
@@ -130,7 +145,8 @@ def _given(argument: str, value: float | None) -> float | None:
     return number
 
 
-def _integers(argument: str, value: SupportsIndex | Iterable[SupportsIndex]) -> tuple[int, ...]:
+def integers(argument: str, value: SupportsIndex | Iterable[SupportsIndex]) -> tuple[int, ...]:
+    """`value` as ints, or the error that names `argument`; bool is no int, and a shape has no negative sizes."""
     items = tuple(value) if isinstance(value, Iterable) else (value,)
     for item in items:
         if isinstance(item, bool) or not hasattr(item, "__index__"):
@@ -141,26 +157,43 @@ def _integers(argument: str, value: SupportsIndex | Iterable[SupportsIndex]) -> 
     return numbers
 
 
-def _count(
-    sizes: tuple[int, ...], layout: str | None, groups: int, stride: Stride, transposed: bool
-) -> dict[str, float]:
+def integer(argument: str, value: SupportsIndex) -> int:
+    """`value` as an int, or the TypeError that names `argument`; bool is no int."""
+    if isinstance(value, Iterable):
+        raise TypeError(f"{argument} must be one integer, got {value!r}")
+    return integers(argument, value)[0]
+
+
+def checked_layout(sizes: tuple[int, ...], layout: str | None, transposed: bool = False) -> str:
+    """One letter per axis, torch's by default; ValueError for a layout that does not fit the shape."""
     if layout is None:
-        layout = ("io" if transposed else "oi") + "k" * (len(sizes) - 2)
-    elif not isinstance(layout, str):
+        if len(sizes) < 2:
+            raise ValueError(f"shape {sizes} needs two axes or more")
+        return ("io" if transposed else "oi") + "k" * (len(sizes) - 2)
+    if not isinstance(layout, str):
         raise TypeError(f"layout must be a str, got {layout!r}")
-    else:
-        kernel_letters = [c for c in layout if c not in "oib"]
-        if len(layout) != len(sizes):
-            raise ValueError(f"layout {layout!r} names {len(layout)} axes, shape {sizes} has {len(sizes)}")
-        if layout.count("o") != 1 or layout.count("i") != 1 or not (layout.isascii() and layout.islower()):
-            raise ValueError(f"layout {layout!r} must be lower-case letters with one 'o' and one 'i'")
-        if len(set(kernel_letters)) < len(kernel_letters):
-            raise ValueError(f"layout {layout!r} names a kernel axis twice")
+    kernel_letters = [c for c in layout if c not in "oib"]
+    if len(layout) != len(sizes):
+        raise ValueError(f"layout {layout!r} names {len(layout)} axes, shape {sizes} has {len(sizes)}")
+    if layout.count("o") != 1 or layout.count("i") != 1 or not (layout.isascii() and layout.islower()):
+        raise ValueError(f"layout {layout!r} must be lower-case letters with one 'o' and one 'i'")
+    if len(set(kernel_letters)) < len(kernel_letters):
+        raise ValueError(f"layout {layout!r} names a kernel axis twice")
+    return layout
+
+
+def _count(
+    sizes: tuple[int, ...],
+    layout: str | None,
+    groups: int,
+    stride: Stride,
+    transposed: bool,
+    packed: int,
+) -> dict[str, float]:
+    layout = checked_layout(sizes, layout, transposed)
     kernel = [n for n, axis in zip(sizes, layout, strict=True) if axis not in "oib"]
-    if isinstance(groups, Iterable):
-        raise TypeError(f"groups must be one integer, got {groups!r}")
-    (group_count,) = _integers("groups", groups)
-    strides = _integers("stride", stride)
+    group_count = integer("groups", groups)
+    strides = integers("stride", stride)
     if len(strides) != 1 and len(strides) != len(kernel):
         raise ValueError(f"stride {strides} must be one integer or one per kernel axis ({len(kernel)})")
     if min(strides, default=1) < 1:
@@ -168,6 +201,10 @@ def _count(
     if len(strides) == 1:
         strides *= len(kernel)
     n_in, n_out = sizes[layout.index("i")], sizes[layout.index("o")]
+    weights = integer("packed", packed)
+    if weights < 1 or n_out % weights:
+        raise ValueError(f"packed must be at least 1 and divide {n_out}, got {packed!r}")
+    n_out //= weights
     # The axis that counts the channels of all groups.
     everything = n_in if transposed else n_out
     if group_count < 1 or everything % group_count:

@@ -14,6 +14,7 @@ from . import _core, blocks, config, memory, schemes, streams
 from .distributions import Distribution
 from .memory import Array
 from .streams import Seed
+from .structured import Stream, Structured
 
 # From here on the target does not fit a core's cache, and stores go past it.
 _STREAMING_BYTES = 4 << 20
@@ -21,7 +22,7 @@ _STREAMING_BYTES = 4 << 20
 
 def draw(
     target: Any,
-    law: Distribution,
+    law: Distribution | Structured,
     *,
     seed: Seed = None,
     name: str = "",
@@ -56,7 +57,7 @@ def draw(
 
 def _draw(
     to: memory.Memory,
-    law: Distribution | _Bits,
+    law: Distribution | Structured | _Bits,
     seed: Seed,
     name: str,
     shape: Any,
@@ -69,12 +70,19 @@ def _draw(
         what = "shape" if block is ... else "block"
         raise ValueError(f"out has shape {to.shape}, but {what} asks for {part}")
     n_threads = config.threads_for(threads)
-    parameters = _checked_parameters(law, to.dtype)
+    if isinstance(law, Structured):
+        law.check(whole)
+        view = memory.as_array(to)
+    else:
+        parameters = _checked_parameters(law, to.dtype)
     # Last of the checks: a Generator given as the seed moves on only when values are drawn.
     streams.encoded_name(name)
     key = streams.key(streams.resolve_seed(seed), name)
     size, itemsize = math.prod(part), to.itemsize
     if size == 0:
+        return
+    if isinstance(law, Structured):
+        view[...] = _structured(law, whole, key, to.dtype, n_threads)[block]
         return
     if block is ... and to.contiguous:
         axes = blocks.contiguous(size, itemsize)
@@ -82,6 +90,19 @@ def _draw(
         axes = blocks.axes(whole, block, to.strides, itemsize)
     streaming = size * itemsize >= _STREAMING_BYTES
     _core.fill(law.law, parameters, key, to.dtype, to.address, axes, n_threads, streaming, config._isa)
+
+
+def _structured(law: Structured, shape: tuple[int, ...], key: bytes, dtype: str, threads: int) -> Array:
+    """The whole tensor; narrow dtypes are rounded from float32 once, at the end."""
+
+    def piece(law: Any, first: int, shape: tuple[int, ...], dtype: str) -> Array:
+        array = memory.empty(shape, dtype)
+        axes = ((array.size, 1, array.itemsize, ((0, first),)),)
+        address, parameters = memory.target(array).address, _checked_parameters(law, dtype)
+        _core.fill(law.law, parameters, key, dtype, address, axes, threads, False, config._isa)
+        return array
+
+    return law.values(shape, Stream(piece, "float64" if dtype == "float64" else "float32"))
 
 
 @lru_cache(maxsize=4096)
@@ -96,7 +117,7 @@ def _checked_parameters(law: Distribution | _Bits, dtype: str) -> tuple[float, .
 
 def fill(
     out: Any,
-    scheme: str | Distribution,
+    scheme: str | Distribution | Structured,
     *,
     seed: Seed = None,
     name: str = "",
@@ -126,7 +147,7 @@ def fill(
     return out
 
 
-def _law(scheme: str, shape: tuple[int, ...], numbers: dict[str, Any]) -> Distribution:
+def _law(scheme: str, shape: tuple[int, ...], numbers: dict[str, Any]) -> Distribution | Structured:
     typed = tuple([(key, type(value), value) for key, value in numbers.items()])  # True is not 1 here
     try:
         hash(typed)
@@ -138,7 +159,7 @@ def _law(scheme: str, shape: tuple[int, ...], numbers: dict[str, Any]) -> Distri
 @lru_cache(maxsize=4096)
 def _cached_law(
     scheme: str, shape: tuple[int, ...], typed: tuple[tuple[str, type, Any], ...]
-) -> Distribution:
+) -> Distribution | Structured:
     return schemes.distribution(scheme, shape, **{key: value for key, _, value in typed})
 
 
@@ -203,8 +224,7 @@ def scheme_function(name: str) -> Callable[..., Any]:
     parameters = [p for p in inspect.signature(function).parameters.values() if p.name != "numbers"]
     for number, default in scheme.numbers.items():
         parameters.append(inspect.Parameter(number, inspect.Parameter.KEYWORD_ONLY, default=default))
-    if scheme.needs_fans:
-        parameters += schemes.GEOMETRY
+    parameters += [parameter for parameter in schemes.GEOMETRY if parameter.name in scheme.geometry]
     function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return function
 

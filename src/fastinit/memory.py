@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import operator
 from collections.abc import Sequence
@@ -120,6 +121,15 @@ def target(out: Any) -> Memory:
     if not memory.contiguous and _may_overlap(memory):
         raise ValueError(f"out overlaps itself: shape {memory.shape}, strides {memory.strides}")
     return memory
+
+
+def as_array(memory: Memory) -> Array:
+    """The same memory as a NumPy array."""
+    reach = [stride * (size - 1) for stride, size in zip(memory.strides, memory.shape, strict=True) if size]
+    below = sum(step for step in reach if step < 0)
+    span = sum(map(abs, reach)) + memory.itemsize
+    buffer = (ctypes.c_ubyte * span).from_address(memory.address + below)
+    return np.ndarray(memory.shape, numpy_dtype(memory.dtype), memoryview(buffer), -below, memory.strides)
 
 
 def _address(array: Array, dtype: str) -> int:

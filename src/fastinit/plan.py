@@ -17,6 +17,7 @@ from .fill import draw
 from .memory import Array, checked_shape, dtype_name, empty, nbytes
 from .model import Model, Tensor, read_model
 from .streams import Seed, resolve_seed
+from .structured import Structured
 
 # By what a residual projection's std is multiplied, by the number of layers and its own layer, from 0.
 DEPTH_RULES: dict[str, Callable[[int, int], float]] = {
@@ -38,7 +39,7 @@ class Parameter:
     shape: tuple[int, ...]
     dtype: str
     scheme: str
-    distribution: Distribution
+    distribution: Distribution | Structured
     fans: Fans | None
     rule: int
 
@@ -175,7 +176,9 @@ def make_plan(model: Model, recipe: Recipe, dtype: str | None = None) -> Plan:
     layer_of = _layers(model, recipe.layers)
     n_layers = len(set(layer_of.values()))
     used: set[int] = set()
-    known: dict[Any, tuple[Distribution, Fans | None]] = {}  # models repeat a few shapes many times
+    known: dict[
+        Any, tuple[Distribution | Structured, Fans | None]
+    ] = {}  # models repeat a few shapes many times
     parameters = {}
     for name, tensor in model.tensors.items():
         rule = next((rule for rule in recipe.rules if rule.takes(name, tensor)), None)

@@ -19,8 +19,9 @@ from .distributions import (
     real,
     truncated_std,
 )
-from .fans import Shape, known_fans
+from .fans import Shape, checked_layout, integers, known_fans
 from .gains import gain as activation_gain
+from .structured import Orthogonal, Structured
 
 Fan = Callable[[str], float]
 
@@ -40,16 +41,36 @@ _WIDTHS: dict[str, Callable[[float], Distribution]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What a row may ask of the tensor that it is for."""
+
+    shape: tuple[int, ...]
+    fan: Fan
+    given_layout: str | None
+    groups: int
+    transposed: bool
+    packed: int
+
+    @property
+    def layout(self) -> str:
+        return checked_layout(self.shape, self.given_layout, self.transposed)
+
+
 @dataclass(frozen=True)
 class Scheme:
     name: str
     summary: str
     formula: str
     source: str
-    build: Callable[..., Distribution]
+    build: Callable[..., Distribution | Structured]
     numbers: Mapping[str, Any] = field(default_factory=dict)
-    needs_fans: bool = False
+    geometry: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+
+    @property
+    def needs_fans(self) -> bool:
+        return "fan_in" in self.geometry
 
 
 def _two_sigma(std: float) -> TruncatedNormal:
@@ -90,61 +111,67 @@ def _uniform(low: float, high: float, eps: float | None) -> Distribution:
     return Uniform(low, high)
 
 
+_FANS = ("layout", "groups", "stride", "transposed", "packed", "fan_in", "fan_out")
 _HE_NUMBERS = {"mode": "fan_in", "gain": None, "activation": "relu", "param": None}
 
 _ROWS = (
-    Scheme("zeros", "Zeros.", "0", "elementary", lambda fan: Constant(0.0)),
-    Scheme("ones", "Ones.", "1", "elementary", lambda fan: Constant(1.0)),
+    Scheme("zeros", "Zeros.", "0", "elementary", lambda w: Constant(0.0)),
+    Scheme("ones", "Ones.", "1", "elementary", lambda w: Constant(1.0)),
     Scheme("constant", "One value everywhere.", "value", "elementary",
-           lambda fan, value: Constant(value), {"value": 0.0}),
+           lambda w, value: Constant(value), {"value": 0.0}),
     Scheme("uniform", "Uniform between two bounds, or within eps of zero.", "U[low, high), or U[-eps, eps)",
-           "elementary", lambda fan, **numbers: _uniform(**numbers), {"low": 0.0, "high": 1.0, "eps": None}),
+           "elementary", lambda w, **numbers: _uniform(**numbers), {"low": 0.0, "high": 1.0, "eps": None}),
     Scheme("normal", "Normal.", "N(mean, std^2)", "elementary",
-           lambda fan, mean, std: Normal(mean, std), {"mean": 0.0, "std": 1.0}),
+           lambda w, mean, std: Normal(mean, std), {"mean": 0.0, "std": 1.0}),
     Scheme("truncated_normal",
            "Normal, cut at bounds in units of std, or in those of the values with bounds='absolute' (as torch does). "
            "The std is that of the normal before the cut.",
            "N(mean, std^2) given low <= (x - mean) / std <= high", "elementary",
-           lambda fan, **numbers: _truncated(**numbers),
+           lambda w, **numbers: _truncated(**numbers),
            {"mean": 0.0, "std": 1.0, "low": -2.0, "high": 2.0, "bounds": "sigma"}),
     Scheme("variance_scaling",
            "Zero mean and variance scale / n, n being fan_in, fan_out, fan_avg or fan_geo_avg. The truncated normal is "
            "cut at 2 sigma and widened so that its own variance is this.",
            "N, truncated N or U with mean 0 and variance scale / n", HE,
-           lambda fan, scale, mode, law: _of_variance(non_negative("scale", scale), mode, law, fan),
-           {"scale": 1.0, "mode": "fan_in", "law": "truncated_normal"}, True),
+           lambda w, scale, mode, law: _of_variance(non_negative("scale", scale), mode, law, w.fan),
+           {"scale": 1.0, "mode": "fan_in", "law": "truncated_normal"}, _FANS),
     Scheme("xavier_uniform", "Keeps the signal through linear and tanh layers, forward and back.",
            "U[-a, a), a = gain sqrt(6 / (fan_in + fan_out))", GLOROT,
-           lambda fan, gain: _scaled(fan, "uniform", "fan_avg", gain), {"gain": 1.0}, True, ("glorot_uniform",)),
+           lambda w, gain: _scaled(w.fan, "uniform", "fan_avg", gain), {"gain": 1.0}, _FANS, ("glorot_uniform",)),
     Scheme("xavier_normal",
            "Keeps the signal through linear and tanh layers, forward and back. Not truncated, as in torch; JAX and "
            "Keras cut theirs: variance_scaling(mode='fan_avg').",
            "N(0, gain^2 2 / (fan_in + fan_out))", GLOROT,
-           lambda fan, gain: _scaled(fan, "normal", "fan_avg", gain), {"gain": 1.0}, True, ("glorot_normal",)),
+           lambda w, gain: _scaled(w.fan, "normal", "fan_avg", gain), {"gain": 1.0}, _FANS, ("glorot_normal",)),
     Scheme("he_uniform", "Keeps the signal through ReLU layers, or by the gain of another activation.",
-           "U[-a, a), a = gain sqrt(3 / fan_in)", HE, lambda fan, **numbers: _he(fan, "uniform", **numbers),
-           _HE_NUMBERS, True, ("kaiming_uniform",)),
+           "U[-a, a), a = gain sqrt(3 / fan_in)", HE, lambda w, **numbers: _he(w.fan, "uniform", **numbers),
+           _HE_NUMBERS, _FANS, ("kaiming_uniform",)),
     Scheme("he_normal",
            "Keeps the signal through ReLU layers, or by the gain of another activation. Not truncated, as in torch; "
            "JAX and Keras cut theirs: variance_scaling(scale=2).",
-           "N(0, gain^2 / fan_in)", HE, lambda fan, **numbers: _he(fan, "normal", **numbers),
-           _HE_NUMBERS, True, ("kaiming_normal",)),
+           "N(0, gain^2 / fan_in)", HE, lambda w, **numbers: _he(w.fan, "normal", **numbers),
+           _HE_NUMBERS, _FANS, ("kaiming_normal",)),
     Scheme("lecun_uniform", "Keeps the signal through linear and self-normalising (SELU) layers.",
            "U[-a, a), a = sqrt(3 / fan_in)", LECUN,
-           lambda fan: _of_variance(1.0, "fan_in", "uniform", fan), {}, True),
+           lambda w: _of_variance(1.0, "fan_in", "uniform", w.fan), {}, _FANS),
     Scheme("lecun_normal",
            "Keeps the signal through linear and self-normalising (SELU) layers. Not truncated; JAX and Keras cut "
            "theirs: variance_scaling().",
-           "N(0, 1 / fan_in)", LECUN, lambda fan: _of_variance(1.0, "fan_in", "normal", fan), {}, True),
+           "N(0, 1 / fan_in)", LECUN, lambda w: _of_variance(1.0, "fan_in", "normal", w.fan), {}, _FANS),
     Scheme("torch_default", "What torch's Linear and convolutions draw: a third of LeCun's variance.",
            "U[-a, a), a = 1 / sqrt(fan_in)", "torch.nn.Linear.reset_parameters",
-           lambda fan: _of_variance(1 / 3, "fan_in", "uniform", fan), {}, True),
+           lambda w: _of_variance(1 / 3, "fan_in", "uniform", w.fan), {}, _FANS),
     Scheme("positive_bias", "A small positive bias, against ReLU units that never fire.", "value",
            "Goodfellow, Bengio, Courville 2016, Deep Learning, section 6.3",
-           lambda fan, value: Constant(_positive(value)), {"value": 0.01}),
+           lambda w, value: Constant(_positive(value)), {"value": 0.01}),
     Scheme("torch_bias", "What torch's Linear and convolutions draw for their bias; give the weight's fan_in.",
            "U[-a, a), a = 1 / sqrt(fan_in)", "torch.nn.Linear.reset_parameters",
-           lambda fan: _of_variance(1 / 3, "fan_in", "uniform", fan), {}, True),
+           lambda w: _of_variance(1 / 3, "fan_in", "uniform", w.fan), {}, _FANS),
+    Scheme("orthogonal",
+           "Semi-orthogonal, uniformly among all such: the axis counts the rows of the matrix, all others its columns. Of "
+           "packed weights each is orthogonal by itself. The last bits follow NumPy's matrix product.",
+           "gain Q, Q^T Q = I or Q Q^T = I, of Haar's law", "Saxe et al. 2013, https://arxiv.org/abs/1312.6120",
+           lambda w, gain, axis: Orthogonal(gain, axis, w.packed), {"gain": 1.0, "axis": 0}, ("packed",)),
 )  # fmt: skip
 
 
@@ -166,14 +193,15 @@ def distribution(
     groups: int = 1,
     stride: Any = 1,
     transposed: bool = False,
+    packed: int = 1,
     fan_in: float | None = None,
     fan_out: float | None = None,
     **numbers: Any,
-) -> Distribution:
+) -> Distribution | Structured:
     """The law that a scheme draws for a tensor of this shape.
 
-    ``layout``, ``groups``, ``stride``, ``transposed``, ``fan_in``, ``fan_out`` say how to count fans, see `fans`;
-    ``numbers`` are the scheme's own.
+    ``layout``, ``groups``, ``stride``, ``transposed``, ``packed``, ``fan_in``, ``fan_out`` say how to count fans, see
+    `fans`; ``numbers`` are the scheme's own.
 
     Raises
     ------
@@ -193,9 +221,20 @@ def distribution(
     fan: Fan = _no_fans
     if row.needs_fans:
         fan = known_fans(
-            shape, layout, groups=groups, stride=stride, transposed=transposed, fan_in=fan_in, fan_out=fan_out
+            shape,
+            layout,
+            groups=groups,
+            stride=stride,
+            transposed=transposed,
+            packed=packed,
+            fan_in=fan_in,
+            fan_out=fan_out,
         )
-    return row.build(fan, **{**row.numbers, **numbers})
+    weight = Weight(integers("shape", shape), fan, layout, groups, transposed, packed)
+    law = row.build(weight, **{**row.numbers, **numbers})
+    if isinstance(law, Structured):
+        law.check(weight.shape)
+    return law
 
 
 # The keywords that say how to count fans, for every place that takes them.
