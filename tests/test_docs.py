@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "fastinit"
 MODULES = [path.stem for path in SOURCE.glob("*.py") if path.stem != "__main__"]
 # A module may import those before it.
-ORDER = ["_core", "distributions", "streams", "fans", "gains", "memory", "structured", "schemes", "blocks", "config", "fill",
+ORDER = ["_core", "distributions", "streams", "fans", "gains", "memory", "structured", "orthogonal", "sparse", "patterns", "elementwise", "catalogue", "schemes", "blocks", "config", "fill",
          "model", "plan", "__init__", "checkpoint", "cli", "__main__"]  # fmt: skip
 
 

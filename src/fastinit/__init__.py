@@ -31,6 +31,11 @@ torch_default = scheme_function("torch_default")
 positive_bias = scheme_function("positive_bias")
 torch_bias = scheme_function("torch_bias")
 orthogonal = scheme_function("orthogonal")
+delta_orthogonal = scheme_function("delta_orthogonal")
+identity = scheme_function("identity")
+eye = scheme_function("eye")
+dirac = scheme_function("dirac")
+sparse = scheme_function("sparse")
 
 __all__ = [
     "SCHEMES",
@@ -42,8 +47,11 @@ __all__ = [
     "Uniform",
     "available_isas",
     "constant",
+    "delta_orthogonal",
+    "dirac",
     "distribution",
     "draw",
+    "eye",
     "fans",
     "fill",
     "gain",
@@ -52,6 +60,7 @@ __all__ = [
     "glorot_uniform",
     "he_normal",
     "he_uniform",
+    "identity",
     "init",
     "isa",
     "kaiming_normal",
@@ -65,6 +74,7 @@ __all__ = [
     "random_bits",
     "set_num_threads",
     "show_config",
+    "sparse",
     "torch_bias",
     "torch_default",
     "truncated_normal",
