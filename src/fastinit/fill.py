@@ -228,7 +228,7 @@ def scheme_function(name: str) -> Callable[..., Any]:
 
 
 def _docstring(name: str, scheme: Scheme) -> str:
-    needed = ", fan_in=4, fan_out=4" if scheme.needs_fans else ""
+    shape = scheme.example.partition(")")[0] + ")"
     return f"""{scheme.summary}
 
     Draws ``{scheme.formula}``.
@@ -242,6 +242,6 @@ def _docstring(name: str, scheme: Scheme) -> str:
     Source: {scheme.source}
 
     >>> import fastinit as fi
-    >>> fi.{name}((4, 4), seed=0, name="w"{needed}).shape
-    (4, 4)
+    >>> fi.{name}({scheme.example}, seed=0, name="w").shape
+    {shape}
     """

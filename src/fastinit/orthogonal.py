@@ -11,6 +11,7 @@ import numpy as np
 from .distributions import Normal, real
 from .fans import integer, integers
 from .memory import Array
+from .patterns import hadamard
 from .structured import (
     Sizes,
     Stream,
@@ -118,3 +119,109 @@ def haar(rows: int, columns: int, stream: Stream, gain: float = 1.0, block: int 
             result[at : at + 512, first:] -= v[at - first : at - first + 512] @ right
     result *= v.dtype.type(gain) * sign if columns else 1
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class ConvOrthogonal(Structured):
+    """gain times a convolution, one per group, that keeps the norm of its input under circular padding.
+
+    A semi-orthogonal matrix followed, for each kernel axis of length k, by k - 1 convolutions of two taps, P and 1 - P, P
+    being the projection on a random half of the space. With fewer outputs than inputs, what is kept is the gradients' norm.
+    """
+
+    law: ClassVar[str] = "conv_orthogonal"
+    gain: float = 1.0
+    layout: str | None = None
+    groups: int = 1
+    transposed: bool = False
+
+    def __post_init__(self) -> None:
+        set_fields(self, gain=real("gain", self.gain), groups=positive_integer("groups", self.groups))
+
+    def check(self, shape: Sizes) -> None:
+        check_groups(shape, self.layout, self.groups, self.transposed)
+
+    def values(self, shape: Sizes, stream: Stream) -> Array:
+        whole = stream.zeros(shape)
+        for weight in group_views(whole, self.layout, self.groups, self.transposed):
+            if weight.shape[0] < weight.shape[1]:
+                weight = weight.swapaxes(0, 1)
+            n_out, n_in, *kernel = weight.shape
+            taps = haar(n_out, n_in, stream, self.gain).reshape((1,) * len(kernel) + (n_out, n_in))
+            for length in range(2, max(kernel, default=1) + 1):
+                for axis, k in enumerate(kernel):
+                    if length <= k:
+                        taps = _lengthened(taps, axis, haar(n_out, n_out // 2, stream))
+            weight[...] = np.moveaxis(taps, (-2, -1), (0, 1))
+        return whole
+
+
+def _lengthened(taps: Array, axis: int, half: Array) -> Array:
+    """The kernel (taps, outputs, inputs), followed by the two taps P = half half' and 1 - P along one axis."""
+    widths = [(0, 0)] * taps.ndim
+    later = np.pad(taps, [(1, 0) if i == axis else pair for i, pair in enumerate(widths)])
+    sooner = np.pad(taps, [(0, 1) if i == axis else pair for i, pair in enumerate(widths)])
+    longer: Array = later + half @ (half.T @ (sooner - later))
+    return longer
+
+
+@dataclass(frozen=True, slots=True)
+class HadamardOrthogonal(Structured):
+    """gain times a semi-orthogonal matrix made of random signs, permutations and Hadamard matrices: O(n^2 log n).
+
+    `axis` counts its rows, all other axes its columns. Two rounds mix all n coordinates of the longer side: a random
+    permutation, random signs, and the Hadamard matrix of the largest power of two on the first coordinates; if n is larger,
+    random signs again, and the same on the last coordinates. Entries have mean 0, variance 1 / n and nearly the normal law, but there are finitely many such matrices:
+    it is not Haar's law.
+    """
+
+    law: ClassVar[str] = "hadamard_orthogonal"
+    gain: float = 1.0
+    axis: int = 0
+
+    def __post_init__(self) -> None:
+        set_fields(self, gain=real("gain", self.gain), axis=integer("axis", self.axis))
+
+    def check(self, shape: Sizes) -> None:
+        Orthogonal(self.gain, self.axis).check(shape)
+
+    def values(self, shape: Sizes, stream: Stream) -> Array:
+        rows = shape[self.axis]
+        others = [n for i, n in enumerate(shape) if i != self.axis % len(shape)]
+        columns = math.prod(others)
+        matrix = _mixed(max(rows, columns), min(rows, columns), stream)
+        matrix *= matrix.dtype.type(self.gain)
+        whole = matrix if rows >= columns else matrix.T
+        return np.moveaxis(whole.reshape(rows, *others), 0, self.axis)
+
+
+def _mixed(n: int, columns: int, stream: Stream) -> Array:
+    """The first columns of the product of the rounds, n by n."""
+    matrix = stream.zeros((n, columns))
+    np.fill_diagonal(matrix, 1)
+    power = 1 << (n.bit_length() - 1)  # at least half of n
+    for _ in range(2):
+        words = stream.words((n, 1))
+        matrix = matrix[np.argsort(words[:, 0], kind="stable")]
+        for first in sorted({0, n - power}):
+            matrix *= _signs(words, first > 0)
+            _transform(matrix[first : first + power])
+    matrix *= _signs(stream.words((n, 1)), 0)
+    return matrix
+
+
+def _signs(words: Array, bit: int) -> Array:
+    """+1 or -1, by a bit of each word."""
+    signs: Array = 1 - 2 * (words >> np.uint32(bit) & 1).astype(np.float32)
+    return signs
+
+
+def _transform(x: Array) -> None:
+    """The orthogonal Hadamard transform of the columns, in place: one product for each 6 bits of the row's number."""
+    rows, columns = x.shape
+    done = 1
+    while done < rows:
+        radix = min(64, rows // done)
+        factor = hadamard(radix, radix, x.dtype.name) / x.dtype.type(math.sqrt(radix))
+        x[...] = (factor @ x.reshape(-1, radix, done * columns)).reshape(rows, columns)
+        done *= radix

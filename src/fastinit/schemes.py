@@ -59,7 +59,22 @@ def distribution(
             fan_in=fan_in,
             fan_out=fan_out,
         )
-    weight = Weight(integers("shape", shape), fan, layout, groups, transposed, packed)
+
+    def another(scheme: str, shape: Shape, **numbers: Any) -> Distribution | Structured:
+        return distribution(
+            scheme,
+            shape,
+            layout=layout,
+            groups=groups,
+            stride=stride,
+            transposed=transposed,
+            packed=packed,
+            fan_in=fan_in,
+            fan_out=fan_out,
+            **numbers,
+        )
+
+    weight = Weight(integers("shape", shape), fan, layout, groups, transposed, packed, another)
     law = row.build(weight, **{**row.numbers, **numbers})
     if isinstance(law, Structured):
         law.check(weight.shape)
