@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import optional
 
 from fastinit.elementary import cos_of_turns, exp, expm1, log
 
-mpmath = pytest.importorskip("mpmath")
+mpmath = optional("mpmath")
 BOTH_SIGNS = np.concatenate([s * np.geomspace(1e-12, 700, 4001) for s in (-1, 1)])
 AROUND_1 = 1 + np.concatenate([s * np.geomspace(1e-15, 0.4, 2001) for s in (-1, 1)])
 POSITIVE = np.concatenate([np.geomspace(1e-300, 1e300, 5001), AROUND_1, [5e-324, 1.0, 2.0**0.5]])

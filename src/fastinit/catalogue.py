@@ -289,7 +289,7 @@ _ROWS = (
            example="(8, 1, 5)"),
     Scheme("forget_gate_bias",
            "Lets a recurrent layer remember from the start. Gates lie side by side along the last axis: forget=1 for the "
-           "orders of torch (input, forget, cell, output) and Keras, 2 for JAX's and Haiku's. torch adds two biases: "
+           "orders of torch (input, forget, cell, output) and Keras, 2 for Haiku's. torch adds two biases: "
            "fill the other with zeros.",
            "value at the gate number forget, else 0", "Jozefowicz et al. 2015, https://proceedings.mlr.press/v37/jozefowicz15.html",
            lambda w, **numbers: ForgetGate(**numbers), {"value": 1.0, "gates": 4, "forget": 1}, (), "bias"),
