@@ -80,6 +80,8 @@ def test_icnr_of_other_laws_and_orders() -> None:
     inner = fi.orthogonal((3, 5, 2), seed=1, gain=2)
     weight = fi.icnr((6, 5, 2), seed=1, inner="orthogonal", inner_numbers={"gain": 2}, order="depth_to_space")
     assert np.array_equal(weight, np.concatenate([inner, inner]))
+    turned = fi.icnr((5, 8, 3, 3), seed=1, transposed=True)
+    assert np.array_equal(turned[:, ::4], fi.he_normal((5, 2, 3, 3), seed=1, transposed=True))
     hwio = fi.icnr((3, 3, 5, 8), seed=1, layout="hwio", inner="lecun_uniform")
     assert np.array_equal(hwio[..., ::4], fi.lecun_uniform((3, 3, 5, 2), seed=1, layout="hwio"))
 

@@ -96,8 +96,9 @@ def _n_m_sparse(w: Weight, n: int, m: int, gain: float) -> NMSparse:
 
 
 def _icnr(w: Weight, inner: str, factor: int, order: str, inner_numbers: Mapping[str, Any] | None) -> Icnr:
-    before = shape_before(w.shape, factor, w.given_layout)
-    return Icnr(w.law(inner, before, **(inner_numbers or {})), factor, order, w.given_layout)
+    before = shape_before(w.shape, factor, w.given_layout, w.transposed)
+    law = w.law(inner, before, **(inner_numbers or {}))
+    return Icnr(law, factor, order, w.given_layout, w.transposed)
 
 
 def _bilinear(w: Weight, gain: float, down: bool) -> Channelwise:
@@ -109,7 +110,7 @@ def _bilinear(w: Weight, gain: float, down: bool) -> Channelwise:
 def _prior(prior: float) -> Constant:
     if not 0 < real("prior", prior) < 1:
         raise ValueError(f"prior must be between 0 and 1, got {prior!r}")
-    return Constant(-float(log((1 - prior) / prior)))
+    return Constant(float(log(prior) - log(1 - prior)))
 
 
 def _class_prior(w: Weight, classes: int | None) -> Constant:
@@ -205,8 +206,9 @@ _ROWS = (
            "U[-a, a), a = 1 / sqrt(fan_in)", "torch.nn.Linear.reset_parameters",
            lambda w: of_variance(1 / 3, "fan_in", "uniform", w.fan), {}, _FANS, "bias", example="(4,), fan_in=16"),
     Scheme("orthogonal",
-           "Semi-orthogonal, uniformly among all such: the axis counts the rows of the matrix, all others its columns. Of "
-           "packed weights each is orthogonal by itself. The last bits follow NumPy's matrix product.",
+           "Semi-orthogonal, uniformly among all such: the axis counts the rows of the matrix, all others its columns. With a "
+           "layout, 'o' is the axis, and 'b' axes stack such tensors. Of packed weights each is orthogonal by itself. The "
+           "last bits follow NumPy's matrix product.",
            "gain Q, Q^T Q = I or Q Q^T = I, of Haar's law", "Saxe et al. 2013, https://arxiv.org/abs/1312.6120",
            lambda w, gain, axis: _orthogonal(w, gain, axis), {"gain": 1.0, "axis": 0}, ("packed", "layout"), "structured"),
     Scheme("delta_orthogonal",

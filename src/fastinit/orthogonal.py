@@ -109,7 +109,8 @@ def haar(rows: int, columns: int, stream: Stream, gain: float = 1.0, block: int 
         v[: last - first] = np.tril(v[: last - first])
         head = np.diagonal(v).copy()
         towards = np.where(head >= 0, v.dtype.type(1), v.dtype.type(-1))
-        np.fill_diagonal(v, head + towards * np.sqrt((v * v).sum(0)))
+        norms = np.sqrt((v * v).sum(0))
+        np.fill_diagonal(v, head + towards * np.where(norms > 0, norms, 1))
         sign[first:last] = -towards
         # The product of the reflections is 1 - V T V', 1/T being the upper half of V' V with its diagonal halved.
         upper = np.triu(v.T @ v)
@@ -117,7 +118,7 @@ def haar(rows: int, columns: int, stream: Stream, gain: float = 1.0, block: int 
         right = np.linalg.inv(upper) @ (v.T @ result[first:, first:])
         for at in range(first, rows, 512):  # by strips, which stay in the cache
             result[at : at + 512, first:] -= v[at - first : at - first + 512] @ right
-    result *= v.dtype.type(gain) * sign if columns else 1
+    result *= gain * sign
     return result
 
 
@@ -158,9 +159,8 @@ class ConvOrthogonal(Structured):
 
 def _lengthened(taps: Array, axis: int, half: Array) -> Array:
     """The kernel (taps, outputs, inputs), followed by the two taps P = half half' and 1 - P along one axis."""
-    widths = [(0, 0)] * taps.ndim
-    later = np.pad(taps, [(1, 0) if i == axis else pair for i, pair in enumerate(widths)])
-    sooner = np.pad(taps, [(0, 1) if i == axis else pair for i, pair in enumerate(widths)])
+    none = np.zeros_like(taps.take([0], axis))
+    later, sooner = np.concatenate([none, taps], axis), np.concatenate([taps, none], axis)
     longer: Array = later + half @ (half.T @ (sooner - later))
     return longer
 
@@ -171,8 +171,8 @@ class HadamardOrthogonal(Structured):
 
     `axis` counts its rows, all other axes its columns. Two rounds mix all n coordinates of the longer side: a random
     permutation, random signs, and the Hadamard matrix of the largest power of two on the first coordinates; if n is larger,
-    random signs again, and the same on the last coordinates. Entries have mean 0, variance 1 / n and nearly the normal law, but there are finitely many such matrices:
-    it is not Haar's law.
+    random signs again, and the same on the last coordinates. Entries have mean 0, variance 1 / n and nearly the normal
+    law, but there are finitely many such matrices: it is not Haar's law.
     """
 
     law: ClassVar[str] = "hadamard_orthogonal"
@@ -190,7 +190,7 @@ class HadamardOrthogonal(Structured):
         others = [n for i, n in enumerate(shape) if i != self.axis % len(shape)]
         columns = math.prod(others)
         matrix = _mixed(max(rows, columns), min(rows, columns), stream)
-        matrix *= matrix.dtype.type(self.gain)
+        matrix *= self.gain
         whole = matrix if rows >= columns else matrix.T
         return np.moveaxis(whole.reshape(rows, *others), 0, self.axis)
 

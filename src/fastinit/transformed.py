@@ -102,19 +102,20 @@ class Icnr(Structured):
     factor: int = 2
     order: str = "pixel_shuffle"
     layout: str | None = None
+    transposed: bool = False
 
     def __post_init__(self) -> None:
         set_fields(self, factor=positive_integer("factor", self.factor))
         choose("order", self.order, {"pixel_shuffle": None, "depth_to_space": None})
 
     def check(self, shape: Sizes) -> None:
-        before = shape_before(shape, self.factor, self.layout)
+        before = shape_before(shape, self.factor, self.layout, self.transposed)
         if isinstance(self.inner, Structured):
             self.inner.check(before)
 
     def values(self, shape: Sizes, stream: Stream) -> Array:
-        before = shape_before(shape, self.factor, self.layout)
-        outputs = checked_layout(shape, self.layout).index("o")
+        before = shape_before(shape, self.factor, self.layout, self.transposed)
+        outputs = checked_layout(shape, self.layout, self.transposed).index("o")
         times = shape[outputs] // max(before[outputs], 1)
         drawn = stream.draw(self.inner, before)
         if self.order == "pixel_shuffle":
@@ -122,10 +123,10 @@ class Icnr(Structured):
         return np.concatenate([drawn] * times, outputs)
 
 
-def shape_before(shape: Sizes, factor: int, layout: str | None) -> Sizes:
+def shape_before(shape: Sizes, factor: int, layout: str | None, transposed: bool) -> Sizes:
     """The shape of a convolution's weight without the factor^d outputs per output that d kernel axes need."""
     positive_integer("factor", factor)
-    letters = checked_layout(shape, layout)
+    letters = checked_layout(shape, layout, transposed)
     times = factor ** sum(letter not in "oib" for letter in letters)
     n_out = shape[letters.index("o")]
     if n_out % times:
