@@ -6,6 +6,7 @@ from .fans import Fans, fans
 from .fill import draw, fill, random_bits, scheme_function
 from .gains import gain
 from .plan import init
+from .recommend import Recommendation, recommend
 from .schemes import SCHEMES, distribution
 
 __version__ = "0.1.0"
@@ -38,6 +39,7 @@ __all__ = [
     "Distribution",
     "Fans",
     "Normal",
+    "Recommendation",
     "TruncatedNormal",
     "Uniform",
     "available_isas",
@@ -63,6 +65,7 @@ __all__ = [
     "orthogonal",
     "positive_bias",
     "random_bits",
+    "recommend",
     "set_num_threads",
     "show_config",
     "torch_bias",

@@ -20,7 +20,7 @@ from .streams import Seed, resolve_seed
 from .structured import Structured
 
 # By what a residual projection's std is multiplied, by the number of layers and its own layer, from 0.
-DEPTH_RULES: dict[str, Callable[[int, int], float]] = {
+DEPTH_RULES: dict[str, Callable[[float, int], float]] = {
     "1/sqrt(L)": lambda n, layer: n**-0.5,
     "1/sqrt(2L)": lambda n, layer: (2 * n) ** -0.5,
     "1/sqrt(l+1)": lambda n, layer: (layer + 1) ** -0.5,
@@ -33,7 +33,7 @@ _GEOMETRY = {parameter.name for parameter in schemes.GEOMETRY}
 
 @dataclass(frozen=True)
 class Parameter:
-    """One row of a plan; ``rule`` counts the recipe's rules from 1."""
+    """One row of a plan; ``rule`` counts the recipe's rules from 1, and is 0 where the ``reason`` is another."""
 
     name: str
     shape: tuple[int, ...]
@@ -41,7 +41,8 @@ class Parameter:
     scheme: str
     distribution: Distribution | Structured
     fans: Fans | None
-    rule: int
+    rule: int = 0
+    reason: str = ""
 
     @property
     def nbytes(self) -> int:
@@ -55,6 +56,7 @@ class Parameter:
             "fans": list(self.fans) if self.fans else None,
             "distribution": self.distribution.to_dict(),
             "rule": self.rule,
+            "reason": self.reason,
             "bytes": self.nbytes,
         }
 
@@ -79,6 +81,27 @@ class Plan(Mapping[str, Parameter]):
     @property
     def nbytes(self) -> int:
         return sum(parameter.nbytes for parameter in self.parameters.values())
+
+    def __str__(self) -> str:
+        rows: list[tuple[str, ...]] = [("name", "shape", "dtype", "scheme", "fans", "law", "bytes", "why")]
+        rows += [_row(parameter) for parameter in self.values()]
+        columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
+        widths = [max(map(len, column)) for column in columns]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in zip(*columns, strict=True)
+        ]
+        lines += [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
+        return "\n".join([*lines, f"{len(self)} tensors, {self.nbytes:,} bytes, recipe {self.recipe}"])
+
+
+def _row(parameter: Parameter) -> tuple[str, ...]:
+    fans = "-" if parameter.fans is None else f"{parameter.fans.fan_in:g}, {parameter.fans.fan_out:g}"
+    shape = "x".join(map(str, parameter.shape)) or "scalar"
+    law, nbytes = str(parameter.distribution), f"{parameter.nbytes:,}"
+    return (
+        parameter.name, shape, parameter.dtype, parameter.scheme, fans, law, nbytes, parameter.reason
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -186,17 +209,14 @@ def make_plan(model: Model, recipe: Recipe, dtype: str | None = None) -> Plan:
             raise ValueError(f"{where}: no rule takes the parameter {name!r} of shape {tensor.shape}")
         used.add(rule.number)
         layer = layer_of.get(name)
-        case = (rule.number, tensor.shape, layer if rule.depth else None)
+        geometry = tuple(tensor.geometry.items())
+        case = (rule.number, tensor.shape, geometry, layer if rule.depth else None)
         if case not in known:
             try:
                 numbers = _at_depth(rule, layer, n_layers)
-                law = schemes.distribution(rule.scheme, tensor.shape, **numbers)
+                known[case] = law_of(tensor, rule.scheme, numbers)
             except (TypeError, ValueError) as error:
                 raise ValueError(f"{where}, rule {rule.number}, parameter {name!r}: {error}") from None
-            counted = None
-            if schemes.SCHEMES[rule.scheme].needs_fans:
-                counted = fans(tensor.shape, **{k: v for k, v in rule.numbers.items() if k in _GEOMETRY})
-            known[case] = law, counted
         law, counted = known[case]
         parameters[name] = Parameter(
             name, tensor.shape, dtype or tensor.dtype, rule.scheme, law, counted, rule.number
@@ -205,6 +225,17 @@ def make_plan(model: Model, recipe: Recipe, dtype: str | None = None) -> Plan:
         if rule.number not in used and not rule.optional:
             raise ValueError(f"{where}: rule {rule.number} ({_describe(rule)}) takes no parameter")
     return Plan(parameters, model.ties, recipe.name)
+
+
+def law_of(
+    tensor: Tensor, scheme: str, numbers: Mapping[str, Any]
+) -> tuple[Distribution | Structured, Fans | None]:
+    """The law that a scheme gives a tensor, and the fans it rests on; the numbers go before what is known of the tensor."""
+    numbers = {**tensor.geometry, **numbers}
+    law = schemes.distribution(scheme, tensor.shape, **numbers)
+    if not schemes.SCHEMES[scheme].needs_fans:
+        return law, None
+    return law, fans(tensor.shape, **{k: v for k, v in numbers.items() if k in _GEOMETRY})
 
 
 def _describe(rule: Rule) -> str:
