@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import schemes
 from .distributions import Distribution, choose
 from .fans import Fans, fans
-from .fill import draw
+from .fill import checked_parameters, draw
 from .memory import Array, checked_shape, dtype_name, empty, nbytes
 from .model import Model, Tensor, read_model
 from .streams import Seed, resolve_seed
@@ -104,6 +104,14 @@ def _row(parameter: Parameter) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+class Choice(NamedTuple):
+    """What is drawn for a parameter, and why."""
+
+    scheme: str
+    numbers: Mapping[str, Any]
+    reason: str
+
+
 @dataclass(frozen=True)
 class Rule:
     number: int
@@ -130,9 +138,13 @@ class Recipe:
     layers: str | None
 
 
+def shipped_recipes() -> dict[str, Path]:
+    return {path.stem: path for path in (Path(__file__).parent / "recipes").glob("*.toml")}
+
+
 def read_recipe(recipe: str | os.PathLike[str]) -> Recipe:
     """A recipe that ships with the package, by name, or the TOML file of that path."""
-    shipped = {path.stem: path for path in (Path(__file__).parent / "recipes").glob("*.toml")}
+    shipped = shipped_recipes()
     if isinstance(recipe, str) and recipe in shipped:
         text = shipped[recipe].read_text()
     elif isinstance(recipe, str) and not recipe.endswith(".toml"):
@@ -156,10 +168,10 @@ def _parse(name: str, data: dict[str, Any]) -> Recipe:
         raise ValueError(f"layers must be a pattern with one {{layer}}, not {layers!r}")
     if not isinstance(tables, list) or not tables:
         raise ValueError("has no [[rule]]")
-    return Recipe(name, tuple(_rule(i, table) for i, table in enumerate(tables, 1)), layers)
+    return Recipe(name, tuple(parse_rule(i, table) for i, table in enumerate(tables, 1)), layers)
 
 
-def _rule(number: int, table: Any) -> Rule:
+def parse_rule(number: int, table: Any) -> Rule:
     try:
         if not isinstance(table, dict):
             raise ValueError("must be a table")
@@ -189,37 +201,57 @@ def _several(table: dict[str, Any], key: str, kind: type) -> tuple[Any, ...]:
     return tuple(items)
 
 
-def make_plan(model: Model, recipe: Recipe, dtype: str | None = None) -> Plan:
-    """Apply the recipe: the first rule that takes a parameter gives its law.
+def make_plan(
+    model: Model,
+    recipe: Recipe,
+    dtype: str | None = None,
+    otherwise: Callable[[str], Choice | None] = lambda name: None,
+) -> Plan:
+    """Apply the recipe: the first rule that takes a parameter gives its law, or ``otherwise`` where none does.
 
-    Raises ValueError, naming it, for a parameter that no rule takes, a rule that takes nothing and is not
-    ``optional``, and a law that cannot be had for a shape.
+    Raises ValueError, naming them, for parameters that nothing takes, a rule that takes nothing and is not
+    ``optional``, and a law that cannot be had for a shape or dtype.
     """
     where = f"recipe {recipe.name!r}"
     layer_of = _layers(model, recipe.layers)
     n_layers = len(set(layer_of.values()))
     used: set[int] = set()
-    known: dict[
-        Any, tuple[Distribution | Structured, Fans | None]
-    ] = {}  # models repeat a few shapes many times
+    missing: list[str] = []
+    known: dict[Any, tuple[Distribution | Structured, Fans | None]] = {}  # models repeat a few shapes often
     parameters = {}
     for name, tensor in model.tensors.items():
         rule = next((rule for rule in recipe.rules if rule.takes(name, tensor)), None)
-        if rule is None:
-            raise ValueError(f"{where}: no rule takes the parameter {name!r} of shape {tensor.shape}")
-        used.add(rule.number)
+        choice = otherwise(name) if rule is None else None
         layer = layer_of.get(name)
-        geometry = tuple(tensor.geometry.items())
-        case = (rule.number, tensor.shape, geometry, layer if rule.depth else None)
-        if case not in known:
-            try:
-                numbers = _at_depth(rule, layer, n_layers)
-                known[case] = law_of(tensor, rule.scheme, numbers)
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"{where}, rule {rule.number}, parameter {name!r}: {error}") from None
-        law, counted = known[case]
-        parameters[name] = Parameter(
-            name, tensor.shape, dtype or tensor.dtype, rule.scheme, law, counted, rule.number
+        kind = dtype or tensor.dtype
+        try:
+            if rule is not None:
+                used.add(rule.number)
+                scheme, numbers, number, reason = (
+                    rule.scheme,
+                    _at_depth(rule, layer, n_layers),
+                    rule.number,
+                    "",
+                )
+            elif choice is not None:
+                scheme, numbers, number, reason = choice.scheme, choice.numbers, 0, choice.reason
+            else:
+                missing.append(f"{name!r} of shape {tensor.shape}")
+                continue
+            case = (scheme, tensor.shape, kind, repr(tensor.geometry), repr(numbers))
+            if case not in known:
+                known[case] = law_of(tensor, scheme, numbers)
+                law = known[case][0]
+                if not isinstance(law, Structured):
+                    checked_parameters(law, kind)
+        except (TypeError, ValueError) as error:
+            by = "" if rule is None else f" rule {rule.number},"
+            raise ValueError(f"{where},{by} parameter {name!r}: {error}") from None
+        parameters[name] = Parameter(name, tensor.shape, kind, scheme, *known[case], number, reason)
+    if missing:
+        several = "s" if len(missing) > 1 else ""
+        raise ValueError(
+            f"{where}: no rule takes the parameter{several} {', '.join(missing)}; give one that does"
         )
     for rule in recipe.rules:
         if rule.number not in used and not rule.optional:
