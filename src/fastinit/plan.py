@@ -221,33 +221,28 @@ def make_plan(
     parameters = {}
     for name, tensor in model.tensors.items():
         rule = next((rule for rule in recipe.rules if rule.takes(name, tensor)), None)
-        choice = otherwise(name) if rule is None else None
-        layer = layer_of.get(name)
         kind = dtype or tensor.dtype
         try:
-            if rule is not None:
-                used.add(rule.number)
-                scheme, numbers, number, reason = (
-                    rule.scheme,
-                    _at_depth(rule, layer, n_layers),
-                    rule.number,
-                    "",
-                )
-            elif choice is not None:
-                scheme, numbers, number, reason = choice.scheme, choice.numbers, 0, choice.reason
+            if rule is None:
+                choice = otherwise(name)
             else:
+                used.add(rule.number)
+                choice = Choice(rule.scheme, _at_depth(rule, layer_of.get(name), n_layers), "")
+            if choice is None:
                 missing.append(f"{name!r} of shape {tensor.shape}")
                 continue
-            case = (scheme, tensor.shape, kind, repr(tensor.geometry), repr(numbers))
+            case = (choice.scheme, tensor.shape, kind, repr(tensor.geometry), repr(choice.numbers))
             if case not in known:
-                known[case] = law_of(tensor, scheme, numbers)
-                law = known[case][0]
+                law, _ = known[case] = law_of(tensor, choice.scheme, choice.numbers)
                 if not isinstance(law, Structured):
                     checked_parameters(law, kind)
         except (TypeError, ValueError) as error:
             by = "" if rule is None else f" rule {rule.number},"
             raise ValueError(f"{where},{by} parameter {name!r}: {error}") from None
-        parameters[name] = Parameter(name, tensor.shape, kind, scheme, *known[case], number, reason)
+        number = 0 if rule is None else rule.number
+        parameters[name] = Parameter(
+            name, tensor.shape, kind, choice.scheme, *known[case], number, choice.reason
+        )
     if missing:
         several = "s" if len(missing) > 1 else ""
         raise ValueError(
@@ -263,11 +258,11 @@ def law_of(
     tensor: Tensor, scheme: str, numbers: Mapping[str, Any]
 ) -> tuple[Distribution | Structured, Fans | None]:
     """The law that a scheme gives a tensor, and the fans it rests on; the numbers go before what is known of the tensor."""
-    numbers = {**tensor.geometry, **numbers}
-    law = schemes.distribution(scheme, tensor.shape, **numbers)
+    known = {**tensor.geometry, **numbers}
+    law = schemes.distribution(scheme, tensor.shape, **known)
     if not schemes.SCHEMES[scheme].needs_fans:
         return law, None
-    return law, fans(tensor.shape, **{k: v for k, v in numbers.items() if k in _GEOMETRY})
+    return law, fans(tensor.shape, **{k: v for k, v in known.items() if k in _GEOMETRY})
 
 
 def _describe(rule: Rule) -> str:

@@ -154,8 +154,8 @@ def _by_activation(
         name = getattr(activation, "__name__", type(activation).__name__)
         return _computed(name.strip("<>"), exact)
     if activation in ("linear", "identity") or activation.startswith("conv"):
-        return _Choice("xavier_normal", "no activation follows: variance 2 / (fan_in + fan_out) is between what keeps "
-                       "the signal forward and back", GLOROT, {"gain": 1.0})  # fmt: skip
+        return _Choice("xavier_normal", "variance 2 / (fan_in + fan_out) is between what keeps "
+                       "the signal forward and the gradient back", GLOROT, {"gain": 1.0})  # fmt: skip
     if activation == "tanh" and depth is not None and depth > _TANH_UNTIL and not normalised:
         return _Choice(
             "xavier_normal", f"in a tanh stack of {depth:g} layers gain 1 loses signal and gradient by powers of the "
@@ -172,8 +172,10 @@ def _by_activation(
         return _Choice("lecun_normal", "variance 1 / fan_in is the fixed point of the self-normalising map",
                        f"{LECUN}; {_SELF_NORMALISING}")  # fmt: skip
     if activation in ("relu", "leaky_relu"):
-        slope = 0.0 if activation == "relu" else 0.01 if param is None else float(param)
-        return _Choice("he_normal", f"gain sqrt(2 / (1 + {slope:g}^2)) = {exact:.6g} makes up for the half that the "
+        formula = (
+            "sqrt(2)" if activation == "relu" else f"sqrt(2 / (1 + {0.01 if param is None else param:g}^2))"
+        )
+        return _Choice("he_normal", f"gain {formula} = {exact:.6g} makes up for the half that the "
                        "activation takes", HE, {"gain": exact})  # fmt: skip
     choice = _computed(activation, exact)
     if activation in _UNSTABLE and not normalised:

@@ -58,7 +58,9 @@ def of_module(module: nn.Module) -> Activation | None:
     return Activation(name)
 
 
-def of_function(function: Any, keywords: Mapping[str, Any], arguments: tuple[Any, ...] = ()) -> Activation | None:
+def of_function(
+    function: Any, keywords: Mapping[str, Any], arguments: tuple[Any, ...] = ()
+) -> Activation | None:
     """The activation that a function, or a method by its name, is, or None. `arguments` are those after the tensor."""
     name = _spelt(function if isinstance(function, str) else getattr(function, "__name__", ""))
     if name == "leaky_relu":

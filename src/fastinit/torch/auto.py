@@ -21,6 +21,8 @@ _ENDS = re.compile(
     r"(^|\.)(c_proj|o_proj|out_proj|down_proj|dense_4h_to_h|fc2|linear2|lin2|wo|w2|out_lin|(output|attention)\.dense)$"
 )
 
+_TRANSFORMER_LAYERS = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
+
 
 def chooser(model: nn.Module) -> Callable[[Slot], Choice | None]:
     """What is drawn for a parameter of this model; None where nothing is known of it."""
@@ -41,7 +43,10 @@ def chooser(model: nn.Module) -> Callable[[Slot], Choice | None]:
             options["layer"] = "recurrent"
         elif slot.role in ("weight", "bias"):
             options["layer"] = _kind(module, place)
-            options |= {"residual": place.residual, "depth": branches / 2 if place.residual else places.depth or None}
+            options |= {
+                "residual": place.residual,
+                "depth": branches / 2 if place.residual else places.depth or None,
+            }
         else:
             return FIXED.get(slot.role)
         activation = place.activation or Activation("linear")
@@ -82,25 +87,48 @@ def _places(model: nn.Module) -> Places:
 def _by_order(model: nn.Module, whole: bool) -> Places:
     """Each layer's place by the modules that are registered behind it, up to the next layer."""
     modules = list(clean_modules(model))
-    late, belongs = _late_activations(modules)
-    transformer = any("attn" in path or "attention" in path for path, _ in modules)
-    places, current, norm_before = Places(), None, False
+    own, apart = _apart(modules)
+    attends = any("attn" in path or "attention" in path for path, _ in modules)
+    within = tuple(f"{path}." for path, module in modules if isinstance(module, _TRANSFORMER_LAYERS))
+    places, layer = Places(), 0
+    normalised = any(is_norm(module) for _, module in modules)  # where, the order does not tell
     for path, module in modules:
-        inside = isinstance(module, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer))
         if is_layer(module):
-            current = id(module)
-            ends = transformer and (whole or path.rpartition(".")[0] in late) and bool(_ENDS.search(path))
-            places.layers[current] = Place(belongs.get(current), normalised=norm_before, residual=ends)
+            layer = id(module)
+            ends = attends and (whole or path.startswith(within)) and bool(_ENDS.search(path))
+            places.layers[layer] = Place(own.get(layer), normalised, residual=ends)
             places.depth += 1
-            norm_before = False
-        elif is_norm(module):
-            norm_before = True
-            if current is not None and places.layers[current].activation is None:
-                places.layers[current] = replace(places.layers[current], normalised=True)
-        elif (activation := of_module(module)) and current is not None and id(module) not in late:
-            if places.layers[current].activation is None:
-                places.layers[current] = replace(places.layers[current], activation=activation)
-    if whole and current is not None:
-        last = places.layers[current]
-        places.layers[current] = replace(last, output=last.activation is None and not last.residual)
+        elif layer and id(module) not in apart and places.layers[layer].activation is None:
+            places.layers[layer] = replace(places.layers[layer], activation=of_module(module))
+    if whole and layer:
+        last = places.layers[layer]
+        places.layers[layer] = replace(last, output=last.activation is None and not last.residual)
     return places
+
+
+def _apart(modules: list[tuple[str, nn.Module]]) -> tuple[dict[int, Activation], set[int]]:
+    """The activations of layers whose module keeps the one activation apart from them, before or behind all or as a
+    function: it follows the layers called gate, or all but the last. With the ids of these activations."""
+    own: dict[int, Activation] = {}
+    apart: set[int] = set()
+    for _, module in modules:
+        if isinstance(module, (nn.Sequential, nn.ModuleList)):
+            continue
+        children = list(module.named_children())
+        layers = [
+            i for i, (_, child) in enumerate(children) if is_layer(child) and not list(child.children())
+        ]
+        acting = {i: activation for i, (_, child) in enumerate(children) if (activation := of_module(child))}
+        functions = [
+            f for value in vars(module).values() if callable(value) and (f := of_function(value, {}))
+        ]
+        if not layers or len(acting) + len(functions) != 1:
+            continue
+        if acting and (len(layers) < 2 or layers[0] < min(acting) < layers[-1]):
+            continue
+        activation = [*acting.values(), *functions][0]
+        gates = [i for i in layers if "gate" in children[i][0]]
+        for i in gates or layers[:-1] or layers:
+            own[id(children[i][1])] = activation
+        apart |= {id(children[i][1]) for i in acting}
+    return own, apart

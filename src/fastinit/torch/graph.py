@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import operator
 import re
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -103,10 +101,11 @@ class _Graph:
             module = self.module(node)
             if module is not None and is_layer(module) and id(module) not in places.layers:
                 place, ends = self.follow(node)
-                places.layers[id(module)] = place
                 places.ends |= {id(norm) for norm in ends}
-                if isinstance(module, nn.MultiheadAttention):
+                if isinstance(module, nn.MultiheadAttention):  # two layers in one node
                     places.layers[id(module.out_proj)] = place
+                    place = Place(normalised=place.normalised, found_by="graph")
+                places.layers[id(module)] = place
         return places
 
     def follow(self, layer: fx.Node) -> tuple[Place, list[nn.Module]]:
@@ -143,7 +142,8 @@ class _Graph:
             return None
         found = of_function(node.target, node.kwargs, node.args[1:])
         if found == Activation("sigmoid") and any(
-            _name(user.target) == "mul" and {node, step.node} == set(user.all_input_nodes) for user in node.users
+            _name(user.target) == "mul" and {node, step.node} == set(user.all_input_nodes)
+            for user in node.users
         ):
             return Activation("silu")
         if found == Activation("sin"):
@@ -173,7 +173,11 @@ class _Graph:
     def _ends_branch(self, node: fx.Node, branch: fx.Node) -> bool:
         """Whether the node adds to the branch what the branch began with."""
         others = [source for source in node.all_input_nodes if source is not branch]
-        if node.op not in ("call_function", "call_method") or _name(node.target) not in _ADDING or len(others) != 1:
+        if (
+            node.op not in ("call_function", "call_method")
+            or _name(node.target) not in _ADDING
+            or len(others) != 1
+        ):
             return False
         other = others[0]
         if not self.above[branch] & self.above[other]:
