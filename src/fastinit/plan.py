@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import schemes
+from .config import threads_for
 from .distributions import Distribution, choose
 from .fans import Fans, fans
 from .fill import checked_parameters, draw
@@ -27,6 +28,7 @@ DEPTH_RULES: dict[str, Callable[[float, int], float]] = {
     "1/sqrt(2(l+1))": lambda n, layer: (2 * (layer + 1)) ** -0.5,
     "1/L": lambda n, layer: 1 / n,
 }
+_WORTH_A_POOL = 4 << 20  # bytes
 _RULE_KEYS = ("match", "module", "ndim", "scheme", "depth", "optional")
 _GEOMETRY = {parameter.name for parameter in schemes.GEOMETRY}
 
@@ -319,6 +321,30 @@ def _described(name: Any, value: Any) -> Tensor:
     return Tensor(checked_shape(value), "float32")
 
 
+def draw_plan(
+    plan: Plan, targets: Mapping[str, Any], *, seed: Seed = None, threads: int | None = None
+) -> None:
+    """Write the values of every parameter of the plan into its target, in place."""
+    number, workers = resolve_seed(seed), threads_for(threads)
+
+    def one(parameter: Parameter, threads: int) -> None:
+        draw(
+            targets[parameter.name], parameter.distribution, seed=number, name=parameter.name, threads=threads
+        )
+
+    # One thread for each tensor keeps all of them busy from end to end; what is too large for that goes first, with all.
+    by_size = sorted(plan.values(), key=lambda parameter: -parameter.nbytes)
+    share = 0 if plan.nbytes < _WORTH_A_POOL else plan.nbytes / workers
+    small = [parameter for parameter in by_size if parameter.nbytes < share]
+    for parameter in by_size[: len(by_size) - len(small)]:
+        one(parameter, workers)
+    if small:
+        from concurrent.futures import ThreadPoolExecutor  # here, to keep the package's import short
+
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(lambda parameter: one(parameter, 1), small))
+
+
 def init(
     params: Plan | Mapping[str, Any] | str | os.PathLike[str],
     recipe: str | os.PathLike[str] = "default",
@@ -335,9 +361,7 @@ def init(
     >>> arrays["fc.weight"].shape, float(arrays["fc.bias"].sum())
     ((4, 8), 0.0)
     """
-    plan, number = plan_for(params, recipe, dtype), resolve_seed(seed)
-    arrays = {}
-    for name, parameter in plan.items():
-        arrays[name] = empty(parameter.shape, parameter.dtype)
-        draw(arrays[name], parameter.distribution, seed=number, name=name, threads=threads)
+    plan = plan_for(params, recipe, dtype)
+    arrays = {name: empty(parameter.shape, parameter.dtype) for name, parameter in plan.items()}
+    draw_plan(plan, arrays, seed=seed, threads=threads)
     return arrays | {alias: arrays[owner] for alias, owner in plan.ties.items()}

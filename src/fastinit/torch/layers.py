@@ -37,11 +37,11 @@ class Slot:
     """
 
     name: str
-    local: str
     tensor: Tensor
     module: nn.Module
     role: str
     geometry: Mapping[str, Any] = field(default_factory=dict)
+    padding: int | None = None  # the row of an embedding that is zero
 
 
 def clean_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -67,7 +67,8 @@ def slots(model: nn.Module) -> Iterator[Slot]:
         for local, tensor in module._parameters.items():
             if tensor is not None:
                 role, geometry = _known(path, module, local, tensor)
-                yield Slot(f"{path}.{local}" if path else local, local, tensor, module, role, geometry)
+                padding = module.padding_idx if isinstance(module, (nn.Embedding, nn.EmbeddingBag)) else None
+                yield Slot(f"{path}.{local}" if path else local, tensor, module, role, geometry, padding)
 
 
 def is_norm(module: nn.Module) -> bool:

@@ -12,11 +12,9 @@ import torch
 from torch import nn
 
 from .. import distributions, memory, schemes
-from ..config import threads_for
-from ..fill import draw
 from ..model import Model, Tensor
-from ..plan import Choice, Plan, Recipe, make_plan, parse_rule, read_recipe, shipped_recipes
-from ..streams import Seed, encoded_name, resolve_seed
+from ..plan import Choice, Plan, Recipe, draw_plan, make_plan, parse_rule, read_recipe, shipped_recipes
+from ..streams import Seed, encoded_name
 from . import auto
 from .layers import FIXED, Slot, slots
 
@@ -99,18 +97,19 @@ def init_module(
             )
         if slot.tensor.device.type == "cpu":
             memory.target(slot.tensor)
-    threads_for(threads)
-    number = resolve_seed(seed)
-    for name, parameter in plan.items():
-        tensor, module = owners[name].tensor.detach(), owners[name].module
-        # Other devices get what the host has drawn.
-        host = tensor if tensor.device.type == "cpu" else torch.empty(tensor.shape, dtype=tensor.dtype)
-        draw(host, parameter.distribution, seed=number, name=name, threads=threads)
-        if host is not tensor:
-            tensor.copy_(host)
-        if isinstance(module, (nn.Embedding, nn.EmbeddingBag)) and module.padding_idx is not None:
-            tensor[module.padding_idx] = 0
-        torch.autograd.graph.increment_version(owners[name].tensor)
+    tensors = {name: slot.tensor.detach() for name, slot in owners.items()}
+    # Other devices get what the host has drawn.
+    host = {
+        name: tensor if tensor.device.type == "cpu" else torch.empty_like(tensor, device="cpu")
+        for name, tensor in tensors.items()
+    }
+    draw_plan(plan, host, seed=seed, threads=threads)
+    for name, tensor in tensors.items():
+        if host[name] is not tensor:
+            tensor.copy_(host[name])
+        if owners[name].padding is not None:
+            tensor[owners[name].padding] = 0
+        torch.autograd.graph.increment_version(tensor)
     return model
 
 
@@ -170,7 +169,8 @@ def _owners(
         else:
             ties[name] = owner
             if {owners[owner].role, slot.role} == {"embedding", "weight"}:
-                owners[owner] = replace(owners[owner], role="output", geometry={})
+                padding = slot.padding if owners[owner].padding is None else owners[owner].padding
+                owners[owner] = replace(owners[owner], role="output", geometry={}, padding=padding)
     if unused:
         raise ValueError(f"layouts: {', '.join(map(repr, unused))} takes no parameter")
     return owners, ties
