@@ -334,7 +334,7 @@ def draw_plan(
 
     # One thread for each tensor keeps all of them busy from end to end; what is too large for that goes first, with all.
     by_size = sorted(plan.values(), key=lambda parameter: -parameter.nbytes)
-    share = 0 if plan.nbytes < _WORTH_A_POOL else plan.nbytes / workers
+    share = plan.nbytes / workers if workers > 1 and plan.nbytes >= _WORTH_A_POOL else 0.0
     small = [parameter for parameter in by_size if parameter.nbytes < share]
     for parameter in by_size[: len(by_size) - len(small)]:
         one(parameter, workers)
