@@ -39,7 +39,6 @@ _PASSING = re.compile(
     r"dropout|droppath|stochasticdepth|view|reshape|flatten|permute|transpose|^t$|contiguous|squeeze|getitem|chunk|split|"
     r"unbind|pool|^mean$|interpolate|upsample|pad|^to$|float|^type$|expand|identity|pixelshuffle|^cat$|concat|clone"
 )
-_ADDING = {"add", "iadd"}
 _SOFTMAX = re.compile("softmax")
 
 
@@ -115,8 +114,8 @@ class _Graph:
         ways, seen = [_Step(layer)], {layer}
         for step in ways:  # which grows on the way
             for user in step.node.users:
-                if user in seen:
-                    continue
+                if user in seen or (step.added and self._adds(user)):
+                    continue  # a second addition is the end of a later branch
                 activation = self._activation(user, step)
                 if activation is not None:
                     normalised = place.normalised or bool(step.norms)
@@ -159,9 +158,9 @@ class _Graph:
         name = _name(node.target if module is None else type(module).__name__)
         if _PASSING.search(name) or _SOFTMAX.search(name):
             return replace(step, node=node)
+        if self._adds(node):
+            return replace(step, node=node, added=True)
         if node.op in ("call_function", "call_method"):
-            if name in _ADDING:
-                return replace(step, node=node, added=True)
             others = [a for a in node.args if a is not step.node]
             if name in ("mul", "imul") and len(others) == 1:
                 if isinstance(others[0], (int, float)):
@@ -169,6 +168,10 @@ class _Graph:
                 if isinstance(others[0], fx.Node) and others[0].op == "get_attr":
                     return replace(step, node=node)
         return None
+
+    @staticmethod
+    def _adds(node: fx.Node) -> bool:
+        return node.op in ("call_function", "call_method") and _name(node.target) in ("add", "iadd")
 
     def _ends_branch(self, node: fx.Node, branch: fx.Node) -> bool:
         """Whether the node adds to the branch what the branch began with."""

@@ -65,6 +65,10 @@ def slots(model: nn.Module) -> Iterator[Slot]:
     """The parameters in torch's order, tied ones under each of their names."""
     for path, module in clean_modules(model):
         for local, tensor in module._parameters.items():
+            if isinstance(tensor, nn.UninitializedParameter):
+                raise ValueError(
+                    f"parameter {local!r} of {path!r} has no shape yet: run the lazy module once"
+                )
             if tensor is not None:
                 role, geometry = _known(path, module, local, tensor)
                 padding = module.padding_idx if isinstance(module, (nn.Embedding, nn.EmbeddingBag)) else None

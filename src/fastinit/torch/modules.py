@@ -179,8 +179,6 @@ def _owners(
 def _described(slot: Slot) -> Tensor:
     """The parameter as a plan sees it, or the error that says why it cannot be drawn."""
     tensor, where = slot.tensor, f"parameter {slot.name!r}"
-    if isinstance(tensor, nn.UninitializedParameter):
-        raise ValueError(f"{where} has no shape yet: run the lazy module once")
     if hasattr(tensor, "__tensor_flatten__") or tensor.layout != torch.strided:
         raise TypeError(
             f"{where} is a {type(tensor).__name__} ({tensor.layout}); only plain tensors can be filled"
