@@ -176,11 +176,7 @@ class _Graph:
     def _ends_branch(self, node: fx.Node, branch: fx.Node) -> bool:
         """Whether the node adds to the branch what the branch began with."""
         others = [source for source in node.all_input_nodes if source is not branch]
-        if (
-            node.op not in ("call_function", "call_method")
-            or _name(node.target) not in _ADDING
-            or len(others) != 1
-        ):
+        if not self._adds(node) or len(others) != 1:
             return False
         other = others[0]
         if not self.above[branch] & self.above[other]:
