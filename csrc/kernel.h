@@ -5,7 +5,7 @@
 #include "fastinit.h"
 #include "vec.h"
 
-enum { GROUP_BLOCKS = N / 2, MAX_GROUPS = 8, BATCH = N == 16 ? 8 : 4 };
+enum { GROUP_BLOCKS = N / 2, MAX_GROUPS = 8, PIPELINED = MAX_GROUPS / 2, BATCH = N == 16 ? 8 : 4 };
 
 #include "philox.h"
 
@@ -73,6 +73,12 @@ static __attribute__((noinline)) void redo(int groups, const struct fi_law *law,
     }
 }
 
+/* Whether words of these laws may need scalar code, and those of a tile do. */
+FN bool is_rare(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, const struct fi_law *law, U joined) {
+    const bool may = id == FI_truncated_normal ? !plain && law->tail : id == FI_normal && dtype != FI_float64;
+    return may && (UNLIKELY(any_short(joined, dtype == FI_float64)) || law->sliver);
+}
+
 FN void tile(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, const int groups, const struct fi_law *law,
              const struct fi_stream *stream, const struct fi_opening *opening, uint64_t block, char *to,
              bool streaming) {
@@ -83,9 +89,30 @@ FN void tile(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, const 
         draw(id, dtype, plain, batch, law, x + batch * b, &joined);
         EACH(g, batch / 2) put(dtype, x + batch * b + 2 * g, to + (size_t)(batch / 2 * b + g) * STEP(dtype), streaming);
     }
-    if (id == FI_truncated_normal ? !plain && law->tail : id == FI_normal && dtype != FI_float64) {
-        if (UNLIKELY(any_short(joined, dtype == FI_float64)) || law->sliver)
-            redo(groups, law, stream, opening, block, to, streaming);
+    if (is_rare(id, dtype, plain, law, joined)) redo(groups, law, stream, opening, block, to, streaming);
+}
+
+/* Tiles one after the other, the law of each between the rounds of the next: look-ups keep other units of the processor
+ * busy than products do. The last one's successor is drawn for nothing. */
+FN void pipeline(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, const struct fi_law *law,
+                 const struct fi_stream *stream, const struct fi_opening *opening, uint64_t block, size_t tiles,
+                 char *to, bool streaming) {
+    const int groups = PIPELINED;
+    U x[2 * PIPELINED];
+    philox(groups, stream, opening, (uint32_t)block, x);
+    while (tiles--) {
+        struct counters next;
+        U joined = ~(U){0};
+        philox_begin(groups, stream, opening, (uint32_t)block + PIPELINED * GROUP_BLOCKS, &next);
+        EACH(r, FI_ROUNDS - 4) {
+            philox_round(groups, stream, r + 3, &next);
+            if (r >= groups) continue;
+            draw(id, dtype, plain, 2, law, x + 2 * r, &joined);
+            put(dtype, x + 2 * r, to + (size_t)r * STEP(dtype), streaming);
+        }
+        philox_end(groups, stream, &next, x);
+        if (is_rare(id, dtype, plain, law, joined)) redo(groups, law, stream, opening, block, to, streaming);
+        block += PIPELINED * GROUP_BLOCKS, to += PIPELINED * STEP(dtype);
     }
 }
 
@@ -94,22 +121,28 @@ FN void segment(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, con
                 const struct fi_stream *stream, uint64_t block, size_t skip, size_t count, char *to, bool streaming) {
     const size_t size = ELEMENT(dtype), per_block = PER_BLOCK(dtype);
     const size_t group_count = GROUP_BLOCKS * per_block, half_count = MAX_GROUPS / 2 * group_count;
+    const bool pipelined = (id == FI_normal || id == FI_truncated_normal) && dtype != FI_float64;
     _Alignas(64) char spare[sizeof(U) * 2];
     struct fi_opening opening;
     fi_open(&opening, stream, (uint32_t)(block >> 32));
 
-    /* Up to a block's start, and for streaming on to an aligned address if one is met there. */
+    /* Up to a block's start, and for streaming on to an aligned address, if one is met there and the run is long. */
     size_t head = (per_block - skip) % per_block;
     if (streaming) {
         const size_t to_aligned = (size_t)(-(uintptr_t)to % sizeof(U)) / size;
-        if ((skip + to_aligned) % per_block == 0 && ((uintptr_t)to + to_aligned * size) % sizeof(U) == 0)
+        if ((skip + to_aligned) % per_block == 0 && ((uintptr_t)to + to_aligned * size) % sizeof(U) == 0 &&
+            (to_aligned == head || count >= 8 * half_count))
             head = to_aligned;
         else
             streaming = false;
     }
     while (count) {
         size_t done;
-        if (head == 0 && count >= 2 * half_count) {
+        if (pipelined && head == 0 && count >= 4 * half_count) {
+            const size_t tiles = count / half_count;
+            pipeline(id, dtype, plain, law, stream, &opening, block, tiles, to, streaming);
+            done = tiles * half_count;
+        } else if (head == 0 && count >= 2 * half_count) {
             tile(id, dtype, plain, MAX_GROUPS, law, stream, &opening, block, to, streaming);
             done = 2 * half_count;
         } else if (head == 0 && count >= half_count) {
