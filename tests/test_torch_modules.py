@@ -336,8 +336,9 @@ class Transformer(nn.Module):
         self.blocks = nn.Sequential(Block(width), Block(width), Block(width))
         self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, 20)
 
-    def forward(self, tokens: Any) -> Any:
-        return self.head(self.norm(self.blocks(self.embedding(tokens))))
+    def forward(self, tokens: Any, targets: Any = None) -> Any:
+        logits = self.head(self.norm(self.blocks(self.embedding(tokens))))
+        return logits if targets is None else F.cross_entropy(logits.view(-1, 20), targets.view(-1))
 
 
 class Residual(nn.Module):

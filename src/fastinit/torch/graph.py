@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import warnings
 from dataclasses import dataclass, field, replace
@@ -57,7 +58,12 @@ def by_graph(model: nn.Module) -> Places | None:
     try:
         with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
             warnings.simplefilter("ignore")
-            graph = _Tracer().trace(model)
+            optional = {
+                name: parameter.default
+                for name, parameter in inspect.signature(model.forward).parameters.items()
+                if parameter.default is not parameter.empty
+            }
+            graph = _Tracer().trace(model, optional)
     except Exception:  # forward is anybody's code, run on proxies: there is no telling how it fails
         return None
     finally:
@@ -152,6 +158,8 @@ class _Graph:
     def _pass(self, node: fx.Node, step: _Step) -> _Step | None:
         """The way on through a node that leaves the signal's law more or less as it is, or None."""
         module = self.module(node)
+        if module is not None and is_layer(module):
+            return None
         if module is not None and is_norm(module):
             # Behind an addition it normalises the stream, and what follows belongs to the next layer.
             return None if step.added else replace(step, node=node, norms=(*step.norms, module))

@@ -33,9 +33,9 @@ def plan_module(
     """What `init_module` would draw, for the same arguments: print it before a byte is written.
 
     >>> print(plan_module(nn.Linear(8, 4), "he_normal"))
-    name    shape  dtype    scheme     fans  law                         bytes  why
-    weight  4x8    float32  he_normal  8, 4  Normal(mean=0.0, std=0.5)   128    a weight
-    bias    4      float32  zeros      -     Constant(value=0.0)         16     a bias
+    name    shape  dtype    scheme     fans  law                        bytes  why
+    weight  4x8    float32  he_normal  8, 4  Normal(mean=0.0, std=0.5)  128    a weight
+    bias    4      float32  zeros      -     Constant(value=0.0)        16     a bias
     2 tensors, 144 bytes, recipe he_normal
     """
     return _plan(model, scheme, prefix, layouts, rules, numbers)[0]
