@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import doctest
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 
 import fastinit as fi
 from fastinit import plan
+from fastinit.model import Model, Tensor
 
 RELU, TANH, SIGMOID, GELU, SILU = math.sqrt(2), 1.592537, 1.846229, 1.533530, 1.676532
 DIES = ("positive_bias", {"value": 0.01})
@@ -153,9 +156,12 @@ def test_plain_xavier_loses_a_sigmoids_and_a_tanhs_signal() -> None:
     assert 0.005 < deep[-1] < 0.03  # 1 / (2 l), and no faster
 
 
-def test_plans_show_reasons_and_geometry() -> None:
-    from fastinit.model import Model, Tensor
+def test_the_page_on_choosing() -> None:
+    page = Path(__file__).parents[1] / "docs" / "choosing.md"
+    assert doctest.testfile(str(page), module_relative=False, optionflags=doctest.ELLIPSIS).failed == 0
 
+
+def test_plans_show_reasons_and_geometry() -> None:
     model = Model({"up.weight": Tensor((4, 8, 4, 4), "float32", "", {"transposed": True, "stride": 2})})
     recipe = plan.Recipe("test", (), None)
     choice = plan.Choice("he_normal", {}, "because")

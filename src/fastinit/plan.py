@@ -248,7 +248,7 @@ def make_plan(
     if missing:
         several = "s" if len(missing) > 1 else ""
         raise ValueError(
-            f"{where}: no rule takes the parameter{several} {', '.join(missing)}; give one that does"
+            f"{where}: no rule takes the parameter{several} {', '.join(missing)}; give each a rule with a match and a scheme"
         )
     for rule in recipe.rules:
         if rule.number not in used and not rule.optional:

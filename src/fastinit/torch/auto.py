@@ -18,9 +18,10 @@ from .layers import FIXED, Slot, clean_modules, is_layer, is_norm, unwrapped
 
 # The last projections of a transformer's branches, as they are called in widespread code.
 _ENDS = re.compile(
-    r"(^|\.)(c_proj|o_proj|out_proj|down_proj|dense_4h_to_h|fc2|linear2|lin2|wo|w2|out_lin|(output|attention)\.dense)$"
+    r"(^|\.)(c_proj|o_proj|out_proj|down_proj|dense_4h_to_h|fc2|linear2|lin2|wo|w2|out_lin|output\.dense|"
+    r"\w*attention\.(dense|o))$",
+    re.IGNORECASE,
 )
-
 _TRANSFORMER_LAYERS = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
 
 
@@ -88,7 +89,7 @@ def _by_order(model: nn.Module, whole: bool) -> Places:
     """Each layer's place by the modules that are registered behind it, up to the next layer."""
     modules = list(clean_modules(model))
     own, apart = _apart(modules)
-    attends = any("attn" in path or "attention" in path for path, _ in modules)
+    attends = any(re.search("attn|attention", path, re.IGNORECASE) for path, _ in modules)
     within = tuple(f"{path}." for path, module in modules if isinstance(module, _TRANSFORMER_LAYERS))
     places, layer = Places(), 0
     normalised = any(is_norm(module) for _, module in modules)  # where, the order does not tell
