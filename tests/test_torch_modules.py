@@ -423,6 +423,25 @@ def test_auto_knows_shortcuts_from_branches() -> None:
     assert std(plan, "0.short.weight") == pytest.approx(math.sqrt(2 / 4))
 
 
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm, self.fc = nn.LSTM(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: Any) -> Any:
+        logits = self.fc(F.relu(self.lstm(x)[0]))
+        return logits, torch.tanh(logits)
+
+
+def test_gates_are_no_activation_and_outputs_may_have_one() -> None:
+    plan = plan_module(Recurrent())
+    assert std(plan, "lstm.weight_ih_l0") == pytest.approx(1 / math.sqrt(8))
+    assert plan["lstm.weight_hh_l0"].scheme == "orthogonal" and plan["lstm.bias_ih_l0"].scheme == "zeros"
+    state = init_module(Recurrent(), seed=0).lstm.weight_hh_l0.detach().double().view(4, 8, 8)
+    assert torch.allclose(state @ state.mT, torch.eye(8, dtype=torch.float64).expand(4, 8, 8), atol=1e-6)
+    assert plan["fc.weight"].scheme == "xavier_normal" and "tanh follows" in plan["fc.weight"].reason
+
+
 def test_deep_relu_stacks_get_positive_biases() -> None:
     layers = [module for _ in range(6) for module in (nn.Linear(8, 8), nn.ReLU())]
     plan = plan_module(nn.Sequential(*layers))

@@ -33,6 +33,8 @@ def chooser(model: nn.Module) -> Callable[[Slot], Choice | None]:
 
     def choose(slot: Slot) -> Choice | None:
         module, place = slot.module, places.layers.get(id(slot.module), Place())
+        if isinstance(module, (nn.RNNBase, nn.RNNCellBase)):  # its gates, not what follows it, take its sums
+            place = Place(found_by=place.found_by)
         options: dict[str, Any] = {"normalised": place.normalised}
         if slot.role == "norm" and id(module) in places.ends:
             options |= {"layer": "norm", "residual": True, "depth": branches / 2}

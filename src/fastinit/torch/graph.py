@@ -125,7 +125,8 @@ class _Graph:
                 activation = self._activation(user, step)
                 if activation is not None:
                     normalised = place.normalised or bool(step.norms)
-                    return replace(place, activation=activation, normalised=normalised), ends
+                    place = replace(place, activation=activation, normalised=normalised, output=False)
+                    return place, ends
                 if user.op == "output":
                     place = replace(place, output=not place.residual)
                 elif self._ends_branch(user, step.node):
