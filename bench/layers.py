@@ -54,7 +54,7 @@ CASES = {
                         (2, 3, 1, 0), (2, 3, 1, 0)),
     "grouped convolution": Case(lambda: nn.Conv2d(32, 48, 3, groups=4), "weight", (8, 32, 24, 24),
                                 lambda x, w: F.conv2d(x, w, groups=4), (2, 3, 1, 0), (2, 3, 1, 0)),
-    "depthwise convolution": Case(lambda: nn.Conv2d(64, 64, 3, groups=64), "weight", (4, 64, 24, 24),
+    "depthwise convolution": Case(lambda: nn.Conv2d(64, 64, 3, groups=64), "weight", (2, 64, 12, 12),
                                   lambda x, w: F.conv2d(x, w, groups=64), (2, 3, 1, 0), (2, 3, 0, 1)),
     "transposed convolution, stride 2": Case(
         lambda: nn.ConvTranspose2d(32, 16, 4, stride=2), "weight", (8, 32, 16, 16),
