@@ -388,7 +388,7 @@ def std(plan: Any, name: str) -> float:
 def test_auto_follows_the_graph() -> None:
     plan = plan_module(Mixed())
     assert [plan[f"{name}.weight"].scheme for name in "abcdefgh"] == [
-        "he_normal", "xavier_normal", "he_uniform", "he_normal", "he_normal", "he_normal", "he_normal", "lecun_normal"
+        "he_normal", "xavier_normal", "siren", "he_normal", "he_normal", "he_normal", "he_normal", "lecun_normal"
     ]  # fmt: skip
     elu = fi.gain(lambda z: np.where(z > 0, z, 2 * np.expm1(np.minimum(z, 0))))
     gains = [fi.gain("leaky_relu", 0.3), fi.gain("tanh", kind="exact"), math.sqrt(2) / 30, elu, fi.gain("silu"),

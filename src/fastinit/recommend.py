@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .catalogue import GLOROT, HE, LECUN
 from .distributions import choose, real
 from .gains import Activation, gain
 from .plan import DEPTH_RULES
-from .schemes import GLOROT, HE, LECUN, SCHEMES
+from .schemes import SCHEMES
 
 _SAXE = "Saxe et al. 2013, https://arxiv.org/abs/1312.6120"
 _SELF_NORMALISING = "Klambauer et al. 2017, https://arxiv.org/abs/1706.02515"
@@ -123,6 +124,8 @@ def recommend(
         else:
             if scheme == "lecun_normal":  # which is He's with a gain of 1
                 scheme, numbers["gain"] = "he_normal", 1.0
+            if "omega" in numbers:  # which divides
+                scheme, numbers = "he_uniform", {"gain": math.sqrt(2) / numbers["omega"]}
             scaled = "std" if "std" in SCHEMES[scheme].numbers else "gain"
             numbers[scaled] = numbers[scaled] * scale
         reasons.append(f"as the end of a residual branch, times 1/sqrt(2L) = {scale:.4g}")
@@ -144,9 +147,8 @@ def _by_activation(
         w0 = 1.0 if param is None else real("param", param)
         if w0 <= 0:
             raise ValueError(f"param, the frequency of sin, must be positive, got {param!r}")
-        return _Choice(
-            "he_uniform", "U(+-sqrt(6 / fan_in) / w0) gives sin(w0 x) unit pre-activations in every layer but the "
-            "first, which takes U(+-1 / fan_in)", _SIREN, {"gain": math.sqrt(2) / w0})  # fmt: skip
+        return _Choice("siren", "U(+-sqrt(6 / fan_in) / omega) gives sin(omega x) unit pre-activations in every layer but the "
+                       "first, which takes U(+-1 / fan_in)", _SIREN, {"omega": w0})  # fmt: skip
     if activation is None:
         activation = "linear"
     exact = gain(activation, param, kind="exact")
