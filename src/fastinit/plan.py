@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,30 @@ def read_recipe(recipe: str | os.PathLike[str]) -> Recipe:
         raise ValueError(f"recipe {str(recipe)!r}: {error}") from None
 
 
+def as_recipe(recipe: str | os.PathLike[str] | Mapping[str, Any]) -> Recipe:
+    """A recipe by its name or file; or the default one, changed: by a scheme's name, for all weights that have fans, or
+    by a mapping of globs to schemes (``{"*.head.kernel": "zeros"}``) or rules (``{"*kernel": {"scheme": "normal",
+    "std": 0.02}}``), which go first.
+    """
+    if isinstance(recipe, Mapping):
+        own = [
+            _rule(i, {"match": glob, **({"scheme": rule} if isinstance(rule, str) else rule)})
+            for i, (glob, rule) in enumerate(recipe.items(), 1)
+        ]
+        default = [replace(rule, number=rule.number + len(own)) for rule in read_recipe("default").rules]
+        return Recipe("default, changed", (*own, *default), None)
+    if not isinstance(recipe, str) or recipe not in schemes.SCHEMES:
+        return read_recipe(recipe)
+
+    def changed(rule: Rule) -> Rule:
+        if not schemes.SCHEMES[rule.scheme].needs_fans:
+            return rule
+        counting = {key: value for key, value in rule.numbers.items() if key in _GEOMETRY}
+        return replace(rule, scheme=recipe, numbers=counting)
+
+    return Recipe(recipe, tuple(map(changed, read_recipe("default").rules)), None)
+
+
 def _parse(name: str, data: dict[str, Any]) -> Recipe:
     for key in data:
         choose("key", key, {"layers": None, "rule": None})
@@ -186,16 +210,18 @@ def make_plan(model: Model, recipe: Recipe, dtype: str | None = None) -> Plan:
             raise ValueError(f"{where}: no rule takes the parameter {name!r} of shape {tensor.shape}")
         used.add(rule.number)
         layer = layer_of.get(name)
-        case = (rule.number, tensor.shape, layer if rule.depth else None)
+        needs_fans = schemes.SCHEMES[rule.scheme].needs_fans
+        geometry = tensor.geometry if needs_fans else {}
+        case = (rule.number, tensor.shape, layer if rule.depth else None, tuple(sorted(geometry.items())))
         if case not in known:
             try:
-                numbers = _at_depth(rule, layer, n_layers)
+                numbers = {**geometry, **_at_depth(rule, layer, n_layers)}
                 law = schemes.distribution(rule.scheme, tensor.shape, **numbers)
             except (TypeError, ValueError) as error:
                 raise ValueError(f"{where}, rule {rule.number}, parameter {name!r}: {error}") from None
             counted = None
-            if schemes.SCHEMES[rule.scheme].needs_fans:
-                counted = fans(tensor.shape, **{k: v for k, v in rule.numbers.items() if k in _GEOMETRY})
+            if needs_fans:
+                counted = fans(tensor.shape, **{k: v for k, v in numbers.items() if k in _GEOMETRY})
             known[case] = law, counted
         law, counted = known[case]
         parameters[name] = Parameter(
@@ -239,7 +265,7 @@ def _at_depth(rule: Rule, layer: int | None, n_layers: int) -> dict[str, Any]:
 
 def plan_for(
     params: Plan | Mapping[str, Any] | str | os.PathLike[str],
-    recipe: str | os.PathLike[str] = "default",
+    recipe: str | os.PathLike[str] | Mapping[str, Any] = "default",
     dtype: Any = None,
 ) -> Plan:
     """The plan for a model file, or for a mapping of names to shapes (or arrays)."""
@@ -250,7 +276,7 @@ def plan_for(
         model = Model({name: _described(name, value) for name, value in params.items()})
     else:
         model = read_model(params)
-    return make_plan(model, read_recipe(recipe), chosen)
+    return make_plan(model, as_recipe(recipe), chosen)
 
 
 def _described(name: Any, value: Any) -> Tensor:
@@ -263,7 +289,7 @@ def _described(name: Any, value: Any) -> Tensor:
 
 def init(
     params: Plan | Mapping[str, Any] | str | os.PathLike[str],
-    recipe: str | os.PathLike[str] = "default",
+    recipe: str | os.PathLike[str] | Mapping[str, Any] = "default",
     *,
     seed: Seed = None,
     dtype: Any = None,
@@ -271,7 +297,8 @@ def init(
 ) -> dict[str, Array]:
     """New arrays for every parameter of a model, byte-identical to those that ``fastinit init`` writes.
 
-    ``params`` is a mapping of names to shapes, a model file, or a plan. Tied names share one array.
+    ``params`` is a mapping of names to shapes, a model file, or a plan; ``recipe`` as in `as_recipe`. Tied names share
+    one array.
 
     >>> arrays = init({"fc.weight": (4, 8), "fc.bias": (4,)}, seed=0)
     >>> arrays["fc.weight"].shape, float(arrays["fc.bias"].sum())
