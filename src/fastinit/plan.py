@@ -200,9 +200,8 @@ def make_plan(model: Model, recipe: Recipe, dtype: str | None = None) -> Plan:
     layer_of = _layers(model, recipe.layers)
     n_layers = len(set(layer_of.values()))
     used: set[int] = set()
-    known: dict[
-        Any, tuple[Distribution | Structured, Fans | None]
-    ] = {}  # models repeat a few shapes many times
+    # Models repeat a few shapes many times.
+    known: dict[Any, tuple[Distribution | Structured, Fans | None]] = {}
     parameters = {}
     for name, tensor in model.tensors.items():
         rule = next((rule for rule in recipe.rules if rule.takes(name, tensor)), None)
@@ -210,8 +209,8 @@ def make_plan(model: Model, recipe: Recipe, dtype: str | None = None) -> Plan:
             raise ValueError(f"{where}: no rule takes the parameter {name!r} of shape {tensor.shape}")
         used.add(rule.number)
         layer = layer_of.get(name)
-        needs_fans = schemes.SCHEMES[rule.scheme].needs_fans
-        geometry = tensor.geometry if needs_fans else {}
+        row = schemes.SCHEMES[rule.scheme]
+        geometry = {k: v for k, v in tensor.geometry.items() if k in row.geometry or k in row.numbers}
         case = (rule.number, tensor.shape, layer if rule.depth else None, tuple(sorted(geometry.items())))
         if case not in known:
             try:
@@ -220,7 +219,7 @@ def make_plan(model: Model, recipe: Recipe, dtype: str | None = None) -> Plan:
             except (TypeError, ValueError) as error:
                 raise ValueError(f"{where}, rule {rule.number}, parameter {name!r}: {error}") from None
             counted = None
-            if needs_fans:
+            if row.needs_fans:
                 counted = fans(tensor.shape, **{k: v for k, v in numbers.items() if k in _GEOMETRY})
             known[case] = law, counted
         law, counted = known[case]
