@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import optional
 
 import fastinit as fi
 
@@ -27,6 +28,8 @@ ORDER = ["_core", "distributions", "streams", "fans", "gains", "memory", "elemen
 
 @pytest.mark.parametrize("module", MODULES)
 def test_doctests(module: str) -> None:
+    if module in ("jax", "keras"):
+        optional(module)
     result = doctest.testmod(
         importlib.import_module(f"fastinit.{module}" if module != "__init__" else "fastinit")
     )

@@ -11,8 +11,7 @@ import math
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
 from typing import Any, TypeAlias
@@ -20,48 +19,24 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.nn.initializers import Initializer, constant, ones, zeros
+from jax.nn.initializers import Initializer as Initializer
+from jax.nn.initializers import constant as constant
+from jax.nn.initializers import ones as ones
+from jax.nn.initializers import zeros as zeros
 from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec
 
 from . import memory
 from .blocks import block_shape
-from .distributions import Constant, Law, Normal, Uniform, choose, non_negative, real, truncated_std
-from .fans import integers
+from .distributions import Constant, Normal, Uniform, choose, non_negative, real
+from .fans import integer, integers
 from .fill import draw, random_bits
 from .model import Model, Tensor
 from .plan import Plan, as_recipe, make_plan
 from .schemes import distribution
 from .streams import Seed, resolve_seed
 
-__all__ = [
-    "Initializer",
-    "constant",
-    "delta_orthogonal",
-    "glorot_normal",
-    "glorot_uniform",
-    "he_normal",
-    "he_uniform",
-    "init",
-    "kaiming_normal",
-    "kaiming_uniform",
-    "lecun_normal",
-    "lecun_uniform",
-    "normal",
-    "ones",
-    "orthogonal",
-    "plan",
-    "truncated_normal",
-    "uniform",
-    "variance_scaling",
-    "xavier_normal",
-    "xavier_uniform",
-    "zeros",
-]
-
 Shape: TypeAlias = tuple[int, ...]
 Axes: TypeAlias = int | Sequence[int]
-Write: TypeAlias = Callable[[memory.Array, Any], None]
-"""(target, block of the whole) -> None: draws the block into the target."""
 
 
 def uniform(scale: Any = 1e-2, dtype: Any = None) -> Initializer:
@@ -121,58 +96,35 @@ def variance_scaling(
     non_negative("scale", _item(scale))
     choose("mode", mode, dict.fromkeys(("fan_in", "fan_out", "fan_avg", "fan_geo_avg")))
     choose("distribution", distribution, dict.fromkeys(("truncated_normal", "normal", "uniform")))
-    axes = {"in_axis": in_axis, "out_axis": out_axis, "batch_axis": batch_axis}
-    axes = {name: integers(name, value) for name, value in axes.items()}
+    given = {"in_axis": in_axis, "out_axis": out_axis, "batch_axis": batch_axis}
+    axes = {name: integers(name, value) for name, value in given.items()}
     numbers = {"scale": _item(scale), "mode": mode, "law": distribution}
     return _initializer(dtype, lambda shape: _scaled(shape, axes, numbers), may_be_complex=True)
 
 
-def glorot_uniform(
-    in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
-) -> Initializer:
-    """U[-a, a), a = sqrt(6 / (fan_in + fan_out))."""
-    return variance_scaling(1.0, "fan_avg", "uniform", in_axis, out_axis, batch_axis, dtype)
+def _named(name: str, law: str, scale: float, mode: str, distribution: str) -> Callable[..., Initializer]:
+    def initializer(
+        in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
+    ) -> Initializer:
+        return variance_scaling(scale, mode, distribution, in_axis, out_axis, batch_axis, dtype)
+
+    initializer.__name__ = initializer.__qualname__ = name
+    initializer.__doc__ = f"{law}; see `variance_scaling`."
+    return initializer
 
 
-def glorot_normal(
-    in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
-) -> Initializer:
-    """Truncated normal of variance 2 / (fan_in + fan_out)."""
-    return variance_scaling(1.0, "fan_avg", "truncated_normal", in_axis, out_axis, batch_axis, dtype)
-
-
-def lecun_uniform(
-    in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
-) -> Initializer:
-    """U[-a, a), a = sqrt(3 / fan_in)."""
-    return variance_scaling(1.0, "fan_in", "uniform", in_axis, out_axis, batch_axis, dtype)
-
-
-def lecun_normal(
-    in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
-) -> Initializer:
-    """Truncated normal of variance 1 / fan_in."""
-    return variance_scaling(1.0, "fan_in", "truncated_normal", in_axis, out_axis, batch_axis, dtype)
-
-
-def he_uniform(
-    in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
-) -> Initializer:
-    """U[-a, a), a = sqrt(6 / fan_in)."""
-    return variance_scaling(2.0, "fan_in", "uniform", in_axis, out_axis, batch_axis, dtype)
-
-
-def he_normal(
-    in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
-) -> Initializer:
-    """Truncated normal of variance 2 / fan_in."""
-    return variance_scaling(2.0, "fan_in", "truncated_normal", in_axis, out_axis, batch_axis, dtype)
-
-
-xavier_uniform = glorot_uniform
-xavier_normal = glorot_normal
-kaiming_uniform = he_uniform
-kaiming_normal = he_normal
+glorot_uniform = _named(
+    "glorot_uniform", "U[-a, a), a = sqrt(6 / (fan_in + fan_out))", 1.0, "fan_avg", "uniform"
+)
+glorot_normal = _named(
+    "glorot_normal", "Truncated, variance 2 / (fan_in + fan_out)", 1.0, "fan_avg", "truncated_normal"
+)
+lecun_uniform = _named("lecun_uniform", "U[-a, a), a = sqrt(3 / fan_in)", 1.0, "fan_in", "uniform")
+lecun_normal = _named("lecun_normal", "Truncated, variance 1 / fan_in", 1.0, "fan_in", "truncated_normal")
+he_uniform = _named("he_uniform", "U[-a, a), a = sqrt(6 / fan_in)", 2.0, "fan_in", "uniform")
+he_normal = _named("he_normal", "Truncated, variance 2 / fan_in", 2.0, "fan_in", "truncated_normal")
+xavier_uniform, xavier_normal = glorot_uniform, glorot_normal
+kaiming_uniform, kaiming_normal = he_uniform, he_normal
 
 
 def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> Initializer:
@@ -182,16 +134,17 @@ def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> In
     >>> bool(jnp.allclose(w.T @ w, jnp.eye(3), atol=1e-6))
     True
     """
-    gain, (axis,) = real("scale", _item(scale)), integers("column_axis", column_axis)
+    gain, axis = real("scale", _item(scale)), integer("column_axis", column_axis)
     return _initializer(dtype, lambda shape: distribution("orthogonal", shape, gain=gain, axis=axis))
 
 
 def delta_orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> Initializer:
     """Zeros, but for an orthogonal matrix at the middle tap of a kernel of one to three dimensions, then in and out axis
     (Xiao et al. 2018, https://arxiv.org/abs/1806.05393)."""
-    gain, (axis,) = real("scale", _item(scale)), integers("column_axis", column_axis)
+    gain = real("scale", _item(scale))
+    integer("column_axis", column_axis)  # Haar's law is that of the transpose too
 
-    def law(shape: Shape) -> Law:
+    def law(shape: Shape) -> Any:
         if len(shape) not in (3, 4, 5):
             raise ValueError(f"shape must have 3, 4 or 5 axes, got {shape}")
         if shape[-1] < shape[-2]:
@@ -206,7 +159,7 @@ def _item(value: Any) -> Any:
     return value.item() if isinstance(value, (jax.Array, np.ndarray)) and value.ndim == 0 else value
 
 
-def _scaled(shape: Shape, axes: Mapping[str, Shape], numbers: Mapping[str, Any]) -> Law:
+def _scaled(shape: Shape, axes: Mapping[str, Shape], numbers: Mapping[str, Any]) -> Any:
     sizes = {}
     for name, indices in axes.items():
         for index in indices:
@@ -219,19 +172,16 @@ def _scaled(shape: Shape, axes: Mapping[str, Shape], numbers: Mapping[str, Any])
     return distribution("variance_scaling", shape, fan_in=fan_in, fan_out=fan_out, **numbers)
 
 
-def _initializer(
-    dtype: Any, law_for: Callable[[Shape], Law], *, may_be_complex: bool = False
-) -> Initializer:
+def _initializer(dtype: Any, law_for: Callable[[Shape], Any], *, may_be_complex: bool = False) -> Initializer:
     default = dtype
 
     def init(key: Any, shape: Any, dtype: Any = default, out_sharding: Any = None) -> jax.Array:
         words, whole = _words(key), memory.checked_shape(shape)
-        kind, traced = _dtype(dtype, may_be_complex), isinstance(words, jax.core.Tracer)
-        sharding = None if out_sharding is None else _sharding(out_sharding, traced)
+        kind = _dtype(dtype, may_be_complex)
         draw_one = partial(_draw_complex if kind.kind == "c" else draw, law=law_for(whole), shape=whole)
-        if traced:
-            return _traced(words, whole, kind, sharding, draw_one)
-        return _array(whole, kind, sharding, partial(draw_one, seed=_seed(words)))
+        if isinstance(words, jax.core.Tracer):
+            return _traced(words, whole, kind, out_sharding, draw_one)
+        return sharded_array(whole, kind, out_sharding, partial(draw_one, seed=_seed(words)))
 
     return init
 
@@ -239,7 +189,7 @@ def _initializer(
 def _words(key: Any) -> Any:
     """The 32-bit words of one key, typed or raw; traced where the key is."""
     dtype = getattr(key, "dtype", None)
-    if dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key):
+    if dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key):
         key, lead = jax.random.key_data(key), key.ndim
     elif isinstance(key, (jax.Array, np.ndarray)) and dtype == np.uint32 and key.ndim:
         lead = key.ndim - 1
@@ -270,9 +220,11 @@ def _dtype(dtype: Any, may_be_complex: bool) -> np.dtype[Any]:
     return known
 
 
-def _sharding(sharding: Any, traced: bool) -> jax.sharding.Sharding:
+def _sharding(sharding: Any, traced: bool) -> NamedSharding | None:
     """With the mesh of the context, where it names none; outside of a trace that is one of devices."""
-    spec = sharding if isinstance(sharding, PartitionSpec) else getattr(sharding, "spec", None)
+    if sharding is None:
+        return None
+    spec: Any = sharding if isinstance(sharding, PartitionSpec) else getattr(sharding, "spec", None)
     if isinstance(sharding, PartitionSpec) or isinstance(getattr(sharding, "mesh", None), AbstractMesh):
         mesh: Any = jax.sharding.get_abstract_mesh() if traced else jax.sharding.get_mesh()
         if mesh.empty:
@@ -283,23 +235,27 @@ def _sharding(sharding: Any, traced: bool) -> jax.sharding.Sharding:
     return sharding
 
 
-def _array(whole: Shape, dtype: np.dtype[Any], sharding: Any, draw_one: Callable[..., None]) -> jax.Array:
-    """A new array. JAX keeps aligned memory as it is, without a copy: each shard gets its own."""
+def sharded_array(
+    whole: Shape, dtype: np.dtype[Any], sharding: Any, draw_one: Callable[..., None]
+) -> jax.Array:
+    """A new array, by shards if ``sharding`` is one. JAX keeps aligned memory without a copy: each shard gets its own."""
+    placed = _sharding(sharding, traced=False)
 
     def part(block: Any) -> memory.Array:
         out = _empty(block_shape(block, whole), dtype)
         draw_one(out, block=block)
         return out
 
-    if sharding is None:
+    if placed is None:
         return jax.device_put(part(...))
-    return jax.make_array_from_callback(whole, sharding, part, dtype=dtype)
+    return jax.make_array_from_callback(whole, placed, part, dtype=dtype)
 
 
 def _traced(
-    words: Any, whole: Shape, dtype: np.dtype[Any], sharding: NamedSharding | None, draw_one: Callable[..., None]
+    words: Any, whole: Shape, dtype: np.dtype[Any], out_sharding: Any, draw_one: Callable[..., None]
 ) -> jax.Array:
     """The same values, drawn when the traced function runs; where sharded, each shard by itself."""
+    sharding = _sharding(out_sharding, traced=True)
     # Whatever is wrong with the law is said now: a callback could not.
     draw_one(_empty((0,) * len(whole), dtype), block=(slice(0, 0),) * len(whole), seed=0)
     part = whole if sharding is None else sharding.shard_shape(whole)
@@ -318,14 +274,16 @@ def _traced(
         return jax.pure_callback(on_host, result, words, place, vmap_method="broadcast_all")
 
     if sharding is None:
-        return call(words, *[0] * len(whole))  # type: ignore[no-any-return]
+        return call(words, *[0] * len(whole))
     axes = (*sharding.spec, *[None] * (len(whole) - len(sharding.spec)))
 
     def shard(words: Any) -> Any:
         return call(words, *[jax.lax.axis_index(a) * n if a else 0 for a, n in zip(axes, part, strict=True)])
 
-    mapped = jax.shard_map(shard, mesh=sharding.mesh, in_specs=PartitionSpec(), out_specs=sharding.spec, check_vma=False)
-    return mapped(words)  # type: ignore[no-any-return]
+    mapped = jax.shard_map(
+        shard, mesh=sharding.mesh, in_specs=PartitionSpec(), out_specs=sharding.spec, check_vma=False
+    )
+    return mapped(words)
 
 
 def _empty(shape: Shape, dtype: np.dtype[Any]) -> memory.Array:
@@ -403,10 +361,12 @@ def init(tree: Any, recipe: Any = "default", *, seed: Seed = None) -> Any:
         if parameter is None:
             return _random_state(_name(path), leaf, number)
         sharding = getattr(leaf, "sharding", None)
-        sharding = _sharding(sharding, False) if isinstance(sharding, NamedSharding) else None
+        sharding = sharding if isinstance(sharding, NamedSharding) else None
         dtype = memory.numpy_dtype(parameter.dtype)
-        write = partial(draw, law=parameter.distribution, seed=number, name=parameter.name, shape=parameter.shape)
-        return _array(parameter.shape, dtype, sharding, write)
+        write = partial(
+            draw, law=parameter.distribution, seed=number, name=parameter.name, shape=parameter.shape
+        )
+        return sharded_array(parameter.shape, dtype, sharding, write)
 
     return rebuild([value(path, leaf) for path, leaf in leaves])
 
@@ -423,17 +383,25 @@ def _flatten(tree: Any) -> tuple[list[tuple[Path, Any]], Callable[[list[Any]], A
         variables = nnx.to_flat_state(state)
 
         def merge(values: list[Any]) -> Any:
-            new = [(path, variable.replace(value)) for (path, variable), value in zip(variables, values, strict=True)]
+            new = [
+                (path, variable.replace(value))
+                for (path, variable), value in zip(variables, values, strict=True)
+            ]
             return nnx.merge(definition, nnx.from_flat_state(new))
 
         return [(path, variable.get_value()) for path, variable in variables], merge
     leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
-    return [(tuple(map(_key, path)), leaf) for path, leaf in leaves], partial(jax.tree_util.tree_unflatten, structure)
+    return [(_path(path), leaf) for path, leaf in leaves], partial(jax.tree_util.tree_unflatten, structure)
 
 
-def _key(entry: Any) -> Any:
-    """The name or index that an entry of a path of jax.tree_util holds."""
-    return next(getattr(entry, kind) for kind in ("name", "idx", "key") if hasattr(entry, kind))
+def _path(entries: Any) -> Path:
+    """The names and indices in a path of jax.tree_util, without the boxes that linen puts partitioned leaves in."""
+    keys = [next(getattr(e, kind) for kind in ("name", "idx", "key") if hasattr(e, kind)) for e in entries]
+    boxed = len(keys) > 1 and entries[-1] == _VALUE and isinstance(entries[-2], jax.tree_util.DictKey)
+    return tuple(keys[:-1] if boxed else keys)
+
+
+_VALUE = jax.tree_util.GetAttrKey("value")
 
 
 def _name(path: Path) -> str:
@@ -444,7 +412,7 @@ def _plan(tree: Any, leaves: list[tuple[Path, Any]], recipe: Any) -> Plan:
     tensors: dict[str, Tensor] = {}
     for path, leaf in leaves:
         name, dtype = _name(path), getattr(leaf, "dtype", None)
-        if dtype is None or not jax.dtypes.issubdtype(dtype, np.inexact):
+        if dtype is None or not jnp.issubdtype(dtype, np.inexact):
             continue
         if name in tensors:
             raise ValueError(f"two leaves have the name {name!r}")
@@ -463,7 +431,7 @@ def _random_state(name: str, leaf: Any, seed: int) -> Any:
     """Of an abstract random stream of nnx: a new key, a count of 0. Anything else as it is."""
     if not isinstance(leaf, jax.ShapeDtypeStruct) or leaf.shape != ():
         return leaf
-    if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         return jax.random.key(int(random_bits(1, seed=seed, name=name)[0]))
     return jnp.zeros((), leaf.dtype)
 
@@ -482,7 +450,7 @@ def _owner(tree: Any, path: Path, shape: Shape) -> tuple[str, dict[str, Any]]:
         module = re.sub(r"_\d+$", "", str(path[-2])) if len(path) > 1 else ""
         if module in ("query", "key", "value", "out"):
             module = "DenseGeneral"
-    if len(shape) < 2:
+    if len(shape) < 2 or module.startswith("Embed"):
         return module, {}
     leaf = str(path[-1])
     if leaf.startswith("weight") and not isinstance(owner, Mapping):
