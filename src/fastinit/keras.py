@@ -207,7 +207,8 @@ def init(model: Any, recipe: Any = "default", *, seed: Seed = None) -> Any:
     seed
         With a variable's name it is the stream, so that a variable's values do not depend on the others.
 
-    The name is ``v.path`` with dots: ``net.head.kernel``. Fans are the layer's own: of transposed, depthwise, grouped and
+    The name is ``v.path`` with dots: ``net.head.kernel``. Keras numbers layers without a name through the whole process:
+    name them, or call ``keras.utils.clear_session()`` before the model is made, for the same streams each time. Fans are the layer's own: of transposed, depthwise, grouped and
     strided convolutions, of an einsum, of one gate of the packed ones of an LSTM or GRU. Where Keras sets the bias of an
     LSTM's forget gate to 1, a bias of zeros keeps that. What is not trainable is left alone.
 
