@@ -79,7 +79,26 @@ def test_laws(name: str, dtype: str) -> None:
         assert np.unique(z).size > 1000
         wide = initializer()(KEY, (64, 512), "float32").astype(dtype)
         assert (wide == x).mean() > 0.999  # a bound may round past itself
-    assert (initializer(dtype=dtype)(KEY, (64, 512)) == x).all()
+
+
+SHAPES = [(2,), (2, 2), (2, 3), (3, 2), (2, 3, 4), (4, 3, 2), (2, 3, 4, 5)]
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, "complex64"])
+@pytest.mark.parametrize("name", [*LAWS, "orthogonal", "delta_orthogonal"])
+def test_shapes_and_dtypes(name: str, dtype: str) -> None:
+    real_only = name in ("uniform", "truncated_normal", "orthogonal", "delta_orthogonal")
+    least = {"uniform": 1, "normal": 1, "truncated_normal": 1, "delta_orthogonal": 4}.get(name, 2)
+    for shape in SHAPES:
+        if len(shape) < least:
+            continue
+        if dtype == "complex64" and real_only:
+            with pytest.raises(TypeError, match="dtype"):
+                getattr(fj, name)()(KEY, shape, dtype)
+            continue
+        by_call = getattr(fj, name)()(KEY, shape, dtype)
+        assert by_call.shape == shape and by_call.dtype == dtype
+        np.testing.assert_array_equal(by_call, getattr(fj, name)(dtype=dtype)(KEY, shape))
 
 
 @pytest.mark.parametrize("mode", ["fan_in", "fan_out", "fan_avg", "fan_geo_avg"])
@@ -366,6 +385,8 @@ def test_nnx() -> None:
     np.testing.assert_allclose(q @ q.T, np.eye(8), atol=1e-6)
     assert (net.head.bias[...] == 3).all()
     assert jnp.isfinite(net(jnp.zeros((1, 4, 4), jnp.int32))).all()
+    state = fj.init(nnx.state(abstract, nnx.Param), {"layers.1.kernel": "orthogonal"}, seed=1)
+    np.testing.assert_array_equal(state["layers"][1]["kernel"][...], q)
     # A concrete module gives the same, and stays as it is.
     before = Net(nnx.Rngs(0))
     weights = before.conv.kernel[...]
@@ -412,7 +433,19 @@ def test_equinox() -> None:
     assert jnp.isfinite(drawn["mlp"](jnp.ones(4))).all()
 
 
+class Opaque:
+    """A pytree that does not tell the names of its children."""
+
+    def __init__(self, w: Any) -> None:
+        self.w = w
+
+
+jax.tree_util.register_pytree_node(Opaque, lambda o: ((o.w,), None), lambda _, children: Opaque(*children))
+
+
 def test_plain_trees() -> None:
+    drawn = fj.init(Opaque(jnp.zeros((4, 6))), "he_normal", seed=5)
+    np.testing.assert_array_equal(drawn.w, fi.he_normal((4, 6), layout="io", seed=5, name="0"))
     tree = {"w": jnp.zeros((4, 6)), "steps": jnp.zeros((), jnp.int32), "blocks": [{"w": jnp.zeros((6, 2))}]}
     drawn = fj.init(tree, seed=5)
     assert drawn["steps"] is tree["steps"]

@@ -442,8 +442,12 @@ def _owner(tree: Any, path: Path, shape: Shape) -> tuple[str, dict[str, Any]]:
     A dict of parameters has no modules: there linen's names (``Dense_0``) tell the type.
     """
     owner: Any = tree
-    for key in path[:-1]:
-        owner = getattr(owner, key) if isinstance(key, str) and not isinstance(owner, Mapping) else owner[key]
+    try:
+        for key in path[:-1]:
+            by_name = isinstance(key, str) and not isinstance(owner, Mapping)
+            owner = getattr(owner, key) if by_name else owner[key]
+    except (AttributeError, KeyError, IndexError, TypeError):  # a pytree whose paths are not its attributes
+        owner = None
     if not isinstance(owner, Mapping):
         module = type(owner).__name__
     else:

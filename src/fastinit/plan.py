@@ -127,14 +127,15 @@ def read_recipe(recipe: str | os.PathLike[str]) -> Recipe:
 
 def as_recipe(recipe: str | os.PathLike[str] | Mapping[str, Any]) -> Recipe:
     """A recipe by its name or file; or the default one, changed: by a scheme's name, for all weights that have fans, or
-    by a mapping of globs to schemes (``{"*.head.kernel": "zeros"}``) or rules (``{"*kernel": {"scheme": "normal",
+    by a mapping of globs to schemes (``{"*head.kernel": "zeros"}``) or rules (``{"*kernel": {"scheme": "normal",
     "std": 0.02}}``), which go first.
     """
     if isinstance(recipe, Mapping):
-        own = [
-            _rule(i, {"match": glob, **({"scheme": rule} if isinstance(rule, str) else rule)})
-            for i, (glob, rule) in enumerate(recipe.items(), 1)
-        ]
+        tables = {glob: {"scheme": rule} if isinstance(rule, str) else rule for glob, rule in recipe.items()}
+        for glob, table in tables.items():
+            if not isinstance(table, Mapping):
+                raise TypeError(f"the rule of {glob!r} must be a scheme's name or a mapping, not {table!r}")
+        own = [_rule(i, {"match": glob, **table}) for i, (glob, table) in enumerate(tables.items(), 1)]
         default = [replace(rule, number=rule.number + len(own)) for rule in read_recipe("default").rules]
         return Recipe("default, changed", (*own, *default), None)
     if not isinstance(recipe, str) or recipe not in schemes.SCHEMES:
