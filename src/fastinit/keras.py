@@ -208,9 +208,11 @@ def init(model: Any, recipe: Any = "default", *, seed: Seed = None) -> Any:
         With a variable's name it is the stream, so that a variable's values do not depend on the others.
 
     The name is ``v.path`` with dots: ``net.head.kernel``. Keras numbers layers without a name through the whole process:
-    name them, or call ``keras.utils.clear_session()`` before the model is made, for the same streams each time. Fans are the layer's own: of transposed, depthwise, grouped and
-    strided convolutions, of an einsum, of one gate of the packed ones of an LSTM or GRU. Where Keras sets the bias of an
-    LSTM's forget gate to 1, a bias of zeros keeps that. What is not trainable is left alone.
+    name them, or call ``keras.utils.clear_session()`` before the model is made, for the same streams each time.
+
+    Fans are the layer's own: of transposed, depthwise, grouped and strided convolutions, of an einsum, of one gate of the
+    packed ones of an LSTM or GRU. Where Keras sets the bias of an LSTM's forget gate to 1, a bias of zeros keeps that.
+    What is not trainable is left alone.
 
     Raises
     ------
@@ -227,11 +229,8 @@ def init(model: Any, recipe: Any = "default", *, seed: Seed = None) -> Any:
     for name, (variable, layer) in variables.items():
         law, shape = planned[name].distribution, planned[name].shape
         draw_one: Callable[..., None] = partial(draw, law=law, seed=number, name=name, shape=shape)
-        if (
-            planned[name].scheme == "zeros"
-            and variable.name == "bias"
-            and getattr(layer, "unit_forget_bias", False)
-        ):
+        forgets = variable.name == "bias" and getattr(layer, "unit_forget_bias", False)
+        if forgets and planned[name].scheme == "zeros":
             draw_one = partial(_forget_bias, size=shape[0])
         sharding = getattr(variable.value, "sharding", None)
         layout = sharding if hasattr(sharding, "spec") else None
@@ -273,7 +272,6 @@ def _plan(variables: dict[str, tuple[Any, Any]], recipe: Any) -> Plan:
 _PACKED = {"LSTMCell": 4, "GRUCell": 3, "ConvLSTMCell": 4}
 _TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose)
 _DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
-_SEPARABLE = (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
 _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 
 
