@@ -27,7 +27,7 @@ from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec
 
 from . import memory
 from .blocks import block_shape
-from .distributions import Constant, Normal, Uniform, choose, non_negative, real
+from .distributions import Normal, TruncatedNormal, Uniform, choose, non_negative, real
 from .fans import integer, integers
 from .fill import draw, random_bits
 from .model import Model, Tensor
@@ -289,32 +289,25 @@ def _traced(
 def _empty(shape: Shape, dtype: np.dtype[Any]) -> memory.Array:
     if dtype.kind != "c":
         return memory.empty(shape, dtype.name)
-    return memory.empty((*shape, 2), _part_name(dtype)).view(dtype)[..., 0]
+    return memory.empty((*shape, 2), _PARTS[dtype.name]).view(dtype)[..., 0]
 
 
-def _part_name(dtype: np.dtype[Any]) -> str:
-    return "float32" if dtype == np.complex64 else "float64"
+_PARTS = {"complex64": "float32", "complex128": "float64"}
 
 
 def _draw_complex(out: memory.Array, law: Any, *, seed: int, shape: Shape, block: Any) -> None:
-    """JAX's complex laws of the real law's variance: normal; uniform in a disk; normal, cut at a modulus of 2 sigma.
-
-    Two values of the stream each. The logarithm, sine and cosine are NumPy's, in double.
-    """
-    std = law.moments()[1]
-    where = (..., slice(None)) if block is ... else (*block, slice(None))
-    pairs = memory.empty((*out.shape, 2), _part_name(out.dtype) if isinstance(law, Normal) else "float64")
-    if isinstance(law, (Normal, Constant)):
-        draw(pairs, Normal(0.0, std / math.sqrt(2)), seed=seed, shape=(*shape, 2), block=where)
-        out.real, out.imag = pairs[..., 0], pairs[..., 1]
-        return
-    draw(pairs, Uniform(0.0, 1.0), seed=seed, shape=(*shape, 2), block=where)
-    u, angle = pairs[..., 0], 2 * math.pi * pairs[..., 1]
-    if isinstance(law, Uniform):
-        radius = std * np.sqrt(2 * u)
+    """JAX's complex laws of the real law's variance: normal; uniform in a disk; normal, cut at a modulus of 2 sigma."""
+    std, whole = law.moments()[1], (*shape, 2)
+    if isinstance(law, Uniform) and std:
+        law = distribution("complex_uniform", whole, radius=math.sqrt(2) * std)
+    elif isinstance(law, TruncatedNormal):
+        law = distribution("complex_truncated_normal", whole, std=std / math.sqrt(1 - 4 / math.expm1(4)))
     else:
-        radius = std / math.sqrt(1 - 4 / math.expm1(4)) * np.sqrt(-np.log1p(math.expm1(-4) * u))
-    out.real, out.imag = radius * np.cos(angle), radius * np.sin(angle)
+        law = Normal(0.0, std / math.sqrt(2))
+    pairs = memory.empty((*out.shape, 2), _PARTS[out.dtype.name])
+    where = (..., slice(None)) if block is ... else (*block, slice(None))
+    draw(pairs, law, seed=seed, shape=whole, block=where)
+    out[...] = pairs.view(out.dtype)[..., 0]
 
 
 def plan(tree: Any, recipe: Any = "default") -> Plan:
