@@ -97,13 +97,13 @@ def test_a_scheme_or_globs_change_the_default_recipe() -> None:
 
 
 def test_a_parameter_may_know_its_axes_and_a_rule_knows_better() -> None:
-    tensor = model.Tensor((6, 4, 5), "float32", "", {"layout": "kio", "axis": -1, "stride": (2,)})
+    tensor = model.Tensor((6, 4, 5), "float32", "", {"layout": "kio", "stride": (2,)})
     one = model.Model({"w": tensor})
     assert plan.make_plan(one, plan.as_recipe("he_normal"))["w"].fans == (24, 15)
     own = plan.as_recipe({"w": {"scheme": "he_normal", "layout": "koi", "stride": 1}})
     assert plan.make_plan(one, own)["w"].fans == (30, 24)
     law = plan.make_plan(one, plan.as_recipe({"w": "orthogonal"}))["w"].distribution
-    assert law == fi.distribution("orthogonal", (6, 4, 5), axis=-1)
+    assert law == fi.distribution("orthogonal", (6, 4, 5), layout="kio")
 
 
 def test_depth_rules_and_layouts(small: Path, tmp_path: Path) -> None:

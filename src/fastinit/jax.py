@@ -461,13 +461,12 @@ def _flax_geometry(owner: Any, module: str, shape: Shape) -> dict[str, Any]:
     """Kernel axes, then i and o; what stands before them in a layer of known rank is stacked."""
     kernel = 0 if module.startswith(("Linear", "Dense")) else len(shape) - 2
     if not module.startswith("Conv"):
-        return {"layout": _layout(shape, kernel, "io"), "axis": -1}
+        return {"layout": _layout(shape, kernel, "io")}
     size = getattr(owner, "kernel_size", shape[:-2])
     kernel = len(size) if isinstance(size, Sequence) else 1
     flipped, strides = getattr(owner, "transpose_kernel", False), getattr(owner, "strides", None)
     return {
         "layout": _layout(shape, kernel, "oi" if flipped else "io"),
-        "axis": -2 if flipped else -1,
         "groups": getattr(owner, "feature_group_count", 1),
         "stride": tuple(strides) if isinstance(strides, Sequence) else strides or 1,
         "transposed": module.startswith("ConvTranspose"),
@@ -496,9 +495,9 @@ def _equinox_geometry(owner: Any, module: str, shape: Shape) -> dict[str, Any]:
     stacked = len(shape) - 2 - kernel
     layout = "b" * stacked + "oi" + "tuvwxyz"[:kernel]
     if not kernel:
-        return {"layout": layout, "axis": stacked, "packed": {"LSTMCell": 4, "GRUCell": 3}.get(module, 1)}
+        return {"layout": layout, "packed": {"LSTMCell": 4, "GRUCell": 3}.get(module, 1)}
     if module.startswith("ConvTranspose"):
         n_out, n_in, taps = shape[stacked], shape[stacked + 1], math.prod(shape[stacked + 2 :])
         fan_in, fan_out = n_in * taps / math.prod(owner.stride), n_out / owner.groups * taps
         return {"fan_in": fan_in or 1, "fan_out": fan_out or 1, "axis": stacked}
-    return {"layout": layout, "axis": stacked, "groups": owner.groups, "stride": tuple(owner.stride)}
+    return {"layout": layout, "groups": owner.groups, "stride": tuple(owner.stride)}

@@ -276,7 +276,7 @@ _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 
 
 def _geometry(layer: Any, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
-    """What the layer says of a variable's axes; the axis is that of the outputs."""
+    """What the layer says of a variable's axes."""
     if len(shape) < 2 or isinstance(layer, keras.layers.Embedding):
         return {}
     if isinstance(layer, keras.layers.EinsumDense) and name == "kernel":
@@ -286,8 +286,8 @@ def _geometry(layer: Any, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
         return {"fan_in": taps, "fan_out": taps * shape[-1] / math.prod(layer.strides), "axis": -1}
     kernel = "tuvwxyz"[: len(shape) - 2]
     if isinstance(layer, _TRANSPOSED) and name == "kernel":
-        return {"layout": kernel + "oi", "axis": -2, "stride": tuple(layer.strides), "transposed": True}
-    geometry = {"layout": kernel + "io", "axis": -1, "packed": _PACKED.get(type(layer).__name__, 1)}
+        return {"layout": kernel + "oi", "stride": tuple(layer.strides), "transposed": True}
+    geometry = {"layout": kernel + "io", "packed": _PACKED.get(type(layer).__name__, 1)}
     if isinstance(layer, _CONVOLUTIONS) and name == "kernel":
         geometry |= {"groups": layer.groups, "stride": tuple(layer.strides)}
     return geometry
