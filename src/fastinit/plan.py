@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,6 +29,7 @@ DEPTH_RULES: dict[str, Callable[[float, int], float]] = {
     "1/L": lambda n, layer: 1 / n,
 }
 _WORTH_A_POOL = 4 << 20  # bytes
+_WORTH_ALL_THREADS = 64 << 20
 _RULE_KEYS = ("match", "module", "ndim", "scheme", "depth", "optional")
 _GEOMETRY = {parameter.name for parameter in schemes.GEOMETRY}
 
@@ -162,6 +163,31 @@ def read_recipe(recipe: str | os.PathLike[str]) -> Recipe:
         raise ValueError(f"recipe {str(recipe)!r}: {error}") from None
 
 
+def as_recipe(recipe: str | os.PathLike[str] | Mapping[str, Any]) -> Recipe:
+    """A recipe by its name or file; or the default one, changed: by a scheme's name, for all weights that have fans, or
+    by a mapping of globs to schemes (``{"*head.kernel": "zeros"}``) or rules (``{"*kernel": {"scheme": "normal",
+    "std": 0.02}}``), which go first.
+    """
+    if isinstance(recipe, Mapping):
+        tables = {glob: {"scheme": rule} if isinstance(rule, str) else rule for glob, rule in recipe.items()}
+        for glob, table in tables.items():
+            if not isinstance(table, Mapping):
+                raise TypeError(f"the rule of {glob!r} must be a scheme's name or a mapping, not {table!r}")
+        own = [parse_rule(i, {"match": glob, **table}) for i, (glob, table) in enumerate(tables.items(), 1)]
+        default = [replace(rule, number=rule.number + len(own)) for rule in read_recipe("default").rules]
+        return Recipe("default, changed", (*own, *default), None)
+    if not isinstance(recipe, str) or recipe not in schemes.SCHEMES:
+        return read_recipe(recipe)
+
+    def changed(rule: Rule) -> Rule:
+        if not schemes.SCHEMES[rule.scheme].needs_fans:
+            return rule
+        counting = {key: value for key, value in rule.numbers.items() if key in _GEOMETRY}
+        return replace(rule, scheme=recipe, numbers=counting)
+
+    return Recipe(recipe, tuple(map(changed, read_recipe("default").rules)), None)
+
+
 def _parse(name: str, data: dict[str, Any]) -> Recipe:
     for key in data:
         choose("key", key, {"layers": None, "rule": None})
@@ -260,9 +286,11 @@ def law_of(
     tensor: Tensor, scheme: str, numbers: Mapping[str, Any]
 ) -> tuple[Distribution | Structured, Fans | None]:
     """The law that a scheme gives a tensor, and the fans it rests on; the numbers go before what is known of the tensor."""
-    known = {**tensor.geometry, **numbers}
+    row = schemes.SCHEMES[scheme]
+    heeded = {k: v for k, v in tensor.geometry.items() if k in row.geometry or k in row.numbers}
+    known = {**heeded, **numbers}
     law = schemes.distribution(scheme, tensor.shape, **known)
-    if not schemes.SCHEMES[scheme].needs_fans:
+    if not row.needs_fans:
         return law, None
     return law, fans(tensor.shape, **{k: v for k, v in known.items() if k in _GEOMETRY})
 
@@ -299,7 +327,7 @@ def _at_depth(rule: Rule, layer: int | None, n_layers: int) -> dict[str, Any]:
 
 def plan_for(
     params: Plan | Mapping[str, Any] | str | os.PathLike[str],
-    recipe: str | os.PathLike[str] = "default",
+    recipe: str | os.PathLike[str] | Mapping[str, Any] = "default",
     dtype: Any = None,
 ) -> Plan:
     """The plan for a model file, or for a mapping of names to shapes (or arrays)."""
@@ -310,7 +338,7 @@ def plan_for(
         model = Model({name: _described(name, value) for name, value in params.items()})
     else:
         model = read_model(params)
-    return make_plan(model, read_recipe(recipe), chosen)
+    return make_plan(model, as_recipe(recipe), chosen)
 
 
 def _described(name: Any, value: Any) -> Tensor:
@@ -334,7 +362,8 @@ def draw_plan(
 
     # One thread for each tensor keeps all of them busy from end to end; what is too large for that goes first, with all.
     by_size = sorted(plan.values(), key=lambda parameter: -parameter.nbytes)
-    share = plan.nbytes / workers if workers > 1 and plan.nbytes >= _WORTH_A_POOL else 0.0
+    pooled = workers > 1 and plan.nbytes >= _WORTH_A_POOL
+    share = min(plan.nbytes / workers, _WORTH_ALL_THREADS) if pooled else 0.0
     small = [parameter for parameter in by_size if parameter.nbytes < share]
     for parameter in by_size[: len(by_size) - len(small)]:
         one(parameter, workers)
@@ -342,12 +371,16 @@ def draw_plan(
         from concurrent.futures import ThreadPoolExecutor  # here, to keep the package's import short
 
         with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(lambda parameter: one(parameter, 1), small))
+            try:
+                list(pool.map(lambda parameter: one(parameter, 1), small))
+            except BaseException:  # Ctrl-C: not after all the others
+                pool.shutdown(cancel_futures=True)
+                raise
 
 
 def init(
     params: Plan | Mapping[str, Any] | str | os.PathLike[str],
-    recipe: str | os.PathLike[str] = "default",
+    recipe: str | os.PathLike[str] | Mapping[str, Any] = "default",
     *,
     seed: Seed = None,
     dtype: Any = None,
@@ -355,7 +388,8 @@ def init(
 ) -> dict[str, Array]:
     """New arrays for every parameter of a model, byte-identical to those that ``fastinit init`` writes.
 
-    ``params`` is a mapping of names to shapes, a model file, or a plan. Tied names share one array.
+    ``params`` is a mapping of names to shapes, a model file, or a plan; ``recipe`` as in `as_recipe`. Tied names share
+    one array.
 
     >>> arrays = init({"fc.weight": (4, 8), "fc.bias": (4,)}, seed=0)
     >>> arrays["fc.weight"].shape, float(arrays["fc.bias"].sum())
