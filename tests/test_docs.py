@@ -20,7 +20,7 @@ SOURCE = ROOT / "src" / "fastinit"
 MODULES = [path.stem for path in SOURCE.glob("*.py") if path.stem != "__main__"]
 # A module may import those before it.
 ORDER = ["_core", "distributions", "streams", "fans", "gains", "schemes", "blocks", "memory", "config", "fill",
-         "model", "plan", "__init__", "checkpoint", "cli", "__main__"]  # fmt: skip
+         "model", "plan", "measure", "fit", "inspect", "__init__", "checkpoint", "cli", "__main__"]  # fmt: skip
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -5,6 +5,7 @@ from .distributions import Constant, Distribution, Normal, TruncatedNormal, Unif
 from .fans import Fans, fans
 from .fill import draw, fill, random_bits, scheme_function
 from .gains import gain
+from .inspect import inspect
 from .plan import init
 from .schemes import SCHEMES, distribution
 
@@ -52,6 +53,7 @@ __all__ = [
     "he_normal",
     "he_uniform",
     "init",
+    "inspect",
     "isa",
     "kaiming_normal",
     "kaiming_uniform",

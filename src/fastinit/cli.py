@@ -1,24 +1,27 @@
-"""The command line: ``fastinit init MODEL --recipe RECIPE --seed N -o FILE``."""
+"""The command line: ``fastinit init MODEL --recipe RECIPE --seed N -o FILE``, ``fastinit inspect FILE``."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 
 from . import __version__, checkpoint
+from .inspect import Report, TensorReport, inspect
 from .memory import dtype_name
 from .plan import Parameter, Plan, plan_for
 from .streams import resolve_seed
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0, 1 for a failed write or read, 2 for wrong arguments, 130 after Ctrl-C."""
+    """Returns 0, 1 for a failed write or read, 2 for wrong arguments, 3 for deviations found, 130 after Ctrl-C."""
     arguments = _parser().parse_args(argv)
     try:
-        return _init(arguments)
+        return {"init": _init, "inspect": _inspect}[arguments.command](arguments)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except OSError as error:
@@ -45,6 +48,13 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("-o", "--output", help="the safetensors file to write")
     init.add_argument("--dry-run", action="store_true", help="show what would be drawn, write nothing")
     init.add_argument("--json", action="store_true", help="print for programs")
+    look = commands.add_parser(
+        "inspect", help="what a checkpoint's tensors are like; exit status 3 where something deviates"
+    )
+    look.add_argument("file", help="the safetensors file")
+    look.add_argument("--against", metavar="RECIPE", help="shipped recipe or TOML file that it should follow")
+    look.add_argument("--threads", type=int, help="at most so many; the results do not depend on it")
+    look.add_argument("--json", action="store_true", help="print for programs")
     return parser
 
 
@@ -90,20 +100,86 @@ def _plan_json(plan: Plan, seed: int) -> str:
 def _plan_table(plan: Plan, seed: int) -> str:
     rows = [("name", "shape", "dtype", "scheme", "fans", "law", "bytes")]
     rows += [_row(parameter) for parameter in plan.values()]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    lines = _columns(rows)
     lines += [f"{alias} is tied to {owner}" for alias, owner in plan.ties.items()]
     lines.append(f"{len(plan)} tensors, {plan.nbytes:,} bytes, recipe {plan.recipe}, seed {seed}")
     return "\n".join(lines)
 
 
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
 def _row(parameter: Parameter) -> tuple[str, str, str, str, str, str, str]:
     fans = "-" if parameter.fans is None else f"{parameter.fans.fan_in:g}, {parameter.fans.fan_out:g}"
-    shape = "x".join(map(str, parameter.shape)) or "scalar"
     law = str(parameter.distribution)
-    return parameter.name, shape, parameter.dtype, parameter.scheme, fans, law, f"{parameter.nbytes:,}"
+    return (
+        parameter.name,
+        _shape(parameter.shape),
+        parameter.dtype,
+        parameter.scheme,
+        fans,
+        law,
+        f"{parameter.nbytes:,}",
+    )
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "scalar"
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    size = max(os.path.getsize(arguments.file), 1)
+    report = inspect(arguments.file, arguments.against, threads=arguments.threads, progress=_bar(size))
+    print(json.dumps({"file": arguments.file, **report.to_dict()}) if arguments.json else _report(report))
+    return 3 if report.deviating else 0
+
+
+def _report(report: Report) -> str:
+    rows = [
+        (
+            "name",
+            "shape",
+            "dtype",
+            "law",
+            "mean",
+            "std",
+            "skew",
+            "kurtosis",
+            "min",
+            "max",
+            "zeros",
+            "/ He",
+            "/ Xavier",
+        )
+    ]
+    lines = _columns(rows + [_measured(tensor) for tensor in report.tensors.values()])
+    lines += [f"{name}: {dtype}, not inspected" for name, dtype in report.skipped.items()]
+    for tensor in report.deviating:
+        lines += [f"{tensor.name}: {finding.message}" for finding in tensor.findings]
+    rate = report.nbytes / report.seconds / 1e9 if report.seconds else 0.0
+    against = f" from recipe {report.recipe}" if report.recipe else ""
+    lines.append(
+        f"{len(report.tensors)} tensors, {report.nbytes:,} bytes in {report.seconds:.2f} s, {rate:.2f} GB/s"
+    )
+    lines.append(
+        f"{len(report.deviating) or 'none'} deviate{'' if len(report.deviating) != 1 else 's'}{against}"
+    )
+    return "\n".join(lines)
+
+
+def _measured(tensor: TensorReport) -> tuple[str, ...]:
+    numbers = (tensor.mean, tensor.std, tensor.skew, tensor.kurtosis, tensor.min, tensor.max)
+    ratios = (tensor.he, tensor.xavier)
+    return (
+        tensor.name, _shape(tensor.shape), tensor.dtype, tensor.law or "?",
+        *("-" if math.isnan(x) else f"{x:.4g}" for x in numbers),
+        f"{tensor.zeros:,}",
+        *("-" if x is None or math.isnan(x) else f"{x:.3g}" for x in ratios),
+    )  # fmt: skip
 
 
 def _bar(total: int) -> Callable[[int], None]:
