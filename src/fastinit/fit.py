@@ -1,4 +1,4 @@
-"""Do measured values follow a law? Tests of a law's shape at the level of 6 standard errors, whatever mean and std.
+"""Do measured values follow a law? Tests of its shape at the level of 6 standard errors.
 
 The bins that the kernel counts are intervals of the values before they were rounded to the tensor's dtype: coarse
 dtypes are compared with what rounding makes of the law.
@@ -18,6 +18,7 @@ from .measure import Measured
 Floats = NDArray[np.float64]
 
 LEVEL = 6.0  # standard errors
+_SURE = 1e9  # that many to one against
 _MOST_CELLS, _LEAST_IN_CELL, _LEAST_CELLS = 64, 32, 8
 # A law that differs by less, as sum of (p - q)^2 / q over the cells, does for another. Values that were rounded to
 # bfloat16 and are kept as float32 differ by 0.0001.
@@ -38,33 +39,57 @@ def likely_law(measured: Measured, dtype: str) -> str | None:
         return None
     if measured.low == measured.high:
         return "constant"
-    fitting = [name for name, law in LIKELY.items() if misfit(measured, dtype, law) is None]
+    fitting = [
+        name for name, law in LIKELY.items() if misfit(measured, dtype, fitted(law, measured, dtype)) is None
+    ]
     if len(fitting) > 1:
         return None
     return fitting[0] if fitting else "other"
 
 
-def misfit(measured: Measured, dtype: str, law: Distribution) -> str | None:
-    """How the values' shape differs from the law's, or None. Mean and std are left out: the law is fitted to them."""
+def fitted(law: Distribution, measured: Measured, dtype: str) -> Distribution:
+    """The law, moved and scaled: the normal by mean and std; one within bounds by its bounds, which the farthest values
+    show within a rounding, and mean and std within that."""
+    if not 0 < measured.std < math.inf:
+        return law
     mean, std = law.moments()
-    if std == 0 or not measured.std > 0:
+    if not isinstance(law, (Uniform, TruncatedNormal)) or math.isinf(law.low) or math.isinf(law.high):
+        return _moved(law, measured.std / std, measured.mean - mean * measured.std / std)
+    bounds = []
+    for bound, farthest in ((law.low, measured.low), (law.high, measured.high)):
+        rounding = math.ulp(farthest) * 2.0 ** (51 - FRACTION[dtype])
+        by_moments = measured.mean + measured.std * (bound - mean) / std
+        bounds.append(min(max(by_moments, farthest - rounding), farthest + rounding))
+    scale = (bounds[1] - bounds[0]) / (law.high - law.low)
+    return _moved(law, scale, bounds[0] - law.low * scale)
+
+
+def _moved(law: Distribution, scale: float, shift: float) -> Distribution:
+    if isinstance(law, Uniform):
+        return Uniform(law.low * scale + shift, law.high * scale + shift)
+    if isinstance(law, Normal):
+        return Normal(law.mean * scale + shift, law.std * scale)
+    assert isinstance(law, TruncatedNormal)
+    mean, std, low, high = law.parameters
+    return TruncatedNormal(mean * scale + shift, std * scale, low * scale + shift, high * scale + shift)
+
+
+def misfit(measured: Measured, dtype: str, law: Distribution) -> str | None:
+    """How the values' shape differs from that of the law, whose mean and std they have; None where it does not."""
+    if law.moments()[1] == 0 or not 0 < measured.std < math.inf:
         return None
-    low, high = _reach(law, measured.count)
-    # By how much the sample's std can be off.
-    slack = 1 + LEVEL * std_error(measured) + spacing(measured, dtype) / measured.std
-    for value, bound, sign in (
-        (measured.low, (low - mean) / std, -1),
-        (measured.high, (high - mean) / std, 1),
-    ):
-        z = (value - measured.mean) / measured.std
-        if sign * z > sign * bound * slack:
-            return f"reaches {z:+.2f} std, the law {bound:+.2f}"
+    coarse = spacing(measured, dtype) / measured.std
+    if isinstance(law, Normal):
+        slack = 1 + LEVEL * std_error(measured) + coarse
+        farthest = max(measured.high - law.mean, law.mean - measured.low) / law.std
+        if farthest > slack * math.sqrt(2 * math.log(_SURE * measured.count)):  # P(|Z| > z) < exp(-z^2 / 2)
+            return f"a value {farthest:.3g} std from the mean"
+        if measured.count * math.erfc(farthest * slack / math.sqrt(2)) > math.log(_SURE):
+            return f"no value farther than {farthest:.3g} std from the mean"
     if measured.count >= _MOMENTS_FROM:
         skew, kurtosis, skew_error, kurtosis_error = _higher_moments(law)
         root = math.sqrt(measured.count)
-        least = (
-            0.02 + (spacing(measured, dtype) / measured.std) ** 2 / 4
-        )  # what rounding to the dtype may add
+        least = 0.02 + coarse**2 / 4  # what rounding to the dtype may add
         for name, got, want, error in (
             ("skew", measured.skew, skew, skew_error / root),
             ("kurtosis", measured.kurtosis, kurtosis, kurtosis_error / root),
@@ -89,21 +114,6 @@ def spacing(measured: Measured, dtype: str) -> float:
 FRACTION = {"float64": 52, "float32": 23, "float16": 10, "bfloat16": 7}
 
 
-def _reach(law: Distribution, count: int) -> tuple[float, float]:
-    """Between which values all of so many lie, but for a chance of 1e-9."""
-    if isinstance(law, Uniform):
-        return law.low, law.high
-    assert isinstance(law, (Normal, TruncatedNormal))
-    farthest = law.std * math.sqrt(2 * math.log(1e9 * count))  # P(|Z| > t) < exp(-t^2 / 2)
-    low, high = law.mean - farthest, law.mean + farthest
-    if isinstance(law, TruncatedNormal):
-        # The bound holds where the cut leaves the better part of the law; a tail alone is thinner than its start.
-        low, high = max(low, law.low), min(high, law.high)
-        if low >= high:
-            return law.low, law.high
-    return low, high
-
-
 def cdf(law: Distribution, x: Floats) -> Floats | None:
     """P(value < x), or None for a piece of the tail that is beyond double's range."""
     if isinstance(law, Uniform):
@@ -126,11 +136,20 @@ def _below(z: Floats) -> Floats:
     return np.asarray(_erfc(-np.asarray(z) / math.sqrt(2.0)), np.float64) / 2
 
 
-@lru_cache
 def _higher_moments(law: Distribution) -> tuple[float, float, float, float]:
     """Skew, kurtosis, and their standard errors times the root of the number of values."""
+    if isinstance(law, Normal):
+        return 0.0, 0.0, math.sqrt(6), math.sqrt(24)
+    if isinstance(law, Uniform):
+        return 0.0, -1.2, math.sqrt(72 / 35), math.sqrt(1.32)
+    assert isinstance(law, TruncatedNormal)
+    return _cut_moments(*(float(f"{(bound - law.mean) / law.std:.9g}") for bound in (law.low, law.high)))
+
+
+@lru_cache
+def _cut_moments(low: float, high: float) -> tuple[float, float, float, float]:
+    law = TruncatedNormal(low=low, high=high)
     mean, std = law.moments()
-    low, high = _reach(law, 1000)
     edges = np.linspace(max(low, mean - 40 * std), min(high, mean + 40 * std), 4001)
     below = cdf(law, edges)
     if below is None:
@@ -161,7 +180,7 @@ def bin_edges(dtype: str) -> tuple[NDArray[np.intp], Floats]:
 
 
 def _bins_misfit(measured: Measured, dtype: str, law: Distribution) -> str | None:
-    """Pearson's test on cells of about equal counts, the law fitted by mean and std."""
+    """Pearson's test on cells of about equal counts."""
     order, edges = bin_edges(dtype)
     cumulative = np.cumsum(measured.counts[order])
     total = int(cumulative[-1])
@@ -173,13 +192,12 @@ def _bins_misfit(measured: Measured, dtype: str, law: Distribution) -> str | Non
     if len(cuts) + 1 < _LEAST_CELLS:
         return None
     observed = np.diff(np.concatenate([[0], cumulative[cuts], [total]])) / total
-    mean, std = law.moments()
-    below = cdf(law, (edges[cuts] - measured.mean) * (std / measured.std) + mean)
+    below = cdf(law, edges[cuts])
     if below is None:
         return None
     expected = np.maximum(np.diff(np.concatenate([[0.0], below, [1.0]])), 1e-12)
     difference = float(((observed - expected) ** 2 / expected).sum())
-    freedom = len(observed) - 3
+    freedom = len(observed) - 1
     # Wilson and Hilferty 1931.
     limit = freedom * (1 - 2 / (9 * freedom) + LEVEL * math.sqrt(2 / (9 * freedom))) ** 3
     if difference * total > limit and difference > _NEGLIGIBLE:

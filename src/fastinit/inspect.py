@@ -290,6 +290,8 @@ def _against(measured: Measured, dtype: str, law: Distribution) -> list[Finding]
                 f"std {measured.std:.4g}, expected {std:.4g} (x {ratio:.3g}, at most {allowed:.2g} off by chance)",
             )
         )
+    # Where mean or std are off, the shape apart from them.
+    shape = fit.fitted(law, measured, dtype) if found else law
     if isinstance(law, (Uniform, TruncatedNormal)):
         slack = max(_rounding(law.low, dtype), _rounding(law.high, dtype))
         if measured.low < law.low - slack or measured.high > law.high + slack:
@@ -299,7 +301,7 @@ def _against(measured: Measured, dtype: str, law: Distribution) -> list[Finding]
                     f"from {measured.low:.4g} to {measured.high:.4g}, expected {law.low:.4g} to {law.high:.4g}",
                 )
             )
-    if different := fit.misfit(measured, dtype, law):
+    if different := fit.misfit(measured, dtype, shape):
         found.append(Finding("law", f"not {_NAMES[type(law)]}: {different}"))
     return found
 
