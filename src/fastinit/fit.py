@@ -187,8 +187,11 @@ def _bins_misfit(measured: Measured, dtype: str, law: Distribution) -> str | Non
     wanted = min(_MOST_CELLS, total // _LEAST_IN_CELL)
     if wanted < _LEAST_CELLS:
         return None
-    cuts = np.unique(np.searchsorted(cumulative, total * np.arange(1, wanted) / wanted))
-    cuts = cuts[(cuts < len(edges)) & (cumulative[np.minimum(cuts, len(edges))] < total)]
+    cuts, begun = [], 0
+    for bin in np.unique(np.searchsorted(cumulative, total * np.arange(1, wanted) / wanted)).tolist():
+        if begun + _LEAST_IN_CELL <= cumulative[bin] <= total - _LEAST_IN_CELL:
+            cuts.append(bin)
+            begun = cumulative[bin]
     if len(cuts) + 1 < _LEAST_CELLS:
         return None
     observed = np.diff(np.concatenate([[0], cumulative[cuts], [total]])) / total
