@@ -106,8 +106,9 @@ struct fi_moments {
     double low, high, mean, m2, m3, m4; /* m2, m3, m4: sums of powers of x - mean */
 };
 
-/* The moments of count <= FI_TILE values; their mean is NaN where their sum overflows. */
-typedef void fi_measure(const void *values, size_t count, struct fi_moments *moments);
+/* The moments of count <= FI_TILE values; `before` are those of values before them, if any, which are likely alike. The
+ * mean is NaN where the sum overflows. */
+typedef void fi_measure(const void *values, size_t count, const struct fi_moments *before, struct fi_moments *moments);
 
 /* The hash of a part of a row that begins at its 64-bit word `word`. A row's hash is the sum of its parts'; all but the
  * last part are whole words. */
@@ -124,7 +125,7 @@ struct fi_isa {
 enum { FI_TILE = 4096, FI_BINS = 4096 };
 
 /* Rows, or a part of one that begins at its 64-bit word `word`; every row has row_count values here. Moments are those
- * of all values, counts[bin] those of the bins (in a long chunk of every fourth tile alone), hashes[row] those of the
+ * of all values, counts[bin] those of the bins (in a long chunk of every eighth tile alone), hashes[row] those of the
  * rows; NULL hashes are not computed. */
 struct fi_chunk {
     enum fi_dtype_id dtype;

@@ -28,7 +28,7 @@ void fi_merge(struct fi_moments *a, const struct fi_moments *b) {
 }
 
 /* Equal values come in a row: counters of their own for neighbours keep the additions from waiting for each other. */
-enum { COPIES = 4, BINS_EVERY = 4 };
+enum { COPIES = 4, BINS_EVERY = 8 };
 
 static void count_bins(enum fi_dtype_id dtype, const char *values, size_t count, uint32_t bins[COPIES][FI_BINS]) {
     if (fi_dtype_size[dtype] == 2) {
@@ -75,7 +75,7 @@ void fi_inspect(const struct fi_isa *isa, const struct fi_chunk *chunk, struct f
     for (size_t at = 0, n; at < count; at += n) {
         struct fi_moments tile;
         n = count - at < FI_TILE ? count - at : FI_TILE;
-        isa->measure[chunk->dtype](values + at * size, n, &tile);
+        isa->measure[chunk->dtype](values + at * size, n, moments, &tile);
         fi_merge(moments, &tile);
         if (at % (every * FI_TILE) == 0) count_bins(chunk->dtype, values + at * size, n, bins);
     }

@@ -38,9 +38,9 @@ def run(
 
 
 def bins(values: np.ndarray) -> np.ndarray:
-    """How many values have each upper 12 bits; of every fourth tile alone, where there are more than four."""
+    """How many values have each upper 12 bits; of every eighth tile alone, where there are more than eight."""
     tiles = [values[at : at + TILE] for at in range(0, len(values), TILE)]
-    values = np.concatenate(tiles[::4] if len(values) > 4 * TILE else [values])
+    values = np.concatenate(tiles[::8] if len(values) > 8 * TILE else [values])
     if values.dtype == np.float64:
         with np.errstate(over="ignore", under="ignore"):
             values = values.astype(np.float32)
@@ -68,7 +68,7 @@ def sample(dtype: str, count: int, *, special: bool) -> np.ndarray:
 
 
 EDGES = sorted(
-    {max(n + d, 0) for n in (0, 16, 32, TILE, 2 * TILE, 4 * TILE, 9 * TILE) for d in (-3, -1, 0, 1, 8)}
+    {max(n + d, 0) for n in (0, 16, 32, TILE, 2 * TILE, 8 * TILE, 10 * TILE) for d in (-3, -1, 0, 1, 8)}
 )
 
 
@@ -91,10 +91,11 @@ def test_kernel_against_numpy(isa: int, dtype: str, special: bool) -> None:
         assert (got["low"], got["high"]) == (finite.min(), finite.max())
         d = finite - finite.mean()
         scale = np.abs(finite).max()
-        assert got["mean"] == pytest.approx(finite.mean(), rel=1e-13, abs=1e-13 * scale)
+        error = 1e-11 if dtype == "float64" or special else 2e-6
+        assert got["mean"] == pytest.approx(finite.mean(), abs=error * scale)
         for power in (2, 3, 4):
             size = (np.abs(d) ** power).sum()
-            assert abs(got[f"m{power}"] - (d**power).sum()) <= 1e-11 * size + 1e-300
+            assert abs(got[f"m{power}"] - (d**power).sum()) <= error * size + 1e-300
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -157,6 +158,31 @@ def test_far_from_zero_and_constant(isa: int) -> None:
         assert got["low"] == got["high"] == got["mean"] and got["m2"] == got["m3"] == got["m4"] == 0
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("isa", range(len(ISAS)), ids=ISAS)
+def test_tiles_unlike_those_before(isa: int, dtype: str) -> None:
+    """Where the quick way would lose its digits, overflow or take in what is not finite."""
+    kind = memory.numpy_dtype(dtype)
+    tiles = [fi.normal(TILE, std=std, mean=mean, seed=i, dtype=dtype)
+             for i, (std, mean) in enumerate([(1, 0), (1e-3, 0), (1e-3, 1), (1, 300), (0, 0), (0, 3), (100, -5)])]  # fmt: skip
+    outlier, infinite, nan = (tiles[0].copy() for _ in range(3))
+    outlier[77], infinite[5], nan[4000] = 6e4 if dtype == "float16" else 1e30, -np.inf, np.nan
+    tiles += [outlier, infinite, nan, np.full(TILE, 6e-8 if dtype == "float16" else 1e-38, kind)]
+    for first in range(len(tiles)):
+        for second in range(len(tiles)):
+            values = np.concatenate([tiles[first], tiles[second], tiles[first]])
+            got, _, _ = run(values, isa)
+            wide = values.astype(np.float64)
+            finite = wide[np.isfinite(wide)]
+            d = finite - finite.mean()
+            assert got["count"] == len(finite) and got["zeros"] == (finite == 0).sum()
+            assert (got["low"], got["high"]) == (finite.min(), finite.max())
+            assert got["mean"] == pytest.approx(finite.mean(), abs=2e-6 * finite.std())
+            for power in (2, 3, 4):
+                size = (np.abs(d) ** power).sum()
+                assert abs(got[f"m{power}"] - (d**power).sum()) <= 2e-6 * size
+
+
 def test_merge_is_the_whole() -> None:
     values = fi.normal(10_000, mean=5.0, dtype="float64", seed=0)
     for cut in (0, 1, 4096, 9_999, 10_000):
@@ -186,11 +212,11 @@ def test_chunks_cover_the_tensor(shape: tuple[int, ...], dtype: str) -> None:
     array = fi.normal(shape, dtype=dtype, seed=0)
     got, wide = measured(array, threads=3), array.astype(np.float64)
     assert got.count == array.size
-    assert got.mean == pytest.approx(wide.mean(), abs=1e-12)
-    assert got.std == pytest.approx(wide.std(), rel=1e-12)
+    assert got.mean == pytest.approx(wide.mean(), abs=1e-7)
+    assert got.std == pytest.approx(wide.std(), rel=1e-6)
     d = (wide - wide.mean()) / wide.std()
-    assert got.skew == pytest.approx((d**3).mean(), abs=1e-11)
-    assert got.kurtosis == pytest.approx((d**4).mean() - 3, abs=1e-11)
+    assert got.skew == pytest.approx((d**3).mean(), abs=1e-5)
+    assert got.kurtosis == pytest.approx((d**4).mean() - 3, abs=1e-5)
     again = measured(array, threads=1)
     assert repr(again) == repr(got) and (again.counts == got.counts).all()
 
@@ -333,11 +359,11 @@ def test_clean_file(clean: dict[str, np.ndarray], recipe: str, tmp_path: Path) -
     weight = report.tensors["h.2.weight"]
     wide = clean["h.2.weight"].astype(np.float64)
     assert (weight.mean, weight.std) == (
-        pytest.approx(wide.mean(), rel=1e-9),
-        pytest.approx(wide.std(), rel=1e-9),
+        pytest.approx(wide.mean(), abs=1e-8),
+        pytest.approx(wide.std(), rel=1e-6),
     )
-    assert weight.he == pytest.approx(wide.std() / math.sqrt(2 / 128))
-    assert weight.xavier == pytest.approx(wide.std() / math.sqrt(2 / (96 + 128)))
+    assert weight.he == pytest.approx(wide.std() / math.sqrt(2 / 128), rel=1e-6)
+    assert weight.xavier == pytest.approx(wide.std() / math.sqrt(2 / (96 + 128)), rel=1e-6)
     assert weight.expected == fi.Normal(std=0.02)
     in_memory = fi.inspect(clean, recipe)
     assert repr(in_memory.tensors["h.3.weight"]) == repr(report.tensors["h.3.weight"])
@@ -395,7 +421,11 @@ def test_command_line(
     path = save(clean, tmp_path)
     assert cli.main(["inspect", path, "--against", recipe]) == 0
     out = capsys.readouterr().out
-    assert "h.0.weight  96x128" in out and "none deviate" in out and "steps: I64, not inspected" in out
+    assert (
+        "h.0.weight  96x128" in out
+        and f"deviating from recipe {recipe}: none" in out
+        and "steps: I64, not inspected" in out
+    )
     clean["h.0.weight"][:] = 0
     path = save(clean, tmp_path)
     assert cli.main(["inspect", path, "--against", recipe]) == 3

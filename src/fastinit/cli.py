@@ -139,35 +139,17 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
 
 def _report(report: Report) -> str:
-    rows = [
-        (
-            "name",
-            "shape",
-            "dtype",
-            "law",
-            "mean",
-            "std",
-            "skew",
-            "kurtosis",
-            "min",
-            "max",
-            "zeros",
-            "/ He",
-            "/ Xavier",
-        )
-    ]
-    lines = _columns(rows + [_measured(tensor) for tensor in report.tensors.values()])
+    head = "name shape dtype law mean std skew kurtosis min max zeros std/He std/Xavier".split()
+    lines = _columns([head, *map(_measured, report.tensors.values())])
     lines += [f"{name}: {dtype}, not inspected" for name, dtype in report.skipped.items()]
     for tensor in report.deviating:
         lines += [f"{tensor.name}: {finding.message}" for finding in tensor.findings]
-    rate = report.nbytes / report.seconds / 1e9 if report.seconds else 0.0
+    rate = report.nbytes / report.seconds / 1e9
+    lines.append(
+        f"{len(report.tensors)} tensors, {report.nbytes:,} bytes, {report.seconds:.2f} s, {rate:.2f} GB/s"
+    )
     against = f" from recipe {report.recipe}" if report.recipe else ""
-    lines.append(
-        f"{len(report.tensors)} tensors, {report.nbytes:,} bytes in {report.seconds:.2f} s, {rate:.2f} GB/s"
-    )
-    lines.append(
-        f"{len(report.deviating) or 'none'} deviate{'' if len(report.deviating) != 1 else 's'}{against}"
-    )
+    lines.append(f"deviating{against}: {len(report.deviating) or 'none'}")
     return "\n".join(lines)
 
 

@@ -271,9 +271,8 @@ def _rounding(value: float, dtype: str) -> float:
 def _against(measured: Measured, dtype: str, law: Distribution) -> list[Finding]:
     found = []
     mean, std = law.moments()
-    coarse = (
-        fit.spacing(measured, dtype) / std
-    ) ** 2 / 8  # what rounding to the dtype may add, relative to the std
+    # What rounding to the dtype may add to both, in units of the std.
+    coarse = (fit.spacing(measured, dtype) / std) ** 2 / 8
     if coarse > 1 / 8:
         return []  # values further apart than the std
     error = std / math.sqrt(measured.count)
@@ -284,23 +283,15 @@ def _against(measured: Measured, dtype: str, law: Distribution) -> list[Finding]
         )
     ratio, allowed = measured.std / std, fit.LEVEL * fit.std_error(measured) + coarse
     if abs(ratio - 1) > allowed:
-        found.append(
-            Finding(
-                "std",
-                f"std {measured.std:.4g}, expected {std:.4g} (x {ratio:.3g}, at most {allowed:.2g} off by chance)",
-            )
-        )
+        message = f"std {measured.std:.4g}, expected {std:.4g} (x {ratio:.4g}; by chance 1 +- {allowed:.2g} at most)"
+        found.append(Finding("std", message))
     # Where mean or std are off, the shape apart from them.
     shape = fit.fitted(law, measured, dtype) if found else law
     if isinstance(law, (Uniform, TruncatedNormal)):
         slack = max(_rounding(law.low, dtype), _rounding(law.high, dtype))
         if measured.low < law.low - slack or measured.high > law.high + slack:
-            found.append(
-                Finding(
-                    "range",
-                    f"from {measured.low:.4g} to {measured.high:.4g}, expected {law.low:.4g} to {law.high:.4g}",
-                )
-            )
+            between = f"from {measured.low:.4g} to {measured.high:.4g}"
+            found.append(Finding("range", f"{between}, expected {law.low:.4g} to {law.high:.4g}"))
     if different := fit.misfit(measured, dtype, shape):
         found.append(Finding("law", f"not {_NAMES[type(law)]}: {different}"))
     return found

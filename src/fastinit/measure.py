@@ -18,7 +18,7 @@ from .memory import empty, nbytes
 
 _T = TypeVar("_T")
 
-_CHUNK_BYTES = 1 << 19  # stays in a core's second-level cache
+_CHUNK_BYTES = 1 << 20  # stays in a core's second-level cache
 _SHORTEST_ROW = 4  # shorter rows are equal by chance
 _MOST_ROWS = 1 << 24  # their hashes take 128 MiB
 
@@ -55,7 +55,7 @@ class Source:
 class Measured:
     """Of the finite values: their number, range and moments; of all: what else there is.
 
-    ``counts`` are those of the kernel's bins, in a large tensor of every fourth tile alone. ``duplicates`` is the
+    ``counts`` are those of the kernel's bins, in a large tensor of every eighth tile alone. ``duplicates`` is the
     number of rows that repeat an earlier one bit for bit, and ``twins`` the first two that are equal.
     """
 
