@@ -125,8 +125,8 @@ struct fi_isa {
 enum { FI_TILE = 4096, FI_BINS = 4096 };
 
 /* Rows, or a part of one that begins at its 64-bit word `word`; every row has row_count values here. Moments are those
- * of all values, counts[bin] those of the bins (in a long chunk of every eighth tile alone), hashes[row] those of the
- * rows; NULL hashes are not computed. */
+ * of all values, counts[bin] those of the bins (in a long chunk of every sixteenth tile alone), hashes[row] those of
+ * the rows; NULL hashes are not computed. */
 struct fi_chunk {
     enum fi_dtype_id dtype;
     const void *values;

@@ -28,7 +28,7 @@ void fi_merge(struct fi_moments *a, const struct fi_moments *b) {
 }
 
 /* Equal values come in a row: counters of their own for neighbours keep the additions from waiting for each other. */
-enum { COPIES = 4, BINS_EVERY = 8 };
+enum { COPIES = 2, BINS_EVERY = 16 };
 
 static void count_bins(enum fi_dtype_id dtype, const char *values, size_t count, uint32_t bins[COPIES][FI_BINS]) {
     if (fi_dtype_size[dtype] == 2) {
@@ -38,8 +38,8 @@ static void count_bins(enum fi_dtype_id dtype, const char *values, size_t count,
             memcpy(&four, values + 2 * i, 8);
             bins[0][four >> 4 & 0xfff]++;
             bins[1][four >> 20 & 0xfff]++;
-            bins[2][four >> 36 & 0xfff]++;
-            bins[3][four >> 52]++;
+            bins[0][four >> 36 & 0xfff]++;
+            bins[1][four >> 52]++;
         }
         for (; i < count; i++) {
             uint16_t one;
@@ -79,7 +79,7 @@ void fi_inspect(const struct fi_isa *isa, const struct fi_chunk *chunk, struct f
         fi_merge(moments, &tile);
         if (at % (every * FI_TILE) == 0) count_bins(chunk->dtype, values + at * size, n, bins);
     }
-    for (size_t i = 0; i < FI_BINS; i++) counts[i] = bins[0][i] + bins[1][i] + bins[2][i] + bins[3][i];
+    for (size_t i = 0; i < FI_BINS; i++) counts[i] = bins[0][i] + bins[1][i];
     if (hashes) {
         const size_t bytes = chunk->row_count * size;
         for (size_t row = 0; row < chunk->rows; row++)

@@ -38,9 +38,9 @@ def run(
 
 
 def bins(values: np.ndarray) -> np.ndarray:
-    """How many values have each upper 12 bits; of every eighth tile alone, where there are more than eight."""
+    """How many values have each upper 12 bits; of every sixteenth tile alone, where there are more than 16."""
     tiles = [values[at : at + TILE] for at in range(0, len(values), TILE)]
-    values = np.concatenate(tiles[::8] if len(values) > 8 * TILE else [values])
+    values = np.concatenate(tiles[::16] if len(values) > 16 * TILE else [values])
     if values.dtype == np.float64:
         with np.errstate(over="ignore", under="ignore"):
             values = values.astype(np.float32)
@@ -68,7 +68,7 @@ def sample(dtype: str, count: int, *, special: bool) -> np.ndarray:
 
 
 EDGES = sorted(
-    {max(n + d, 0) for n in (0, 16, 32, TILE, 2 * TILE, 8 * TILE, 10 * TILE) for d in (-3, -1, 0, 1, 8)}
+    {max(n + d, 0) for n in (0, 16, 32, TILE, 2 * TILE, 16 * TILE, 18 * TILE) for d in (-3, -1, 0, 1, 8)}
 )
 
 

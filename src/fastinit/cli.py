@@ -139,8 +139,8 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
 
 def _report(report: Report) -> str:
-    head = "name shape dtype law mean std skew kurtosis min max zeros std/He std/Xavier".split()
-    lines = _columns([head, *map(_measured, report.tensors.values())])
+    head = ("name", "shape", "dtype", "law", "mean", "std", "skew", "kurtosis", "min", "max", "zeros")
+    lines = _columns([(*head, "std/He", "std/Xavier"), *map(_measured, report.tensors.values())])
     lines += [f"{name}: {dtype}, not inspected" for name, dtype in report.skipped.items()]
     for tensor in report.deviating:
         lines += [f"{tensor.name}: {finding.message}" for finding in tensor.findings]

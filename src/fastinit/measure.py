@@ -18,7 +18,7 @@ from .memory import empty, nbytes
 
 _T = TypeVar("_T")
 
-_CHUNK_BYTES = 1 << 20  # stays in a core's second-level cache
+_CHUNK_BYTES = 1 << 20  # about a core's second-level cache
 _SHORTEST_ROW = 4  # shorter rows are equal by chance
 _MOST_ROWS = 1 << 24  # their hashes take 128 MiB
 
@@ -55,7 +55,7 @@ class Source:
 class Measured:
     """Of the finite values: their number, range and moments; of all: what else there is.
 
-    ``counts`` are those of the kernel's bins, in a large tensor of every eighth tile alone. ``duplicates`` is the
+    ``counts`` are those of the kernel's bins, in a large tensor of every sixteenth tile alone. ``duplicates`` is the
     number of rows that repeat an earlier one bit for bit, and ``twins`` the first two that are equal.
     """
 
@@ -101,6 +101,7 @@ class _Job:
         self.parts = -(-row_bytes // self.part_bytes) if row_bytes else 1
         self.left = -(-rows // self.rows_at_once) * self.parts
         self.moments = np.zeros(max(self.left, 1), _MOMENTS)
+        self.moments_at = self.moments.ctypes.data
         self.counts = np.zeros(_core.BINS, np.int64)
         self.hashes = np.zeros(rows, np.uint64) if source.rows and rows else None
 
@@ -115,7 +116,7 @@ class _Job:
                 number += 1
 
     def result(self) -> Measured:
-        _core.merge(self.moments.ctypes.data, len(self.moments))
+        _core.merge(self.moments_at, len(self.moments))
         count, nan, inf, zeros, low, high, mean, m2, m3, m4 = self.moments[0].item()
         variance = m2 / count if count else math.nan
         square = variance * variance
@@ -184,6 +185,7 @@ def measure_all(
         nonlocal done
         buffer = empty((_CHUNK_BYTES + 64 if file is not None else 0,), "float16").view(np.uint8)
         counts, hashes = np.empty(_core.BINS, np.uint32), np.empty(_CHUNK_BYTES // 8, np.uint64)
+        read_to, counts_at, hashes_at = (array.ctypes.data for array in (buffer, counts, hashes))
         while not stop:
             with lock:
                 chunk = next(chunks, None)
@@ -195,11 +197,10 @@ def measure_all(
                 address = job.source.start + chunk.offset
             else:
                 _read(file, buffer[:size].data, job.source.start + chunk.offset)
-                address = buffer.ctypes.data
+                address = read_to
             _core.inspect(
                 job.source.dtype, address, chunk.rows, chunk.row_count, chunk.word, config._isa,
-                job.moments[chunk.number :].ctypes.data, counts.ctypes.data,
-                hashes.ctypes.data if job.hashes is not None else 0,
+                job.moments_at + chunk.number * _MOMENTS.itemsize, counts_at, 0 if job.hashes is None else hashes_at,
             )  # fmt: skip
             with lock:
                 job.counts += counts

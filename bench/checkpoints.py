@@ -1,4 +1,4 @@
-"""`fastinit.inspect` of a checkpoint against `cat FILE > /dev/null`, the page cache warm: ``python bench/inspect.py``.
+"""`fastinit.inspect` of a checkpoint against `cat FILE > /dev/null`, the page cache warm: ``python bench/checkpoints.py``.
 
 Both are timed in turn and the best of each is compared: on a shared machine either may be disturbed.
 """
@@ -10,12 +10,9 @@ import json
 import os
 import resource
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
-
-sys.path[:] = [path for path in sys.path if Path(path).resolve() != Path(__file__).resolve().parent]
 
 import fastinit as fi
 from fastinit import checkpoint, plan
