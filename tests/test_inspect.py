@@ -351,10 +351,11 @@ def save(arrays: dict[str, np.ndarray], tmp_path: Path) -> str:
 
 def test_clean_file(clean: dict[str, np.ndarray], recipe: str, tmp_path: Path) -> None:
     path = save(clean, tmp_path)
-    seen: list[int] = []
-    report = fi.inspect(path, recipe, progress=seen.append)
+    seen: list[tuple[int, int]] = []
+    report = fi.inspect(path, recipe, progress=lambda *done: seen.append(done))
     assert report.deviating == () and report.skipped == {"steps": "I64"}
-    assert seen[-1] == report.nbytes == sum(a.nbytes for n, a in clean.items() if n != "steps")
+    assert seen[-1] == (report.nbytes, report.nbytes)
+    assert report.nbytes == sum(a.nbytes for n, a in clean.items() if n != "steps")
     assert {t.law for n, t in report.tensors.items() if n.endswith("weight")} == {"normal"}
     weight = report.tensors["h.2.weight"]
     wide = clean["h.2.weight"].astype(np.float64)
@@ -525,7 +526,7 @@ def test_arrays_of_any_layout() -> None:
 def test_interrupt_stops_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     array = np.zeros((64, 1 << 17), np.float32)
 
-    def stop(done: int) -> None:
+    def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
     begun: list[int] = []

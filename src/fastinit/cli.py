@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 
 from . import __version__, checkpoint
 from .inspect import Report, TensorReport, inspect
@@ -132,8 +132,13 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
-    size = max(os.path.getsize(arguments.file), 1)
-    report = inspect(arguments.file, arguments.against, threads=arguments.threads, progress=_bar(size))
+    bar = cache(_bar)
+    report = inspect(
+        arguments.file,
+        arguments.against,
+        threads=arguments.threads,
+        progress=lambda done, total: bar(total)(done),
+    )
     print(json.dumps({"file": arguments.file, **report.to_dict()}) if arguments.json else _report(report))
     return 3 if report.deviating else 0
 

@@ -101,7 +101,7 @@ def inspect(
     recipe: str | os.PathLike[str] | Plan | None = None,
     *,
     threads: int | None = None,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
     """Measure every tensor of a safetensors file, or of a mapping of names to arrays, in one pass.
 
@@ -111,7 +111,8 @@ def inspect(
     with the law's own; the shape by range, skew, kurtosis and Pearson's test, apart from mean and std.
 
     Arrays are NumPy's or CPU tensors with DLPack; those that are not contiguous are copied or, with DLPack, refused.
-    A file is read in chunks, never mapped, and may be larger than memory. ``progress`` is told the bytes done.
+    A file is read in chunks, never mapped, and may be larger than memory. ``progress`` is told the bytes done and
+    those of all.
 
     Raises
     ------
@@ -174,7 +175,7 @@ def _inspect(
     skipped: Mapping[str, str],
     recipe: str | os.PathLike[str] | Plan | None,
     threads: int | None,
-    progress: Callable[[int], None],
+    progress: Callable[[int, int], None],
 ) -> Report:
     started = time.perf_counter()
     plan = None if recipe is None else _plan(sources, recipe)
@@ -183,8 +184,9 @@ def _inspect(
         parameter = None if plan is None else plan[plan.ties.get(source.name, source.name)]
         return _report(source, measured, parameter)
 
-    reports = measure_all(sources, file, report, threads=threads, progress=progress)
-    return Report({r.name: r for r in reports}, skipped, None if plan is None else plan.recipe, sum(s.nbytes for s in sources),
+    total = sum(source.nbytes for source in sources)
+    reports = measure_all(sources, file, report, threads=threads, progress=lambda done: progress(done, total))
+    return Report({r.name: r for r in reports}, skipped, None if plan is None else plan.recipe, total,
                   time.perf_counter() - started)  # fmt: skip
 
 
