@@ -23,7 +23,8 @@ MODULES = [path.stem for path in SOURCE.glob("*.py") if path.stem != "__main__"]
 # A module may import those before it.
 ORDER = ["_core", "distributions", "streams", "fans", "gains", "memory", "elementary", "elementwise", "structured",
          "transformed", "sparse", "patterns", "orthogonal", "biases", "state_space", "catalogue", "schemes", "blocks",
-         "config", "fill", "model", "plan", "recommend", "jax", "keras", "__init__", "checkpoint", "cli", "__main__"]  # fmt: skip
+         "config", "fill", "model", "table", "plan", "recommend", "measure", "fit", "inspect", "jax", "keras",
+         "__init__", "checkpoint", "cli", "__main__"]  # fmt: skip
 
 
 @pytest.mark.parametrize("module", MODULES)
