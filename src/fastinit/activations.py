@@ -113,7 +113,9 @@ def as_activation(activation: str | Function, param: float | None = None) -> Act
     >>> as_activation("leaky_relu", 0.5)(np.array([-2.0, 2.0]))
     array([-1.,  2.])
     """
-    if callable(activation):
+    if isinstance(activation, Activation):
+        row = activation
+    elif callable(activation):
         name = getattr(activation, "__name__", type(activation).__name__)
         row = Activation(repr(name), activation)
     else:

@@ -76,13 +76,13 @@ class MeanField:
     def c_map(self, c: float, *, q: float | None = None) -> float:
         """The correlation of two inputs' h in the next layer, from that in this one; both have E[h^2] = q (`q_star`)."""
         at = self._reference(q)
-        product = self.weight_variance * pair_moment(self.activation, at, _correlation("c", c))
+        product = self.weight_variance * pair_moment(self.activation, at, correlation("c", c))
         return self._share(product + self.bias_variance, at)
 
     def c_slope(self, c: float, *, q: float | None = None) -> float:
         """The derivative of `c_map` at ``c``; at c = 1 it is chi for q = q_star."""
         at = self._reference(q)
-        slopes = pair_slope(self.activation, at, _correlation("c", c))
+        slopes = pair_slope(self.activation, at, correlation("c", c))
         return self._share(self.weight_variance * slopes * at, at)
 
     def _reference(self, q: float | None) -> float:
@@ -174,12 +174,12 @@ class MeanField:
         """
         if integer("depth", depth) < 1:
             raise ValueError(f"depth must be at least 1, got {depth!r}")
-        qs, cs = [_at("q", q)], [_correlation("c", c)]
+        qs, cs = [_at("q", q)], [correlation("c", c)]
         for _ in range(depth - 1):
             cs.append(self.c_map(cs[-1], q=qs[-1]))
             qs.append(self.q_map(qs[-1]))
         factors = [self.chi_map(q) for q in qs[:-1]]
-        gradient = np.cumprod([1.0, *reversed(factors)])[::-1]
+        gradient: Real = np.cumprod(np.array([1.0, *reversed(factors)]))[::-1]
         return Trajectory(np.array(qs), np.array(cs), gradient)
 
 
@@ -243,7 +243,9 @@ def critical_line(
     if bias == 0 and second_moment(f, 0.0) == 0:
         root = 0.0
     else:
-        root = next(_roots(lambda q: q - second_moment(f, q) / slope_moment(f, q) - bias, _grid(bias)), math.nan)
+        root = next(
+            _roots(lambda q: q - second_moment(f, q) / slope_moment(f, q) - bias, _grid(bias)), math.nan
+        )
     flatness = 0.0 if math.isnan(root) else slope_moment(f, root)
     if not flatness:
         raise ValueError(f"activation {f.name} has no critical point at bias_variance={bias!r}")
@@ -310,7 +312,7 @@ def _from_zero(moment: Callable[[float], Real], q: float) -> float:
 def _grid(least: float) -> Real:
     """Powers of 2 in which fixed points are looked for; none is below ``least``, the q-map's value at 0."""
     lowest = min(_LEAST, math.floor(math.log2(least)) - 1) if least else _LEAST
-    return 2.0 ** np.arange(lowest, _LARGEST)
+    return np.array([2.0**k for k in range(lowest, _LARGEST)])
 
 
 def _roots(function: Callable[[float], float], grid: Real) -> Iterator[float]:
@@ -349,7 +351,7 @@ def _at(argument: str, value: float) -> float:
     return non_negative(argument, value)
 
 
-def _correlation(argument: str, value: float) -> float:
+def correlation(argument: str, value: float) -> float:
     number = real(argument, value)
     if not -1 <= number <= 1:
         raise ValueError(f"{argument} must lie in [-1, 1], got {value!r}")
