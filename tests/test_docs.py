@@ -27,7 +27,7 @@ ORDER = ["_core", "distributions", "activations", "gaussian", "streams", "fans",
 
 
 # The same within the package folder, after the modules before its name in ORDER.
-PROPAGATION = ["theory", "dead", "exact", "finite_width", "__init__"]
+PROPAGATION = ["moments", "theory", "dead", "exact", "finite_width", "__init__"]
 
 
 @pytest.mark.parametrize("module", [*MODULES, *(f"propagation.{name}" for name in PROPAGATION[:-1])])

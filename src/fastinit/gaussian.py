@@ -67,11 +67,14 @@ def expect(
     moment: Callable[[Sample], Real],
     mean: Real | float = 0.0,
     std: Real | float = 1.0,
+    *,
+    floor: float = 0.0,
 ) -> Real:
     """E[moment(f)] under N(mean, std^2), for every element of ``mean`` and ``std`` (positive), to 1e-9 or better.
 
     Panels start at the function's kinks and at powers of 2, where steps are steep for large ``std``; a panel whose
-    Gauss and Kronrod rules differ by more than 1e-10 of the whole is halved. Tolerances are relative to E|moment|.
+    Gauss and Kronrod rules differ by more than 1e-10 of the whole is halved. The whole is E|moment|, or ``floor`` where
+    that is more.
 
     Raises ValueError, naming the function, where halving does not help, and what the function itself raises.
 
@@ -101,7 +104,7 @@ def expect(
         if not np.isfinite(size).all():
             raise ValueError(f"a moment of activation {f.name} is not finite: does it jump?")
         error = np.abs(integral - half * (g[:, 1::2] @ _GAUSS))
-        whole = magnitude + np.bincount(owner, size, len(means))
+        whole = np.maximum(magnitude + np.bincount(owner, size, len(means)), floor)
         done = error <= _TOLERANCE * whole[owner]
         total += np.bincount(owner[done], integral[done], len(means))
         magnitude += np.bincount(owner[done], size[done], len(means))

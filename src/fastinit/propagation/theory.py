@@ -16,10 +16,8 @@ import numpy as np
 from ..activations import Activation, Function, Real, as_activation
 from ..distributions import non_negative, real
 from ..fans import integer
-from ..gaussian import expect
+from .moments import LEAST_STD, pair_moment, pair_slope, second_moment, second_moment_slope, slope_moment
 
-# Below this std of h, rounding hides a function's slope: moments of slopes go on as a straight line in std.
-_LEAST_STD = 1e-4
 # Fixed points are looked for between these powers of 2 (1e-14 to 1e8), and further down for tiny bias variances.
 _LEAST, _LARGEST = -46, 27
 # Stands for infinity where a limit is asked for.
@@ -87,7 +85,7 @@ class MeanField:
 
     def _reference(self, q: float | None) -> float:
         """A positive, finite q: the limits 0 and infinity are stood for by their neighbours."""
-        return min(max(self.q_star if q is None else _at("q", q), _LEAST_STD**2), _INFINITE)
+        return min(max(self.q_star if q is None else _at("q", q), LEAST_STD**2), _INFINITE)
 
     def _share(self, moment: float, q: float) -> float:
         whole = self.q_map(q)
@@ -250,63 +248,6 @@ def critical_line(
     if not flatness:
         raise ValueError(f"activation {f.name} has no critical point at bias_variance={bias!r}")
     return CriticalPoint(1 / flatness, root)
-
-
-def second_moment(f: Activation, q: float) -> float:
-    """E[f(h)^2] for h ~ N(0, q)."""
-    if q == 0:
-        return float(f(np.zeros(1))[0] ** 2)
-    return float(expect(f, lambda s: s.value**2, std=math.sqrt(q)))
-
-
-def second_moment_slope(f: Activation, q: float) -> float:
-    """d E[f(h)^2] / dq, by Gaussian integration by parts: no derivative of f, and jumps count."""
-    return _from_zero(lambda std: expect(f, lambda s: (s.z**2 - 1) * s.value**2, std=std) / (2 * std**2), q)
-
-
-def slope_moment(f: Activation, q: float) -> float:
-    """E[f'(h)^2] for h ~ N(0, q)."""
-    return _from_zero(lambda std: expect(f, lambda s: s.slope**2, std=std), q)
-
-
-def pair_moment(f: Activation, q: float, c: float) -> float:
-    """E[f(u) f(v)] for u, v ~ N(0, q) with correlation c."""
-    if c in (-1, 1):
-        return float(expect(f, lambda s: s.value * f(c * s.h), std=math.sqrt(q)))
-    own = math.sqrt(q * (1 - abs(c)))
-    return _paired(f, lambda h: expect(f, lambda s: s.value, mean=h, std=own), q, c)
-
-
-def pair_slope(f: Activation, q: float, c: float) -> float:
-    """E[f'(u) f'(v)], which is the derivative of `pair_moment` by the covariance q c."""
-    if c in (-1, 1):
-        return slope_moment(f, q) if c == 1 else pair_slope(f, q, -1 + 1e-9)
-    own = math.sqrt(q * (1 - abs(c)))
-    # E[f'] by parts, in place of a derivative of f.
-    return _paired(f, lambda h: expect(f, lambda s: s.z * s.value, mean=h, std=own) / own, q, c)
-
-
-def _paired(f: Activation, given: Function, q: float, c: float) -> float:
-    """E[given(m) given(+-m)] over m ~ N(0, q |c|), the part that u and v share up to the sign of c."""
-    if c == 0:
-        return float(given(np.zeros(1))[0] ** 2)
-    shared = Activation(f.name, given, f.kinks)
-    sign = math.copysign(1, c)
-    return float(
-        expect(
-            shared,
-            lambda s: s.value * (s.value if sign > 0 else shared(-s.h)),
-            std=math.sqrt(q * abs(c)),
-        )
-    )
-
-
-def _from_zero(moment: Callable[[float], Real], q: float) -> float:
-    std = math.sqrt(q)
-    if std >= _LEAST_STD:
-        return float(moment(std))
-    near, far = float(moment(_LEAST_STD)), float(moment(2 * _LEAST_STD))
-    return near + (far - near) * (std / _LEAST_STD - 1)
 
 
 def _grid(least: float) -> Real:
