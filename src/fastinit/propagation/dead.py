@@ -41,8 +41,7 @@ def dead_share(
     >>> round(dead_share(0.5, 128) * 129, 9)
     1.0
     """
-    if correlation("c", c) < 0:
-        raise ValueError(f"c must be at least 0: a batch has no common negative correlation, got {c!r}")
+    c = shared_correlation("c", c)
     (size,) = positive("batch", [batch])
     f, q, bias = as_activation(activation, param), non_negative("q", q), real("bias", bias)
     if q == 0:
@@ -125,6 +124,14 @@ def dead_network(width: int, hidden: int) -> Bounds:
     share = (1 - 2.0 ** (1 - n)) * one / (1 + (n - 1) * 2.0**-n)
     lower = 1 - one ** (layers - 1) + share * (both ** (layers - 1) - one ** (layers - 1))
     return Bounds(lower, dead_ray([n] * layers))
+
+
+def shared_correlation(argument: str, value: float) -> float:
+    """A correlation that a batch of any size can share, or the error that names `argument`."""
+    number = correlation(argument, value)
+    if number < 0:
+        raise ValueError(f"{argument} must be at least 0, which a whole batch can share, got {value!r}")
+    return number
 
 
 def positive(argument: str, value: int | Iterable[int]) -> tuple[int, ...]:

@@ -14,9 +14,9 @@ from ..distributions import choose, non_negative
 from ..fans import integers
 from ..gaussian import expect
 from ..schemes import SCHEMES, distribution
-from .dead import dead_share
+from .dead import dead_share, shared_correlation
 from .moments import second_moment, second_moment_slope, slope_moment
-from .theory import MeanField, correlation
+from .theory import MeanField
 
 _95_PERCENT = 1.959963984540054
 
@@ -93,7 +93,7 @@ def predict(
     f = as_activation(activation, param)
     weights = _per_layer("weight_variances", weight_variances, depth)
     biases = _per_layer("bias_variances", bias_variances, depth)
-    moment, share = non_negative("input_moment", input_moment), correlation("c", c)
+    moment, share = non_negative("input_moment", input_moment), shared_correlation("c", c)
     q, output, factor, forward, steepness, bend = np.zeros((6, depth))
     noise, cs = np.zeros((depth, 2, 2)), np.zeros(depth)
     for i in range(depth):

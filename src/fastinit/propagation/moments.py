@@ -41,7 +41,7 @@ def pair_moment(f: Activation, q: float, c: float) -> float:
 
 
 def pair_slope(f: Activation, q: float, c: float) -> float:
-    """E[f'(u) f'(v)], which is the derivative of `pair_moment` by the covariance q c; jumps count for \|c\| < 1."""
+    """E[f'(u) f'(v)], which is the derivative of `pair_moment` by the covariance q c; jumps count for |c| < 1."""
     if c == 1:
         return slope_moment(f, q)
     if c == -1:

@@ -27,7 +27,7 @@ _FLAT, _CRITICAL = 1e-11, 1e-6
 
 
 class FixedPoint(NamedTuple):
-    """A q that the q-map keeps, and the map's slope there: it attracts where \\|slope\\| < 1."""
+    """A q that the q-map keeps, and the map's slope there: it attracts where |slope| < 1."""
 
     q: float
     slope: float
