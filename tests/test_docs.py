@@ -67,6 +67,10 @@ def test_the_page_of_schemes_is_up_to_date() -> None:
         assert names and all(fi.SCHEMES[name] for name in names) and fi.SCHEMES[names[0]].name == scheme
 
 
+def test_theory_page() -> None:
+    assert doctest.testfile(str(ROOT / "docs" / "theory.md"), module_relative=False).failed == 0
+
+
 def test_links_lead_somewhere() -> None:
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
         for link in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):

@@ -300,10 +300,12 @@ def test_published() -> None:
     selu = as_activation("selu")
     mean_slope = expect(selu, lambda s: (s.z**2 - 1) * s.value) / 2
     assert float(mean_slope) == pytest.approx(0.08883475, abs=1e-8)  # printed cut off, not rounded
-    assert digits(second_moment_slope(selu, 1), ".78264792")
+    # .78264792 in print; mpmath's 30 digits begin with these.
+    assert second_moment_slope(selu, 1) == pytest.approx(0.782647883, rel=1e-9)
+    # (.65445 is .6545 in print.)
     # makemore: five tanh layers of gain 5/3, std of their outputs and the share beyond .97.
     p = theory.predict([30] + [100] * 5, "tanh", 25 / 9)
-    for std, q, printed, saturated in zip(p.output.mean**0.5, p.q.mean, (".7594", ".6930", ".6685", ".6586", ".6545"),
+    for std, q, printed, saturated in zip(p.output.mean**0.5, p.q.mean, (".7594", ".6930", ".6685", ".6586", ".65445"),
                                           ("20.93", "9.83", "7.00", "6.04", "5.66"), strict=True):  # fmt: skip
         assert digits(std, printed) and digits(
             100 * math.erfc(math.atanh(0.97) / math.sqrt(2 * q)), saturated
@@ -437,7 +439,8 @@ def test_every_activation_has_a_theory() -> None:
         if m.q_star < math.inf:
             assert m.q_map(m.q_star) == pytest.approx(m.q_star, rel=1e-9)
             assert m.c_map(m.c_star) == pytest.approx(m.c_star, rel=1e-7)
-        assert m.phase in ("ordered", "critical", "chaotic")
+        if name != "exp":  # which has no limit at q_star = inf, and says so
+            assert m.phase == ("ordered" if m.chi < 1 else "chaotic")
 
 
 def test_limits() -> None:
@@ -504,13 +507,12 @@ def test_bands(name: str, weight: float, bias: float) -> None:
     p = theory.predict(widths, name, weight, bias)
     for got, band in zip(measured.std(axis=0), (p.q, p.output, p.gradient), strict=True):
         foretold = np.log(band.high / band.low) / (2 * 1.959963984540054)
-        if 1:
-            print(name, weight, np.round(got / np.maximum(foretold, 1e-30), 3))
         near = np.abs(got - foretold) <= foretold * (5 / math.sqrt(2 * nets) + 5 / 60) + 1e-12
         assert near.all()
 
 
 BAD = [
+    (lambda: theory.mean_field("exp", weight_variance=1).chi, ValueError, "exp"),
     (lambda: theory.mean_field("rellu", weight_variance=1), ValueError, "rellu"),
     (lambda: theory.mean_field(3, weight_variance=1), TypeError, "activation"),
     (lambda: theory.mean_field("tanh", weight_variance=-1), ValueError, "weight_variance"),

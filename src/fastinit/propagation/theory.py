@@ -22,6 +22,8 @@ from .moments import LEAST_STD, pair_moment, pair_slope, second_moment, second_m
 _LEAST, _LARGEST = -46, 27
 # Stands for infinity where a limit is asked for.
 _INFINITE = 2.0**54
+# Growth by this factor in one layer is without end.
+_RUN_AWAY = 1e12
 # Relative differences below the first are rounding and quadrature, no direction; slopes this close to 1 are 1.
 _FLAT, _CRITICAL = 1e-11, 1e-6
 
@@ -259,12 +261,14 @@ def _grid(least: float) -> Real:
 def _roots(function: Callable[[float], float], grid: Real) -> Iterator[float]:
     """The q between points of the grid where function(q) changes its sign, in the grid's order.
 
-    Points where it is below 1e-11 q have no sign.
+    Points where it is below 1e-11 q have no sign; beyond 1e12 q, it has run away and does not come back.
     """
     last = 0.0
     before = 0.0
     for q in grid.tolist():
         value = function(q)
+        if q > 1 and value > _RUN_AWAY * q:
+            return
         if abs(value) > _FLAT * q:
             if value * before < 0:
                 yield _bisect(function, min(last, q), max(last, q))
