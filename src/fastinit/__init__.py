@@ -1,5 +1,6 @@
 """Neural-network initialisation at the speed of memory, with the same bits everywhere."""
 
+from . import propagation
 from .config import available_isas, get_num_threads, isa, set_num_threads, show_config
 from .distributions import Constant, Distribution, Normal, TruncatedNormal, Uniform
 from .fans import Fans, fans
@@ -122,6 +123,7 @@ __all__ = [
     "ones",
     "orthogonal",
     "positive_bias",
+    "propagation",
     "random_bits",
     "recommend",
     "s4d_inv",
