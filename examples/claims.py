@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import statistics
 import time
 from collections.abc import Iterable, Mapping
@@ -50,10 +49,11 @@ def rounded(value: Any) -> Any:
 def renewed(page: str, tables: Mapping[str, str]) -> str:
     """The page with each table between its two comments replaced."""
     for name, table in tables.items():
-        pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
-        page, count = re.subn(pattern, lambda m, table=table: m[1] + table + m[2], page, flags=re.DOTALL)
-        if count != 1:
-            raise ValueError(f"{PAGE.name} must have one table <!-- {name} -->, not {count}")
+        before, mark, rest = page.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition("<!-- end -->")
+        if not end:
+            raise ValueError(f"{PAGE.name} has no table between <!-- {name} --> and <!-- end -->")
+        page = before + mark + table + end + after
     return page
 
 
@@ -111,17 +111,17 @@ def tables(results: Mapping[str, Any]) -> dict[str, str]:
 
 
 def window(run: Mapping[str, Any]) -> list[float]:
-    """The eps at which a network learned."""
+    """The eps at which a network came below a loss of 1."""
     pairs = zip(run["eps"], run["loss"], strict=True)
-    return [eps for eps, loss in pairs if loss is not None and loss < experiments.TARGET]
+    return [eps for eps, loss in pairs if loss is not None and loss < 1]
 
 
 def _window(run: Mapping[str, Any]) -> list[object]:
-    learned = window(run) or [math.nan]
-    at = [int(np.argmin(np.abs(np.log10(run["eps"]) - e))) for e in (-1, 0)]
+    learned = window(run)
+    decades = math.log10(learned[-1] / learned[0])
+    at = [int(np.argmin(np.abs(np.log10(run["eps"]) - exponent))) for exponent in (-1, 0)]
     signals = (number(run[key][i]) for i in at for key in ("rms", "theory"))
-    decades = math.log10(max(learned) / min(learned))
-    return [run["depth"], number(min(learned)), number(max(learned)), f"{decades:.2f}", *signals]
+    return [run["depth"], *(number(e) for e in (learned[0], learned[-1])), f"{decades:.2f}", *signals]
 
 
 def _against(run: Mapping[str, Any], layer: int) -> tuple[str, str]:
@@ -133,12 +133,11 @@ def _against(run: Mapping[str, Any], layer: int) -> tuple[str, str]:
 
 def _steps(row: Mapping[str, Any]) -> str:
     """Median and range over seeds."""
-    steps = [math.inf if s is None else s for s in row["steps"]]
-    if min(steps) == math.inf:
-        return "not in 300"
-    low, middle, high = (f"{s:g}" if s < math.inf else "more"
-                         for s in (min(steps), statistics.median(steps), max(steps)))  # fmt: skip
-    return f"{middle} ({low} to {high})"
+    steps = sorted(math.inf if s is None else s for s in row["steps"])
+    low, middle, high = (
+        f"{s:g}" if s < math.inf else "> 300" for s in (steps[0], statistics.median(steps), steps[-1])
+    )
+    return middle if low == high else f"{middle} ({low} to {high})"
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from network import Init, Networks, Real, digits
 
 import fastinit as fi
 from fastinit import propagation
+from fastinit.activations import Activation
 
 XAVIER, HE = Init("xavier_normal"), Init("he_normal")
 PIXELS, CLASSES = 64, 10
@@ -49,7 +50,11 @@ def symmetry(steps: int = 300, width: int = 32) -> list[dict[str, Any]]:
 
 def _different(rows: Real) -> int:
     """How many rows differ by more than rounding."""
-    return len(np.unique(np.round(rows / max(np.abs(rows).max(), 1e-300), 9), axis=0))
+    found: list[Real] = []
+    for row in rows:
+        if all(np.abs(row - other).max() > 1e-9 * np.abs(rows).max() for other in found):
+            found.append(row)
+    return len(found)
 
 
 def _smooth(losses: Real, over: int = 10) -> Real:
@@ -70,7 +75,7 @@ def ranges(
     depths: Sequence[int] = (2, 10, 20),
     steps: int = 300,
 ) -> list[dict[str, Any]]:
-    """U[-eps, eps] through ReLU layers: the signal at the start, and the loss after some steps at the better of two rates."""
+    """U[-eps, eps] through ReLU layers: the signal at first, and the loss after so many steps at the better of two rates."""
     x, labels = digits()
     out = []
     for depth in depths:
@@ -79,7 +84,7 @@ def ranges(
         signals = Networks(widths, "relu", inits).forward(x[:64])[-2]
         rates = [0.01, 0.1]
         trained = Networks(widths, "relu", inits * 2, "float32")
-        losses = trained.train(x, labels, np.repeat(rates, len(inits)), steps)
+        losses = trained.train(x, labels, np.repeat(rates, len(inits)).tolist(), steps)
         ends = np.array([_smooth(row, 20)[-1] for row in losses]).reshape(2, -1).min(axis=0)
         out.append({"depth": depth, "eps": [10**e for e in exponents], "rms": [_rms(h) for h in signals],
                     "theory": [math.sqrt(2) * (10**e * math.sqrt(PIXELS / 6)) ** depth for e in exponents],
@@ -174,7 +179,7 @@ def dead(
         off = [h <= 0 for h in signals]
         heights, edges = np.histogram(signals[1], np.linspace(-5, 5, 41), density=True)
         # The bias as a part of the activation: h is then W x alone, whose mean is 0.
-        theory = propagation.mean_field(lambda h, b=bias: np.maximum(h + b, 0), weight_variance=2)
+        theory = propagation.mean_field(_shifted_relu(bias), weight_variance=2)
         way = theory.trajectory(depth, q=2.0, c=0.0)
         shares = [
             propagation.dead_share(float(np.clip(c, 0, 1)), images, q=float(q), bias=bias)
@@ -184,6 +189,10 @@ def dead(
                     "off": [float(h.mean()) for h in off],
                     "h": heights.tolist(), "edges": edges.tolist()})  # fmt: skip
     return out
+
+
+def _shifted_relu(bias: float) -> Activation:
+    return Activation("ReLU(h + bias)", lambda h: np.maximum(h + bias, 0), kinks=(-bias,))
 
 
 RUNS = {
@@ -217,7 +226,7 @@ def convergence(
             nets = Networks(
                 widths, activation, [(init, seed) for seed in range(seeds)] * len(rates), "float32"
             )
-            losses = nets.train(x, labels, np.repeat(rates, seeds), steps)
+            losses = nets.train(x, labels, np.repeat(rates, seeds).tolist(), steps)
             arrival = [_first(_smooth(row)) for row in losses]
             of_rate = [arrival[k * seeds : (k + 1) * seeds] for k in range(len(rates))]
             best = min(of_rate, key=lambda s: (s.count(None), sum(k or 0 for k in s)))

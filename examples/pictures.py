@@ -74,7 +74,7 @@ def densities(results: Any) -> Figure:
         axes.set(xlabel="weight", xlim=(edges[0], edges[-1]))
         axes.legend(loc="upper right")
     both[0].set_ylabel("density")
-    title(both[0], "A matrix of 256 × 784, uniform")
+    title(both[0], "A matrix of 256 by 784, uniform")
     title(both[1], "The same, normal")
     return figure
 
@@ -118,7 +118,7 @@ def ranges(results: Any) -> Figure:
     both[0].yaxis.set_minor_locator(NullLocator())
     both[0].legend(loc="upper left", markerscale=1.5)
     both[1].set(ylabel="loss after 300 steps", ylim=(0, 3))
-    both[1].text(np.sqrt(6 / 64) * 0.75, 0.35, "He", color=ORANGE, ha="right", weight="bold")
+    both[1].text(np.sqrt(6 / 64) * 1.25, 1.3, "He", color=ORANGE, weight="bold")
     both[1].text(100, 2.55, "overflow", color=RED, ha="right", va="top")
     title(both[0], "The signal, measured and in theory (dashed)")
     title(both[1], "What is learned")
@@ -147,7 +147,7 @@ def variance(results: Any) -> Figure:
                 label=label,
             )
         axes.set_yscale("log")
-        title(axes, case.replace(" x ", " × "))
+        title(axes, case.replace(" x ", r" $\times$ "))
     for axes in grid[4:]:
         axes.set_xlabel("layer")
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
@@ -160,8 +160,8 @@ def dead(results: Any) -> Figure:
     colours = [RED if edge < 0 else BLUE for edge in edges[:-1]]
     relu.bar(edges[:-1], heights, np.diff(edges), align="edge", color=colours, alpha=0.4)
     relu.plot(edges, 0.12 * np.maximum(edges, 0), color=BLACK, linewidth=2)
-    relu.text(-2.6, 0.02, "off", color=RED, weight="bold", ha="center")
-    relu.text(4.4, 0.47, "ReLU", weight="bold", ha="right")
+    relu.text(-3.4, 0.06, "off", color=RED, weight="bold", ha="center")
+    relu.text(3.7, 0.47, "ReLU", weight="bold", ha="right")
     relu.set(xlabel="h in layer 2", ylabel="density", xlim=(edges[0], edges[-1]), ylim=(0, 0.6))
     for run, colour in zip(results, (BLACK, BLUE, ORANGE), strict=True):
         layers = np.arange(1, len(run["dead"]) + 1)
