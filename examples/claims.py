@@ -93,9 +93,10 @@ def tables(results: Mapping[str, Any]) -> dict[str, str]:
              for case, r in results["variance"].items()),
         ),
         "spread": table(
-            "of ln growth | measured | in theory",
-            ([key, f"{results['spread'][key]:.2f}", f"{results['spread']['theory ' + key]:.2f}"]
-             for key in ("mean", "std")),
+            "over networks | measured | in theory",
+            ([name, f"{results['spread'][key]:.2f}", f"{results['spread']['theory ' + key]:.2f}"]
+             for name, key in (("mean of ln growth", "mean"), ("std of ln growth", "std"),
+                               ("share of networks that lose signal", "shrunk"))),
         ),
         "dead": table(
             "bias | h below 0, layer 10 | " + " | ".join(f"dead in layer {n} | theory" for n in (2, 10, 50)),

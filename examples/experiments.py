@@ -23,8 +23,9 @@ def densities(shape: tuple[int, int] = (256, 784)) -> dict[str, Any]:
     out: dict[str, Any] = {}
     edges = np.linspace(-0.2, 0.2, 81)
     for scheme in ("xavier_uniform", "xavier_normal", "he_normal"):
-        w, law = np.empty(shape), fi.distribution(scheme, shape)
+        w = np.empty(shape)
         fi.fill(w, scheme, seed=0, name="weight")
+        law: Any = fi.distribution(scheme, shape)
         heights, _ = np.histogram(w, edges, density=True)
         out[scheme] = {"heights": heights.tolist(), "std": float(w.std()), "law std": law.moments()[1],
                        "largest": float(np.abs(w).max())}  # fmt: skip
@@ -58,12 +59,13 @@ def _different(rows: Real) -> int:
 
 
 def _smooth(losses: Real, over: int = 10) -> Real:
-    """The mean of each batch's loss and those of the batches before it, ten in all; NaN counts as infinite."""
+    """The mean of each batch's loss and those of the batches before it, `over` in all; NaN counts as infinite."""
     sums = np.cumsum(np.pad(np.nan_to_num(losses, nan=np.inf, posinf=np.inf), (1, 0)))
     means = np.full(len(losses), np.inf)
     with np.errstate(invalid="ignore"):
         means[over - 1 :] = (sums[over:] - sums[:-over]) / over
-    return np.nan_to_num(means, nan=np.inf, posinf=np.inf)
+    smooth: Real = np.nan_to_num(means, nan=np.inf, posinf=np.inf)
+    return smooth
 
 
 # Of eps, over eight orders of magnitude, closer where networks learn.
@@ -152,15 +154,19 @@ def _beside(values: Real, band: propagation.Band) -> dict[str, list[float]]:
 
 
 def spread(width: int = 64, depth: int = 50, networks: int = 400) -> dict[str, float]:
-    """ln of the growth of one signal's mean square through He's ReLU layers, over many networks."""
+    """The growth of one signal's mean square through He's ReLU layers, over many networks, and its logarithm."""
     x = np.ones((networks, width, 1), np.float32)
     for layer in range(depth):
         w = fi.he_normal((networks, width, width), seed=0, name=f"layer{layer}.weight", layout="boi")
         x = np.maximum(w @ x, 0)
     logs = np.log((x.astype(float) ** 2).mean(axis=(1, 2)))
     mean, var = propagation.relu_log_moments(width)
-    return {"mean": float(logs.mean()), "theory mean": depth * mean, "std": float(logs.std()),
-            "theory std": math.sqrt(depth * var), "shrunk": float((logs < 0).mean())}  # fmt: skip
+    std = math.sqrt(depth * var)
+    return {"growth": float(np.exp(logs).mean()),
+            "mean": float(logs.mean()), "theory mean": depth * mean,
+            "std": float(logs.std()), "theory std": std,
+            "shrunk": float((logs < 0).mean()),
+            "theory shrunk": 0.5 * math.erfc(depth * mean / std / math.sqrt(2))}  # fmt: skip
 
 
 def dead(
