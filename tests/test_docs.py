@@ -20,7 +20,7 @@ SOURCE = ROOT / "src" / "fastinit"
 MODULES = [path.stem for path in SOURCE.glob("*.py") if path.stem != "__main__"]
 # A module may import those before it.
 ORDER = ["_core", "distributions", "streams", "fans", "gains", "memory", "structured", "schemes", "blocks", "config", "fill",
-         "model", "plan", "__init__", "checkpoint", "cli", "__main__"]  # fmt: skip
+         "model", "recipe", "plan", "lint", "checksum", "verify", "__init__", "files", "checkpoint", "sharding", "cli", "__main__"]  # fmt: skip
 
 
 @pytest.mark.parametrize("module", MODULES)

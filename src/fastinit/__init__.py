@@ -1,12 +1,15 @@
 """Neural-network initialisation at the speed of memory, with the same bits everywhere."""
 
+from .checksum import checksum
 from .config import available_isas, get_num_threads, isa, set_num_threads, show_config
 from .distributions import Constant, Distribution, Normal, TruncatedNormal, Uniform
 from .fans import Fans, fans
 from .fill import draw, fill, random_bits, scheme_function
 from .gains import gain
-from .plan import init
+from .lint import diff, lint
+from .plan import Parameter, Plan, init, plan_for
 from .schemes import SCHEMES, distribution
+from .verify import verify
 
 __version__ = "0.1.0"
 
@@ -38,10 +41,14 @@ __all__ = [
     "Distribution",
     "Fans",
     "Normal",
+    "Parameter",
+    "Plan",
     "TruncatedNormal",
     "Uniform",
     "available_isas",
+    "checksum",
     "constant",
+    "diff",
     "distribution",
     "draw",
     "fans",
@@ -58,9 +65,11 @@ __all__ = [
     "kaiming_uniform",
     "lecun_normal",
     "lecun_uniform",
+    "lint",
     "normal",
     "ones",
     "orthogonal",
+    "plan_for",
     "positive_bias",
     "random_bits",
     "set_num_threads",
@@ -70,6 +79,7 @@ __all__ = [
     "truncated_normal",
     "uniform",
     "variance_scaling",
+    "verify",
     "xavier_normal",
     "xavier_uniform",
     "zeros",
