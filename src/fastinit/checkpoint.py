@@ -28,7 +28,8 @@ _MOMENT_BLOCK = 1 << 16
 
 @dataclass(frozen=True)
 class Summary:
-    """What was written. Deviations are the largest of any tensor, in standard errors of the law's own moments."""
+    """What was written. Deviations are the largest of any tensor, in standard errors of the law's own moments, by its
+    first values: 8 MiB at most."""
 
     tensors: int
     nbytes: int  # of values
@@ -113,7 +114,8 @@ def write(
         for parameter in order:
             moments = _Moments(parameter)
             for chunk in plan.chunks(parameter.name, buffers, seed=seed, threads=threads):
-                moments.add(chunk)
+                if not moments.n:
+                    moments.add(chunk)
                 if writing:
                     writing.result()
                     progress(done)
@@ -165,7 +167,7 @@ def _put(file: int, data: memoryview, found: int) -> None:
 
 
 class _Moments:
-    """First two moments of what is drawn about the law's mean, in one pass, against what the law says."""
+    """First two moments of what is drawn about the law's mean, against what the law says."""
 
     def __init__(self, parameter: Parameter) -> None:
         law = parameter.distribution

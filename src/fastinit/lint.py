@@ -94,10 +94,11 @@ def _look(parameter: Parameter) -> Iterator[tuple[str, str]]:
 def drawn_range(law: Distribution) -> tuple[float, float]:
     """Bounds between which all values are drawn."""
     mean, std = law.moments()
-    low, high = getattr(law, "low", -math.inf), getattr(law, "high", math.inf)
-    if isinstance(law, TruncatedNormal):
-        std = max(std, law.std)
-    return max(low, mean - BEYOND * std), min(high, mean + BEYOND * std)
+    # The truncated law's tails fall as fast as the exponential law's, at least.
+    reach = std * (4 * BEYOND if isinstance(law, TruncatedNormal) else BEYOND)
+    return max(getattr(law, "low", -math.inf), mean - reach), min(
+        getattr(law, "high", math.inf), mean + reach
+    )
 
 
 def rounding_step(x: float, dtype: str) -> float:

@@ -226,9 +226,11 @@ def _measure(name: str, parameter: Parameter, tensor: Stored | _InMemory, buffer
             Finding(name, "bounds", f"has values from {least:.6g} to {most:.6g}, not those of {law}")
         )
     elif n >= _ENOUGH:
-        step = rounding_step(mean, parameter.dtype) / std
+        step = (
+            rounding_step(mean, parameter.dtype) / std
+        )  # rounding moves mean and std by less than half of it
         off = abs(first / n) / std
-        if off > _ERRORS / math.sqrt(n) + step:
+        if off > _ERRORS / math.sqrt(n) + step / 2:
             errors = off * math.sqrt(n)
             findings.append(
                 Finding(
