@@ -15,8 +15,8 @@ from conftest import BITS, optional
 import fastinit as fi
 from fastinit import checkpoint
 from fastinit.distributions import Constant, Normal, TruncatedNormal, Uniform
+from fastinit.orthogonal import Orthogonal
 from fastinit.plan import Parameter, Plan, plan_for
-from fastinit.structured import Orthogonal
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 MODELS = [(name, recipe) for name in ("gpt2", "resnet-50") for recipe in ("default", "gpt2")][:3]
@@ -73,7 +73,7 @@ def changed(**fields: Any) -> str:
     ["", "[]", "{}", '{"recipe": "r", "tied": [], "parameters": {}}', changed(shape=[-1]), changed(shape="w"),
      changed(dtype="int8"), changed(scheme="nromal"), changed(distribution={"law": "normal"}), changed(fans=[1]),
      changed(distribution={"law": "normal", "mean": 0, "std": -1}), changed(rule="1"), changed(module=None),
-     changed(shape=[3], distribution={"law": "orthogonal", "gain": 1.0, "axis": 0, "packed": 1}),
+     changed(shape=[3], distribution={"law": "orthogonal", "gain": 1.0, "axis": 0, "packed": 1, "stacked": []}),
      changed()[:-1] + ', "tied": {"t": "v"}}', changed().replace('"tied": {}', '"tied": {"t": []}'),
      changed().replace('"tied": {}', '"tied": {"w": "w"}')],
     ids=lambda text: text[:30],

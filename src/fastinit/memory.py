@@ -18,6 +18,7 @@ Array: TypeAlias = NDArray[Any]
 
 _ALIGNMENT = 64
 _SIZE = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}
+_HOST_DEVICES = (1, 3)  # plain, and pinned for CUDA
 _DLPACK_DTYPE = {(2, 16): "float16", (2, 32): "float32", (2, 64): "float64", (4, 16): "bfloat16"}
 
 
@@ -118,7 +119,7 @@ def target(out: Any) -> Memory:
         memory = _from_dlpack(out)
     else:
         raise TypeError(f"out must be a NumPy array or a CPU tensor with DLPack, not {type(out).__name__}")
-    if not memory.contiguous and _may_overlap(memory):
+    if not memory.contiguous and may_overlap(memory.shape, memory.strides, memory.itemsize):
         raise ValueError(f"out overlaps itself: shape {memory.shape}, strides {memory.strides}")
     return memory
 
@@ -161,12 +162,12 @@ def _array_dtype(dtype: np.dtype[Any]) -> str:
     return str(dtype.name)
 
 
-def _may_overlap(memory: Memory) -> bool:
+def may_overlap(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> bool:
     """Walking the axes from the smallest stride up, each step must clear all that lies below it."""
-    if 0 in memory.shape:
+    if 0 in shape:
         return False
-    extent = memory.itemsize
-    pairs = zip(memory.strides, memory.shape, strict=True)
+    extent = itemsize
+    pairs = zip(strides, shape, strict=True)
     for stride, size in sorted((abs(s), n) for s, n in pairs if n > 1):
         if stride < extent:
             return True
@@ -178,7 +179,7 @@ def _from_dlpack(tensor: Any) -> Memory:
     if getattr(tensor, "requires_grad", False):
         tensor = tensor.detach()  # shares the memory; a leaf's own refuses to be exported
     device_type = int(tensor.__dlpack_device__()[0])
-    if device_type != 1:
+    if device_type not in _HOST_DEVICES:
         raise ValueError(f"out must be in the CPU's memory, not on DLPack device type {device_type}")
     try:
         capsule = tensor.__dlpack__(max_version=(1, 0), copy=False)

@@ -5,23 +5,26 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import schemes
 from .blocks import block_shape
+from .config import threads_for
 from .distributions import Distribution, choose, from_dict
 from .fans import Fans, fans
-from .fill import draw
+from .fill import checked_parameters, draw
 from .memory import Array, checked_shape, dtype_name, empty, nbytes, numpy_dtype
 from .model import Model, Tensor, checked_ties, parse_json, read_model
-from .recipe import Recipe, read_recipe
+from .recipe import Recipe, as_recipe
 from .streams import Seed, resolve_seed
 from .structured import Structured
 
+_WORTH_A_POOL = 4 << 20  # bytes
+_WORTH_ALL_THREADS = 64 << 20
 _GEOMETRY = {parameter.name for parameter in schemes.GEOMETRY}
 
 
@@ -205,51 +208,83 @@ def _row(parameter: Parameter) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def make_plan(model: Model, recipe: Recipe, dtype: str | None = None) -> Plan:
-    """Apply the recipe: the first rule that takes a parameter gives its law.
+class Choice(NamedTuple):
+    """What is drawn for a parameter, and why."""
 
-    Raises ValueError, naming it, for a parameter that no rule takes, a rule that takes nothing and is not
-    ``optional``, and a law that cannot be had for a shape.
+    scheme: str
+    numbers: Mapping[str, Any]
+    reason: str
+
+
+def make_plan(
+    model: Model,
+    recipe: Recipe,
+    dtype: str | None = None,
+    otherwise: Callable[[str], Choice | None] = lambda name: None,
+) -> Plan:
+    """Apply the recipe: the first rule that takes a parameter gives its law, or ``otherwise`` where none does.
+
+    Raises ValueError, naming them, for parameters that nothing takes, a rule that takes nothing and is not
+    ``optional``, and a law that cannot be had for a shape or dtype.
     """
     where = f"recipe {recipe.name!r}"
     layer_of = recipe.layer_numbers(model.tensors)
     n_layers = len(set(layer_of.values()))
     used: set[int] = set()
-    known: dict[
-        Any, tuple[Distribution | Structured, Fans | None]
-    ] = {}  # models repeat a few shapes many times
+    missing: list[str] = []
+    known: dict[Any, tuple[Distribution | Structured, Fans | None]] = {}  # models repeat a few shapes often
     parameters = {}
     for name, tensor in model.tensors.items():
         rule = next((rule for rule in recipe.rules if rule.takes(name, tensor)), None)
-        if rule is None:
-            raise ValueError(f"{where}: no rule takes the parameter {name!r} of shape {tensor.shape}")
-        used.add(rule.number)
-        layer = layer_of.get(name)
-        case = (rule.number, tensor.shape, layer if rule.depth else None)
-        if case not in known:
-            try:
-                numbers = rule.at_depth(layer, n_layers)
-                law = schemes.distribution(rule.scheme, tensor.shape, **numbers)
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"{where}, rule {rule.number}, parameter {name!r}: {error}") from None
-            counted = None
-            if schemes.SCHEMES[rule.scheme].needs_fans:
-                counted = fans(tensor.shape, **{k: v for k, v in rule.numbers.items() if k in _GEOMETRY})
-            known[case] = law, counted
-        law, counted = known[case]
+        kind = dtype or tensor.dtype
+        try:
+            if rule is None:
+                choice = otherwise(name)
+            else:
+                used.add(rule.number)
+                choice = Choice(rule.scheme, rule.at_depth(layer_of.get(name), n_layers), "")
+            if choice is None:
+                missing.append(f"{name!r} of shape {tensor.shape}")
+                continue
+            case = (choice.scheme, tensor.shape, kind, repr(tensor.geometry), repr(choice.numbers))
+            if case not in known:
+                law, _ = known[case] = law_of(tensor, choice.scheme, choice.numbers)
+                if not isinstance(law, Structured):
+                    checked_parameters(law, kind)
+        except (TypeError, ValueError) as error:
+            by = "" if rule is None else f" rule {rule.number},"
+            raise ValueError(f"{where},{by} parameter {name!r}: {error}") from None
+        number = 0 if rule is None else rule.number
         parameters[name] = Parameter(
-            name, tensor.shape, dtype or tensor.dtype, rule.scheme, law, counted, rule.number,
-            module=tensor.module,
-        )  # fmt: skip
+            name, tensor.shape, kind, choice.scheme, *known[case], number, choice.reason, tensor.module
+        )
+    if missing:
+        several = "s" if len(missing) > 1 else ""
+        raise ValueError(
+            f"{where}: no rule takes the parameter{several} {', '.join(missing)}; give each a rule with a match and a scheme"
+        )
     for rule in recipe.rules:
         if rule.number not in used and not rule.optional:
             raise ValueError(f"{where}: rule {rule.number} ({rule.conditions}) takes no parameter")
     return Plan(parameters, model.ties, recipe.name)
 
 
+def law_of(
+    tensor: Tensor, scheme: str, numbers: Mapping[str, Any]
+) -> tuple[Distribution | Structured, Fans | None]:
+    """The law that a scheme gives a tensor, and the fans it rests on; the numbers go before what is known of the tensor."""
+    row = schemes.SCHEMES[scheme]
+    heeded = {k: v for k, v in tensor.geometry.items() if k in row.geometry or k in row.numbers}
+    known = {**heeded, **numbers}
+    law = schemes.distribution(scheme, tensor.shape, **known)
+    if not row.needs_fans:
+        return law, None
+    return law, fans(tensor.shape, **{k: v for k, v in known.items() if k in _GEOMETRY})
+
+
 def plan_for(
     params: Plan | Mapping[str, Any] | str | os.PathLike[str],
-    recipe: str | os.PathLike[str] = "default",
+    recipe: str | os.PathLike[str] | Mapping[str, Any] = "default",
     dtype: Any = None,
 ) -> Plan:
     """The plan for a model file, or for a mapping of names to shapes (or arrays)."""
@@ -260,7 +295,7 @@ def plan_for(
         model = Model({name: _described(name, value) for name, value in params.items()})
     else:
         model = read_model(params)
-    return make_plan(model, read_recipe(recipe), chosen)
+    return make_plan(model, as_recipe(recipe), chosen)
 
 
 def _described(name: Any, value: Any) -> Tensor:
@@ -271,9 +306,38 @@ def _described(name: Any, value: Any) -> Tensor:
     return Tensor(checked_shape(value), "float32")
 
 
+def draw_plan(
+    plan: Plan, targets: Mapping[str, Any], *, seed: Seed = None, threads: int | None = None
+) -> None:
+    """Write the values of every parameter of the plan into its target, in place."""
+    number, workers = resolve_seed(seed), threads_for(threads)
+
+    def one(parameter: Parameter, threads: int) -> None:
+        draw(
+            targets[parameter.name], parameter.distribution, seed=number, name=parameter.name, threads=threads
+        )
+
+    # One thread for each tensor keeps all of them busy from end to end; what is too large for that goes first, with all.
+    by_size = sorted(plan.values(), key=lambda parameter: -parameter.nbytes)
+    pooled = workers > 1 and plan.nbytes >= _WORTH_A_POOL
+    share = min(plan.nbytes / workers, _WORTH_ALL_THREADS) if pooled else 0.0
+    small = [parameter for parameter in by_size if parameter.nbytes < share]
+    for parameter in by_size[: len(by_size) - len(small)]:
+        one(parameter, workers)
+    if small:
+        from concurrent.futures import ThreadPoolExecutor  # here, to keep the package's import short
+
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                list(pool.map(lambda parameter: one(parameter, 1), small))
+            except BaseException:  # Ctrl-C: not after all the others
+                pool.shutdown(cancel_futures=True)
+                raise
+
+
 def init(
     params: Plan | Mapping[str, Any] | str | os.PathLike[str],
-    recipe: str | os.PathLike[str] = "default",
+    recipe: str | os.PathLike[str] | Mapping[str, Any] = "default",
     *,
     seed: Seed = None,
     dtype: Any = None,
@@ -281,12 +345,14 @@ def init(
 ) -> dict[str, Array]:
     """New arrays for every parameter of a model, byte-identical to those that ``fastinit init`` writes.
 
-    ``params`` is a mapping of names to shapes, a model file, or a plan. Tied names share one array.
+    ``params`` is a mapping of names to shapes, a model file, or a plan; ``recipe`` as in `as_recipe`. Tied names share
+    one array.
 
     >>> arrays = init({"fc.weight": (4, 8), "fc.bias": (4,)}, seed=0)
     >>> arrays["fc.weight"].shape, float(arrays["fc.bias"].sum())
     ((4, 8), 0.0)
     """
-    plan, number = plan_for(params, recipe, dtype), resolve_seed(seed)
-    arrays = {name: plan.tensor(name, seed=number, threads=threads) for name in plan}
+    plan = plan_for(params, recipe, dtype)
+    arrays = {name: empty(parameter.shape, parameter.dtype) for name, parameter in plan.items()}
+    draw_plan(plan, arrays, seed=seed, threads=threads)
     return arrays | {alias: arrays[owner] for alias, owner in plan.ties.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from .distributions import choose
 from .model import Tensor
 
 # By what a residual projection's std is multiplied, by the number of layers and its own layer, from 0.
-DEPTH_RULES: dict[str, Callable[[int, int], float]] = {
+DEPTH_RULES: dict[str, Callable[[float, int], float]] = {
     "1/sqrt(L)": lambda n, layer: n**-0.5,
     "1/sqrt(2L)": lambda n, layer: (2 * n) ** -0.5,
     "1/sqrt(l+1)": lambda n, layer: (layer + 1) ** -0.5,
@@ -84,9 +84,13 @@ class Recipe:
         return {name: int(match[1]) for name, match in matches.items() if match}
 
 
+def shipped_recipes() -> dict[str, Path]:
+    return {path.stem: path for path in (Path(__file__).parent / "recipes").glob("*.toml")}
+
+
 def read_recipe(recipe: str | os.PathLike[str]) -> Recipe:
     """A recipe that ships with the package, by name, or the TOML file of that path."""
-    shipped = {path.stem: path for path in (Path(__file__).parent / "recipes").glob("*.toml")}
+    shipped = shipped_recipes()
     if isinstance(recipe, str) and recipe in shipped:
         text = shipped[recipe].read_text()
     elif isinstance(recipe, str) and not recipe.endswith(".toml"):
@@ -102,6 +106,31 @@ def read_recipe(recipe: str | os.PathLike[str]) -> Recipe:
         raise ValueError(f"recipe {str(recipe)!r}: {error}") from None
 
 
+def as_recipe(recipe: str | os.PathLike[str] | Mapping[str, Any]) -> Recipe:
+    """A recipe by its name or file; or the default one, changed: by a scheme's name, for all weights that have fans, or
+    by a mapping of globs to schemes (``{"*head.kernel": "zeros"}``) or rules (``{"*kernel": {"scheme": "normal",
+    "std": 0.02}}``), which go first.
+    """
+    if isinstance(recipe, Mapping):
+        tables = {glob: {"scheme": rule} if isinstance(rule, str) else rule for glob, rule in recipe.items()}
+        for glob, table in tables.items():
+            if not isinstance(table, Mapping):
+                raise TypeError(f"the rule of {glob!r} must be a scheme's name or a mapping, not {table!r}")
+        own = [parse_rule(i, {"match": glob, **table}) for i, (glob, table) in enumerate(tables.items(), 1)]
+        default = [replace(rule, number=rule.number + len(own)) for rule in read_recipe("default").rules]
+        return Recipe("default, changed", (*own, *default), None)
+    if not isinstance(recipe, str) or recipe not in schemes.SCHEMES:
+        return read_recipe(recipe)
+
+    def changed(rule: Rule) -> Rule:
+        if not schemes.SCHEMES[rule.scheme].needs_fans:
+            return rule
+        counting = {key: value for key, value in rule.numbers.items() if key in _GEOMETRY}
+        return replace(rule, scheme=recipe, numbers=counting)
+
+    return Recipe(recipe, tuple(map(changed, read_recipe("default").rules)), None)
+
+
 def _parse(name: str, data: dict[str, Any]) -> Recipe:
     for key in data:
         choose("key", key, {"layers": None, "rule": None})
@@ -110,10 +139,10 @@ def _parse(name: str, data: dict[str, Any]) -> Recipe:
         raise ValueError(f"layers must be a pattern with one {{layer}}, not {layers!r}")
     if not isinstance(tables, list) or not tables:
         raise ValueError("has no [[rule]]")
-    return Recipe(name, tuple(_rule(i, table) for i, table in enumerate(tables, 1)), layers)
+    return Recipe(name, tuple(parse_rule(i, table) for i, table in enumerate(tables, 1)), layers)
 
 
-def _rule(number: int, table: Any) -> Rule:
+def parse_rule(number: int, table: Any) -> Rule:
     try:
         if not isinstance(table, dict):
             raise ValueError("must be a table")
