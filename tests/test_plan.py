@@ -11,6 +11,7 @@ import ml_dtypes  # noqa: F401
 import numpy as np
 import pytest
 from conftest import BITS, optional
+from test_structured import CASES
 
 import fastinit as fi
 from fastinit import checkpoint
@@ -54,6 +55,13 @@ def test_json_of_every_law_is_strict() -> None:
     text = laws().to_json()
     json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is no JSON"))
     assert dict(Plan.from_json(text)) == dict(laws())
+
+
+@pytest.mark.parametrize(("scheme", "shape", "numbers"), CASES, ids=str)
+def test_json_of_structured_laws(scheme: str, shape: tuple[int, ...], numbers: dict[str, Any]) -> None:
+    plan = one(scheme, fi.distribution(scheme, shape, **numbers), shape)
+    again = Plan.from_json(plan.to_json())
+    assert dict(again) == dict(plan) and again == plan
 
 
 def test_a_plans_json_is_a_model_file(tmp_path: Path) -> None:
