@@ -103,6 +103,15 @@ def test_bad_sizes(size: Any, plan: Plan, tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("bad", [{"seed": -1}, {"seed": 1.5}, {"threads": 0}, {"max_shard_size": 0}])
+def test_bad_arguments_remove_nothing(
+    bad: dict[str, Any], plan: Plan, whole: dict[str, bytes], tmp_path: Path
+) -> None:
+    with pytest.raises((TypeError, ValueError), match=r"seed|threads|size"):
+        sharding.write(plan, tmp_path / "whole", **{"seed": 3, "max_shard_size": SIZE, **bad})
+    assert contents(tmp_path / "whole") == whole
+
+
 @pytest.mark.parametrize(
     "bad", [{"rank": 2, "of": 2}, {"rank": -1}, {"of": 0}, {"rank": True, "of": 2}, {"of": 1.0}]
 )

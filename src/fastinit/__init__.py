@@ -7,7 +7,8 @@ from .fans import Fans, fans
 from .fill import draw, fill, random_bits, scheme_function
 from .gains import gain
 from .lint import diff, lint
-from .plan import Parameter, Plan, init, plan_for
+from .parameter import Parameter
+from .plan import Plan, init, plan_for
 from .recommend import Recommendation, recommend
 from .schemes import SCHEMES, distribution
 from .verify import verify

@@ -18,8 +18,9 @@ import numpy as np
 from . import __version__, files
 from .memory import Array, empty
 from .model import SAFETENSORS_DTYPES
-from .plan import Parameter, Plan
-from .streams import STREAM_VERSION
+from .parameter import Parameter
+from .plan import Plan
+from .streams import STREAM_VERSION, resolve_seed
 from .structured import Structured
 
 _CHUNK_BYTES = 8 << 20
@@ -89,9 +90,11 @@ def write(
     With ``resume``, a whole file is kept, the part that a former run left is read, compared and completed, and a part
     is left behind on a failure. The bytes are those of a run without interruption.
 
-    Raises OSError with errno and filename; with ``resume``, ValueError for a file or part of another plan or seed.
+    Raises OSError with errno and filename; TypeError or ValueError for arguments, and, with ``resume``, for a file or
+    part of another plan or seed.
     """
     started = time.perf_counter()
+    seed = resolve_seed(seed)
     start, order, size = _layout(plan, seed, names)
     if resume and is_whole(plan, path, seed, names):
         progress(size)

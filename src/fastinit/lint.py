@@ -9,7 +9,8 @@ from typing import Any
 
 from .distributions import Distribution, TruncatedNormal
 from .fans import Fans
-from .plan import Parameter, Plan
+from .parameter import Parameter
+from .plan import Plan
 from .structured import Structured
 
 # Bits of the significand, exponent of the smallest step.

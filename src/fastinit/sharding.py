@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import checkpoint, files
+from .config import threads_for
 from .distributions import choose
+from .memory import numpy_dtype
 from .plan import Plan
+from .streams import resolve_seed
 
 _INDEX = "model.safetensors.index.json"
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -116,6 +119,10 @@ def write(
             raise ValueError(f"{argument} must be at least {least}, got {value}")
     if rank >= of:
         raise ValueError(f"rank must be below of={of}, got {rank}")
+    # What could fail later is asked for before anything is removed.
+    seed, threads = resolve_seed(seed), threads_for(threads)
+    for parameter in plan.values():
+        numpy_dtype(parameter.dtype)
     shards, folder = split(plan, max_shard_size), Path(folder)
     mine = shards[rank::of]
     folder.mkdir(parents=True, exist_ok=True)

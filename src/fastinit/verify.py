@@ -16,7 +16,8 @@ from .distributions import Distribution, Normal, TruncatedNormal, Uniform
 from .lint import Finding, drawn_range, rounding_step
 from .memory import Array, empty, numpy_dtype, readable
 from .model import Extent, parse_json, read_extents
-from .plan import Parameter, Plan
+from .parameter import Parameter
+from .plan import Plan
 from .streams import Seed, resolve_seed
 from .structured import Structured
 
@@ -215,7 +216,8 @@ def _measure(name: str, parameter: Parameter, tensor: Stored | _InMemory, buffer
         x = piece.astype(np.float64)
         least, most = min(least, float(x.min())), max(most, float(x.max()))
         x -= mean
-        first, second, n = first + float(x.sum()), second + float(x @ x), n + len(x)
+        with np.errstate(over="ignore", invalid="ignore"):  # infinities, which the bounds find
+            first, second, n = first + float(x.sum()), second + float(x @ x), n + len(x)
     if n == 0:
         return []
     findings = []
@@ -226,9 +228,8 @@ def _measure(name: str, parameter: Parameter, tensor: Stored | _InMemory, buffer
             Finding(name, "bounds", f"has values from {least:.6g} to {most:.6g}, not those of {law}")
         )
     elif n >= _ENOUGH:
-        step = (
-            rounding_step(mean, parameter.dtype) / std
-        )  # rounding moves mean and std by less than half of it
+        # Rounding moves mean and std by less than half a step.
+        step = rounding_step(mean, parameter.dtype) / std
         off = abs(first / n) / std
         if off > _ERRORS / math.sqrt(n) + step / 2:
             errors = off * math.sqrt(n)
