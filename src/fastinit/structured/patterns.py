@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .distributions import choose, real
+from ..distributions import choose, real
+from ..fans import checked_layout, integer
+from ..memory import Array
 from .elementary import cos_of_turns
-from .fans import checked_layout, integer
-from .memory import Array
-from .structured import (
+from .frame import (
     Sizes,
     Stream,
     Structured,
