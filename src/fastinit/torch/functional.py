@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ParamSpec
 
 import torch
 from torch import Tensor
-from torch.nn import init as torch_init
-from torch.nn.init import _calculate_correct_fan, _calculate_fan_in_and_fan_out
+from torch.nn.init import _calculate_correct_fan, _calculate_fan_in_and_fan_out, constant_
+from torch.nn.init import calculate_gain as _torch_gain
 from torch.overrides import handle_torch_function, has_torch_function_variadic
 
 from ..distributions import Constant, Normal, TruncatedNormal, Uniform, real
@@ -31,9 +31,9 @@ def calculate_gain(nonlinearity: _NonlinearityType, param: int | float | None = 
     Raises ValueError for an unknown activation and for a slope that is not finite.
 
     >>> round(calculate_gain("leaky_relu", 0.2), 6)
-    1.386750
+    1.38675
     """
-    gain = torch_init.calculate_gain(nonlinearity, param)
+    gain = _torch_gain(nonlinearity, param)
     if not gain > 0:
         raise InvalidValueError(f"negative_slope must be finite, got {param!r}")
     return gain
@@ -309,7 +309,7 @@ def _deprecated(function: Callable[_P, Tensor]) -> Callable[_P, Tensor]:
 
 uniform = _deprecated(uniform_)
 normal = _deprecated(normal_)
-constant = _deprecated(torch_init.constant_)
+constant = _deprecated(constant_)
 eye = _deprecated(eye_)
 dirac = _deprecated(dirac_)
 xavier_uniform = _deprecated(xavier_uniform_)

@@ -40,11 +40,13 @@ class _Seed:
     """The generator's next 64 bits, drawn when `fill` asks for them: after all of its checks, and once."""
 
     def __init__(self, generator: torch.Generator | None) -> None:
+        if not isinstance(generator, torch.Generator | None):
+            raise TypeError(f"generator must be a torch.Generator, not {type(generator).__name__}")
         self.generator = generator
 
     @cached_property
     def number(self) -> int:
-        device = getattr(self.generator, "device", "cpu")  # what is no generator, torch refuses
+        device = self.generator.device if self.generator else "cpu"
         word = torch.empty((), dtype=torch.int64, device=device)
         return int(word.random_(-(2**63), None, generator=self.generator)) % 2**64
 
@@ -55,8 +57,8 @@ class _Seed:
 def fill(tensor: Tensor, law: Distribution | Structured, generator: torch.Generator | None) -> Tensor:
     """Draw the law into the tensor, of the stream that the generator's next 64 bits choose. Returns the tensor."""
     _check(tensor)
+    seed: Any = _Seed(generator)
     if tensor.numel() and not tensor.is_meta and not isinstance(tensor, FakeTensor):
-        seed: Any = _Seed(generator)
         try:
             if tensor.is_cpu and not tensor.is_neg():
                 _draw(_memory(tensor), law, seed, "", None, ..., None)
