@@ -424,11 +424,28 @@ def test_other_empty_tensors_are_left_alone() -> None:
             assert getattr(init, name)(tensor) is tensor
 
 
+class Wrapper(torch.Tensor):
+    """Its values are elsewhere, as a DTensor's are."""
+
+    @staticmethod
+    def __new__(cls) -> Any:
+        return torch.Tensor._make_wrapper_subclass(cls, (2, 2))
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        raise AssertionError(f"{func} must not be called")
+
+
 def test_unusual_tensors_are_refused() -> None:
+    sparse = torch.zeros(2, 2).to_sparse()
+    for tensor in (Wrapper(), sparse):
+        for function in (init.normal_, init.kaiming_normal_, init.orthogonal_, init.eye_):
+            with pytest.raises(TypeError, match=r"Wrapper|sparse_coo"):
+                function(tensor)
     jagged = torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)], layout=torch.jagged)
     freed = torch.zeros(3)
     freed.untyped_storage().resize_(0)
-    for tensor in (jagged, freed, torch.zeros(2, 2).to_sparse(), torch._to_functional_tensor(torch.zeros(3)),
+    for tensor in (jagged, freed, torch._to_functional_tensor(torch.zeros(3)),
                    *(torch.zeros(2, 2, dtype=dtype) for dtype in EVERY_DTYPE[4:])):  # fmt: skip
         with pytest.raises(TypeError, match="tensor"):
             init.normal_(tensor)
@@ -538,6 +555,7 @@ BAD: list[Any] = [
     ("dirac_", (2,) * 6, {}),
     ("dirac_", (4, 4, 4), {"groups": 3}),
     ("dirac_", (4, 4, 4), {"groups": "x"}),
+    ("dirac_", (4, 4, 4), {"groups": 2.0}),
 ]  # fmt: skip
 # torch takes these, or stumbles over them (ZeroDivisionError).
 WORSE: list[Any] = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ParamSpec
@@ -15,7 +16,7 @@ from torch.overrides import handle_torch_function, has_torch_function_variadic
 
 from ..distributions import Constant, Normal, TruncatedNormal, Uniform, real
 from ..schemes import distribution
-from .tensors import InvalidValueError, check_overlap, fill
+from .tensors import InvalidValueError, check_target, fill
 
 if TYPE_CHECKING:
     from torch.nn.init import _FanMode, _NonlinearityType
@@ -228,7 +229,10 @@ def eye_(tensor: Tensor) -> Tensor:
     """
     if tensor.ndimension() != 2:
         raise ValueError(f"tensor must have 2 dimensions, got shape {tuple(tensor.shape)}")
-    return _ones_within_zeros(tensor, tensor.detach().diagonal())
+    check_target(tensor)
+    with torch.no_grad():
+        tensor.zero_().diagonal().fill_(1)
+    return tensor
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
@@ -242,14 +246,17 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """
     if tensor.ndimension() not in (3, 4, 5):
         raise ValueError(f"tensor must have 3, 4 or 5 dimensions, got shape {tuple(tensor.shape)}")
+    groups = operator.index(groups)
     if groups < 1 or tensor.size(0) % groups:
-        raise ValueError(f"groups must be at least 1 and divide {tensor.size(0)}, got {groups!r}")
-    if tensor.numel() == 0:
-        return tensor
-    centre = tensor.detach()
-    for size in tensor.shape[2:]:
-        centre = centre.select(2, size // 2)
-    return _ones_within_zeros(tensor, centre.view(groups, -1, tensor.size(1)).diagonal(dim1=1, dim2=2))
+        raise ValueError(f"groups must be at least 1 and divide {tensor.size(0)}, got {groups}")
+    check_target(tensor)
+    if tensor.numel():
+        with torch.no_grad():
+            centre = tensor.zero_()
+            for size in tensor.shape[2:]:
+                centre = centre.select(2, size // 2)
+            centre.view(groups, -1, tensor.size(1)).diagonal(dim1=1, dim2=2).fill_(1)
+    return tensor
 
 
 def _xavier_std(tensor: Tensor, gain: float) -> float:
@@ -283,14 +290,6 @@ def _handled(function: Callable[..., Tensor], tensor: Tensor, **arguments: objec
     """What a subclass or mode with `__torch_function__` makes of the call."""
     result: Tensor = handle_torch_function(function, (tensor,), tensor=tensor, **arguments)
     return result
-
-
-def _ones_within_zeros(tensor: Tensor, ones: Tensor) -> Tensor:
-    check_overlap(tensor)
-    with torch.no_grad():
-        tensor.zero_()
-        ones.fill_(1)
-    return tensor
 
 
 def _deprecated(function: Callable[_P, Tensor]) -> Callable[_P, Tensor]:

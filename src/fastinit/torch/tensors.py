@@ -46,7 +46,7 @@ class _Seed:
 
     @cached_property
     def number(self) -> int:
-        device = self.generator.device if self.generator else "cpu"
+        device = "cpu" if self.generator is None else self.generator.device
         word = torch.empty((), dtype=torch.int64, device=device)
         return int(word.random_(-(2**63), None, generator=self.generator)) % 2**64
 
@@ -56,7 +56,12 @@ class _Seed:
 
 def fill(tensor: Tensor, law: Distribution | Structured, generator: torch.Generator | None) -> Tensor:
     """Draw the law into the tensor, of the stream that the generator's next 64 bits choose. Returns the tensor."""
-    _check(tensor)
+    check_target(tensor)
+    if tensor.dtype not in _DTYPES:
+        known = ", ".join(_DTYPES.values())
+        raise UnsupportedTensorError(f"tensor must be of dtype {known}, not {tensor.dtype}")
+    if tensor.is_inference() and not torch.is_inference_mode_enabled():
+        raise RuntimeError("tensor was made in inference mode and can be filled there alone")
     seed: Any = _Seed(generator)
     if tensor.numel() and not tensor.is_meta and not isinstance(tensor, FakeTensor):
         try:
@@ -110,27 +115,15 @@ def _memory(tensor: Tensor) -> Memory:
     return Memory(address, tuple(tensor.shape), strides, dtype, contiguous, tensor)
 
 
-def _check(tensor: Tensor) -> None:
-    """Raise for what cannot be drawn into."""
+def check_target(tensor: Tensor) -> None:
+    """Raise for what cannot be filled, whatever the dtype."""
     if not isinstance(tensor, Tensor):
         raise TypeError(f"tensor must be a torch.Tensor, not {type(tensor).__name__}")
-    if tensor.dtype not in _DTYPES:
-        raise UnsupportedTensorError(
-            f"tensor must be of dtype {', '.join(_DTYPES.values())}, not {tensor.dtype}"
-        )
-    if tensor.layout is not torch.strided or tensor.is_nested:
-        raise UnsupportedTensorError(
-            f"tensor must be dense, not {'nested' if tensor.is_nested else tensor.layout}"
-        )
     if type(tensor).__torch_dispatch__ is not _NO_DISPATCH and not isinstance(tensor, FakeTensor):
         raise UnsupportedTensorError(f"tensor must hold its own values, not be a {type(tensor).__name__}")
-    if tensor.is_inference() and not torch.is_inference_mode_enabled():
-        raise RuntimeError("tensor was made in inference mode and can be filled there alone")
-    check_overlap(tensor)
-
-
-def check_overlap(tensor: Tensor) -> None:
-    """Raise where two elements share memory."""
+    if tensor.layout is not torch.strided or tensor.is_nested:
+        layout = "nested" if tensor.is_nested else tensor.layout
+        raise UnsupportedTensorError(f"tensor must be dense, not {layout}")
     shape, strides = tuple(tensor.shape), tensor.stride()
     if not tensor.is_contiguous() and may_overlap(shape, strides, 1):
         raise InvalidValueError(f"tensor overlaps itself: shape {shape}, strides {strides}")
