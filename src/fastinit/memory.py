@@ -118,7 +118,7 @@ def target(out: Any) -> Memory:
         memory = _from_dlpack(out)
     else:
         raise TypeError(f"out must be a NumPy array or a CPU tensor with DLPack, not {type(out).__name__}")
-    if not memory.contiguous and _may_overlap(memory):
+    if not memory.contiguous and may_overlap(memory.shape, memory.strides, memory.itemsize):
         raise ValueError(f"out overlaps itself: shape {memory.shape}, strides {memory.strides}")
     return memory
 
@@ -146,12 +146,12 @@ def _array_dtype(dtype: np.dtype[Any]) -> str:
     return str(dtype.name)
 
 
-def _may_overlap(memory: Memory) -> bool:
+def may_overlap(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> bool:
     """Walking the axes from the smallest stride up, each step must clear all that lies below it."""
-    if 0 in memory.shape:
+    if 0 in shape:
         return False
-    extent = memory.itemsize
-    pairs = zip(memory.strides, memory.shape, strict=True)
+    extent = itemsize
+    pairs = zip(strides, shape, strict=True)
     for stride, size in sorted((abs(s), n) for s, n in pairs if n > 1):
         if stride < extent:
             return True
