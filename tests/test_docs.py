@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import doctest
 import importlib
+import importlib.util
 import os
 import re
 import subprocess
@@ -19,8 +20,9 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "fastinit"
 MODULES = [path.stem for path in SOURCE.glob("*.py") if path.stem != "__main__"]
 # A module may import those before it.
-ORDER = ["_core", "distributions", "streams", "fans", "gains", "memory", "structured", "schemes", "blocks", "config", "fill",
-         "model", "plan", "__init__", "checkpoint", "cli", "__main__"]  # fmt: skip
+ORDER = ["_core", "distributions", "streams", "fans", "gains", "memory", "elementary", "elementwise", "structured",
+         "transformed", "sparse", "patterns", "orthogonal", "biases", "state_space", "catalogue", "schemes", "blocks",
+         "config", "fill", "model", "plan", "__init__", "checkpoint", "cli", "__main__"]  # fmt: skip
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -44,6 +46,18 @@ def test_readme() -> None:
     assert doctest.testfile(str(ROOT / "README.md"), module_relative=False).failed == 0
     text = (ROOT / "README.md").read_text()
     assert repr(fi.distribution("he_normal", (4096, 1024))) in text
+
+
+def test_the_page_of_schemes_is_up_to_date() -> None:
+    spec = importlib.util.spec_from_file_location("make_catalogue", ROOT / "tools" / "make_catalogue.py")
+    assert spec is not None and spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    assert tool.PAGE.read_text() == tool.page(), "run python tools/make_catalogue.py"
+    assert {row.category for row in fi.SCHEMES.values()} == set(tool.TITLES)
+    for scheme, call, *_ in tool.PARITY:
+        names = re.findall(r"`(\w+)", call)
+        assert names and all(fi.SCHEMES[name] for name in names) and fi.SCHEMES[names[0]].name == scheme
 
 
 def test_links_lead_somewhere() -> None:

@@ -120,6 +120,15 @@ SCHEMES = [
     ("ones", {}, fi.Constant(1)),
     ("constant", {"value": 3}, fi.Constant(3)),
     ("positive_bias", {}, fi.Constant(0.01)),
+    ("caffe2_xavier", {}, fi.Uniform(-math.sqrt(3) / 28, math.sqrt(3) / 28)),
+    ("uniform_scaling", {"scale": 1.43}, fi.Uniform(-1.43 * math.sqrt(3) / 28, 1.43 * math.sqrt(3) / 28)),
+    ("siren", {}, fi.Uniform(-math.sqrt(6) / 28 / 30, math.sqrt(6) / 28 / 30)),
+    ("siren", {"omega": 10}, fi.Uniform(-math.sqrt(6) / 28 / 10, math.sqrt(6) / 28 / 10)),
+    ("siren", {"first": True}, fi.Uniform(-1 / 784, 1 / 784)),
+    ("focal_prior", {}, fi.Constant(-math.log(99))),
+    ("focal_prior", {"prior": 0.75}, fi.Constant(math.log(3))),
+    ("class_prior", {}, fi.Constant(-math.log(784))),
+    ("class_prior", {"classes": 1000}, fi.Constant(-math.log(1000))),
 ]  # fmt: skip
 
 
@@ -130,8 +139,12 @@ def test_formulas(scheme: str, numbers: dict[str, Any], law: fi.Distribution) ->
     assert got.parameters == pytest.approx(law.parameters, rel=2e-6)
 
 
+def test_complex_normal() -> None:
+    assert fi.distribution("complex_normal", (5, 2), std=2) == fi.Normal(0, 2 / math.sqrt(2))
+
+
 def test_every_scheme_has_a_formula_test_and_a_function() -> None:
-    tested = {fi.SCHEMES[scheme].name for scheme, _, _ in SCHEMES} | set(STRUCTURED)
+    tested = {fi.SCHEMES[scheme].name for scheme, _, _ in SCHEMES} | set(STRUCTURED) | {"complex_normal"}
     assert tested == {row.name for row in fi.SCHEMES.values()}
     assert set(fi.SCHEMES) <= set(fi.__all__)
 

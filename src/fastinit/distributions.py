@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 _T = TypeVar("_T")
 
 _LAWS: dict[str, type[Law]] = {}  # by the name in JSON; each class enters itself
+_INFINITIES = {"inf": math.inf, "-inf": -math.inf}
 
 
 def real(argument: str, value: object, *, finite: bool = True) -> float:
@@ -74,6 +75,8 @@ class Law:
         data: dict[str, Any] = {"law": self.law}
         for field in fields(self):
             value = getattr(self, field.name)
+            if isinstance(value, Law):
+                value = value.to_dict()
             data[field.name] = str(value) if isinstance(value, float) and math.isinf(value) else value
         return data
 
@@ -196,6 +199,14 @@ class TruncatedNormal(_Elementwise):
         return near + self.std * offset, self.std * std
 
 
+class Words:
+    """Raw words of a stream: a law of the kernels, but no distribution of values."""
+
+    law = "bits"
+    parameters: tuple[float, ...] = ()
+
+
+WORDS = Words()
 Distribution: TypeAlias = Constant | Uniform | Normal | TruncatedNormal
 
 
@@ -209,12 +220,13 @@ def from_dict(data: Mapping[str, Any]) -> Any:
     names = [field.name for field in fields(kind)]
     if set(data) != {"law", *names}:
         raise ValueError(f"the law {kind.law!r} has the parameters {', '.join(names)}, got {dict(data)!r}")
-    infinities = {"inf": math.inf, "-inf": -math.inf}
-    values: dict[str, Any] = {
-        name: infinities.get(data[name], data[name]) if isinstance(data[name], str) else data[name]
-        for name in names
-    }
-    return kind(**values)
+    return kind(**{name: _from_json(data[name]) for name in names})
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return from_dict(value)
+    return _INFINITIES.get(value, value) if isinstance(value, str) else value
 
 
 def truncated_std(low: float, high: float) -> float:

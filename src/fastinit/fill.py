@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from . import _core, blocks, config, memory, schemes, streams
-from .distributions import Distribution
+from .catalogue import Scheme
+from .distributions import WORDS, Distribution, Words
 from .memory import Array
 from .streams import Seed
 from .structured import Stream, Structured
@@ -57,7 +58,7 @@ def draw(
 
 def _draw(
     to: memory.Memory,
-    law: Distribution | Structured | _Bits,
+    law: Distribution | Structured | Words,
     seed: Seed,
     name: str,
     shape: Any,
@@ -82,7 +83,7 @@ def _draw(
     if size == 0:
         return
     if isinstance(law, Structured):
-        view[...] = _structured(law, whole, key, to.dtype, n_threads)[block]
+        view[...] = _structured(law, whole, block, key, to.dtype, n_threads)
         return
     if block is ... and to.contiguous:
         axes = blocks.contiguous(size, itemsize)
@@ -92,8 +93,10 @@ def _draw(
     _core.fill(law.law, parameters, key, to.dtype, to.address, axes, n_threads, streaming, config._isa)
 
 
-def _structured(law: Structured, shape: tuple[int, ...], key: bytes, dtype: str, threads: int) -> Array:
-    """The whole tensor; narrow dtypes are rounded from float32 once, at the end."""
+def _structured(
+    law: Structured, shape: tuple[int, ...], block: Any, key: bytes, dtype: str, threads: int
+) -> Array:
+    """The block of the whole tensor; narrow dtypes are rounded from float32 once, at the end."""
 
     def piece(law: Any, first: int, shape: tuple[int, ...], dtype: str) -> Array:
         array = memory.empty(shape, dtype)
@@ -102,11 +105,16 @@ def _structured(law: Structured, shape: tuple[int, ...], key: bytes, dtype: str,
         _core.fill(law.law, parameters, key, dtype, address, axes, threads, False, config._isa)
         return array
 
-    return law.values(shape, Stream(piece, "float64" if dtype == "float64" else "float32"))
+    with np.errstate(over="ignore", invalid="ignore"):
+        whole = law.values(shape, Stream(piece, "float64" if dtype == "float64" else "float32"))
+        values: Array = whole[block].astype(memory.numpy_dtype(dtype), copy=False)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{law} has values too large for {dtype}")
+    return values
 
 
 @lru_cache(maxsize=4096)
-def _checked_parameters(law: Distribution | _Bits, dtype: str) -> tuple[float, ...]:
+def _checked_parameters(law: Distribution | Words, dtype: str) -> tuple[float, ...]:
     """The law's parameters, if it can be drawn in the dtype; models draw from few laws many times."""
     try:
         _core.check(law.law, dtype, law.parameters)
@@ -178,19 +186,9 @@ def random_bits(
     """
     whole = memory.checked_shape(shape)
     array = memory.empty(blocks.block_shape(block, whole), "float32")
-    _draw(memory.target(array), _BITS, seed, name, whole, block, threads)
+    _draw(memory.target(array), WORDS, seed, name, whole, block, threads)
     words: Array = array.view(np.uint32)
     return words
-
-
-class _Bits:
-    """Raw words: a law of the kernels, but no distribution of values."""
-
-    law = "bits"
-    parameters: tuple[float, ...] = ()
-
-
-_BITS = _Bits()
 
 
 def scheme_function(name: str) -> Callable[..., Any]:
@@ -229,8 +227,8 @@ def scheme_function(name: str) -> Callable[..., Any]:
     return function
 
 
-def _docstring(name: str, scheme: schemes.Scheme) -> str:
-    needed = ", fan_in=4, fan_out=4" if scheme.needs_fans else ""
+def _docstring(name: str, scheme: Scheme) -> str:
+    shape = scheme.example.partition(")")[0] + ")"
     return f"""{scheme.summary}
 
     Draws ``{scheme.formula}``.
@@ -244,6 +242,6 @@ def _docstring(name: str, scheme: schemes.Scheme) -> str:
     Source: {scheme.source}
 
     >>> import fastinit as fi
-    >>> fi.{name}((4, 4), seed=0, name="w"{needed}).shape
-    (4, 4)
+    >>> fi.{name}({scheme.example}, seed=0, name="w").shape
+    {shape}
     """
