@@ -1,0 +1,224 @@
+"""A model's own initialisation code -> a plan, without memory for its weights."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..composed import Box, Patched, slices
+from ..distributions import Constant, Law
+from ..fans import fans
+from ..memory import dtype_name
+from ..patterns import Given
+from ..plan import Parameter, Plan
+from ..schemes import distribution
+from ..structured import Structured
+from . import functional
+from .trace import Content, Drawn, Known, Lost, RealConstants, Trace, View, Write, is_random, values
+
+_INIT = ("uniform_", "normal_", "constant_", "ones_", "zeros_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_",
+         "kaiming_normal_", "_no_grad_trunc_normal_")  # fmt: skip
+# Those that need values are not run: (scheme, by position its numbers).
+_WHOLE = {"orthogonal_": ("orthogonal", ("gain",)), "sparse_": ("sparse", ("sparsity", "std")),
+          "eye_": ("identity", ()), "dirac_": ("dirac", ("groups",))}  # fmt: skip
+_BY_FANS = ("xavier", "kaiming")
+
+
+def record(factory: Callable[[], nn.Module]) -> Plan:
+    """The plan of the model that `factory()` builds: for each parameter the law that its own code draws it from.
+
+    The factory runs on the meta device, where tensors have no memory. Functions of `torch.nn.init` (and of this drop-in),
+    in-place and other operations of torch are followed, and so are Hugging Face's models: the last one that writes a whole
+    parameter decides, later ones rescale or overwrite parts. Values without chance become constants or given values; a
+    model with such given values is built twice, to see that they are the same. torch's generator is left as it was.
+
+    Tied parameters stand once, under their first name. Buffers are no part of a plan. Two parameters that the code draws
+    once and copies are two draws of the plan's.
+
+    Raises ValueError, naming the parameter and the operation, for one that is never initialised or whose law cannot be told,
+    and for a random buffer; TypeError for a dtype that cannot be drawn and for a factory that returns no module.
+
+    >>> plan = record(lambda: torch.nn.Linear(256, 10))
+    >>> plan["weight"].scheme, plan["weight"].distribution
+    ('kaiming_uniform', Uniform(low=-0.0625, high=0.0625))
+    """
+    plan = _record(factory)
+    if any(isinstance(parameter.distribution, Given) for parameter in plan.values()):
+        again = _record(factory)
+        for name, parameter in plan.items():
+            if name in again and again[name].distribution != parameter.distribution:
+                raise ValueError(f"parameter {name!r}: its values differ from call to call, by chance outside torch")
+    return plan
+
+
+def _record(factory: Callable[[], nn.Module]) -> Plan:
+    trace = Trace()
+    with torch.random.fork_rng(devices=[]), _hooked(trace), torch.device("meta"), RealConstants(), trace:
+        model = factory()
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"factory must return a torch.nn.Module, not {type(model).__name__}")
+    for name, buffer in model.named_buffers():
+        for write in trace.read(buffer):
+            if is_random(write.content):
+                raise ValueError(f"buffer {name!r} is random ({write.content.text}); a plan has parameters alone")
+    parameters: dict[str, Parameter] = {}
+    ties: dict[str, str] = {}
+    owners: dict[Any, str] = {}
+    for name, tensor in model.named_parameters(remove_duplicate=False):
+        place = (tensor.untyped_storage()._cdata, View.of(tensor))
+        if place in owners:
+            ties[name] = owners[place]
+            continue
+        owners[place] = name
+        try:
+            dtype = dtype_name(str(tensor.dtype).removeprefix("torch."))
+            law, text = _law(trace.read(tensor), tensor)
+            if isinstance(law, Structured):
+                law.check(tuple(tensor.shape))
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"parameter {name!r}: {error}") from None
+        counted = fans(tuple(tensor.shape)) if text.startswith(_BY_FANS) else None
+        parameters[name] = Parameter(name, tuple(tensor.shape), dtype, text, law, counted, 0)
+    return Plan(parameters, ties, f"recorded from {type(model).__name__}")
+
+
+def _law(writes: list[Write], tensor: Tensor) -> tuple[Any, str]:
+    """The law of a parameter, and how it came about."""
+    if not tensor.numel():
+        return Constant(0.0), "constant"
+    if not writes:
+        raise ValueError("it is never initialised")
+    if len(writes) == 1 and writes[0].view.size == tensor.numel():
+        return _one_law(writes[0].content, tensor), writes[0].content.text
+    first, *rest = writes
+    if first.view.size == tensor.numel():
+        inner = _one_law(first.content, tensor)
+    else:
+        inner, rest = Constant(0.0), writes
+        marks = [Write(write.view, Drawn(Constant(0.0), "")) for write in writes]
+        values(marks, View.of(tensor), tensor.dtype)
+    patches = []
+    for view, content in rest:
+        box = _box(view, tuple(tensor.shape))
+        if box is None:
+            raise ValueError(f"{content.text} writes elements that are no box of it")
+        patches.append((box, _one_law(content, tensor)))
+    return Patched(inner, tuple(patches)), ", ".join(dict.fromkeys(write.content.text for write in writes))
+
+
+def _one_law(content: Content, tensor: Tensor) -> Law:
+    if isinstance(content, Lost):
+        raise ValueError(f"it {content.text}")
+    if isinstance(content, Drawn):
+        return content.law
+    array = content.values().to(torch.float64)
+    if bool((array == array.flatten()[0]).all()):
+        return Constant(float(array.flatten()[0]))
+    return Given(array.numpy())
+
+
+def _box(view: View, shape: tuple[int, ...]) -> Box | None:
+    """The view as a box of a contiguous tensor of that shape, if it is one and has its axes in order."""
+    steps = [(size, stride) for size, stride in zip(view.shape, view.strides, strict=True) if size > 1]
+    box: list[int | tuple[int, int, int]] = []
+    unit = 1
+    at = view.offset
+    taken = list(view.shape)
+    for size in reversed(shape):
+        start, at = at % size, at // size
+        if steps and steps[-1][1] < unit * size:
+            length, stride = steps.pop()
+            step = stride // unit
+            if stride % unit or start + step * (length - 1) >= size:
+                return None
+            box.append((start, start + step * (length - 1) + 1, step))
+        else:
+            box.append((start, start + 1, 1))
+        unit *= size
+    box.reverse()
+    if steps:
+        return None
+    # Axes that the view has not are indices.
+    missing = len(shape) - len(taken)
+    for axis, extent in enumerate(box):
+        if missing > 0 and isinstance(extent, tuple) and extent[1] - extent[0] == 1:
+            box[axis] = extent[0]
+            missing -= 1
+    sizes = [len(range(*extent)) for extent in box if isinstance(extent, tuple)]
+    return tuple(box) if sizes == taken else None
+
+
+@contextmanager
+def _hooked(trace: Trace) -> Iterator[None]:
+    """In place of the functions of `torch.nn.init`, in whatever module they stand, those that the trace hears of."""
+    active = True
+
+    def named(original: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(original)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if not active or trace.calling:
+                return original(*args, **kwargs)
+            trace.calling = original.__name__.rstrip("_")
+            try:
+                return original(*args, **kwargs)
+            finally:
+                trace.calling = ""
+
+        return call
+
+    def whole(original: Callable[..., Any]) -> Callable[..., Any]:
+        scheme, names = _WHOLE[original.__name__]
+
+        @wraps(original)
+        def call(tensor: Tensor, *args: Any, **kwargs: Any) -> Any:
+            if not active:
+                return original(tensor, *args, **kwargs)
+            numbers = {**dict(zip(names, args, strict=False)), **kwargs}
+            numbers.pop("generator", None)
+            law = distribution(scheme, tuple(tensor.shape), **numbers)
+            trace.write(tensor, Drawn(law, original.__name__.rstrip("_")))
+            return tensor
+
+        return call
+
+    def truncated(tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Any = None) -> Tensor:
+        law = distribution("truncated_normal", mean=mean, std=std, low=a, high=b, bounds="absolute")
+        trace.write(tensor, Drawn(law, "trunc_normal"))
+        return tensor
+
+    def drop_in(tensor: Tensor, law: Any, generator: Any) -> Tensor:
+        trace.write(tensor, Drawn(law, law.law))
+        return tensor
+
+    def either(original: Callable[..., Any], replacement: Callable[..., Any]) -> Callable[..., Any]:
+        return wraps(original)(lambda *args, **kwargs: (replacement if active else original)(*args, **kwargs))
+
+    swaps = {getattr(nn.init, name): named(getattr(nn.init, name)) for name in _INIT[:-1]}
+    swaps |= {getattr(nn.init, name): whole(getattr(nn.init, name)) for name in _WHOLE}
+    swaps[nn.init._no_grad_trunc_normal_] = either(nn.init._no_grad_trunc_normal_, truncated)
+    swaps[functional.fill] = either(functional.fill, drop_in)
+    try:
+        _swap(swaps)
+        yield
+    finally:
+        active = False
+        # Modules that were imported meanwhile hold the new ones too.
+        _swap({new: old for old, new in swaps.items()})
+
+
+def _swap(functions: dict[Callable[..., Any], Callable[..., Any]]) -> None:
+    by_id = {id(old): new for old, new in functions.items()}
+    spaces = [vars(module) for module in list(sys.modules.values()) if hasattr(module, "__dict__")]
+    huggingface = sys.modules.get("transformers.initialization")
+    if huggingface is not None:
+        spaces.append(huggingface.TORCH_INIT_FUNCTIONS)
+    for space in spaces:
+        for key, value in list(space.items()):
+            if id(value) in by_id:
+                space[key] = by_id[id(value)]
