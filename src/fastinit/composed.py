@@ -138,7 +138,9 @@ def slices(box: Box) -> tuple[int | slice, ...]:
 def _checked_box(box: Any) -> Box:
     result: list[int | tuple[int, int, int]] = []
     for extent in box:
-        numbers = [integer("box", number) for number in (extent if isinstance(extent, (tuple, list)) else [extent])]
+        numbers = [
+            integer("box", number) for number in (extent if isinstance(extent, (tuple, list)) else [extent])
+        ]
         step = numbers[2] if len(numbers) == 3 else 1
         if len(numbers) not in (1, 3) or min(numbers) < 0 or step < 1:
             raise ValueError(f"a box has an index or (start, stop, step) for each axis, not {extent!r}")

@@ -42,6 +42,7 @@ from .functional import (
     xavier_uniform_,
 )
 from .record import record
+from .sharded import init_
 
 __all__ = [
     "calculate_gain",
@@ -51,6 +52,7 @@ __all__ = [
     "dirac_",
     "eye",
     "eye_",
+    "init_",
     "kaiming_normal",
     "kaiming_normal_",
     "kaiming_uniform",

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..composed import Box, Patched, slices
-from ..distributions import Constant, Law
+from ..composed import Box, Patched
+from ..distributions import Constant, Law, TruncatedNormal
 from ..fans import fans
 from ..memory import dtype_name
 from ..patterns import Given
@@ -20,7 +20,7 @@ from ..plan import Parameter, Plan
 from ..schemes import distribution
 from ..structured import Structured
 from . import functional
-from .trace import Content, Drawn, Known, Lost, RealConstants, Trace, View, Write, is_random, values
+from .trace import Content, Drawn, Lost, RealConstants, Trace, View, Write, is_random, values
 
 _INIT = ("uniform_", "normal_", "constant_", "ones_", "zeros_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_",
          "kaiming_normal_", "_no_grad_trunc_normal_")  # fmt: skip
@@ -53,7 +53,9 @@ def record(factory: Callable[[], nn.Module]) -> Plan:
         again = _record(factory)
         for name, parameter in plan.items():
             if name in again and again[name].distribution != parameter.distribution:
-                raise ValueError(f"parameter {name!r}: its values differ from call to call, by chance outside torch")
+                raise ValueError(
+                    f"parameter {name!r}: its values differ from call to call, by chance outside torch"
+                )
     return plan
 
 
@@ -66,7 +68,9 @@ def _record(factory: Callable[[], nn.Module]) -> Plan:
     for name, buffer in model.named_buffers():
         for write in trace.read(buffer):
             if is_random(write.content):
-                raise ValueError(f"buffer {name!r} is random ({write.content.text}); a plan has parameters alone")
+                raise ValueError(
+                    f"buffer {name!r} is random ({write.content.text}); a plan has parameters alone"
+                )
     parameters: dict[str, Parameter] = {}
     ties: dict[str, str] = {}
     owners: dict[Any, str] = {}
@@ -187,9 +191,10 @@ def _hooked(trace: Trace) -> Iterator[None]:
 
         return call
 
-    def truncated(tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Any = None) -> Tensor:
-        law = distribution("truncated_normal", mean=mean, std=std, low=a, high=b, bounds="absolute")
-        trace.write(tensor, Drawn(law, "trunc_normal"))
+    def truncated(
+        tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Any = None
+    ) -> Tensor:
+        trace.write(tensor, Drawn(TruncatedNormal(mean, std, a, b), "trunc_normal"))
         return tensor
 
     def drop_in(tensor: Tensor, law: Any, generator: Any) -> Tensor:

@@ -74,7 +74,9 @@ class View(NamedTuple):
     @property
     def end(self) -> int:
         steps = zip(self.shape, self.strides, strict=True)
-        return self.offset + 1 + sum((size - 1) * stride for size, stride in steps) if self.size else self.offset
+        return (
+            self.offset + 1 + sum((size - 1) * stride for size, stride in steps) if self.size else self.offset
+        )
 
     def meets(self, other: View) -> bool:
         """Whether they may share elements."""
@@ -101,7 +103,9 @@ class Store:
 
 
 def is_random(content: Content) -> bool:
-    return content.random if isinstance(content, Lost) else isinstance(content, Drawn) and not constant(content)
+    return (
+        content.random if isinstance(content, Lost) else isinstance(content, Drawn) and not constant(content)
+    )
 
 
 def constant(content: Any) -> bool:
@@ -197,7 +201,9 @@ class Trace(TorchDispatchMode):
         whole = store.whole(view)
         if isinstance(result, list):
             fits = whole and tensor.is_contiguous()
-            store.writes = result if fits else [Write(view, Lost("is a rearranged tensor with several laws", True))]
+            store.writes = (
+                result if fits else [Write(view, Lost("is a rearranged tensor with several laws", True))]
+            )
             return
         kept = [] if whole else [write for write in store.writes if write.view != view]
         store.writes = [*kept, Write(view, result)]
@@ -291,7 +297,9 @@ def _filled(number: Any, target: Tensor, text: str) -> Content:
 
 def _copied(writes: list[Write], source: Tensor, target: Tensor) -> Content | list[Write] | None:
     if not writes:
-        return None if source.shape == target.shape else Lost("is copied from a tensor never initialised", False)
+        return (
+            None if source.shape == target.shape else Lost("is copied from a tensor never initialised", False)
+        )
     if len(writes) > 1:
         same = source.shape == target.shape and target.is_floating_point()
         return writes if same else Lost("is a rearranged tensor with several laws", True)
@@ -313,11 +321,17 @@ def _formula(
     """An elementwise operation on laws; None where there is no chance in it, or too much."""
     several = [value for value in bound.values() if isinstance(value, Tensor) and len(before[id(value)]) > 1]
     if not several:
-        contents = {id(v): before[id(v)][0].content for v in bound.values() if isinstance(v, Tensor) and before[id(v)]}
+        contents = {
+            id(v): before[id(v)][0].content for v in bound.values() if isinstance(v, Tensor) and before[id(v)]
+        }
         return _content(name, bound, contents, target, text)
     results = []
     for view, content in before[id(several[0])]:
-        contents = {id(v): w[0].content for v in bound.values() if isinstance(v, Tensor) and len(w := before[id(v)]) == 1}
+        contents = {
+            id(v): w[0].content
+            for v in bound.values()
+            if isinstance(v, Tensor) and len(w := before[id(v)]) == 1
+        }
         result = _content(name, bound, {**contents, id(several[0]): content}, target, text)
         if len(several) > 1 or result is None:
             return None
@@ -369,6 +383,7 @@ def _replay(
     func: Any, bound: dict[str, Any], before: dict[int, list[Write]], outputs: Iterable[str], i: int
 ) -> Callable[[], Tensor]:
     """The i-th result of a deterministic operation, on real tensors."""
+
     def real(tensor: Tensor) -> Callable[[], Tensor]:
         writes, view, dtype = tuple(before[id(tensor)]), View.of(tensor), tensor.dtype
         return lambda: values(writes, view, dtype).clone()
@@ -378,7 +393,9 @@ def _replay(
         return lambda: torch.empty(shape, dtype=dtype)
 
     later = {
-        key: tree_map_only(Tensor, room if key in outputs else real, torch.device("cpu") if key == "device" else value)
+        key: tree_map_only(
+            Tensor, room if key in outputs else real, torch.device("cpu") if key == "device" else value
+        )
         for key, value in bound.items()
     }
     positional = [argument.name for argument in func._schema.arguments if not argument.kwarg_only]
