@@ -90,7 +90,7 @@ def index_runs(
         if placement.is_replicate():
             continue
         if placement.is_partial() or type(placement).__name__ not in ("Shard", "_StridedShard"):
-            raise ValueError(f"{placement} says of no element which process holds it")
+            raise ValueError(f"{placement!r} says of no element which process holds it")
         dim = placement.dim % len(shape)
         size = sum(length for _, length in runs[dim])
         groups = getattr(placement, "split_factor", 1)
