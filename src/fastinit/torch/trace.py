@@ -164,9 +164,7 @@ class Trace(TorchDispatchMode):
             targets = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
             targets = [tensor for tensor in targets if tensor.untyped_storage()._cdata not in known]
         for i, target in enumerate(targets):
-            result = self._result(func, bound, before, target, i)
-            if result is not None:
-                self.write(target, result)
+            self.write(target, self._result(func, bound, before, target, i))
         return out
 
     def read(self, tensor: Tensor) -> list[Write]:
@@ -195,10 +193,12 @@ class Trace(TorchDispatchMode):
         random = any(is_random(write.content) for write in writes)
         return [Write(view, Lost("is a part of a tensor with several laws", random))]
 
-    def write(self, tensor: Tensor, result: Content | list[Write]) -> None:
+    def write(self, tensor: Tensor, result: Content | list[Write] | None) -> None:
         view, storage = View.of(tensor), tensor.untyped_storage()
         store = self.stores.setdefault(storage._cdata, Store(storage, tensor.element_size()))
         whole = store.whole(view)
+        if result is None:  # memory as it was found
+            return
         if isinstance(result, list):
             fits = whole and tensor.is_contiguous()
             store.writes = (
