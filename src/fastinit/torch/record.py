@@ -19,11 +19,12 @@ from ..patterns import Given
 from ..plan import Parameter, Plan
 from ..schemes import distribution
 from ..structured import Structured
-from . import functional
-from .trace import Content, Drawn, Lost, RealConstants, Trace, View, Write, is_random, values
+from . import tensors
+from .contents import Content, Drawn, Lost, View, Write, is_random, seen, values
+from .trace import RealConstants, Trace
 
 _INIT = ("uniform_", "normal_", "constant_", "ones_", "zeros_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_",
-         "kaiming_normal_", "_no_grad_trunc_normal_")  # fmt: skip
+         "kaiming_normal_")  # fmt: skip
 # Those that need values are not run: (scheme, by position its numbers).
 _WHOLE = {"orthogonal_": ("orthogonal", ("gain",)), "sparse_": ("sparse", ("sparsity", "std")),
           "eye_": ("identity", ()), "dirac_": ("dirac", ("groups",))}  # fmt: skip
@@ -35,8 +36,8 @@ def record(factory: Callable[[], nn.Module]) -> Plan:
 
     The factory runs on the meta device, where tensors have no memory. Functions of `torch.nn.init` (and of this drop-in),
     in-place and other operations of torch are followed, and so are Hugging Face's models: the last one that writes a whole
-    parameter decides, later ones rescale or overwrite parts. Values without chance become constants or given values; a
-    model with such given values is built twice, to see that they are the same. torch's generator is left as it was.
+    parameter decides, later ones rescale or overwrite parts. Values without chance become constants or given values. The
+    factory is called twice, to see that these are the same. torch's generator is left as it was.
 
     Tied parameters stand once, under their first name. Buffers are no part of a plan. Two parameters that the code draws
     once and copies are two draws of the plan's.
@@ -48,20 +49,19 @@ def record(factory: Callable[[], nn.Module]) -> Plan:
     >>> plan["weight"].scheme, plan["weight"].distribution
     ('kaiming_uniform', Uniform(low=-0.0625, high=0.0625))
     """
-    plan = _record(factory)
-    if any(isinstance(parameter.distribution, Given) for parameter in plan.values()):
-        again = _record(factory)
-        for name, parameter in plan.items():
-            if name in again and again[name].distribution != parameter.distribution:
-                raise ValueError(
-                    f"parameter {name!r}: its values differ from call to call, by chance outside torch"
-                )
+    plan, again = _record(factory, 0), _record(factory, 1)
+    for name, parameter in plan.items():
+        if name in again and again[name].distribution != parameter.distribution:
+            raise ValueError(
+                f"parameter {name!r}: its values differ from call to call, by chance outside torch"
+            )
     return plan
 
 
-def _record(factory: Callable[[], nn.Module]) -> Plan:
+def _record(factory: Callable[[], nn.Module], seed: int) -> Plan:
     trace = Trace()
     with torch.random.fork_rng(devices=[]), _hooked(trace), torch.device("meta"), RealConstants(), trace:
+        torch.default_generator.manual_seed(seed)
         model = factory()
     if not isinstance(model, nn.Module):
         raise TypeError(f"factory must return a torch.nn.Module, not {type(model).__name__}")
@@ -99,24 +99,27 @@ def _law(writes: list[Write], tensor: Tensor) -> tuple[Any, str]:
     if not writes:
         raise ValueError("it is never initialised")
     if len(writes) == 1 and writes[0].view.size == tensor.numel():
-        return _one_law(writes[0].content, tensor), writes[0].content.text
+        return _one_law(writes[0].content), writes[0].content.text
     first, *rest = writes
+    drawn = [content.source for _, content in writes if isinstance(content, Drawn) and is_random(content)]
+    if len(set(map(id, drawn))) < len(drawn):
+        raise ValueError("several parts of it are copies of the same random values")
     if first.view.size == tensor.numel():
-        inner = _one_law(first.content, tensor)
+        inner = _one_law(seen(first, View.of(tensor), tensor.dtype))
     else:
         inner, rest = Constant(0.0), writes
         marks = [Write(write.view, Drawn(Constant(0.0), "")) for write in writes]
-        values(marks, View.of(tensor), tensor.dtype)
+        values(marks, View.of(tensor), torch.bool)
     patches = []
     for view, content in rest:
         box = _box(view, tuple(tensor.shape))
         if box is None:
             raise ValueError(f"{content.text} writes elements that are no box of it")
-        patches.append((box, _one_law(content, tensor)))
+        patches.append((box, _one_law(content)))
     return Patched(inner, tuple(patches)), ", ".join(dict.fromkeys(write.content.text for write in writes))
 
 
-def _one_law(content: Content, tensor: Tensor) -> Law:
+def _one_law(content: Content) -> Law:
     if isinstance(content, Lost):
         raise ValueError(f"it {content.text}")
     if isinstance(content, Drawn):
@@ -204,10 +207,10 @@ def _hooked(trace: Trace) -> Iterator[None]:
     def either(original: Callable[..., Any], replacement: Callable[..., Any]) -> Callable[..., Any]:
         return wraps(original)(lambda *args, **kwargs: (replacement if active else original)(*args, **kwargs))
 
-    swaps = {getattr(nn.init, name): named(getattr(nn.init, name)) for name in _INIT[:-1]}
+    swaps = {getattr(nn.init, name): named(getattr(nn.init, name)) for name in _INIT}
     swaps |= {getattr(nn.init, name): whole(getattr(nn.init, name)) for name in _WHOLE}
     swaps[nn.init._no_grad_trunc_normal_] = either(nn.init._no_grad_trunc_normal_, truncated)
-    swaps[functional.fill] = either(functional.fill, drop_in)
+    swaps[tensors.fill] = either(tensors.fill, drop_in)
     try:
         _swap(swaps)
         yield

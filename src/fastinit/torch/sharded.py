@@ -160,7 +160,7 @@ def _task(parameter: Tensor, name: str, plan: Plan) -> _Task:
     runs: tuple[tuple[Run, ...], ...] = tuple([((0, size),) for size in shape])
     local = parameter
     if hasattr(parameter, "placements"):  # a DTensor
-        mesh = parameter.device_mesh
+        mesh = parameter.device_mesh  # type: ignore[attr-defined]
         local = parameter.detach().to_local()  # type: ignore[attr-defined]
         coordinate = mesh.get_coordinate()
         if coordinate is None:  # this process is not part of the mesh
