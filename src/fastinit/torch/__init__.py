@@ -41,8 +41,8 @@ from .functional import (
     xavier_uniform,
     xavier_uniform_,
 )
-from .record import record
-from .sharded import init_
+from .record import record as record
+from .sharded import init_ as init_
 
 __all__ = [
     "calculate_gain",
@@ -52,7 +52,6 @@ __all__ = [
     "dirac_",
     "eye",
     "eye_",
-    "init_",
     "kaiming_normal",
     "kaiming_normal_",
     "kaiming_uniform",
@@ -62,7 +61,6 @@ __all__ = [
     "ones_",
     "orthogonal",
     "orthogonal_",
-    "record",
     "sparse",
     "sparse_",
     "trunc_normal_",
