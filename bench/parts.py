@@ -168,6 +168,26 @@ def new_part(scale: Scale) -> list[Row]:
     return rows
 
 
+def orthogonal_part(scale: Scale) -> list[Row]:
+    """In place, as torch does it by LAPACK's QR."""
+    rows = []
+    for side in (scale.side // 2, scale.side):
+        out = np.zeros((side, side), np.float32)
+        peer = peers.torch_orthogonal((side, side))
+        for scheme in ("orthogonal", "hadamard_orthogonal"):
+            row = Row(f"{scheme}, {side} x {side} float32", "torch orthogonal_", 2)
+
+            def ours(scheme: str = scheme, out: np.ndarray = out) -> Any:
+                return fi.fill(out, scheme, seed=0)
+
+            ours()
+            assert abs(out[:50] @ out.T - np.eye(side, dtype=np.float32)[:50]).max() < 1e-5
+            if peer:
+                row.timed(paired(peer, ours, min(scale.pairs, 3), rest=PEER_REST))
+            rows.append(row)
+    return rows
+
+
 def small_part(scale: Scale) -> list[Row]:
     out, drawn = np.zeros(16, np.float32), np.zeros(16, np.float32)
     generator = np.random.default_rng(0)
@@ -256,6 +276,7 @@ PARTS: dict[str, tuple[str, Callable[[Scale], list[Row]]]] = {
     "base": ("Without FMA instructions, against NumPy", base_part),
     "peers": ("Against peers, in place where the peer can", peers_part),
     "new": ("Into new arrays", new_part),
+    "orthogonal": ("Orthogonal matrices", orthogonal_part),
     "small": ("Small tensors", small_part),
     "blocks": ("Blocks and strides, normal float32", blocks_part),
     "memory": ("Memory", memory_part),

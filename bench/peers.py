@@ -74,6 +74,14 @@ def jax_draw(law: fi.Distribution, n: int) -> Draw | None:
     return lambda: compiled(next(keys)).block_until_ready()
 
 
+def torch_orthogonal(shape: tuple[int, ...]) -> Draw | None:
+    torch = torch_module()
+    if not torch:
+        return None
+    out = torch.zeros(shape)
+    return lambda: torch.nn.init.orthogonal_(out)
+
+
 def torch_he_normal(shape: tuple[int, ...]) -> Draw | None:
     torch = torch_module()
     return torch and (lambda: torch.nn.init.kaiming_normal_(torch.empty(shape)))

@@ -16,6 +16,7 @@ from fastinit import _core
 # Examples are the same in every run; a failure is always a bug.
 settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=60)
 settings.load_profile("fixed")
+os.environ.setdefault("KERAS_BACKEND", "jax")
 
 ROOT = Path(__file__).parents[1]
 FLAGS = [

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import optional
 
 import fastinit as fi
 
@@ -22,11 +23,13 @@ MODULES = [path.stem for path in SOURCE.glob("*.py") if path.stem != "__main__"]
 # A module may import those before it.
 ORDER = ["_core", "distributions", "streams", "fans", "gains", "memory", "elementary", "elementwise", "structured",
          "transformed", "composed", "sparse", "patterns", "orthogonal", "biases", "state_space", "catalogue", "schemes", "blocks",
-         "config", "fill", "model", "plan", "__init__", "checkpoint", "cli", "__main__"]  # fmt: skip
+         "config", "fill", "model", "plan", "recommend", "jax", "keras", "__init__", "checkpoint", "cli", "__main__"]  # fmt: skip
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_doctests(module: str) -> None:
+    if module in ("jax", "keras"):
+        optional(module)
     result = doctest.testmod(
         importlib.import_module(f"fastinit.{module}" if module != "__init__" else "fastinit")
     )

@@ -82,6 +82,30 @@ def test_default_recipe() -> None:
     assert gpt2["transformer.h.0.mlp.c_fc.weight"].fans == (768, 3072)
 
 
+def test_a_scheme_or_globs_change_the_default_recipe() -> None:
+    shapes = {"a.weight": (4, 8), "b.weight": (4, 8), "a.bias": (4,), "conv.weight": (2, 3, 3, 3)}
+    laws = {name: row.distribution for name, row in plan.plan_for(shapes, "lecun_uniform").items()}
+    assert laws["a.weight"] == fi.distribution("lecun_uniform", (4, 8)) and laws["a.bias"] == fi.Constant(0)
+    assert laws["conv.weight"] == fi.distribution("lecun_uniform", (2, 3, 3, 3))
+    globs = {"a.*": {"scheme": "normal", "std": 3.0}, "b.weight": "ones"}
+    laws = {name: row.distribution for name, row in plan.plan_for(shapes, globs).items()}
+    assert laws["a.weight"] == laws["a.bias"] == fi.Normal(0, 3) and laws["b.weight"] == fi.Constant(1)
+    assert laws["conv.weight"] == fi.distribution("he_normal", (2, 3, 3, 3))
+    for bad in ({"a.*": "he_norml"}, {"a.*": {"std": 3.0}}, {"nothing": "ones"}, {"a.*": 3}, {3: "ones"}):
+        with pytest.raises((TypeError, ValueError)):
+            plan.plan_for(shapes, bad)
+
+
+def test_a_parameter_may_know_its_axes_and_a_rule_knows_better() -> None:
+    tensor = model.Tensor((6, 4, 5), "float32", "", {"layout": "kio", "stride": (2,)})
+    one = model.Model({"w": tensor})
+    assert plan.make_plan(one, plan.as_recipe("he_normal"))["w"].fans == (24, 15)
+    own = plan.as_recipe({"w": {"scheme": "he_normal", "layout": "koi", "stride": 1}})
+    assert plan.make_plan(one, own)["w"].fans == (30, 24)
+    law = plan.make_plan(one, plan.as_recipe({"w": "orthogonal"}))["w"].distribution
+    assert law == fi.distribution("orthogonal", (6, 4, 5), layout="kio")
+
+
 def test_depth_rules_and_layouts(small: Path, tmp_path: Path) -> None:
     text = """
 layers = "h.{layer}.*"

@@ -111,6 +111,7 @@ SCHEMES = [
     ("torch_bias", {"fan_in": 100}, fi.Uniform(-0.1, 0.1)),
     ("variance_scaling", {"law": "normal", "mode": "fan_geo_avg"}, fi.Normal(0, (784 * 256) ** -0.25)),
     ("variance_scaling", {"scale": 3, "law": "uniform", "mode": "fan_out"}, fi.Uniform(-0.1875, 0.1875)),
+    ("variance_scaling", {"scale": 0}, fi.Constant(0)),
     ("variance_scaling", {}, fi.TruncatedNormal(0, 0.0406016727, -0.0812033454, 0.0812033454)),
     ("truncated_normal", {"std": 0.02}, fi.TruncatedNormal(0, 0.02, -0.04, 0.04)),
     ("truncated_normal", {"std": 0.02, "bounds": "absolute"}, fi.TruncatedNormal(0, 0.02, -2, 2)),

@@ -6,6 +6,7 @@ from .fans import Fans, fans
 from .fill import draw, fill, random_bits, scheme_function
 from .gains import gain
 from .plan import init
+from .recommend import Recommendation, recommend
 from .schemes import SCHEMES, distribution
 
 __version__ = "0.1.0"
@@ -70,6 +71,7 @@ __all__ = [
     "Distribution",
     "Fans",
     "Normal",
+    "Recommendation",
     "TruncatedNormal",
     "Uniform",
     "array",
@@ -119,6 +121,7 @@ __all__ = [
     "orthogonal",
     "positive_bias",
     "random_bits",
+    "recommend",
     "s4d_inv",
     "s4d_lin",
     "s4d_real",

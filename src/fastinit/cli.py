@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from . import __version__, checkpoint
 from .memory import dtype_name
-from .plan import Parameter, Plan, plan_for
+from .plan import Plan, plan_for
 from .streams import resolve_seed
 
 
@@ -54,8 +54,7 @@ def _init(arguments: argparse.Namespace) -> int:
     seed = resolve_seed(arguments.seed)
     plan = plan_for(arguments.model, arguments.recipe, arguments.dtype and dtype_name(arguments.dtype))
     if arguments.dry_run:
-        show = _plan_json if arguments.json else _plan_table
-        print(show(plan, seed))
+        print(_plan_json(plan, seed) if arguments.json else f"{plan}, seed {seed}")
         return 0
     summary = checkpoint.write(
         plan, arguments.output, seed=seed, threads=arguments.threads, progress=_bar(plan.nbytes)
@@ -85,25 +84,6 @@ def _plan_json(plan: Plan, seed: int) -> str:
         },
         indent=1,
     )
-
-
-def _plan_table(plan: Plan, seed: int) -> str:
-    rows = [("name", "shape", "dtype", "scheme", "fans", "law", "bytes")]
-    rows += [_row(parameter) for parameter in plan.values()]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
-    lines += [f"{alias} is tied to {owner}" for alias, owner in plan.ties.items()]
-    lines.append(f"{len(plan)} tensors, {plan.nbytes:,} bytes, recipe {plan.recipe}, seed {seed}")
-    return "\n".join(lines)
-
-
-def _row(parameter: Parameter) -> tuple[str, str, str, str, str, str, str]:
-    fans = "-" if parameter.fans is None else f"{parameter.fans.fan_in:g}, {parameter.fans.fan_out:g}"
-    shape = "x".join(map(str, parameter.shape)) or "scalar"
-    law = str(parameter.distribution)
-    return parameter.name, shape, parameter.dtype, parameter.scheme, fans, law, f"{parameter.nbytes:,}"
 
 
 def _bar(total: int) -> Callable[[int], None]:

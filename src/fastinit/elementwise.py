@@ -34,7 +34,9 @@ _WIDTHS: dict[str, Callable[[float], Distribution]] = {
 }
 
 
-def _two_sigma(std: float) -> TruncatedNormal:
+def _two_sigma(std: float) -> Distribution:
+    if std == 0:
+        return Constant(0.0)
     return TruncatedNormal(0.0, std, -2 * std, 2 * std)
 
 

@@ -75,7 +75,7 @@ def _draw(
         law.check(whole)
         view = memory.as_array(to)
     else:
-        parameters = _checked_parameters(law, to.dtype)
+        parameters = checked_parameters(law, to.dtype)
     # Last of the checks: a Generator given as the seed moves on only when values are drawn.
     streams.encoded_name(name)
     key = streams.key(streams.resolve_seed(seed), name)
@@ -101,7 +101,7 @@ def _structured(
     def piece(law: Any, first: int, shape: tuple[int, ...], dtype: str) -> Array:
         array = memory.empty(shape, dtype)
         axes = ((array.size, 1, array.itemsize, ((0, first),)),)
-        address, parameters = memory.target(array).address, _checked_parameters(law, dtype)
+        address, parameters = memory.target(array).address, checked_parameters(law, dtype)
         _core.fill(law.law, parameters, key, dtype, address, axes, threads, False, config._isa)
         return array
 
@@ -114,7 +114,7 @@ def _structured(
 
 
 @lru_cache(maxsize=4096)
-def _checked_parameters(law: Distribution | Words, dtype: str) -> tuple[float, ...]:
+def checked_parameters(law: Distribution | Words, dtype: str) -> tuple[float, ...]:
     """The law's parameters, if it can be drawn in the dtype; models draw from few laws many times."""
     try:
         _core.check(law.law, dtype, law.parameters)

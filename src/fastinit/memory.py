@@ -18,6 +18,7 @@ Array: TypeAlias = NDArray[Any]
 
 _ALIGNMENT = 64
 _SIZE = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}
+_HOST_DEVICES = (1, 3)  # plain, and pinned for CUDA
 _DLPACK_DTYPE = {(2, 16): "float16", (2, 32): "float32", (2, 64): "float64", (4, 16): "bfloat16"}
 
 
@@ -163,7 +164,7 @@ def _from_dlpack(tensor: Any) -> Memory:
     if getattr(tensor, "requires_grad", False):
         tensor = tensor.detach()  # shares the memory; a leaf's own refuses to be exported
     device_type = int(tensor.__dlpack_device__()[0])
-    if device_type != 1:
+    if device_type not in _HOST_DEVICES:
         raise ValueError(f"out must be in the CPU's memory, not on DLPack device type {device_type}")
     try:
         capsule = tensor.__dlpack__(max_version=(1, 0), copy=False)

@@ -20,11 +20,13 @@ _LARGEST_HEADER = 100_000_000  # the format's own limit
 
 @dataclass(frozen=True)
 class Tensor:
-    """What is known of a parameter before any recipe: ``module`` is the type of the module that owns it, or ""."""
+    """What is known of a parameter before any recipe: ``module`` is the type of the module that owns it, or "", and
+    ``geometry`` what the model itself says of its axes (layout, groups, stride, axis, ...; a rule's own numbers go first)."""
 
     shape: tuple[int, ...]
     dtype: str
     module: str = ""
+    geometry: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """A drop-in for `torch.nn.init`: `import fastinit.torch as init` in place of `import torch.nn.init as init`.
 
 The names that begin with an underscore are private in torch too, but imported by much code elsewhere.
+
+Whole modules by name, which torch has not: `init_module` and `plan_module`.
 """
 
 from torch.nn.init import _calculate_correct_fan as _calculate_correct_fan
@@ -41,6 +43,8 @@ from .functional import (
     xavier_uniform,
     xavier_uniform_,
 )
+from .modules import init_module as init_module
+from .modules import plan_module as plan_module
 from .record import record as record
 from .sharded import init_ as init_
 

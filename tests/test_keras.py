@@ -1,0 +1,343 @@
+"""Keras's initializers and models: the same names, arguments, laws and seeds as Keras's. On JAX, and again on torch."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import optional
+from scipy import stats
+
+import fastinit as fi
+
+keras = optional("keras")
+import fastinit.keras as fk  # noqa: E402
+
+# Keras's own ways to NumPy warn.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
+THEIRS = keras.initializers
+FUNCTIONS = ("serialize", "deserialize", "get")
+DRAWN = ["RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "GlorotUniform", "GlorotNormal",
+         "LecunNormal", "LecunUniform", "HeNormal", "HeUniform", "Orthogonal"]  # fmt: skip
+CUT = 0.87962566103423978
+NORMAL, BAND = stats.norm, stats.uniform(-(3**0.5), 12**0.5)
+TRUNCATED = stats.truncnorm(-2, 2, scale=1 / CUT)
+# An initializer, the law of a (64, 512) kernel in units of its std, that std.
+LAWS = [
+    (fk.RandomNormal(seed=1), NORMAL, 0.05),
+    (fk.RandomUniform(seed=1), BAND, 0.05 / 3**0.5),
+    (fk.TruncatedNormal(seed=1), TRUNCATED, 0.05 * CUT),
+    (fk.VarianceScaling(seed=1), TRUNCATED, 1 / 8),
+    (fk.VarianceScaling(2.0, "fan_out", "untruncated_normal", 1), NORMAL, (2 / 512) ** 0.5),
+    (fk.VarianceScaling(seed=1, mode="fan_in", input_axes=[1], output_axes=[0]), TRUNCATED, 512**-0.5),
+    (fk.GlorotUniform(seed=1), BAND, (2 / 576) ** 0.5),
+    (fk.GlorotNormal(seed=1), TRUNCATED, (2 / 576) ** 0.5),
+    (fk.LecunNormal(seed=1), TRUNCATED, 1 / 8),
+    (fk.LecunUniform(seed=1), BAND, 1 / 8),
+    (fk.HeNormal(seed=1), TRUNCATED, 32**-0.5),
+    (fk.HeUniform(seed=1), BAND, 32**-0.5),
+]
+
+
+def numpy(tensor: Any) -> np.ndarray:
+    return keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32"))
+
+
+def test_names_and_signatures_are_those_of_keras() -> None:
+    names = [name for name in dir(THEIRS) if not name.startswith("_") and name not in FUNCTIONS]
+    for name in names:
+        ours, theirs = getattr(fk, name), getattr(THEIRS, name)
+        assert inspect.signature(ours) == inspect.signature(theirs), name
+        assert issubclass(ours, theirs) and ours.__name__ == theirs.__name__
+        assert (ours is theirs) == (ours.__name__ not in DRAWN)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize(("initializer", "law", "std"), LAWS, ids=[type(row[0]).__name__ for row in LAWS])
+def test_laws(initializer: Any, law: Any, std: float, dtype: str) -> None:
+    x = initializer((64, 512), dtype=dtype)
+    assert tuple(x.shape) == (64, 512) and keras.backend.standardize_dtype(x.dtype) == dtype
+    z = numpy(x).ravel().astype(np.float64) / std
+    assert abs(z.mean()) < 6 / z.size**0.5 and abs(z.std() - 1) < 6 / z.size**0.5
+    assert max(-z.min(), z.max()) <= law.support()[1] * (1 + 2**-7)
+    if dtype == "float32":
+        assert stats.kstest(z, law.cdf).pvalue > 1e-6
+    elif law is not BAND:
+        assert np.unique(z).size > 1000
+
+
+def test_fans_are_those_of_keras() -> None:
+    from keras.src.initializers.random_initializers import compute_fans
+
+    for shape in ((), (7,), (5, 7), (3, 5, 7), (2, 3, 5, 7), (0, 5)):
+        for axes in ((None, None), ([0], [-1])) if len(shape) > 1 else ((None, None),):
+            theirs = compute_fans(shape, *axes)
+            for mode, fan in zip(("fan_in", "fan_out"), theirs, strict=True):
+                law = fk.VarianceScaling(3.0, mode, "uniform", 0, *axes)._law(shape)
+                assert law.high == pytest.approx((9 / max(fan, 1)) ** 0.5), (shape, axes)
+
+
+def test_orthogonal() -> None:
+    for shape in ((5, 5), (3, 7), (7, 3), (2, 3, 4)):
+        w = numpy(fk.Orthogonal(gain=2.0, seed=1234)(shape)).reshape(-1, shape[-1])
+        gram = w.T @ w if w.shape[0] >= w.shape[1] else w @ w.T
+        np.testing.assert_allclose(gram, 4 * np.eye(len(gram)), atol=1e-5)
+    assert keras.backend.standardize_dtype(fk.Orthogonal(seed=0)((4, 4), "bfloat16").dtype) == "bfloat16"
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_seeds(name: str) -> None:
+    kind, shape = getattr(fk, name), (4, 6)
+    fixed = kind(seed=1337)
+    assert fixed.seed == 1337
+    np.testing.assert_array_equal(numpy(fixed(shape)), numpy(fixed(shape)))
+    np.testing.assert_array_equal(numpy(fixed(shape)), numpy(fixed.clone()(shape)))
+    free = kind()
+    np.testing.assert_array_equal(numpy(free(shape)), numpy(free(shape)))
+    assert (numpy(free(shape)) != numpy(free.clone()(shape))).any()
+    keras.utils.set_random_seed(5)
+    first = kind()
+    keras.utils.set_random_seed(5)
+    np.testing.assert_array_equal(numpy(first(shape)), numpy(kind()(shape)))
+    moving = kind(seed=keras.random.SeedGenerator(1337))
+    a, b = numpy(moving(shape)), numpy(moving(shape))
+    assert (a != b).any()
+    np.testing.assert_array_equal(a, numpy(kind(seed=keras.random.SeedGenerator(1337))(shape)))
+
+
+def test_values_are_fastinits() -> None:
+    np.testing.assert_array_equal(numpy(fk.RandomNormal(seed=9)((5, 3))), fi.normal((5, 3), std=0.05, seed=9))
+    moving = fk.RandomNormal(seed=keras.random.SeedGenerator(9))
+    for count in ("0", "1"):
+        np.testing.assert_array_equal(numpy(moving((5, 3))), fi.normal((5, 3), std=0.05, seed=9, name=count))
+
+
+@pytest.mark.parametrize("seed", [None, 3, "generator"])
+@pytest.mark.parametrize("name", DRAWN)
+def test_serialization(name: str, seed: Any) -> None:
+    kind = getattr(fk, name)
+    initializer = kind(seed=keras.random.SeedGenerator(3) if seed == "generator" else seed)
+    data = THEIRS.serialize(initializer)
+    assert data["registered_name"] == f"fastinit>{name}"
+    again = THEIRS.deserialize(data)
+    assert type(again) is kind and again.get_config() == initializer.get_config()
+    assert type(THEIRS.get(f"fastinit>{name}")) is kind and THEIRS.get(again) is again
+
+
+def test_zero_size() -> None:
+    for name in DRAWN:
+        assert tuple(getattr(fk, name)(seed=0)((0, 5)).shape) == (0, 5)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "argument"),
+    [
+        (lambda: fk.VarianceScaling(scale=-1.0), ValueError, "scale"),
+        (lambda: fk.VarianceScaling(mode="invalid"), ValueError, "mode"),
+        (lambda: fk.VarianceScaling(distribution="invalid"), ValueError, "distribution"),
+        (lambda: fk.RandomNormal(seed="1"), ValueError, "seed"),
+        (lambda: fk.RandomNormal(seed=-1)((2,)), ValueError, "seed"),
+        (lambda: fk.RandomNormal(seed=True)((2,)), TypeError, "seed"),
+        (lambda: fk.RandomNormal(stddev=-1.0)((2,)), ValueError, "stddev"),
+        (lambda: fk.RandomNormal(mean=float("nan"))((2,)), ValueError, "mean"),
+        (lambda: fk.TruncatedNormal(stddev=float("inf"))((2,)), ValueError, "stddev"),
+        (lambda: fk.RandomUniform(1.0, -1.0)((2,)), ValueError, "minval"),
+        (lambda: fk.RandomUniform("0")((2,)), TypeError, "minval"),
+        (lambda: fk.RandomNormal()((-2, 3)), ValueError, "shape"),
+        (lambda: fk.RandomNormal()((2,), "int32"), TypeError, "dtype"),
+        (lambda: fk.RandomNormal(stddev=1e5)((2,), "float16"), ValueError, "float16"),
+        (lambda: fk.Orthogonal()((5,)), ValueError, "axes"),
+        (lambda: fk.Orthogonal(gain=float("nan"))((5, 5)), ValueError, "gain"),
+        (lambda: fk.init(3, seed=0), TypeError, "model"),
+        (lambda: fk.init(keras.Sequential([keras.layers.Dense(3)]), seed=0), ValueError, "built"),
+        (lambda: fk.init(small(), "he_norml", seed=0), ValueError, "he_norml"),
+        (lambda: fk.init(small(), {"nothing": "ones"}, seed=0), ValueError, "nothing"),
+        (lambda: fk.init(small(), seed=1.5), TypeError, "seed"),
+    ],
+)  # fmt: skip
+def test_bad_input(call: Callable[[], Any], error: type[Exception], argument: str) -> None:
+    with pytest.raises(error, match=argument):
+        call()
+
+
+def small() -> Any:
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="head")], name="net")
+
+
+def network(**kinds: Any) -> Any:
+    """Made with fastinit's initializers: Keras's own compile a program for each shape on JAX, which takes seconds."""
+    keras.utils.clear_session()  # layers without a name of their own are numbered anew
+    layers = keras.layers
+    kinds = {"kernel_initializer": fk.GlorotUniform(seed=0), **kinds}
+    kernel = {"kernel_initializer": kinds["kernel_initializer"]}
+    gates = {**kernel, "recurrent_initializer": fk.Orthogonal(seed=0)}
+    depthwise = {"depthwise_initializer": fk.HeNormal(seed=0)}
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 4)),
+            layers.Conv2D(6, 3, strides=2, groups=2, name="conv", **kinds),
+            layers.Conv2DTranspose(8, 4, strides=2, name="up", **kernel),
+            layers.DepthwiseConv2D(3, depth_multiplier=2, name="depthwise", **depthwise),
+            layers.SeparableConv2D(
+                5, 3, name="separable", **depthwise, pointwise_initializer=fk.HeNormal(seed=0)
+            ),
+            layers.BatchNormalization(name="norm"),
+            layers.Reshape((-1, 5)),
+            layers.Bidirectional(layers.LSTM(4, return_sequences=True, **gates), name="both"),
+            layers.GRU(3, return_sequences=True, name="gru", **gates),
+            layers.EinsumDense("abc,cde->abde", output_shape=(None, 2, 7), name="heads", **kernel),
+            layers.Reshape((-1, 14)),
+            layers.GlobalAveragePooling1D(),
+            layers.Dense(2, name="head", **kinds),
+        ],
+        name="net",
+    )
+
+
+def test_fans_of_a_model() -> None:
+    fans = {name: row.fans for name, row in fk.plan(network(), "glorot_uniform").items()}
+    assert fans["net.conv.kernel"] == (2 * 9, 6 / 2 * 9 / 4)
+    assert fans["net.up.kernel"] == (6 * 16 / 4, 8 * 16)
+    assert fans["net.depthwise.kernel"] == (9, 18)
+    assert fans["net.separable.depthwise_kernel"] == (9, 9)
+    assert fans["net.separable.pointwise_kernel"] == (16, 5)
+    assert fans["net.both.forward_lstm.lstm_cell.kernel"] == (5, 4)
+    assert fans["net.both.backward_lstm.lstm_cell.recurrent_kernel"] == (4, 4)
+    assert fans["net.gru.gru_cell.kernel"] == (8, 3)
+    assert fans["net.heads.kernel"] == (3, 14)
+    assert fans["net.norm.gamma"] is fans["net.norm.beta"] is None
+    attention = keras.layers.MultiHeadAttention(2, 3, name="attention")
+    attention.build((None, 5, 6), (None, 5, 6))
+    plan = fk.plan(attention)
+    assert plan["attention.query.kernel"].fans == (6, 6) == plan["attention.attention_output.kernel"].fans
+
+
+def test_whole_model() -> None:
+    model = network()
+    left_alone = {v.path: numpy(v) for v in model.non_trainable_variables}
+    assert fk.init(model, "lecun_normal", seed=4) is model
+    values = {v.path: numpy(v) for v in model.variables}
+    np.testing.assert_array_equal(
+        values["net/up/kernel"],
+        fi.lecun_normal((4, 4, 8, 6), layout="hwoi", stride=2, transposed=True, seed=4, name="net.up.kernel"),
+    )
+    bias = values["net/both/forward_lstm/lstm_cell/bias"]
+    np.testing.assert_array_equal(bias, np.repeat([0, 1, 0, 0], 4))
+    assert (values["net/norm/gamma"] == 1).all() and not values["net/norm/beta"].any()
+    for path, value in left_alone.items():
+        np.testing.assert_array_equal(values[path], value)
+    assert np.isfinite(numpy(model(np.ones((1, 8, 8, 4), np.float32)))).all()
+    fk.init(
+        model, {"*recurrent_kernel": "orthogonal", "*.bias": {"scheme": "constant", "value": 0.5}}, seed=4
+    )
+    values = {v.path: numpy(v) for v in model.weights}
+    gates = values["net/both/forward_lstm/lstm_cell/recurrent_kernel"]
+    for gate in np.split(gates, 4, axis=1):  # each by itself
+        np.testing.assert_allclose(gate.T @ gate, np.eye(4), atol=1e-5)
+    assert (values["net/both/forward_lstm/lstm_cell/bias"] == 0.5).all()
+
+
+def test_values_do_not_depend_on_the_rest_of_the_model() -> None:
+    model = network()
+    fk.init(model, "he_normal", seed=4)
+    before = numpy(model.get_layer("head").kernel)
+    fk.init(model.get_layer("head"), "he_normal", seed=4)
+    np.testing.assert_array_equal(numpy(model.get_layer("head").kernel), before)
+
+
+def test_shared_layers_are_drawn_once_and_frozen_ones_not() -> None:
+    shared, frozen = (
+        keras.layers.Dense(3, name="shared"),
+        keras.layers.Dense(3, name="frozen", trainable=False),
+    )
+    x = keras.Input((3,))
+    model = keras.Model(x, shared(frozen(shared(x))))
+    kept = numpy(frozen.kernel)
+    fk.init(model, seed=0)
+    assert list(fk.plan(model)) == ["shared.kernel", "shared.bias"]
+    np.testing.assert_array_equal(numpy(frozen.kernel), kept)
+
+
+def test_two_variables_of_one_path() -> None:
+    x = keras.Input((3,))
+    model = keras.Model(x, keras.layers.Dense(3, name="a")(small()(x)))
+    inner = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, name="head")], name="net")
+    with pytest.raises(ValueError, match="net/head/kernel"):
+        fk.init(keras.Sequential([keras.Input((3,)), Pair(small(), inner)]), seed=0)
+    assert fk.init(model, seed=0) is model
+
+
+class Pair(keras.layers.Layer):  # type: ignore[misc]
+    def __init__(self, first: Any, second: Any) -> None:
+        super().__init__()
+        self.first, self.second = first, second
+
+    def call(self, x: Any) -> Any:
+        return self.first(x) + keras.ops.sum(self.second(x))
+
+
+def test_mixed_precision() -> None:
+    dense = keras.layers.Dense(300, dtype="bfloat16", kernel_initializer=fk.HeNormal(seed=1), name="dense")
+    dense.build((None, 100))
+    assert np.unique(numpy(dense.kernel)).size > 1000
+    fk.init(dense, "he_normal", seed=1)
+    expected = fi.he_normal((100, 300), layout="io", dtype="bfloat16", seed=1, name="dense.kernel")
+    np.testing.assert_array_equal(numpy(dense.kernel), expected.astype(np.float32))
+
+
+def test_a_saved_model_keeps_initializers_and_values(tmp_path: Path) -> None:
+    model = network(kernel_initializer=fk.HeUniform(seed=2), bias_initializer=fk.RandomNormal(seed=3))
+    fk.init(model, seed=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(again.get_layer("conv").kernel_initializer) is fk.HeUniform
+    assert again.get_layer("head").bias_initializer.get_config() == {"seed": 3, "mean": 0.0, "stddev": 0.05}
+    for mine, its in zip(model.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(numpy(mine), numpy(its))
+
+
+def run(arguments: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], env={**os.environ, **environment}, capture_output=True, text=True
+    )
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="the run on torch itself")
+def test_all_this_on_torch() -> None:
+    optional("torch")
+    result = run(["-m", "pytest", "-x", "-p", "no:cacheprovider", __file__], KERAS_BACKEND="torch")
+    assert result.returncode == 0 and "passed" in result.stdout, result.stdout
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="layouts are JAX's")
+def test_layouts() -> None:
+    result = run(["-c", LAYOUTS], XLA_FLAGS="--xla_force_host_platform_device_count=8", JAX_PLATFORMS="cpu")
+    assert result.returncode == 0, result.stderr
+
+
+LAYOUTS = """
+import keras, numpy as np, fastinit as fi, fastinit.keras as fk
+mesh = keras.distribution.DeviceMesh((8,), ["model"], keras.distribution.list_devices())
+layouts = keras.distribution.LayoutMap(mesh)
+layouts[".*kernel"] = (None, "model")
+keras.distribution.set_distribution(keras.distribution.ModelParallel(layout_map=layouts))
+kind = fk.RandomNormal(seed=1)
+dense = keras.layers.Dense(16, kernel_initializer=kind, bias_initializer=kind, name="dense")
+dense.build((None, 4))
+spec = dense.kernel.value.sharding.spec
+assert tuple(spec) == (None, "model")
+np.testing.assert_array_equal(dense.kernel.value, fi.normal((4, 16), std=0.05, seed=1))
+np.testing.assert_array_equal(dense.bias.value, fi.normal(16, std=0.05, seed=1))
+fk.init(dense, "he_normal", seed=0)
+assert dense.kernel.value.sharding.spec == spec
+np.testing.assert_array_equal(
+    dense.kernel.value, fi.he_normal((4, 16), layout="io", seed=0, name="dense.kernel")
+)
+"""
