@@ -324,7 +324,8 @@ def test_scheme_and_fans_are_told() -> None:
     plan = ft.record(lambda: nn.Linear(30, 40))
     assert plan["weight"].scheme == "kaiming_uniform" and plan["weight"].fans == fi.fans((40, 30))
     plan = ft.record(lambda: Written(lambda w: nn.init.normal_(w).mul_(0.5)))
-    assert plan["w"].scheme == "normal, mul" and plan["w"].fans is None
+    assert plan["w"].scheme == "normal" and plan["w"].fans is None
+    assert plan["w"].reason == "the model's code: normal, mul" and "normal, mul" in str(plan)
 
 
 def test_copied_layers_are_drawn_one_by_one() -> None:

@@ -69,9 +69,6 @@ class Function(Structured):
     def __post_init__(self) -> None:
         set_fields(self, inner=_law(self.inner), formula=_checked_formula(self.formula))
 
-    def to_dict(self) -> dict[str, Any]:
-        return {"law": self.law, "inner": self.inner.to_dict(), "formula": self.formula}
-
     def check(self, shape: Sizes) -> None:
         pass
 

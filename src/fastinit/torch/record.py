@@ -6,29 +6,28 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from ..composed import Box, Patched
-from ..distributions import Constant, Law, TruncatedNormal
+from ..distributions import Constant, Law
 from ..fans import fans
 from ..memory import dtype_name
 from ..patterns import Given
 from ..plan import Parameter, Plan
 from ..schemes import distribution
 from ..structured import Structured
-from . import tensors
+from . import functional, tensors
 from .contents import Content, Drawn, Lost, View, Write, is_random, seen, values
 from .trace import RealConstants, Trace
 
-_INIT = ("uniform_", "normal_", "constant_", "ones_", "zeros_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_",
-         "kaiming_normal_")  # fmt: skip
-# Those that need values are not run: (scheme, by position its numbers).
-_WHOLE = {"orthogonal_": ("orthogonal", ("gain",)), "sparse_": ("sparse", ("sparsity", "std")),
-          "eye_": ("identity", ()), "dirac_": ("dirac", ("groups",))}  # fmt: skip
-_BY_FANS = ("xavier", "kaiming")
+_Function: TypeAlias = Callable[..., Any]
+_BY_FANS = ("xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_")
+_NAMED = ("uniform_", "normal_", "constant_", "ones_", "zeros_", *_BY_FANS)
+# torch's need values, or do nothing on the meta device; fastinit's end in `tensors.fill`, of which the trace hears.
+_REPLACED = ("orthogonal_", "sparse_", "_no_grad_trunc_normal_")
 
 
 def record(factory: Callable[[], nn.Module]) -> Plan:
@@ -87,8 +86,10 @@ def _record(factory: Callable[[], nn.Module], seed: int) -> Plan:
                 law.check(tuple(tensor.shape))
         except (TypeError, ValueError) as error:
             raise type(error)(f"parameter {name!r}: {error}") from None
-        counted = fans(tuple(tensor.shape)) if text.startswith(_BY_FANS) else None
-        parameters[name] = Parameter(name, tuple(tensor.shape), dtype, text, law, counted, 0)
+        scheme = text.split(", ")[0]
+        counted = fans(tuple(tensor.shape)) if f"{scheme}_" in _BY_FANS else None
+        reason = f"the model's code: {text}"
+        parameters[name] = Parameter(name, tuple(tensor.shape), dtype, scheme, law, counted, 0, reason)
     return Plan(parameters, ties, f"recorded from {type(model).__name__}")
 
 
@@ -166,61 +167,45 @@ def _hooked(trace: Trace) -> Iterator[None]:
     """In place of the functions of `torch.nn.init`, in whatever module they stand, those that the trace hears of."""
     active = True
 
-    def named(original: Callable[..., Any]) -> Callable[..., Any]:
+    def named(original: _Function, run: _Function) -> _Function:
+        name = original.__name__.removeprefix("_no_grad_").rstrip("_")
+
         @wraps(original)
         def call(*args: Any, **kwargs: Any) -> Any:
-            if not active or trace.calling:
-                return original(*args, **kwargs)
-            trace.calling = original.__name__.rstrip("_")
-            try:
-                return original(*args, **kwargs)
-            finally:
-                trace.calling = ""
-
-        return call
-
-    def whole(original: Callable[..., Any]) -> Callable[..., Any]:
-        scheme, names = _WHOLE[original.__name__]
-
-        @wraps(original)
-        def call(tensor: Tensor, *args: Any, **kwargs: Any) -> Any:
             if not active:
-                return original(tensor, *args, **kwargs)
-            numbers = {**dict(zip(names, args, strict=False)), **kwargs}
-            numbers.pop("generator", None)
-            law = distribution(scheme, tuple(tensor.shape), **numbers)
-            trace.write(tensor, Drawn(law, original.__name__.rstrip("_")))
-            return tensor
+                return original(*args, **kwargs)
+            outer, trace.calling = trace.calling, trace.calling or name
+            try:
+                return run(*args, **kwargs)
+            finally:
+                trace.calling = outer
 
         return call
 
-    def truncated(
-        tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Any = None
-    ) -> Tensor:
-        trace.write(tensor, Drawn(TruncatedNormal(mean, std, a, b), "trunc_normal"))
+    def fill(tensor: Tensor, law: Law, generator: Any) -> Tensor:
+        trace.write(tensor, Drawn(law, trace.calling if trace.calling != "fill" else law.law))
         return tensor
 
-    def drop_in(tensor: Tensor, law: Any, generator: Any) -> Tensor:
-        trace.write(tensor, Drawn(law, law.law))
-        return tensor
+    def eye(tensor: Tensor) -> Tensor:
+        return fill(tensor, distribution("identity", tuple(tensor.shape)), None)
 
-    def either(original: Callable[..., Any], replacement: Callable[..., Any]) -> Callable[..., Any]:
-        return wraps(original)(lambda *args, **kwargs: (replacement if active else original)(*args, **kwargs))
+    def dirac(tensor: Tensor, groups: int = 1) -> Tensor:
+        return fill(tensor, distribution("dirac", tuple(tensor.shape), groups=groups), None)
 
-    swaps = {getattr(nn.init, name): named(getattr(nn.init, name)) for name in _INIT}
-    swaps |= {getattr(nn.init, name): whole(getattr(nn.init, name)) for name in _WHOLE}
-    swaps[nn.init._no_grad_trunc_normal_] = either(nn.init._no_grad_trunc_normal_, truncated)
-    swaps[tensors.fill] = either(tensors.fill, drop_in)
+    swaps = {getattr(nn.init, name): getattr(nn.init, name) for name in _NAMED}
+    swaps |= {getattr(nn.init, name): getattr(functional, name) for name in _REPLACED}
+    swaps |= {nn.init.eye_: eye, nn.init.dirac_: dirac, tensors.fill: fill}
+    swaps = {original: named(original, run) for original, run in swaps.items()}
     try:
         _swap(swaps)
         yield
     finally:
         active = False
         # Modules that were imported meanwhile hold the new ones too.
-        _swap({new: old for old, new in swaps.items()})
+        _swap({new: original for original, new in swaps.items()})
 
 
-def _swap(functions: dict[Callable[..., Any], Callable[..., Any]]) -> None:
+def _swap(functions: dict[_Function, _Function]) -> None:
     by_id = {id(old): new for old, new in functions.items()}
     spaces = [vars(module) for module in list(sys.modules.values()) if hasattr(module, "__dict__")]
     huggingface = sys.modules.get("transformers.initialization")

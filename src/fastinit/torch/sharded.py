@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..composed import Box, Patched
 from ..config import threads_for
 from ..distributions import Constant, Distribution
-from ..fill import _checked_parameters, _draw
+from ..fill import checked_parameters, _draw
 from ..plan import Plan
 from ..streams import Seed, resolve_seed
 from ..structured import Structured
@@ -178,7 +178,7 @@ def _task(parameter: Tensor, name: str, plan: Plan) -> _Task:
     if isinstance(law, Structured):
         law.check(shape)
     else:
-        _checked_parameters(law, _DTYPES[local.dtype])
+        checked_parameters(law, _DTYPES[local.dtype])
     return _Task(parameter, local.detach(), law, name, shape, runs)
 
 
