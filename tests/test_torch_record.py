@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import math
 import random
 import sys
 import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -267,6 +269,15 @@ def test_what_has_no_law_is_an_error_that_names_it(name: str) -> None:
     write, message = LOST[name]
     with pytest.raises(ValueError, match=f"^parameter 'w': .*{message}"):
         ft.record(lambda: Written(write))
+
+
+def test_examples_run() -> None:
+    for name in ("composed", "torch.record", "torch.sharded"):
+        result = doctest.testmod(sys.modules[f"fastinit.{name}"])
+        assert result.attempted > 1 and not result.failed, name
+    page = Path(__file__).parents[1] / "docs" / "torch-plans.md"
+    result = doctest.testfile(str(page), module_relative=False)
+    assert result.attempted == 5 and not result.failed
 
 
 def test_other_refusals() -> None:

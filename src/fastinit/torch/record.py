@@ -45,7 +45,7 @@ def record(factory: Callable[[], nn.Module]) -> Plan:
     and for a random buffer; TypeError for a dtype that cannot be drawn and for a factory that returns no module.
 
     >>> plan = record(lambda: torch.nn.Linear(256, 10))
-    >>> plan["weight"].scheme, plan["weight"].distribution
+    >>> plan["weight"].scheme, plan["bias"].distribution
     ('kaiming_uniform', Uniform(low=-0.0625, high=0.0625))
     """
     plan, again = _record(factory, 0), _record(factory, 1)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..composed import Box, Patched
 from ..config import threads_for
 from ..distributions import Constant, Distribution
-from ..fill import checked_parameters, _draw
+from ..fill import _draw, checked_parameters
 from ..plan import Plan
 from ..streams import Seed, resolve_seed
 from ..structured import Structured
@@ -62,8 +62,9 @@ def init_(model: _Model, plan: Plan, *, seed: Seed, threads: int | None = None) 
     Raises, before the first write: ValueError for a parameter that the plan or the model lacks, a shape that differs, a
     partial placement and a tensor on the meta device; TypeError for a dtype that cannot be drawn and for seed=None.
 
-    >>> model = torch.nn.Linear(3, 2)
-    >>> model = init_(model, fastinit.torch.record(lambda: torch.nn.Linear(3, 2)), seed=0)
+    >>> from fastinit.torch import record
+    >>> plan = record(lambda: torch.nn.Linear(3, 2))
+    >>> model = init_(torch.nn.Linear(3, 2), plan, seed=0)
     """
     if seed is None:
         raise TypeError("seed must be given: every process needs the same one")
