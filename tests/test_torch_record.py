@@ -198,6 +198,7 @@ HAND: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "transposed values, patched": (lambda w: (w.t().copy_(torch.arange(480.0).view(20, 24)), w[0].normal_()), None),
     "foreach on values": (lambda w: (w.fill_(4.0), w[1].fill_(9.0), torch._foreach_sqrt_([w])), None),
     "view of given memory": (lambda w: w.copy_(torch.tensor(np.arange(960.0)).view(48, 20)[24:]), None),
+    "to the CPU and back": (lambda w: w.copy_(torch.arange(20.0).to("cpu").mul_(2).expand(24, 20)), None),
     "x + x": (lambda w: w.copy_((x := torch.randn(24, 20)) + x), Normal(0.0, 2.0)),
     "copy of a tensor in parts": (lambda w: (x := torch.ones(24, 20), x[3].normal_(), w.copy_(x)), None),
 }  # fmt: skip

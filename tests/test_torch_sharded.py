@@ -239,7 +239,7 @@ def _plan(ties: dict[str, str] | None = None, **rows: tuple[tuple[int, ...], Any
 def _model(**parameters: Any) -> Any:
     model = nn.Module()
     for name, tensor in parameters.items():
-        model.register_parameter(name, nn.Parameter(tensor))
+        model.register_parameter(name, nn.Parameter(tensor, not tensor.is_inference()))
     return model
 
 
@@ -265,6 +265,13 @@ def test_wrappers_do_not_count_in_names() -> None:
         for name, parameter in wrapped.named_parameters():
             plain = name.removeprefix("_orig_mod.").removeprefix("module.")
             assert name != plain and np.array_equal(parameter.detach().numpy(), expected[plain])
+
+
+def test_a_module_called_module_keeps_its_name() -> None:
+    plan, model = _plan(**{"a.module.w": ((2,), Normal())}), nn.Module()
+    model.module, model.module.a, model.module.a.module = nn.Module(), nn.Module(), _model(w=torch.ones(2))
+    ft.init_(model, plan, seed=0)
+    assert np.array_equal(model.module.a.module.w.detach(), fi.init(plan, seed=0)["a.module.w"])
 
 
 def test_ties_outlive_to_empty() -> None:
@@ -308,6 +315,8 @@ def test_other_devices_get_copies(monkeypatch: pytest.MonkeyPatch) -> None:
         assert np.array_equal(target.numpy(), whole[block])
 
 
+with torch.inference_mode():
+    MADE_IN_INFERENCE_MODE = torch.ones(2, 3)
 W = (2, 3)
 REFUSED = [
     ({"w": torch.ones(W)}, {}, ValueError, "'w' is not in the plan"),
@@ -316,6 +325,7 @@ REFUSED = [
     ({"w": torch.ones(W, device="meta")}, {"w": (W, Normal())}, ValueError, "'w'.*to_empty"),
     ({"w": torch.ones(W, dtype=torch.complex64)}, {"w": (W, Normal())}, TypeError, "'w'.*dtype"),
     ({"w": torch.ones(W, dtype=torch.half)}, {"w": (W, Normal(std=1e6))}, ValueError, "'w'.*float16"),
+    ({"w": MADE_IN_INFERENCE_MODE}, {"w": (W, Normal())}, ValueError, "'w'.*inference mode"),
     ({"w": torch.ones(1).expand(W)}, {"w": (W, Normal())}, ValueError, "'w'.*overlaps"),
     ({"w": torch.ones(3)}, {"w": ((3,), fi.distribution("orthogonal", (3, 3)))}, ValueError, "'w'.*axes"),
 ]

@@ -24,7 +24,7 @@ Run = tuple[int, int]
 """(first index, length) along one dimension of the whole tensor."""
 
 _Model = TypeVar("_Model", bound=nn.Module)
-_WRAPPERS = {"_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module", "module"}
+_WRAPPERS = {"_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"}  # and "module"
 
 
 @dataclass(frozen=True)
@@ -135,14 +135,13 @@ def _tasks(model: nn.Module, plan: Plan) -> Iterator[_Task]:
     """What is to be done, all of it checked."""
     seen: set[str] = set()
     names: dict[int, str] = {}
+    known = {*plan, *plan.ties}
     for path, parameter in model.named_parameters(remove_duplicate=False):
-        name = path
-        if path not in plan and path not in plan.ties:
-            name = ".".join([part for part in path.split(".") if part not in _WRAPPERS])
+        name = _plain(path, known)
         owner = plan.ties.get(name, name)
         if owner not in plan:
             raise ValueError(f"parameter {path!r} is not in the plan")
-        seen |= {name, owner}
+        seen.add(owner)
         if names.setdefault(id(parameter), owner) != owner:
             raise ValueError(f"parameters {names[id(parameter)]!r} and {owner!r} are tied in the model alone")
         try:
@@ -152,6 +151,16 @@ def _tasks(model: nn.Module, plan: Plan) -> Iterator[_Task]:
     for name in plan:
         if name not in seen:
             raise ValueError(f"parameter {name!r} of the plan is not in the model")
+
+
+def _plain(path: str, known: set[str]) -> str:
+    """The path without the parts that wrappers add, outermost first."""
+    if path in known:
+        return path
+    parts = [part for part in path.split(".") if part not in _WRAPPERS]
+    while ".".join(parts) not in known and "module" in parts:
+        parts.remove("module")
+    return ".".join(parts)
 
 
 def _task(parameter: Tensor, name: str, plan: Plan) -> _Task:
@@ -168,6 +177,8 @@ def _task(parameter: Tensor, name: str, plan: Plan) -> _Task:
             runs = ((),) * len(shape) or runs
         else:
             runs = index_runs(shape, mesh.shape, coordinate, parameter.placements)
+    if local.is_inference():
+        raise ValueError("it was made in inference mode, where it alone can be changed")
     if local.is_meta:
         raise ValueError("it is on the meta device; model.to_empty(device=...) gives it memory first")
     check_target(local)

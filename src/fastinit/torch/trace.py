@@ -32,9 +32,14 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         before = {id(tensor): self.read(tensor) for tensor in call.tensors}
         if func is torch.ops.aten._local_scalar_dense.default:
             return self._number(call.tensors[0])
-        if len({tensor.is_meta for tensor in call.tensors}) > 1:
-            args, kwargs = tree_map_only(Tensor, lambda tensor: tensor.to("meta"), (args, kwargs or {}))
-        out = func(*args, **(kwargs or {}))
+        kwargs = dict(kwargs or {})
+        if any(
+            tensor.is_meta for tensor in call.tensors
+        ):  # then all are: what has no memory can be copied nowhere
+            args, kwargs = tree_map_only(Tensor, lambda tensor: tensor.to("meta"), (args, kwargs))
+            if kwargs.get("device") is not None:
+                kwargs["device"] = torch.device("meta")
+        out = func(*args, **kwargs)
         if torch.Tag.inplace_view in func.tags:
             return out
         if targets := tree_leaves([call.bound[name] for name in call.written]):
