@@ -106,8 +106,8 @@ def _worker(rank: int, port: int, world: int) -> None:
         styles = {"up": ColwiseParallel(), "down": RowwiseParallel(), "tokens": RowwiseParallel()}
         return parallelize_module(model, mesh, styles)
 
-    for size in range(1, world + 1):
-        mesh = DeviceMesh("cpu", list(range(size)))
+    meshes = {size: DeviceMesh("cpu", list(range(size))) for size in range(1, world + 1)}
+    for size, mesh in meshes.items():
         if rank < size:
             model = fsdp(net(), mesh)
             _check(filled(model), plan)
@@ -142,6 +142,15 @@ def _worker(rank: int, port: int, world: int) -> None:
             ft.init_(model, one, seed=SEED)
             expected = fi.init(one, seed=SEED)["w"].reshape(-1)[indices.numpy()]
             assert np.array_equal(local.numpy(), expected), (shape, placements)
+
+    if rank == 3:  # no part of the mesh
+        local = torch.empty(0)
+        outside = nn.Module()
+        outside.w = nn.Parameter(
+            DTensor.from_local(local, meshes[3], (Shard(0),), run_check=False, shape=(4, 2), stride=(2, 1))
+        )
+        one = Plan({"w": Parameter("w", (4, 2), "float32", "normal", Normal(), None, 0)}, {}, "test")
+        ft.init_(outside, one, seed=SEED)
 
     partial = nn.Module()
     partial.w = nn.Parameter(
@@ -250,6 +259,19 @@ def test_layouts_and_dtypes() -> None:
     assert ft.init_(model, plan, seed=1) is model
     for name, parameter in model.named_parameters():
         assert np.array_equal(parameter.detach().numpy(), expected[name]), name
+    narrow = Patched(Uniform(1.0, 1.0078125), (((2, (0, 6, 1)), Constant(0.0)),))
+    for dtype in (torch.float16, torch.bfloat16):
+        model = _model(w=torch.empty(40, 6, dtype=dtype))
+        ft.init_(model, _plan(w=((40, 6), narrow)), seed=1)
+        rows = {"w": Parameter("w", (40, 6), str(dtype).removeprefix("torch."), "test", narrow, None)}
+        array = fi.init(Plan(rows, {}, "test"), seed=1)["w"]
+        assert np.array_equal(model.w.view(torch.uint16).detach().numpy(), array.view(np.uint16))
+
+
+def test_dtypes_of_the_model_count() -> None:
+    plan = _plan(a=((4, 6), Normal()), b=((4, 6), fi.distribution("orthogonal", (4, 6))), c=((), Normal()))
+    model = _model(a=torch.empty(4, 6), b=torch.empty(4, 6), c=torch.empty(()))
+    ft.init_(model, plan, seed=1)
     halves = _model(
         a=torch.empty(4, 6, dtype=torch.bfloat16), b=torch.empty(4, 6).double(), c=torch.empty(()).half()
     )
@@ -308,11 +330,21 @@ class Elsewhere(torch.Tensor):
 def test_other_devices_get_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharded, "_STAGING_BYTES", 100)
     for shape in ((300,), (1, 7, 40), (50, 3)):
-        whole = fi.normal((*shape[:-1], 2 * shape[-1]), seed=1, name="w")
-        target = torch.full(shape, math.nan)
-        block = (*[slice(0, n) for n in shape[:-1]], slice(shape[-1], 2 * shape[-1]))
-        sharded._draw_block(target.as_subclass(Elsewhere), Normal(), 1, "w", whole.shape, block, 1)
-        assert np.array_equal(target.numpy(), whole[block])
+        whole = (*shape[:-1], 2 * shape[-1])
+        runs = (*[((0, n),) for n in shape[:-1]], ((shape[-1], shape[-1]),))
+        plan = _plan(
+            w=(
+                whole,
+                Patched(Normal(), (((*[(0, n, 1) for n in shape[:-1]], shape[-1] + 2), Constant(5.0)),)),
+            )
+        )
+        for law in (plan["w"].distribution, Normal()):
+            target = torch.full(shape, math.nan)
+            elsewhere = target.as_subclass(Elsewhere)
+            sharded._fill(sharded._Task(elsewhere, elsewhere, law, "w", whole, runs), 1, 1)
+            expected = np.empty(whole, np.float32)
+            fi.draw(expected, law, seed=1, name="w")
+            assert np.array_equal(target.numpy(), expected[..., shape[-1] :])
 
 
 with torch.inference_mode():

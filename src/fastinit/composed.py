@@ -83,7 +83,7 @@ class Patched(Structured):
     """The law `inner`, but within each box of `patches` that box's own law; later boxes hide earlier ones.
 
     An embedding with a row of zeros for padding, a packed weight whose parts have their own laws. Where `inner` is
-    elementwise, values outside the boxes are those that `inner` alone would draw.
+    elementwise, values outside the boxes are those that `inner` alone would draw in float32 or float64.
 
     >>> law = Patched({"law": "normal", "mean": 0.0, "std": 1.0}, [[[0, [0, 4, 1]], {"law": "constant", "value": 0.0}]])
     >>> law.patches

@@ -38,6 +38,25 @@ class _Task:
     shape: tuple[int, ...]
     runs: tuple[tuple[Run, ...], ...]
 
+    @property
+    def patches(self) -> tuple[tuple[Box, Any], ...]:
+        """The boxes of a patched law that are drawn part by part: constants within an elementwise law."""
+        law = self.law
+        if not isinstance(law, Patched) or not isinstance(law.inner, Distribution):
+            return ()
+        return law.patches if all(isinstance(patch, Constant) for _, patch in law.patches) else ()
+
+    @property
+    def inner(self) -> Any:
+        """The law around the patches."""
+        return self.law.inner if self.patches and isinstance(self.law, Patched) else self.law
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What values are drawn in: patched laws are structured ones, which are rounded from float32."""
+        narrow = self.local.dtype in (torch.float16, torch.bfloat16)
+        return torch.float32 if self.patches and narrow else self.local.dtype
+
     def boxes(self) -> Iterator[tuple[Tensor, tuple[slice, ...]]]:
         """Parts of the local tensor that are blocks of the whole."""
         placed = [[(at, *run) for at, run in zip(_starts(runs), runs, strict=True)] for runs in self.runs]
@@ -145,9 +164,11 @@ def _tasks(model: nn.Module, plan: Plan) -> Iterator[_Task]:
         if names.setdefault(id(parameter), owner) != owner:
             raise ValueError(f"parameters {names[id(parameter)]!r} and {owner!r} are tied in the model alone")
         try:
-            yield _task(parameter, owner, plan)
+            task = _task(parameter, owner, plan)
         except (TypeError, ValueError) as error:
             raise type(error)(f"parameter {path!r}: {error}") from None
+        if task is not None:
+            yield task
     for name in plan:
         if name not in seen:
             raise ValueError(f"parameter {name!r} of the plan is not in the model")
@@ -163,7 +184,8 @@ def _plain(path: str, known: set[str]) -> str:
     return ".".join(parts)
 
 
-def _task(parameter: Tensor, name: str, plan: Plan) -> _Task:
+def _task(parameter: Tensor, name: str, plan: Plan) -> _Task | None:
+    """What this process has to do for a parameter; nothing, if it is no part of the parameter's mesh."""
     law, shape = plan[name].distribution, tuple(parameter.shape)
     if shape != plan[name].shape:
         raise ValueError(f"its shape is {shape}, the plan's is {plan[name].shape}")
@@ -171,12 +193,11 @@ def _task(parameter: Tensor, name: str, plan: Plan) -> _Task:
     local = parameter
     if hasattr(parameter, "placements"):  # a DTensor
         mesh = parameter.device_mesh  # type: ignore[attr-defined]
-        local = parameter.detach().to_local()  # type: ignore[attr-defined]
         coordinate = mesh.get_coordinate()
-        if coordinate is None:  # this process is not part of the mesh
-            runs = ((),) * len(shape) or runs
-        else:
-            runs = index_runs(shape, mesh.shape, coordinate, parameter.placements)
+        if coordinate is None:
+            return None
+        local = parameter.detach().to_local()  # type: ignore[attr-defined]
+        runs = index_runs(shape, mesh.shape, coordinate, parameter.placements)
     if local.is_inference():
         raise ValueError("it was made in inference mode, where it alone can be changed")
     if local.is_meta:
@@ -189,45 +210,34 @@ def _task(parameter: Tensor, name: str, plan: Plan) -> _Task:
         raise ValueError(f"its shard has shape {tuple(local.shape)}, its placements ask for {held}")
     if isinstance(law, Structured):
         law.check(shape)
-    else:
-        checked_parameters(law, _DTYPES[local.dtype])
-    return _Task(parameter, local.detach(), law, name, shape, runs)
+    task = _Task(parameter, local.detach(), law, name, shape, runs)
+    if isinstance(task.inner, Distribution):
+        checked_parameters(task.inner, _DTYPES[task.dtype])
+    return task
 
 
 def _fill(task: _Task, seed: int, threads: int) -> None:
     if not task.local.numel():
         return
-    law = task.law
-    patches = law.patches if isinstance(law, Patched) else ()
-    values = [patch.value for _, patch in patches if isinstance(patch, Constant)]
-    inner = law.inner if isinstance(law, Patched) and len(values) == len(patches) else law
-    if not isinstance(inner, Distribution):
+    if not isinstance(task.inner, Distribution):
         whole = torch.empty(task.shape, dtype=task.local.dtype, device="cpu")
-        _draw(_memory(whole), law, seed, task.name, None, ..., threads)
+        _draw(_memory(whole), task.law, seed, task.name, None, ..., threads)
         for target, block in task.boxes():
             target.copy_(whole[block])
         return
     for target, block in task.boxes():
-        _draw_block(target, inner, seed, task.name, task.shape, block, threads)
-        for (box, _), value in zip(patches, values, strict=bool(patches)):
-            target[_within(box, block)].fill_(value)
+        _draw_block(task, target, block, seed, threads)
+        for box, law in task.patches:
+            target[_within(box, block)].fill_(law.value)
 
 
-def _draw_block(
-    target: Tensor,
-    law: Distribution,
-    seed: int,
-    name: str,
-    shape: tuple[int, ...],
-    block: tuple[slice, ...],
-    threads: int,
-) -> None:
-    """The block of the whole, in place or, off the host, piece by piece."""
-    if target.is_cpu:
-        _draw(_memory(target), law, seed, name, shape, block, threads)
+def _draw_block(task: _Task, target: Tensor, block: tuple[slice, ...], seed: int, threads: int) -> None:
+    """The block of the elementwise law, in place or, where it cannot be drawn there, piece by piece."""
+    if target.is_cpu and target.dtype == task.dtype:
+        _draw(_memory(target), task.inner, seed, task.name, task.shape, block, threads)
     elif target.nbytes <= _STAGING_BYTES:
-        staged = torch.empty(target.shape, dtype=target.dtype, device="cpu", pin_memory=target.is_cuda)
-        _draw(_memory(staged), law, seed, name, shape, block, threads)
+        staged = torch.empty(target.shape, dtype=task.dtype, device="cpu", pin_memory=target.is_cuda)
+        _draw(_memory(staged), task.inner, seed, task.name, task.shape, block, threads)
         target.copy_(staged)
     else:
         axis = next(axis for axis, size in enumerate(target.shape) if size > 1)
@@ -236,7 +246,7 @@ def _draw_block(
         for part, extent in zip(
             target.tensor_split([half], axis), (slice(first, middle), slice(middle, last)), strict=True
         ):
-            _draw_block(part, law, seed, name, shape, (*block[:axis], extent, *block[axis + 1 :]), threads)
+            _draw_block(task, part, (*block[:axis], extent, *block[axis + 1 :]), seed, threads)
 
 
 def _within(box: Box, block: tuple[slice, ...]) -> tuple[slice, ...]:
