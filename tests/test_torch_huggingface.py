@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from conftest import optional
 
+from fastinit.checkpoint import write
 from fastinit.composed import Patched
 from fastinit.distributions import Constant, Normal
 
@@ -114,3 +115,17 @@ def test_weight_norm_is_told_to_be_lost() -> None:
     config = transformers.Wav2Vec2Config(**{key: SIZES[key] for key in SIZES if key != "vocab_size"})
     with pytest.raises(ValueError, match=r"weight\.original0': it is made by norm"):
         ft.record(lambda: transformers.AutoModel.from_config(config))
+
+
+@pytest.mark.parametrize("name", ["Mamba", "Whisper", "Bert"])
+def test_from_a_configuration_to_a_checkpoint(name: str, tmp_path: Any) -> None:
+    """What the checkpoint writer makes of a recorded plan is loaded by transformers, and is what init_ draws."""
+    build = factory(name)
+    plan, model = ft.record(build), build()
+    model.config.save_pretrained(tmp_path)
+    write(plan, tmp_path / "model.safetensors", seed=7)
+    loaded, report = type(model).from_pretrained(tmp_path, output_loading_info=True)
+    assert not any(report.values())
+    ft.init_(model, plan, seed=7)
+    for (name, ours), theirs in zip(model.named_parameters(), loaded.parameters(), strict=True):
+        assert ours.equal(theirs), name
