@@ -303,6 +303,21 @@ def test_other_refusals() -> None:
         ft.record(lambda: Written(lambda w: w.fill_(torch.rand(1).item())))
 
 
+def test_memory_that_others_write_is_read() -> None:
+    def outside(write: Callable[[Any], Any]) -> Any:
+        layer = nn.Linear(3, 4, bias=False, device="cpu")
+        write(layer.weight.detach().numpy())
+        return layer
+
+    plan = ft.record(lambda: outside(lambda w: fi.normal(out=w, seed=5, name="w")))
+    assert np.array_equal(fi.init(plan, seed=0)["weight"], fi.normal((4, 3), seed=5, name="w"))
+    with pytest.raises(ValueError, match=r"'weight'.*chance outside torch"):
+        ft.record(lambda: outside(lambda w: fi.normal(out=w)))
+    assert isinstance(ft.record(lambda: outside(lambda w: w))["weight"].distribution, Uniform)
+    with pytest.raises((TypeError, ValueError)):
+        ft.record(lambda: ft.init_module(nn.Linear(3, 4), seed=0))
+
+
 def test_everything_is_as_before() -> None:
     def names() -> dict[str, Any]:
         return {

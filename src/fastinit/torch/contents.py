@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -88,6 +89,12 @@ class Store:
     storage: torch.UntypedStorage  # held, so that no other takes its address
     itemsize: int
     writes: list[Write] = field(default_factory=list)
+    memory: bytes = b""  # as the last write left it
+
+    def bytes(self) -> bytes:
+        """What the host's memory holds now; nothing on the meta device."""
+        on_host = self.storage.device.type == "cpu" and self.storage.nbytes()
+        return ctypes.string_at(self.storage.data_ptr(), self.storage.nbytes()) if on_host else b""
 
     def whole(self, view: View) -> bool:
         return view.size * self.itemsize == self.storage.nbytes() and not view.repeats

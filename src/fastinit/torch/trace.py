@@ -55,9 +55,9 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def read(self, tensor: Tensor) -> list[Write]:
         """What the tensor holds: nothing, one content, or, if it is a whole storage in C order, several."""
         view, store = View.of(tensor), self.stores.get(tensor.untyped_storage()._cdata)
-        if store is None:
-            if tensor.is_meta:
-                return [Write(view, Lost("was made before the recording", False))]
+        if store is None and tensor.is_meta:
+            return [Write(view, Lost("was made before the recording", False))]
+        if store is None or store.memory != store.bytes():  # written by others than torch's operations
             size = tensor.untyped_storage().nbytes() // tensor.element_size()
             whole = tensor.detach().as_strided((size,), (1,), 0)
             copy = whole.clone()
@@ -83,6 +83,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def write(self, tensor: Tensor, result: Content | list[Write] | None) -> None:
         view, storage = View.of(tensor), tensor.untyped_storage()
         store = self.stores.setdefault(storage._cdata, Store(storage, tensor.element_size()))
+        store.memory = store.bytes()
         whole = store.whole(view)
         if result is None:  # memory as it was found
             return
