@@ -297,6 +297,10 @@ def test_other_refusals() -> None:
     assert np.array_equal(fi.init(plan, seed=0)["weight"], before.weight.detach())
     with pytest.raises(TypeError, match="'w': dtype"):
         ft.record(lambda: Written(lambda w: setattr(w, "data", torch.zeros(2, dtype=torch.complex64))))
+    with pytest.raises(ValueError, match="'1': it shares a part of its memory with '0'"):
+        ft.record(lambda: nn.ParameterList([w := torch.zeros(4), w[1:]]))
+    halves = ft.record(lambda: nn.ParameterList(torch.randn(4).split(2)))
+    assert [p.distribution for p in halves.values()] == [Normal(), Normal()] and not halves.ties
     with pytest.raises(TypeError, match=r"torch.nn.Module, not int"):
         ft.record(lambda: 3)
     with pytest.raises(ValueError, match="value of a random"):

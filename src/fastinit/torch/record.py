@@ -50,7 +50,7 @@ def record(factory: Callable[[], nn.Module]) -> Plan:
     """
     plan, again = _record(factory, 0), _record(factory, 1)
     for name, parameter in plan.items():
-        if name in again and again[name].distribution != parameter.distribution:
+        if name not in again or again[name].distribution != parameter.distribution:
             raise ValueError(
                 f"parameter {name!r}: its values differ from call to call, by chance outside torch"
             )
@@ -72,14 +72,17 @@ def _record(factory: Callable[[], nn.Module], seed: int) -> Plan:
                 )
     parameters: dict[str, Parameter] = {}
     ties: dict[str, str] = {}
-    owners: dict[Any, str] = {}
+    owners: dict[int, dict[View, str]] = {}  # by storage
     for name, tensor in model.named_parameters(remove_duplicate=False):
-        place = (tensor.untyped_storage()._cdata, View.of(tensor))
-        if place in owners:
-            ties[name] = owners[place]
+        view, sharers = View.of(tensor), owners.setdefault(tensor.untyped_storage()._cdata, {})
+        if view in sharers:
+            ties[name] = sharers[view]
             continue
-        owners[place] = name
         try:
+            for other, owner in sharers.items():
+                if other.meets(view):
+                    raise ValueError(f"it shares a part of its memory with {owner!r}")
+            sharers[view] = name
             dtype = dtype_name(str(tensor.dtype).removeprefix("torch."))
             law, text = _law(trace.read(tensor), tensor)
             if isinstance(law, Structured):
