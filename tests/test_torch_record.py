@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import json
 import math
 import random
 import sys
@@ -18,9 +17,10 @@ from conftest import optional
 
 import fastinit as fi
 from fastinit.composed import Function, Patched, box_shape, slices
-from fastinit.distributions import Constant, Normal, TruncatedNormal, Uniform, from_dict
+from fastinit.distributions import Constant, Normal, TruncatedNormal, Uniform
 from fastinit.orthogonal import Orthogonal
 from fastinit.patterns import Given
+from fastinit.plan import Plan
 from fastinit.structured import Structured
 
 torch = optional("torch")
@@ -88,7 +88,7 @@ def check(factory: Callable[[], Any], seeds: range = range(8)) -> Any:
             drawn = np.stack([arrays[name] for arrays in own]).astype(float)
             precision = 1e-6 if parameter.dtype == "float32" else 1e-2
             agrees(parameter.distribution, samples, drawn, name, precision)
-        assert from_dict(json.loads(json.dumps(parameter.distribution.to_dict()))) == parameter.distribution
+    assert Plan.from_json(plan.to_json()) == plan
     for alias, owner in plan.ties.items():
         assert np.array_equal(models[0][alias], models[0][owner])
     return plan
@@ -353,7 +353,11 @@ def test_no_memory_is_taken() -> None:
 
 def test_scheme_and_fans_are_told() -> None:
     plan = ft.record(lambda: nn.Linear(30, 40))
-    assert plan["weight"].scheme == "kaiming_uniform" and plan["weight"].fans == fi.fans((40, 30))
+    assert (
+        plan["weight"].scheme == "kaiming_uniform"
+        and plan["weight"].module == "Linear"
+        and plan["weight"].fans == fi.fans((40, 30))
+    )
     plan = ft.record(lambda: Written(lambda w: nn.init.normal_(w).mul_(0.5)))
     assert plan["w"].scheme == "normal" and plan["w"].fans is None
     assert plan["w"].reason == "the model's code: normal, mul" and "normal, mul" in str(plan)

@@ -17,7 +17,8 @@ from conftest import optional
 import fastinit as fi
 from fastinit.composed import Patched
 from fastinit.distributions import Constant, Normal, Uniform
-from fastinit.plan import Parameter, Plan
+from fastinit.parameter import Parameter
+from fastinit.plan import Plan
 
 torch = optional("torch")
 

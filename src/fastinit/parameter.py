@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from . import composed as composed  # its laws are read from JSON too
 from . import schemes
 from .distributions import Distribution, choose, from_dict
 from .fans import Fans

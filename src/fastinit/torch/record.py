@@ -11,13 +11,14 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from ..composed import Box, Patched
+from ..composed import Box, Function, Patched
 from ..distributions import Constant, Law
 from ..fans import fans
 from ..memory import dtype_name
+from ..parameter import Parameter
 from ..patterns import Given
-from ..plan import Parameter, Plan
-from ..schemes import distribution
+from ..plan import Plan
+from ..schemes import SCHEMES, distribution
 from ..structured import Structured
 from . import functional, tensors
 from .contents import Content, Drawn, Lost, View, Write, is_random, seen, values
@@ -79,9 +80,9 @@ def _record(factory: Callable[[], nn.Module], seed: int) -> Plan:
             ties[name] = sharers[view]
             continue
         try:
-            for other, owner in sharers.items():
+            for other, sharer in sharers.items():
                 if other.meets(view):
-                    raise ValueError(f"it shares a part of its memory with {owner!r}")
+                    raise ValueError(f"it shares a part of its memory with {sharer!r}")
             sharers[view] = name
             dtype = dtype_name(str(tensor.dtype).removeprefix("torch."))
             law, text = _law(trace.read(tensor), tensor)
@@ -89,11 +90,21 @@ def _record(factory: Callable[[], nn.Module], seed: int) -> Plan:
                 law.check(tuple(tensor.shape))
         except (TypeError, ValueError) as error:
             raise type(error)(f"parameter {name!r}: {error}") from None
-        scheme = text.split(", ")[0]
+        scheme, owner = _scheme(law, text), model.get_submodule(name.rpartition(".")[0])
         counted = fans(tuple(tensor.shape)) if f"{scheme}_" in _BY_FANS else None
         reason = f"the model's code: {text}"
-        parameters[name] = Parameter(name, tuple(tensor.shape), dtype, scheme, law, counted, 0, reason)
+        parameters[name] = Parameter(
+            name, tuple(tensor.shape), dtype, scheme, law, counted, 0, reason, type(owner).__name__
+        )
     return Plan(parameters, ties, f"recorded from {type(model).__name__}")
+
+
+def _scheme(law: Any, text: str) -> str:
+    """The scheme that torch's function is, or else the innermost law is."""
+    function = text.split(", ")[0]
+    while isinstance(law, (Function, Patched)):
+        law = law.inner
+    return function if function in SCHEMES else law.law
 
 
 def _law(writes: list[Write], tensor: Tensor) -> tuple[Any, str]:
