@@ -22,14 +22,15 @@ SOURCE = ROOT / "src" / "fastinit"
 # A module may import those before it; a folder's name is its __init__.
 ORDER = ["_core", "distributions", "activations", "gaussian", "streams", "fans", "gains", "memory",
          "structured.frame", "structured", "structured.elementary", "elementwise",
-         "structured.transformed", "structured.sparse", "structured.patterns", "structured.orthogonal",
-         "structured.biases", "structured.state_space", "catalogue", "schemes", "blocks", "config", "fill",
-         "table", "model", "recipe", "parameter", "plan", "lint", "checksum", "verify", "recommend",
-         "propagation.moments", "propagation.theory", "propagation.dead", "propagation.exact",
-         "propagation.finite_width", "propagation", "inspection.measure", "inspection.fit",
-         "inspection.report", "inspection", "torch.tensors", "torch.functional", "torch.activations",
-         "torch.layers", "torch.graph", "torch.auto", "torch.modules", "torch", "jax", "keras", ".",
-         "files", "checkpoint", "sharding", "cli", "__main__"]  # fmt: skip
+         "structured.transformed", "structured.composed", "structured.sparse", "structured.patterns",
+         "structured.orthogonal", "structured.biases", "structured.state_space", "catalogue", "schemes",
+         "blocks", "config", "fill", "table", "model", "recipe", "parameter", "plan", "lint", "checksum",
+         "verify", "recommend", "propagation.moments", "propagation.theory", "propagation.dead",
+         "propagation.exact", "propagation.finite_width", "propagation", "inspection.measure",
+         "inspection.fit", "inspection.report", "inspection", "torch.tensors", "torch.functional",
+         "torch.activations", "torch.layers", "torch.graph", "torch.auto", "torch.modules",
+         "torch.contents", "torch.operations", "torch.trace", "torch.record", "torch.sharded", "torch",
+         "jax", "keras", ".", "files", "checkpoint", "sharding", "cli", "__main__"]  # fmt: skip
 
 
 def dotted(path: Path) -> str:

@@ -246,6 +246,9 @@ class Given(Structured):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Given) and np.array_equal(self.array, other.array)
 
+    def __repr__(self) -> str:
+        return f"Given({self.array.tolist() if self.array.size <= 8 else f'{self.array.shape} values'})"
+
     def __hash__(self) -> int:
         return hash((self.array.shape, self.array.tobytes()))
 
