@@ -29,7 +29,7 @@ ORDER = ["_core", "distributions", "activations", "gaussian", "streams", "fans",
          "propagation.exact", "propagation.finite_width", "propagation", "inspection.measure",
          "inspection.fit", "inspection.report", "inspection", "torch.tensors", "torch.functional",
          "torch.activations", "torch.layers", "torch.graph", "torch.auto", "torch.modules",
-         "torch.contents", "torch.operations", "torch.trace", "torch.record", "torch.sharded", "torch",
+         "torch.contents", "torch.operations", "torch.trace", "torch.record", "torch.huggingface", "torch.sharded", "torch",
          "jax", "keras", ".", "files", "checkpoint", "sharding", "cli", "__main__"]  # fmt: skip
 
 

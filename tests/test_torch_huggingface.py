@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import optional
 
+from fastinit import cli
 from fastinit.checkpoint import write
 from fastinit.distributions import Constant, Normal
 from fastinit.structured.composed import Patched
@@ -129,3 +131,21 @@ def test_from_a_configuration_to_a_checkpoint(name: str, tmp_path: Any) -> None:
     ft.init_(model, plan, seed=7)
     for (name, ours), theirs in zip(model.named_parameters(), loaded.parameters(), strict=True):
         assert ours.equal(theirs), name
+
+
+def test_a_config_folder_on_the_command_line(tmp_path: Path, capsys: Any) -> None:
+    config = transformers.GPT2Config(
+        vocab_size=64, n_embd=32, n_layer=2, n_head=4, architectures=["GPT2LMHeadModel"], dtype="bfloat16"
+    )
+    config.save_pretrained(tmp_path)
+    output = str(tmp_path / "model.safetensors")
+    assert cli.main(["init", str(tmp_path), "--seed", "3", "-o", output]) == 0
+    model, report = transformers.GPT2LMHeadModel.from_pretrained(tmp_path, output_loading_info=True)
+    assert not report["missing_keys"] and not report["unexpected_keys"]
+    assert model.lm_head.weight is model.transformer.wte.weight
+    assert cli.main(["verify", output, "--model", str(tmp_path), "--seed", "3"]) == 0
+    assert cli.main(["verify", output, "--model", str(tmp_path), "--recipe", "he_normal", "--seed", "3"]) == 3
+    config.architectures = ["Nothing"]
+    config.save_pretrained(tmp_path)
+    assert cli.main(["plan", str(tmp_path)]) == 2
+    assert "Nothing" in capsys.readouterr().err

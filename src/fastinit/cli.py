@@ -8,7 +8,9 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from . import __version__, checkpoint, sharding
@@ -19,6 +21,10 @@ from .plan import Plan, plan_for
 from .streams import resolve_seed
 from .table import aligned, shape_text
 from .verify import stored, verify
+
+_MODEL = (
+    "JSON file of names and shapes, .safetensors file for its header, or folder of a Hugging Face config.json"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
 
     init = commands.add_parser("init", help="initialise every parameter of a model into safetensors files")
-    init.add_argument("model", help="JSON file of names and shapes, or a .safetensors file for its header")
+    init.add_argument("model", help=_MODEL)
     init.add_argument("--seed", type=int, help="integer in [0, 2**64); fresh and reported if not given")
     init.add_argument("-o", "--output", required=True, help="the safetensors file to write, or the folder")
     init.add_argument("--max-shard-size", help="write a folder of files of at most this size, such as 5GB")
@@ -55,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("--resume", action="store_true", help="go on where a run of this command was ended")
 
     plan = commands.add_parser("plan", help="show what would be drawn")
-    plan.add_argument("model", help="JSON file of names and shapes, or a .safetensors file for its header")
+    plan.add_argument("model", help=_MODEL)
 
     check = commands.add_parser("verify", help="compare a file with its recipe; exit status 3 if they differ")
     check.add_argument("file", help="a safetensors file, or the folder of a checkpoint")
@@ -72,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
 
     for command in (init, plan, check):
         command.add_argument(
-            "--recipe", default="default", help="shipped recipe (default, gpt2) or TOML file"
+            "--recipe",
+            help="shipped recipe, TOML file or scheme; by default, that of a config folder's model, else default",
         )
         command.add_argument("--dtype", help="float32, float64, float16 or bfloat16 instead of the model's")
     for command in (init, check, look):
@@ -83,7 +90,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _plan_of(model: str | Mapping[str, Any], arguments: argparse.Namespace) -> Plan:
-    return plan_for(model, arguments.recipe, arguments.dtype and dtype_name(arguments.dtype))
+    recipe, dtype = arguments.recipe, arguments.dtype and dtype_name(arguments.dtype)
+    if not (isinstance(model, str) and Path(model, "config.json").exists()):
+        return plan_for(model, recipe or "default", dtype)
+    from .torch.huggingface import plan_of_config  # only here: torch and transformers
+
+    recorded = plan_of_config(model)
+    if recipe is not None:
+        return replace(plan_for(dict(recorded), recipe, dtype), ties=recorded.ties)
+    chosen = {name: replace(row, dtype=dtype or row.dtype) for name, row in recorded.items()}
+    return replace(recorded, parameters=chosen)
 
 
 def _plan(arguments: argparse.Namespace) -> int:
