@@ -27,7 +27,8 @@ ORDER = ["_core", "distributions", "activations", "gaussian", "streams", "fans",
 
 
 # The same within the package folder, after the modules before its name in ORDER.
-PROPAGATION = ["moments", "theory", "dead", "exact", "finite_width", "__init__"]
+PROPAGATION = ["moments", "theory", "dead", "exact", "finite_width", "measurement", "probe", "verdict", "plot", "report",
+               "command", "__init__"]  # fmt: skip
 
 
 @pytest.mark.parametrize("module", [*MODULES, *(f"propagation.{name}" for name in PROPAGATION[:-1])])
