@@ -6,6 +6,7 @@ from .distributions import Constant, Distribution, Normal, TruncatedNormal, Unif
 from .fans import Fans, fans
 from .fill import draw, fill, random_bits, scheme_function
 from .gains import gain
+from .inspect import inspect
 from .plan import init
 from .recommend import Recommendation, recommend
 from .schemes import SCHEMES, distribution
@@ -109,6 +110,7 @@ __all__ = [
     "icnr",
     "identity",
     "init",
+    "inspect",
     "isa",
     "kaiming_normal",
     "kaiming_uniform",

@@ -1,24 +1,30 @@
-"""The command line: ``fastinit init MODEL --recipe RECIPE --seed N -o FILE``."""
+"""The command line: ``fastinit init MODEL --recipe RECIPE --seed N -o FILE``, ``fastinit inspect FILE``,
+``fastinit probe --widths WIDTHS``."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 
 from . import __version__, checkpoint
+from .inspect import Report, TensorReport, inspect
 from .memory import dtype_name
 from .plan import Plan, plan_for
+from .propagation import command as probe
 from .streams import resolve_seed
+from .table import aligned, shape_text
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0, 1 for a failed write or read, 2 for wrong arguments, 130 after Ctrl-C."""
+    """Returns 0, 1 for a failed write or read, 2 for wrong arguments, 3 for deviations or faults found, 130 after Ctrl-C."""
     arguments = _parser().parse_args(argv)
     try:
-        return _init(arguments)
+        return {"init": _init, "inspect": _inspect, "probe": probe.run}[arguments.command](arguments)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except OSError as error:
@@ -45,6 +51,14 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("-o", "--output", help="the safetensors file to write")
     init.add_argument("--dry-run", action="store_true", help="show what would be drawn, write nothing")
     init.add_argument("--json", action="store_true", help="print for programs")
+    look = commands.add_parser(
+        "inspect", help="what a checkpoint's tensors are like; exit status 3 where something deviates"
+    )
+    look.add_argument("file", help="the safetensors file")
+    look.add_argument("--against", metavar="RECIPE", help="shipped recipe or TOML file that it should follow")
+    look.add_argument("--threads", type=int, help="at most so many; the results do not depend on it")
+    look.add_argument("--json", action="store_true", help="print for programs")
+    probe.add_parser(commands)
     return parser
 
 
@@ -84,6 +98,44 @@ def _plan_json(plan: Plan, seed: int) -> str:
         },
         indent=1,
     )
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    bar = cache(_bar)
+    report = inspect(
+        arguments.file,
+        arguments.against,
+        threads=arguments.threads,
+        progress=lambda done, total: bar(total)(done),
+    )
+    print(json.dumps({"file": arguments.file, **report.to_dict()}) if arguments.json else _report(report))
+    return 3 if report.deviating else 0
+
+
+def _report(report: Report) -> str:
+    head = ("name", "shape", "dtype", "law", "mean", "std", "skew", "kurtosis", "min", "max", "zeros")
+    lines = aligned([(*head, "std/He", "std/Xavier"), *map(_measured, report.tensors.values())])
+    lines += [f"{name}: {dtype}, not inspected" for name, dtype in report.skipped.items()]
+    for tensor in report.deviating:
+        lines += [f"{tensor.name}: {finding.message}" for finding in tensor.findings]
+    rate = report.nbytes / report.seconds / 1e9
+    lines.append(
+        f"{len(report.tensors)} tensors, {report.nbytes:,} bytes, {report.seconds:.2f} s, {rate:.2f} GB/s"
+    )
+    against = f" from recipe {report.recipe}" if report.recipe else ""
+    lines.append(f"deviating{against}: {len(report.deviating) or 'none'}")
+    return "\n".join(lines)
+
+
+def _measured(tensor: TensorReport) -> tuple[str, ...]:
+    numbers = (tensor.mean, tensor.std, tensor.skew, tensor.kurtosis, tensor.min, tensor.max)
+    ratios = (tensor.he, tensor.xavier)
+    return (
+        tensor.name, shape_text(tensor.shape), tensor.dtype, tensor.law or "?",
+        *("-" if math.isnan(x) else f"{x:.4g}" for x in numbers),
+        f"{tensor.zeros:,}",
+        *("-" if x is None or math.isnan(x) else f"{x:.3g}" for x in ratios),
+    )  # fmt: skip
 
 
 def _bar(total: int) -> Callable[[int], None]:

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from .memory import checked_shape, dtype_name, nbytes
 
@@ -94,36 +94,69 @@ def _tensor(name: str, shape: list[Any], dtype: Any, module: Any = "") -> Tensor
         raise ValueError(f"parameter {name!r}: {error}") from None
 
 
+@dataclass(frozen=True)
+class Extent:
+    """Where a tensor lies in a safetensors file; ``code`` is the format's name of the dtype."""
+
+    name: str
+    code: str
+    shape: tuple[int, ...]
+    begin: int  # in bytes from the file's start
+    end: int
+
+    @property
+    def dtype(self) -> str | None:
+        """The dtype's name, or None for one that cannot be drawn."""
+        return _FROM_SAFETENSORS.get(self.code)
+
+
 def read_header(path: str | os.PathLike[str]) -> Model:
     """Names, shapes and dtypes of a safetensors file, checked against the file's length before anything is built."""
     with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        start = file.read(8)
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-        if not 2 <= length <= min(_LARGEST_HEADER, size - 8):
-            raise ValueError(f"no safetensors file: a header of {length} bytes in a file of {size}")
-        header = _parse(file.read(length))
-    header.pop("__metadata__", None)
-    tensors, extents = {}, []
-    for name, entry in header.items():
-        if not isinstance(entry, dict) or not isinstance(entry.get("shape"), list):
-            raise ValueError(f"parameter {name!r} has no shape")
-        code, offsets = entry.get("dtype"), entry.get("data_offsets")
-        if code not in _FROM_SAFETENSORS:
-            raise ValueError(f"parameter {name!r} has dtype {code!r}, which cannot be drawn")
-        tensors[name] = tensor = _tensor(name, entry["shape"], _FROM_SAFETENSORS[code])
-        match offsets:
-            case [int(begin), int(end)] if 0 <= begin <= end:
-                extents.append((begin, end, name))
-            case _:
-                raise ValueError(f"parameter {name!r} has data_offsets {offsets!r}")
-        if end - begin != nbytes(tensor.shape, tensor.dtype):
-            raise ValueError(f"parameter {name!r} has {end - begin} bytes for shape {tensor.shape}")
-    at = 0
-    for begin, end, name in sorted(extents):
-        if begin != at:
-            raise ValueError(f"parameter {name!r} begins at {begin}, where {at} is next")
-        at = end
-    if at != size - 8 - length:
-        raise ValueError(f"the tensors take {at} bytes, the file holds {size - 8 - length}")
+        extents = read_extents(file)
+    tensors = {}
+    for extent in extents:
+        if extent.dtype is None:
+            raise ValueError(f"parameter {extent.name!r} has dtype {extent.code!r}, which cannot be drawn")
+        tensors[extent.name] = Tensor(extent.shape, extent.dtype)
     return Model(tensors)
+
+
+def read_extents(file: BinaryIO) -> list[Extent]:
+    """The tensors of a safetensors file in its header's order, of any dtype, checked against the file's length.
+
+    Of a dtype that cannot be drawn, the size is not known here and not checked.
+    """
+    size = os.fstat(file.fileno()).st_size
+    start = file.read(8)
+    length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+    if not 2 <= length <= min(_LARGEST_HEADER, size - 8):
+        raise ValueError(f"no safetensors file: a header of {length} bytes in a file of {size}")
+    header = _parse(file.read(length))
+    header.pop("__metadata__", None)
+    extents = [_extent(name, entry, 8 + length) for name, entry in header.items()]
+    at = 8 + length
+    for extent in sorted(extents, key=lambda e: (e.begin, e.end)):
+        if extent.begin != at:
+            raise ValueError(f"parameter {extent.name!r} begins at byte {extent.begin}, where {at} is next")
+        at = extent.end
+    if at != size:
+        raise ValueError(f"the tensors end at byte {at}, the file at {size}")
+    return extents
+
+
+def _extent(name: str, entry: Any, start: int) -> Extent:
+    if not isinstance(entry, dict) or not isinstance(entry.get("shape"), list):
+        raise ValueError(f"parameter {name!r} has no shape")
+    code = entry.get("dtype")
+    if not isinstance(code, str):
+        raise ValueError(f"parameter {name!r} has dtype {code!r}")
+    tensor = _tensor(name, entry["shape"], _FROM_SAFETENSORS.get(code, "float32"))
+    match offsets := entry.get("data_offsets"):
+        case [int(begin), int(end)] if 0 <= begin <= end:
+            extent = Extent(name, code, tensor.shape, start + begin, start + end)
+        case _:
+            raise ValueError(f"parameter {name!r} has data_offsets {offsets!r}")
+    if extent.dtype and end - begin != nbytes(tensor.shape, tensor.dtype):
+        raise ValueError(f"parameter {name!r} has {end - begin} bytes for shape {tensor.shape}")
+    return extent

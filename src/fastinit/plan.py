@@ -19,6 +19,7 @@ from .memory import Array, checked_shape, dtype_name, empty, nbytes
 from .model import Model, Tensor, read_model
 from .streams import Seed, resolve_seed
 from .structured import Structured
+from .table import aligned, shape_text
 
 # By what a residual projection's std is multiplied, by the number of layers and its own layer, from 0.
 DEPTH_RULES: dict[str, Callable[[float, int], float]] = {
@@ -89,18 +90,14 @@ class Plan(Mapping[str, Parameter]):
         rows: list[tuple[str, ...]] = [("name", "shape", "dtype", "scheme", "fans", "law", "bytes", "why")]
         rows += [_row(parameter) for parameter in self.values()]
         columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
-        widths = [max(map(len, column)) for column in columns]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in zip(*columns, strict=True)
-        ]
+        lines = aligned(list(zip(*columns, strict=True)))
         lines += [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
         return "\n".join([*lines, f"{len(self)} tensors, {self.nbytes:,} bytes, recipe {self.recipe}"])
 
 
 def _row(parameter: Parameter) -> tuple[str, ...]:
     fans = "-" if parameter.fans is None else f"{parameter.fans.fan_in:g}, {parameter.fans.fan_out:g}"
-    shape = "x".join(map(str, parameter.shape)) or "scalar"
+    shape = shape_text(parameter.shape)
     law, nbytes = str(parameter.distribution), f"{parameter.nbytes:,}"
     return (
         parameter.name, shape, parameter.dtype, parameter.scheme, fans, law, nbytes, parameter.reason

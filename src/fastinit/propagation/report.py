@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from html import escape
 
+from ..table import aligned, shape_text
 from .measurement import Layer, Report
 from .plot import svg
 from .verdict import Verdict, judge
@@ -29,7 +30,7 @@ def _rank(layer: Layer) -> str:
 
 _COLUMNS: tuple[tuple[str, Callable[[Layer], str]], ...] = (
     ("layer", lambda layer: layer.name),
-    ("weight", lambda layer: "x".join(map(str, layer.shape))),
+    ("weight", lambda layer: shape_text(layer.shape)),
     ("Var fan_in", lambda layer: _number(layer.weight_variance)),
     ("target", lambda layer: _number(layer.target)),
     ("rms", lambda layer: _number(layer.rms)),
@@ -63,11 +64,7 @@ def text(report: Report) -> str:
     if len(cells) > _MOST_ROWS:
         step = (len(cells) - 1) / (_MOST_ROWS - 1)
         cells = [cells[round(i * step)] for i in range(_MOST_ROWS)]
-    rows = [_TITLES, *cells]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    lines = aligned([_TITLES, *cells])
     if len(cells) < len(report.layers):
         lines.append(f"{len(cells)} of {len(report.layers)} layers")
     return "\n".join([f"{report.title}: {verdict.level}", *lines, *_loss(report), verdict.text])
