@@ -101,7 +101,7 @@ def cosine_and_rank(weights: NDArray[Any]) -> tuple[float | None, int, int]:
         weights = weights[np.linspace(0, units - 1, _MOST_UNITS).astype(int)]
     rows = weights.astype(np.float64)
     largest = np.abs(rows).max(initial=0.0)
-    full = min(rows.shape)
+    full: int = min(rows.shape)
     if largest == 0:
         return (1.0 if len(rows) > 1 else None), 0, full
     rows /= largest
@@ -118,7 +118,7 @@ def cosine_and_rank(weights: NDArray[Any]) -> tuple[float | None, int, int]:
 def _rank(rows: NDArray[np.float64], gram: NDArray[np.float64]) -> int:
     """Singular values above rounding; they are not computed where a Cholesky factor of the smaller Gram matrix, which is
     ten times as fast, shows full rank."""
-    full = min(rows.shape)
+    full: int = min(rows.shape)
     try:
         pivots = np.linalg.cholesky(gram if len(rows) == full else rows.T @ rows).diagonal()
         if float(pivots.min()) > 1e-6 * math.sqrt(len(rows)):

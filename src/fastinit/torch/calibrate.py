@@ -54,7 +54,8 @@ def calibrate(
     """
     check(model, batch)
     model = unwrapped(model)
-    layers = {name: weight for name, weight in weights(model).items() if _is_affine(weight)}
+    with untouched(model):
+        layers = {name: weight for name, weight in weights(model).items() if _is_affine(weight)}
     lookups = {id(m.weight) for m in model.modules() if isinstance(m, (nn.Embedding, nn.EmbeddingBag))}
     layers = {name: weight for name, weight in layers.items() if id(weight.module.weight) not in lookups}
     if not layers:

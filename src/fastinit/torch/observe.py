@@ -28,13 +28,9 @@ class Weight:
     name: str
     module: nn.Module
     parameter: str
+    tensor: Tensor
     role: str
     geometry: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def tensor(self) -> Tensor:
-        tensor: Tensor = getattr(self.module, self.parameter)
-        return tensor.detach()
 
     @property
     def bias(self) -> Tensor | None:
@@ -73,7 +69,8 @@ class Weight:
 def weights(model: nn.Module) -> dict[str, Weight]:
     """The modules with a weight, by name, in torch's order; each once, with the first of its weights.
 
-    Raises ValueError for a lazy module that has not run yet.
+    To look at a parametrised weight may change buffers: call it within `untouched`. Raises ValueError for a lazy
+    module that has not run yet.
     """
     found: dict[str, Weight] = {}
     seen: set[int] = set()
@@ -92,7 +89,7 @@ def weights(model: nn.Module) -> dict[str, Weight]:
                 continue
             role, geometry = _known(path, module, name, tensor)
             if role in _ROLES:
-                found[path] = Weight(path, module, name, role, geometry)
+                found[path] = Weight(path, module, name, tensor.detach(), role, geometry)
                 break
     return found
 

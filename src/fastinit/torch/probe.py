@@ -157,28 +157,36 @@ def probe(
     model = unwrapped(model)
     if classes is not None and integer("classes", classes) < 2:
         raise ValueError(f"classes must be at least 2, got {classes!r}")
-    known = weights(model)
+    record = _Record()
+    with untouched(model), torch.enable_grad():
+        known = weights(model)
+        chosen = _chosen(model, known, modules)
+        output = _forward(model, batch, record, chosen, known)
+        value = _backward(record, output, loss, seed)
+    ran = {row.name for row in record.rows}
+    record.rows += [_Row(name, known.get(name)) for name in chosen if name not in ran]
+    layers = _layers(record.rows)
+    return Report(type(model).__name__ if title is None else title, layers, value, classes)
+
+
+def _chosen(
+    model: nn.Module, known: dict[str, Weight], modules: Iterable[str] | None
+) -> dict[str, nn.Module]:
+    """The modules to measure, by name."""
     for weight in known.values():
         if not bool(torch.isfinite(weight.tensor).all()):
             raise ValueError(f"the weight of {weight.name!r} is not finite")
-    named = {path: module for path, module in reversed(list(clean_modules(model)))}
-    chosen = list(known) if modules is None else list(modules)
-    for name in chosen:
-        if name not in named:
-            raise ValueError(f"modules must be names of the model's modules, got {name!r}")
+    if modules is None:
+        chosen = {name: weight.module for name, weight in known.items()}
+    else:
+        named = dict(clean_modules(model))
+        for name in (names := list(modules)):
+            if name not in named:
+                raise ValueError(f"modules must be names of the model's modules, got {name!r}")
+        chosen = {name: named[name] for name in names}
     if not chosen:
         raise ValueError("model has no layer with a weight")
-    record = _Record()
-    with untouched(model), torch.enable_grad():
-        output = _forward(model, batch, record, {name: named[name] for name in chosen}, known)
-        value = _backward(record, output, loss, seed)
-    run = {id(row.weight.module) for row in record.rows if row.weight}
-    ran = {row.name for row in record.rows}
-    for name in chosen:
-        if name not in ran and not (name in known and id(known[name].module) in run):
-            record.rows.append(_Row(name, known.get(name)))
-    layers = _layers(record.rows)
-    return Report(type(model).__name__ if title is None else title, layers, value, classes)
+    return chosen
 
 
 def _forward(
