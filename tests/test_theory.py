@@ -200,6 +200,13 @@ def test_relu_correlations_far_down() -> None:
     assert digits((1 - c) * 1000**2, "43.13")
 
 
+def test_real_networks_of_width_700() -> None:
+    """What three of them measured: q 1.0989 and .7534 (tanh), .0559 a layer (sigmoid)."""
+    q = theory.predict([700] * 6, "tanh", 2, 0.05).q.mean
+    assert digits(q[1], "1.0987") and digits(q[4], ".7534")
+    assert digits(theory.mean_field("sigmoid", weight_variance=1).chi, ".0557")
+
+
 def test_dead_units() -> None:
     relu = theory.mean_field("relu", weight_variance=2)
     c = relu.trajectory(100).correlation
@@ -412,6 +419,14 @@ def test_pairs_at_the_ends() -> None:
             assert pair_moment(f, 2.0, end) == pytest.approx(line, rel=1e-8)
 
 
+@pytest.mark.parametrize("name", ["cos", "gaussian", "sigmoid", "softplus"])
+@pytest.mark.parametrize("q", [0.0, 1e-12, 1e-8, 1e-5])
+def test_slopes_near_zero(name: str, q: float) -> None:
+    """Where values hardly differ: cos and the bell go as q, the others to their slope at 0."""
+    expected = {"sigmoid": 1 / 16, "softplus": 0.25}.get(name, q)
+    assert slope_moment(as_activation(name), q) == pytest.approx(expected, rel=2 * q + 1e-6, abs=2e-8)
+
+
 def test_steep_functions() -> None:
     steep = as_activation(lambda h: np.sin(30 * h))
     assert second_moment(steep, 1.0) == pytest.approx(0.5, rel=1e-9)
@@ -419,6 +434,7 @@ def test_steep_functions() -> None:
     assert pair_moment(steep, 1e-3, 0.5) == pytest.approx(math.exp(-0.9) * math.sinh(0.45), rel=1e-9)
     step = as_activation(lambda h: np.tanh(1e4 * h))
     assert slope_moment(step, 1.0) == pytest.approx(1e4 * 4 / 3 / math.sqrt(2 * math.pi), rel=1e-6)
+    assert slope_moment(as_activation(np.sign), 1.0) < 1e-15  # a jump at 0 is flat on both sides
     kink = as_activation(lambda h: np.maximum(h - 0.3, 0))
     tail = 0.5 * math.erfc(0.3 / math.sqrt(2))
     assert slope_moment(kink, 1.0) == pytest.approx(tail, rel=1e-8)
@@ -523,7 +539,7 @@ BAD = [
     (lambda: theory.mean_field(lambda h: h[:1], weight_variance=1).chi, ValueError, "shape"),
     (lambda: theory.mean_field(lambda h: h / 0, weight_variance=1).chi, ValueError, "not finite"),
     (lambda: theory.mean_field(lambda h: h * 1j, weight_variance=1).chi, TypeError, "real numbers"),
-    (lambda: theory.mean_field(np.sign, weight_variance=1).chi, ValueError, "sign"),
+    (lambda: theory.mean_field(lambda h: np.sign(h - 0.2), weight_variance=1).chi_map(1), ValueError, "lambda"),
     (lambda: theory.mean_field(lambda h: np.sin(1e9 * h), weight_variance=1).q_map(1), ValueError, "converge"),
     (lambda: theory.mean_field("tanh", weight_variance=1).q_map(-1), ValueError, "q must"),
     (lambda: theory.mean_field("tanh", weight_variance=1).c_map(1.5), ValueError, "c must"),

@@ -31,7 +31,7 @@ _ALTERNATING = (-1.0) ** np.arange(15)
 # Panels in units of the standard deviation; beyond 38 the density is zero in double.
 _GRID = np.array([-38, -14, -8, -5, -2.5, 0, 2.5, 5, 8, 14, 38.0])
 _TOLERANCE = 1e-10
-_MOST_PANELS = 1 << 17
+_MOST_PANELS, _NARROWEST = 1 << 17, 1e-13
 
 
 def _differentiation_matrix(nodes: Real) -> Real:
@@ -87,14 +87,15 @@ def expect(
     means, stds = (a.ravel() for a in np.broadcast_arrays(np.asarray(mean, float), np.asarray(std, float)))
     shape = np.broadcast_shapes(np.shape(mean), np.shape(std))
     reach = float(np.max(np.abs(means) + _GRID[-2] * stds, initial=1.0))
-    ladder = 2.0 ** np.arange(math.ceil(math.log2(reach)))
+    # Down to steps of any steepness at 0; the parts of a nested mean, which have a floor, could not afford that.
+    ladder = 2.0 ** np.arange(0 if floor else -30, math.ceil(math.log2(reach)))
     marks = np.unique([0.0, *ladder, *-ladder, *f.kinks])
     edges = np.clip((marks - means[:, None]) / stds[:, None], _GRID[0], _GRID[-1])
     edges = np.sort(np.concatenate([edges, np.broadcast_to(_GRID, (len(means), len(_GRID)))], axis=1), axis=1)
     owner, at = np.nonzero(edges[:, 1:] > edges[:, :-1])
     left, right = edges[owner, at], edges[owner, at + 1]
     total, magnitude = np.zeros((2, len(means)))
-    for _ in range(64):
+    while True:
         half = 0.5 * (right - left)
         z = (0.5 * (left + right))[:, None] + half[:, None] * _NODES
         scale = stds[owner, None]
@@ -106,10 +107,8 @@ def expect(
         integral, size = half * (g @ _KRONROD), half * (np.abs(g) @ _KRONROD)
         if not np.isfinite(size).all():
             raise ValueError(f"a moment of activation {f.name} is not finite: does it jump or overflow?")
-        error = (
-            np.abs(integral - half * (g[:, 1::2] @ _GAUSS))
-            - _rounding(sample, moment, density) @ _KRONROD * half
-        )
+        rounding = half * (_rounding(sample, moment, density) @ _KRONROD)
+        error = np.abs(integral - half * (g[:, 1::2] @ _GAUSS)) - rounding
         whole = np.maximum(magnitude + np.bincount(owner, size, len(means)), floor)
         done = error <= _TOLERANCE * whole[owner]
         total += np.bincount(owner[done], integral[done], len(means))
@@ -117,7 +116,7 @@ def expect(
         left, right, owner = left[~done], right[~done], np.tile(owner[~done], 2)
         if not len(left):
             return total.reshape(shape)
-        if len(owner) > _MOST_PANELS:
+        if len(owner) > _MOST_PANELS or half[~done].min() < _NARROWEST:
             break
         middle = 0.5 * (left + right)
         left, right = np.concatenate([left, middle]), np.concatenate([middle, right])
