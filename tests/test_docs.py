@@ -29,7 +29,8 @@ ORDER = ["_core", "distributions", "activations", "gaussian", "streams", "fans",
 
 
 # The same within the package folder, after the modules before its name in ORDER.
-PROPAGATION = ["moments", "theory", "dead", "exact", "finite_width", "measurement", "probe", "verdict", "plot", "report",
+PROPAGATION = ["moments", "theory", "dead", "exact", "finite_width", "slopes", "stack", "calibrate",
+               "measurement", "probe", "verdict", "plot", "report",
                "command", "__init__"]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import math
 import re
@@ -17,7 +18,8 @@ from fastinit.activations import ACTIVATIONS, as_activation
 from fastinit.cli import main
 from fastinit.propagation import Layer, Report, calibrate, html, judge, plot, probe, text
 from fastinit.propagation.measurement import cosine_and_rank, count_copies
-from fastinit.propagation.probe import flat_slope, keeping_variance, slope
+from fastinit.propagation.probe import keeping_variance
+from fastinit.propagation.slopes import flat_slope, slope
 
 # Measuring
 
@@ -295,6 +297,11 @@ def test_what_cannot_be_calibrated() -> None:
         calibrate([4, 64], "relu", "he_normal", bias=fi.Normal(std=3.0))
 
 
+def test_the_guide_runs() -> None:
+    page = Path(__file__).parents[1] / "docs" / "probe.md"
+    assert doctest.testfile(str(page), module_relative=False).failed == 0
+
+
 # Bad input
 
 
@@ -322,6 +329,8 @@ def test_what_cannot_be_calibrated() -> None:
         ({"gains": [1.0]}, ValueError, "gains must be one number per layer"),
         ({"gains": [1.0, math.nan]}, ValueError, "gains"),
         ({"param": 0.1}, ValueError, "param"),
+        ({"scheme": fi.Normal(), "std": 2.0}, TypeError, "std"),
+        ({"scheme": 3}, TypeError, "scheme"),
     ],
 )
 def test_bad_input(change: dict[str, Any], error: type[Exception], says: str) -> None:

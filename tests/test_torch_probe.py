@@ -311,7 +311,7 @@ def test_blocks_show_the_residual_stream() -> None:
     names = [f"blocks.{i}" for i in range(3)]
     layers = fit.probe(model, x, modules=names).layers
     assert [layer.name for layer in layers] == names
-    assert layers[0].rms == pytest.approx(float(model.blocks[0](x).square().mean().sqrt()), rel=1e-5)
+    assert layers[0].rms == pytest.approx(float(model.blocks[0](x).detach().square().mean().sqrt()), rel=1e-5)
     assert layers[0].weight_variance is None and layers[0].cosine is None
 
 

@@ -1,11 +1,12 @@
 """What an initialisation does to signals and gradients in a deep network: in theory, and measured."""
 
+from .calibrate import calibrate
 from .dead import Bounds, dead_network, dead_ray, dead_share
 from .exact import largest_squared_singular_value, linear_lyapunov, relu_log_moments
 from .finite_width import Band, Prediction, predict, variances
 from .measurement import Expected, Layer, Report
 from .plot import plot
-from .probe import calibrate, probe
+from .probe import probe
 from .report import html, text
 from .theory import CriticalPoint, FixedPoint, MeanField, Trajectory, critical_line, mean_field
 from .verdict import Finding, Verdict, judge

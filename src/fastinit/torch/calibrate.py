@@ -11,7 +11,7 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils import parametrize
 
 from ..fill import draw
-from ..propagation.probe import unit_variance_factor
+from ..propagation.calibrate import unit_variance_factor
 from ..schemes import distribution
 from ..streams import Seed, resolve_seed
 from .layers import unwrapped

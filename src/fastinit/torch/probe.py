@@ -17,7 +17,8 @@ from .. import activations
 from ..fans import integer
 from ..fill import draw
 from ..propagation.measurement import Layer, Report, cosine_and_rank, count_copies
-from ..propagation.probe import flat_slope, keeping_variance, slope
+from ..propagation.probe import keeping_variance
+from ..propagation.slopes import flat_slope, slope
 from ..schemes import distribution
 from ..streams import Seed
 from .activations import Activation, of_function, of_module
