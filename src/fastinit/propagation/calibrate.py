@@ -32,6 +32,7 @@ def calibrate(
 
     Raises ValueError for a layer whose h do not vary, or vary by more than 1 through the bias alone, and as `probe` does.
 
+    >>> from fastinit.propagation import probe
     >>> gains = calibrate([64, 64, 64], "tanh", seed=0)
     >>> report = probe([64, 64, 64], "tanh", "orthogonal", seed=0, gains=gains)
     >>> [round(layer.std, 3) for layer in report.layers]

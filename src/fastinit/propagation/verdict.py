@@ -56,16 +56,19 @@ def judge(report: Report) -> Verdict:
     are faults; saturation, rank and loss give warnings.
     """
     measured = [layer for layer in report.layers if layer.rms is not None]
-    whole = [*_overflow(measured), *_gradient(measured), *_signal(measured)]
-    findings = [*whole, *_symmetry(report.layers), *_shares(measured), *_loss(report)]
+    # Between which a signal is passed on: not lookups, which have no rank.
+    signals = [layer for layer in measured if layer.rank is not None] or measured
+    gradient, signal = _gradient(signals), _signal(signals)
+    findings = [*_overflow(measured), *gradient, *signal]
+    findings += [*_symmetry(report.layers), *_shares(measured), *_loss(report)]
     order = [FAULT, WARNING, FINE]
     findings.sort(key=lambda finding: order.index(finding.level))
     if not findings:
         findings = [Finding(FINE, "", "no gradient was measured")]
-    # Branches differ in scale: a layer's rms means something where that of the whole network does.
-    signals = _signals(measured)
-    first = _rms(signals[0]) if _signal(measured) else 0.0
-    return Verdict(tuple(findings), tuple(_word(layer, first) for layer in report.layers))
+    # Branches differ in scale: what a single layer's numbers mean depends on those of the whole network.
+    first = _rms(signals[0]) if signal else 0.0
+    level = gradient[0].level if gradient else FINE
+    return Verdict(tuple(findings), tuple(_word(layer, first, level) for layer in report.layers))
 
 
 def _overflow(layers: list[Layer]) -> list[Finding]:
@@ -87,13 +90,8 @@ def _gradient(layers: list[Layer]) -> list[Finding]:
         return [Finding(FAULT, first.name, f"explodes: the gradient is not finite after {_layers(steps)}")]
     verb, level = _change(share)
     if level == FINE:
-        return [
-            Finding(
-                FINE,
-                "",
-                f"{verb}: the gradient norm changes by a factor of {number(share)} over {_layers(steps)}",
-            )
-        ]
+        text = f"{verb}: the gradient norm changes by a factor of {number(share)} over {_layers(steps)}"
+        return [Finding(FINE, "", text)]
     if share > 1:
         text = f"{verb}: the gradient norm is {number(share)} times as large after {_layers(steps)}"
     else:
@@ -107,8 +105,8 @@ def _gradient(layers: list[Layer]) -> list[Finding]:
     return [Finding(level, "", text)]
 
 
-def _signal(measured: list[Layer]) -> list[Finding]:
-    layers = _signals(measured)
+def _signal(layers: list[Layer]) -> list[Finding]:
+    """How much of the rms is left in the last layer."""
     if len(layers) < 2:
         return []
     first, last = _rms(layers[0]), _rms(layers[-1])
@@ -121,11 +119,6 @@ def _signal(measured: list[Layer]) -> list[Finding]:
         return []
     text = f"the signal {verb}: rms {number(first)} in {layers[0].name}, {number(last)} in {layers[-1].name}"
     return [Finding(level, "", text)]
-
-
-def _signals(layers: list[Layer]) -> list[Layer]:
-    """Those between which a signal is passed on: not the lookups, which have no rank."""
-    return [layer for layer in layers if layer.rank is not None] or layers
 
 
 def _symmetry(layers: tuple[Layer, ...]) -> list[Finding]:
@@ -175,8 +168,8 @@ def _loss(report: Report) -> list[Finding]:
     return [Finding(WARNING, report.layers[-1].name, text)]
 
 
-def _word(layer: Layer, first: float) -> str:
-    """One word for a layer, for the worst that happens there."""
+def _word(layer: Layer, first: float, gradient: str) -> str:
+    """One word for a layer, for the worst that happens there; the first layer's rms is 0 where the signal is fine."""
     if layer.rms is None:
         return "not run"
     if not _rms(layer) <= _LARGEST:
@@ -190,7 +183,7 @@ def _word(layer: Layer, first: float) -> str:
         changes.append(_rms(layer) / first)
     worst = max(changes, key=_size)
     verb, level = _change(worst)
-    if level != FINE:
+    if level == FAULT or (level == WARNING and (first or gradient != FINE)):
         return verb
     if max(layer.dead or 0.0, layer.saturated or 0.0) >= _HALF:
         return "half dead" if (layer.dead or 0.0) >= _HALF else "saturated"
