@@ -6,6 +6,7 @@ import doctest
 import json
 import math
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,17 @@ def test_saturation_is_for_activations_that_are_flat_at_both_ends() -> None:
     assert {"tanh", "sigmoid", "hardtanh", "erf", "relu6", "softsign", "arctan"} <= flat
     assert not flat & {"relu", "gelu", "silu", "linear", "softplus", "sin", "exp", "elu", "log_sigmoid"}
     assert flat_slope(ACTIVATIONS["tanh"]) == pytest.approx(1 - 0.97**2, rel=1e-5)
+
+
+def test_one_layer_and_one_input() -> None:
+    report = probe([3, 1], "relu", "normal", batch=1, seed=7)
+    assert (report.layers[0].gradient, report.layers[0].cosine, report.classes, report.seed) == (
+        1.0,
+        None,
+        None,
+        7,
+    )
+    assert judge(report).text == "nothing to judge: no two layers can be compared"
 
 
 def test_what_overflows_is_measured_as_far_as_it_goes() -> None:
@@ -414,6 +426,15 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     for ending in ("html", "png", "svg"):
         assert main([*arguments, "-o", str(tmp_path / f"r.{ending}")]) == 0
         assert (tmp_path / f"r.{ending}").stat().st_size > 10_000
+
+
+def test_pictures_without_matplotlib(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["probe", "--widths", "3,4", "-o", str(tmp_path / "r.png")]) == 2
+    assert 'pip install "fastinit-nn[plot]"' in capsys.readouterr().err
+    assert main(["probe", "--widths", "3,4,5"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -303,6 +303,9 @@ def test_frozen_models_and_no_grad() -> None:
     model.requires_grad_(False)
     with torch.no_grad():
         assert fit.probe(model, x) == expected
+    with torch.inference_mode():
+        assert fit.probe(model, normal(6, 8).clone()) == expected
+        assert torch.is_inference_mode_enabled()
     assert all(not p.requires_grad for p in model.parameters())
 
 
@@ -350,6 +353,7 @@ def test_batches_of_several_arguments() -> None:
         (nn.Sequential(nn.ReLU()), torch.zeros(2, 3), ValueError, "model has no parameters"),
         (nn.LayerNorm(3), torch.zeros(2, 3), ValueError, "model has no l"),
         (nn.LazyLinear(3), torch.zeros(2, 3), ValueError, "run the lazy module once"),
+        (nn.Linear(3, 3, device="meta"), torch.zeros(2, 3), ValueError, "meta device"),
         ("model", torch.zeros(2, 3), TypeError, "model must be a torch.nn.Module"),
         (nn.Linear(4, 3), torch.zeros(2, 3), RuntimeError, "shape"),
     ],

@@ -52,7 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
         for scheme, numbers in specs
     ]  # fmt: skip
     if arguments.output:
-        _write(reports, Path(arguments.output), suffix)
+        try:
+            _write(reports, Path(arguments.output), suffix)
+        except ImportError as error:
+            raise ValueError(str(error)) from None
         for report in reports:
             print(f"{report.title}: {judge(report).findings[0].text}")
     else:

@@ -79,6 +79,8 @@ class Report:
     """The first loss."""
     classes: int | None = None
     """K: a classifier that knows nothing has the loss ln K."""
+    seed: int | None = None
+    """Of all streams that were drawn from."""
 
     def to_dict(self) -> dict[str, Any]:
         """The report for JSON; numbers that are not finite are None."""

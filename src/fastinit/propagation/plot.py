@@ -41,7 +41,10 @@ def plot(
     shown = (reports,) if isinstance(reports, Report) else tuple(reports)
     if not shown or not all(report.layers for report in shown):
         raise ValueError("reports must hold one report or more, of one layer or more")
-    import matplotlib
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise ImportError('pictures need matplotlib: pip install "fastinit-nn[plot]"') from error
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -88,10 +88,12 @@ def probe(
         _layer(stack, i, hs[i] if i < len(hs) else None, gradients[i], gradients[-1], target, expected[i])
         for i in range(depth)
     ]
-    title = ", ".join([str(scheme), *(f"{name}={_short(value)}" for name, value in numbers.items())])
+    title = [str(scheme), *(f"{name}={_short(value)}" for name, value in numbers.items())]
+    title += [f"bias {bias}"] if bias != "zeros" else []
+    title += [f.name.strip("'")]
     classes = sizes[-1] if sizes[-1] > 1 else None
     loss = _uniform_loss(hs[-1]) if classes and len(hs) == depth else None
-    return Report(f"{title}, {f.name.strip(chr(39))}", tuple(layers), loss, classes)
+    return Report(", ".join(title), tuple(layers), loss, classes, seed)
 
 
 @lru_cache(maxsize=256)

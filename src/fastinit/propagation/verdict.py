@@ -64,7 +64,7 @@ def judge(report: Report) -> Verdict:
     order = [FAULT, WARNING, FINE]
     findings.sort(key=lambda finding: order.index(finding.level))
     if not findings:
-        findings = [Finding(FINE, "", "no gradient was measured")]
+        findings = [Finding(FINE, "", "nothing to judge: no two layers can be compared")]
     # Branches differ in scale: what a single layer's numbers mean depends on those of the whole network.
     first = _rms(signals[0]) if signal else 0.0
     level = gradient[0].level if gradient else FINE

@@ -84,7 +84,7 @@ def calibrate(
         return hook
 
     try:
-        with torch.no_grad(), untouched(model):
+        with untouched(model), torch.no_grad():
             for name, law in laws.items():
                 tensor = layers[name].tensor
                 values = np.empty(tuple(tensor.shape), np.float32)

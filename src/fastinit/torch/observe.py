@@ -108,9 +108,9 @@ def first_tensor(output: Any) -> Tensor | None:
 def call(model: nn.Module, batch: Any) -> Any:
     """The model on copies of a batch's tensors: a tensor, a tuple of arguments or a mapping of keywords."""
     if isinstance(batch, Mapping):
-        return model(**{key: _prepared(key, item) for key, item in batch.items()})
+        return model(**{key: _prepared(item) for key, item in batch.items()})
     items = batch if isinstance(batch, (tuple, list)) else (batch,)
-    return model(*[_prepared("batch", item) for item in items])
+    return model(*[_prepared(item) for item in items])
 
 
 def check(model: Any, batch: Any) -> None:
@@ -119,6 +119,8 @@ def check(model: Any, batch: Any) -> None:
         raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}")
     if next(model.parameters(), None) is None:
         raise ValueError("model has no parameters")
+    if any(parameter.is_meta for parameter in model.parameters()):
+        raise ValueError("model is on the meta device: its parameters have no values")
     items = list(batch.values()) if isinstance(batch, Mapping) else batch
     tensors = [
         item for item in (items if isinstance(items, (tuple, list)) else [items]) if isinstance(item, Tensor)
@@ -132,11 +134,12 @@ def check(model: Any, batch: Any) -> None:
             raise ValueError("batch must be finite")
 
 
-def _prepared(name: str, item: Any) -> Any:
+def _prepared(item: Any) -> Any:
     """A copy that the model may write to, and through which a gradient flows even if all parameters are frozen."""
     if not isinstance(item, Tensor):
         return item
-    item = item.detach()
+    # Two copies: one to hold the gradient, and one, no leaf, that may be written to.
+    item = item.detach().clone()
     if torch.is_grad_enabled() and item.is_floating_point():
         item.requires_grad_()
     return item.clone()
@@ -144,13 +147,14 @@ def _prepared(name: str, item: Any) -> Any:
 
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[None]:
-    """Buffers and random generators are afterwards what they were before, whatever happens within."""
+    """Buffers and random generators are afterwards what they were before, whatever happens within; inference mode is off
+    within, as it knows no gradients."""
     devices = {tensor.device.index or 0 for tensor in model.parameters() if tensor.is_cuda}
     buffers = [(module, dict(module._buffers)) for module in model.modules()]
     copies = [(b, b.detach().clone()) for _, kept in buffers for b in kept.values() if b is not None]
     states = random.getstate(), np.random.get_state()
     try:
-        with torch.random.fork_rng(devices=sorted(devices)):
+        with torch.random.fork_rng(devices=sorted(devices)), torch.inference_mode(False):
             yield
     finally:
         random.setstate(states[0])

@@ -20,7 +20,7 @@ from ..propagation.measurement import Layer, Report, cosine_and_rank, count_copi
 from ..propagation.probe import keeping_variance
 from ..propagation.slopes import flat_slope, slope
 from ..schemes import distribution
-from ..streams import Seed
+from ..streams import Seed, resolve_seed
 from .activations import Activation, of_function, of_module
 from .layers import clean_modules, unwrapped
 from .observe import Weight, call, check, first_tensor, hooked, untouched, weights
@@ -158,6 +158,7 @@ def probe(
     model = unwrapped(model)
     if classes is not None and integer("classes", classes) < 2:
         raise ValueError(f"classes must be at least 2, got {classes!r}")
+    seed = resolve_seed(seed)
     record = _Record()
     with untouched(model), torch.enable_grad():
         known = weights(model)
@@ -167,7 +168,7 @@ def probe(
     ran = {row.name for row in record.rows}
     record.rows += [_Row(name, known.get(name)) for name in chosen if name not in ran]
     layers = _layers(record.rows)
-    return Report(type(model).__name__ if title is None else title, layers, value, classes)
+    return Report(type(model).__name__ if title is None else title, layers, value, classes, seed)
 
 
 def _chosen(
