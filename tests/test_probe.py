@@ -262,7 +262,7 @@ def layer(name: str, **values: Any) -> Layer:
         ({"gradient": 1.1e3}, "fault", "explodes", "explodes: the gradient norm is 1.1e+03 times as large"),
         ({"gradient": math.inf}, "fault", "explodes", "the gradient is not finite after 2 layers"),
         ({"rms": 4e38}, "fault", "overflows", "overflows: float32 ends at a"),
-        ({"rms": math.nan}, "fault", "overflows", "overflows"),
+        ({"rms": math.nan}, "fault", "overflows", "overflows: the values of a are no numbers"),
         ({"rms": 2e3}, "fault", "fine", "the signal vanishes: rms 2e+03 in a, 1 in c"),
         ({"rms": 0.0}, "fault", "fine", "no signal: a puts out zeros alone"),
         ({"dead": 0.6}, "warning", "half dead", "dead: 60% of the units of a are 0 for the whole batch"),

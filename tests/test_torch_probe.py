@@ -309,6 +309,40 @@ def test_frozen_models_and_no_grad() -> None:
     assert all(not p.requires_grad for p in model.parameters())
 
 
+def test_views_that_are_overwritten_and_scalars_that_are_activated() -> None:
+    class Gated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.gate = nn.Linear(8, 9), nn.Linear(9, 4), nn.Parameter(torch.zeros(()))
+
+        def forward(self, x: Any) -> Any:
+            h = self.a(x)
+            gate = torch.sigmoid(self.gate)
+            return self.b(gate * h.relu_())
+
+    first, last = fit.probe(Gated(), normal(5, 6, 8)).layers
+    flat, _ = fit.probe(Gated(), normal(30, 8)).layers
+    assert first.gradient and last.gradient == 1
+    assert first.target == pytest.approx(2) and first.dead is not None and flat.dead is not None
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_scripted_modules() -> None:
+    model = torch.jit.script(nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6), nn.Linear(6, 3)))
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    layers = fit.probe(model, normal(5, 6)).layers
+    assert [layer.shape for layer in layers] == [(6, 6), (3, 6)]
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+
+
+def test_activations_can_be_measured_themselves() -> None:
+    model, x = nn.Sequential(nn.Linear(8, 9), nn.ReLU(), nn.Linear(9, 4), nn.Tanh()), normal(5, 8)
+    layers = fit.probe(model, x, modules=["1", "2", "3"]).layers
+    assert layers[0].rms == pytest.approx(float(model[:2](x).detach().square().mean().sqrt()), rel=1e-5)
+    assert layers[1].saturated is not None and layers[2].weight_variance is None
+
+
 def test_blocks_show_the_residual_stream() -> None:
     model, x = Residual(), normal(64, 16)
     names = [f"blocks.{i}" for i in range(3)]

@@ -73,7 +73,9 @@ def judge(report: Report) -> Verdict:
 
 def _overflow(layers: list[Layer]) -> list[Finding]:
     for i, layer in enumerate(layers):
-        if not _rms(layer) <= _LARGEST:
+        if math.isnan(_rms(layer)):
+            return [Finding(FAULT, layer.name, f"overflows: the values of {layer.name} are no numbers")]
+        if _rms(layer) > _LARGEST:
             before = f"; the rms is {number(_rms(layers[i - 1]))} a layer before" if i else ""
             return [Finding(FAULT, layer.name, f"overflows: float32 ends at {layer.name}{before}")]
     return []

@@ -150,8 +150,8 @@ def untouched(model: nn.Module) -> Iterator[None]:
     """Buffers and random generators are afterwards what they were before, whatever happens within; inference mode is off
     within, as it knows no gradients."""
     devices = {tensor.device.index or 0 for tensor in model.parameters() if tensor.is_cuda}
-    buffers = [(module, dict(module._buffers)) for module in model.modules()]
-    copies = [(b, b.detach().clone()) for _, kept in buffers for b in kept.values() if b is not None]
+    buffers = [(m, dict(m._buffers)) for m in model.modules() if not isinstance(m, torch.jit.ScriptModule)]
+    copies = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
     states = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng(devices=sorted(devices)), torch.inference_mode(False):

@@ -77,6 +77,8 @@ class _Record:
         row = self.rows[-1] if self.rows else None
         if row is None or row.activation is not None or row.weight is None or not isinstance(output, Tensor):
             return
+        if not output.shape or output.shape[:1] != row.shape[:1]:  # of something else than this batch
+            return
         row.activation = f = activations.as_activation(found.function, found.param)
         on = output.detach() != 0
         same = on.dim() == len(row.shape)
@@ -198,8 +200,15 @@ def _forward(
     before: dict[nn.Module, Callable[..., Any]] = {}
     inputs: list[Tensor | None] = []
 
-    def measured(name: str) -> Callable[..., None]:
-        return lambda module, args, kwargs, output: record.add(name, known.get(name), output)
+    def measured(name: str) -> Callable[..., Any]:
+        def hook(module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
+            if isinstance(output, Tensor) and output._is_view():
+                # Overwriting a view changes the graph behind it, and its edge would lead nowhere.
+                output = output.clone()
+            record.add(name, known.get(name), output)
+            return output
+
+        return hook
 
     def begin(module: nn.Module, args: Any, kwargs: Any) -> None:
         inputs.append(_sample(args[0]) if args and isinstance(args[0], Tensor) else None)
@@ -215,7 +224,7 @@ def _forward(
         return hook
 
     for module in model.modules():
-        if (found := of_module(module)) is not None:
+        if module not in chosen.values() and (found := of_module(module)) is not None:
             before[module], hooks[module] = begin, end(found)
     hooks |= {module: measured(name) for name, module in chosen.items()}
     with hooked(hooks, before), _Activations(record):
