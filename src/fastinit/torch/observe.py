@@ -117,6 +117,10 @@ def check(model: Any, batch: Any) -> None:
     """Raise for what is no module, has no parameters, or a batch that is empty or not finite."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}")
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise TypeError(
+            "model must not be of TorchScript, whose inside cannot be seen: take what it was made from"
+        )
     if next(model.parameters(), None) is None:
         raise ValueError("model has no parameters")
     if any(parameter.is_meta for parameter in model.parameters()):
@@ -150,7 +154,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
     """Buffers and random generators are afterwards what they were before, whatever happens within; inference mode is off
     within, as it knows no gradients."""
     devices = {tensor.device.index or 0 for tensor in model.parameters() if tensor.is_cuda}
-    buffers = [(m, dict(m._buffers)) for m in model.modules() if not isinstance(m, torch.jit.ScriptModule)]
+    buffers = [(module, dict(module._buffers)) for module in model.modules()]
     copies = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
     states = random.getstate(), np.random.get_state()
     try:
