@@ -21,11 +21,11 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "fastinit"
 MODULES = [path.stem for path in SOURCE.glob("*.py") if path.stem != "__main__"]
 # A module may import those before it.
-ORDER = ["_core", "distributions", "activations", "gaussian", "streams", "fans", "gains", "memory", "elementary",
-         "elementwise", "structured",
-         "transformed", "sparse", "patterns", "orthogonal", "biases", "state_space", "catalogue", "schemes", "blocks",
-         "config", "fill", "model", "table", "plan", "propagation", "recommend", "measure", "fit", "inspect", "jax",
-         "keras", "__init__", "checkpoint", "cli", "__main__"]  # fmt: skip
+ORDER = ["_core", "distributions", "activations", "gaussian", "streams", "fans", "gains", "memory",
+         "elementary", "elementwise", "structured", "transformed", "sparse", "patterns", "orthogonal",
+         "biases", "state_space", "catalogue", "schemes", "blocks", "config", "fill", "model", "table",
+         "recipe", "parameter", "plan", "lint", "checksum", "verify", "propagation", "recommend", "measure", "fit", "inspect", "jax", "keras", "__init__",
+         "files", "checkpoint", "sharding", "cli", "__main__"]  # fmt: skip
 
 
 # The same within the package folder, after the modules before its name in ORDER.

@@ -422,6 +422,9 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     (data,) = json.loads(target.read_text())
     assert data["verdict"]["level"] == "fault" and len(data["layers"]) == 8
     assert data["layers"][-1]["shape"] == [10, 32]
+    capsys.readouterr()
+    assert main([*arguments, "--scheme", "zeros", "--json"]) == 3
+    assert json.loads(capsys.readouterr().out) == [data]
     optional("matplotlib")
     for ending in ("html", "png", "svg"):
         assert main([*arguments, "-o", str(tmp_path / f"r.{ending}")]) == 0

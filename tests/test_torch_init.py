@@ -219,7 +219,9 @@ def test_distributions(name: str, numbers: dict[str, float], law: Any, dtype: An
     assert low * (1 + 1e-6 * np.sign(-low)) <= x.min() and x.max() <= high * (1 + 1e-6 * np.sign(high))
 
 
-@pytest.mark.parametrize(("dtype", "distinct"), zip(DTYPES, (5000, 5000, 3000, 1000), strict=True), ids=str)
+@pytest.mark.parametrize(
+    ("dtype", "distinct"), [*zip(DTYPES, (5000, 5000, 3000, 1000), strict=True)], ids=str
+)
 def test_truncated_normal_keeps_its_bounds_and_its_many_values(dtype: Any, distinct: int) -> None:
     tensor = init.trunc_normal_(torch.empty(10_000, dtype=dtype), generator=generator(1))
     assert tensor.min() >= -2 and tensor.max() <= 2 and tensor.unique().numel() > distinct

@@ -18,7 +18,9 @@ from .fans import Fans, fans
 from .measure import Measured, Source, measure_all
 from .memory import dtype_name, target
 from .model import Model, Tensor, read_extents
-from .plan import Parameter, Plan, make_plan, read_recipe
+from .parameter import Parameter
+from .plan import Plan, make_plan
+from .recipe import read_recipe
 from .structured import Structured
 
 

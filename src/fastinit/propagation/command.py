@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from .measurement import Report
+from .plot import plot
 from .probe import probe
+from .report import html, text
 from .verdict import judge
 
 _FORMATS = (".html", ".png", ".svg", ".pdf", ".json")
 
 
 def add_parser(commands: Any) -> None:
-    """Add the subcommand to argparse's."""
+    """Add the subcommand; ``--json`` is added to all of them."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "probe", help="what schemes do to signals and gradients in a network; exit status 3 where one fails"
     )
@@ -56,34 +58,32 @@ def run(arguments: argparse.Namespace) -> int:
             _write(reports, Path(arguments.output), suffix)
         except ImportError as error:
             raise ValueError(str(error)) from None
+    if arguments.json:
+        print(_json(reports))
+    elif arguments.output:
         for report in reports:
             print(f"{report.title}: {judge(report).findings[0].text}")
     else:
-        from .report import text
-
         print("\n\n".join(map(text, reports)))
     return max(judge(report).exit_code for report in reports)
 
 
 def _write(reports: Sequence[Report], path: Path, suffix: str) -> None:
     if suffix == ".json":
-        data = [
-            {
-                **report.to_dict(),
-                "verdict": {"level": v.level, "findings": v.text.split("\n"), "layers": v.words},
-            }
-            for report in reports
-            for v in [judge(report)]
-        ]
-        path.write_text(json.dumps(data, indent=1) + "\n")
+        path.write_text(_json(reports) + "\n")
     elif suffix == ".html":
-        from .report import html
-
         path.write_text(html(reports), encoding="utf-8")
     else:
-        from .plot import plot
-
         plot(reports, path)
+
+
+def _json(reports: Sequence[Report]) -> str:
+    data = []
+    for report in reports:
+        verdict = judge(report)
+        judged = {"level": verdict.level, "findings": verdict.text.split("\n"), "layers": verdict.words}
+        data.append({**report.to_dict(), "verdict": judged})
+    return json.dumps(data, indent=1)
 
 
 def _widths(given: str) -> list[int]:
