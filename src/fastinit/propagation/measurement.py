@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 _MOST_UNITS = 512
 # Singular values below this share of the largest are the rounding of float32.
 _ROUNDING = 2.0**-23
+_BLOCK = 64
 
 
 @dataclass(frozen=True)
@@ -122,13 +123,24 @@ def _rank(rows: NDArray[np.float64], gram: NDArray[np.float64]) -> int:
     ten times as fast, shows full rank."""
     full: int = min(rows.shape)
     try:
-        pivots = np.linalg.cholesky(gram if len(rows) == full else rows.T @ rows).diagonal()
+        pivots = _pivots(gram if len(rows) == full else rows.T @ rows)
         if float(pivots.min()) > 1e-6 * math.sqrt(len(rows)):
             return full
     except np.linalg.LinAlgError:
         pass
     values = np.linalg.svd(rows, compute_uv=False)
     return int(np.count_nonzero(values > _ROUNDING * values[0]))
+
+
+def _pivots(gram: NDArray[np.float64]) -> NDArray[Any]:
+    """The diagonal of the Cholesky factor, in blocks that LAPACK factors in one thread: where cores are shared, threads
+    that wait for each other cost a hundred times the work."""
+    if len(gram) <= _BLOCK:
+        return np.linalg.cholesky(gram).diagonal()
+    factor = np.linalg.cholesky(gram[:_BLOCK, :_BLOCK])
+    across = np.linalg.solve(factor, gram[:_BLOCK, _BLOCK:])
+    rest = _pivots(gram[_BLOCK:, _BLOCK:] - across.T @ across)
+    return np.concatenate([factor.diagonal(), rest])
 
 
 def count_copies(weights: NDArray[Any], bias: NDArray[Any] | None, gradients: NDArray[np.float64]) -> int:
