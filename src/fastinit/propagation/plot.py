@@ -6,6 +6,7 @@ import io
 import math
 import os
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,8 @@ _LIGHT = {"ink": "#1a1a1a", "faint": "#d8d8d8", "paper": "#ffffff"}
 _DARK = {"ink": "#e6e6e6", "faint": "#4a4a4a", "paper": "#16181c"}
 # The logarithmic axes end here.
 _DECADES = 12.0
-_MOST_NAMES = 14
+_MOST_NAMES, _LONGEST_NAME = 14, 20
+_DASHES = (0, (4, 2))
 
 
 def plot(
@@ -82,25 +84,8 @@ def _draw(figure: Figure, reports: tuple[Report, ...], colours: tuple[str, ...])
     for axes in (forward, gradient):
         axes.set_yscale("log")
     for i, report in enumerate(reports):
-        colour, marker = colours[i % len(colours)], _MARKERS[i % len(_MARKERS)]
-        x = np.arange(1, len(report.layers) + 1)
-        # Not at the same layers, so that lines which coincide can be told apart.
-        step = max(1, len(x) // 10)
-        line = {"color": colour, "marker": marker, "markersize": 3.5, "linewidth": 1.4,
-                "markevery": (i * step // len(reports), step), "label": report.title}  # fmt: skip
-        for axes, value, band in (
-            (forward, lambda layer: layer.rms, ("rms", "rms_low", "rms_high")),
-            (gradient, lambda layer: layer.gradient, ("gradient", "gradient_low", "gradient_high")),
-        ):
-            middle, bottom, top = (_column(report, _expected(name)) for name in band)
-            axes.fill_between(x, bottom, top, color=colour, alpha=0.16, linewidth=0)
-            axes.plot(x, middle, color=colour, linewidth=1, linestyle=(0, (4, 2)))
-            axes.plot(x, _column(report, value), **line)
-        shares.plot(x, _column(report, _expected("dead")), color=colour, linewidth=1, linestyle=(0, (4, 2)))
-        shares.plot(x, _column(report, lambda layer: layer.dead), **line)
-        saturated = _column(report, lambda layer: layer.saturated)
-        shares.plot(x, saturated, **{**line, "linestyle": ":"})
-        cosine.plot(x, _column(report, lambda layer: layer.cosine), **line)
+        look = {"color": colours[i % len(colours)], "marker": _MARKERS[i % len(_MARKERS)]}
+        _lines(grid, report, look, i / len(reports))
     forward.set_ylim(low / 2, high * 2)
     shares.set_ylim(-0.03, 1.03)
     cosine.set_ylim(-0.03, 1.03)
@@ -113,10 +98,36 @@ def _draw(figure: Figure, reports: tuple[Report, ...], colours: tuple[str, ...])
 
     if any(layer.expected for report in reports for layer in report.layers):
         ink = forward.xaxis.label.get_color()
-        handles += [Line2D([], [], color=ink, linewidth=1, linestyle=(0, (4, 2))),
+        handles += [Line2D([], [], color=ink, linewidth=1, linestyle=_DASHES),
                     Patch(color=ink, alpha=0.16, linewidth=0)]  # fmt: skip
         labels += ["theory", "95 of 100 networks"]
     figure.legend(handles, labels, loc="outside upper left", ncols=min(len(labels), 3))
+
+
+def _lines(grid: Any, report: Report, look: dict[str, str], shift: float) -> None:
+    """One report into all panels; marks are shifted, so that lines of several reports which coincide can be told apart."""
+    forward, gradient, shares, cosine = grid.flat
+    x = np.arange(1, len(report.layers) + 1)
+    line: dict[str, Any] = {**look, "markersize": 3.5, "linewidth": 1.4, "label": report.title}
+
+    def draw(axes: Axes, name: str, linestyle: str = "-") -> None:
+        y = _column(report, attrgetter(name))
+        there = ~np.isnan(y)
+        step = max(1, int(there.sum()) // 10)
+        axes.plot(x[there], y[there], linestyle=linestyle, markevery=(int(shift * step), step), **line)
+
+    def predict(axes: Axes, name: str) -> None:
+        axes.plot(x, _column(report, _expected(name)), color=look["color"], linewidth=1, linestyle=_DASHES)
+
+    for axes, name in ((forward, "rms"), (gradient, "gradient")):
+        bottom, top = (_column(report, _expected(f"{name}_{bound}")) for bound in ("low", "high"))
+        axes.fill_between(x, bottom, top, color=look["color"], alpha=0.16, linewidth=0)
+        predict(axes, name)
+        draw(axes, name)
+    predict(shares, "dead")
+    draw(shares, "dead")
+    draw(shares, "saturated", ":")
+    draw(cosine, "cosine")
 
 
 def _decades(reports: tuple[Report, ...]) -> tuple[float, float]:
@@ -155,7 +166,11 @@ def _name_layers(axes: Axes, reports: tuple[Report, ...]) -> None:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 22 else "…" + name[-21:]
+    """Without the outer modules, where it is long."""
+    kept = name
+    while len(kept) > _LONGEST_NAME and "." in kept:
+        kept = kept.partition(".")[2]
+    return kept[:_LONGEST_NAME] if kept == name else f"…{kept[-_LONGEST_NAME:]}"
 
 
 def svg(reports: Sequence[Report], *, dark: bool = False) -> bytes:
