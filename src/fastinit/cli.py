@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from . import __version__, checkpoint, sharding
-from .inspect import Report, TensorReport, inspect
+from .inspection import Report, TensorReport, inspect
 from .lint import lint
 from .memory import dtype_name
 from .plan import Plan, plan_for

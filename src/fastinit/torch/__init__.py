@@ -2,8 +2,8 @@
 
 The names that begin with an underscore are private in torch too, but imported by much code elsewhere.
 
-What torch has not: whole modules by name, `init_module` and `plan_module`; what an initialisation does to them, `probe`;
-gains from data, `calibrate`.
+What torch has not: whole modules by name (`init_module`, `plan_module`), a model's own code as a plan (`record`), and a plan
+into a model, sharded or not (`init_`); what an initialisation does to a model (`probe`), and gains from data (`calibrate`).
 """
 
 from torch.nn.init import _calculate_correct_fan as _calculate_correct_fan
@@ -48,6 +48,8 @@ from .functional import (
 from .modules import init_module as init_module
 from .modules import plan_module as plan_module
 from .probe import probe as probe
+from .record import record as record
+from .sharded import init_ as init_
 
 __all__ = [
     "calculate_gain",
