@@ -31,7 +31,7 @@ ORDER = ["_core", "distributions", "activations", "gaussian", "streams", "fans",
          "propagation.plot", "propagation.report", "propagation.command", "propagation",
          "inspection.measure", "inspection.fit", "inspection.report", "inspection", "torch.tensors",
          "torch.functional", "torch.activations", "torch.layers", "torch.graph", "torch.auto",
-         "torch.modules", "torch.observe", "torch.probe", "torch.calibrate",
+         "torch.modules", "torch.observe", "torch.chain", "torch.probe", "torch.calibrate",
          "torch.contents", "torch.operations", "torch.trace", "torch.record", "torch.sharded", "torch",
          "jax", "keras", ".", "files", "checkpoint", "sharding", "cli", "__main__"]  # fmt: skip
 

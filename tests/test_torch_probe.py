@@ -73,6 +73,25 @@ def test_the_same_network_in_numpy_and_in_torch(name: str, module: Callable[[], 
             assert getattr(a, field) == pytest.approx(getattr(b, field), abs=2e-3), field
 
 
+def test_chains_have_a_prediction() -> None:
+    widths, batch = [40, 60, 60, 60, 10], normal(32, 40)
+    ours = probe_stack(widths, "relu", "he_normal", seed=4, batch=batch.numpy()).layers
+    for a, b in zip(ours, fit.probe(stack(widths, nn.ReLU), batch).layers, strict=True):
+        assert a.expected and b.expected
+        assert a.expected.rms == pytest.approx(b.expected.rms, rel=0.05)
+        assert a.expected.gradient_high == pytest.approx(b.expected.gradient_high, rel=0.15)
+    mixed = nn.Sequential(nn.Linear(40, 9), nn.ReLU(), nn.Linear(9, 9), nn.Tanh(), nn.Linear(9, 9))
+    twice = nn.Sequential(nn.Linear(40, 9), nn.Linear(9, 9), nn.ReLU(), nn.Linear(9, 9))
+    normed = nn.Sequential(nn.Linear(40, 9), nn.LayerNorm(9), nn.Linear(9, 9))
+    dropped = nn.Sequential(nn.Linear(40, 9), nn.ReLU(), nn.Dropout(), nn.Linear(9, 9))
+    shifted = stack(widths, nn.ReLU)
+    nn.init.ones_(shifted[0].weight)
+    cell, act = nn.Linear(40, 40), nn.ReLU()
+    shared = nn.Sequential(cell, act, cell, act, nn.Linear(40, 9))
+    for model in (mixed, twice, normed, dropped, shifted, shared):
+        assert all(layer.expected is None for layer in fit.probe(model, batch).layers)
+
+
 class Functional(nn.Module):
     def __init__(self) -> None:
         super().__init__()

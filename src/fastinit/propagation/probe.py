@@ -135,26 +135,38 @@ def _short(value: Any) -> str:
 
 
 def _expected(stack: Stack, widths: tuple[int, ...], x: Real) -> list[Expected | None]:
-    """The theory's word, where it has one: for independent elements of mean 0, and a signal."""
+    """The theory's word, where it has one: for independent elements of mean 0."""
     nothing: list[Expected | None] = [None] * len(stack.weights)
     if not stack.laws or not all(hasattr(law, "moments") for pair in stack.laws for law in pair):
         return nothing
     moments = [(law.moments(), bias.moments()) for law, bias in stack.laws]
-    weight_variances = [std**2 * n for ((_, std), _), n in zip(moments, widths, strict=False)]
-    bias_moments = [mean**2 + std**2 for _, (mean, std) in moments]
     if any(mean for (mean, _), _ in moments):
         return nothing
+    weight_variances = [std**2 * n for ((_, std), _), n in zip(moments, widths, strict=False)]
+    bias_moments = [mean**2 + std**2 for _, (mean, std) in moments]
+    return expected_layers(widths, stack.activation, weight_variances, bias_moments, x) or nothing
+
+
+def expected_layers(
+    widths: Sequence[int],
+    f: Activation,
+    weight_variances: Sequence[float],
+    bias_moments: Sequence[float],
+    x: Real,
+) -> list[Expected | None]:
+    """What the theory expects of these inputs in each layer; [] where there is no signal, or the activation's moments do
+    not converge."""
     square = float((x * x).mean())
     rows = x / np.sqrt((x * x).mean(axis=1, keepdims=True) + 5e-324)
     pairs = len(x) * (len(x) - 1)
     c = (float((rows.sum(axis=0) ** 2).mean()) - len(x)) / pairs if pairs else 0.0
     try:
         p = predict(
-            widths, stack.activation, weight_variances, bias_moments,
+            widths, f, weight_variances, bias_moments,
             input_moment=square, c=min(max(c, 0.0), 1.0), batch=len(x),
         )  # fmt: skip
-    except ValueError:  # no signal, or an activation without converging moments
-        return nothing
+    except ValueError:
+        return []
     columns = [np.sqrt(a) for band in (p.q, p.gradient) for a in band]
     return [Expected(*map(float, row)) for row in zip(*columns, p.dead, strict=True)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from ..propagation.probe import keeping_variance
 from ..propagation.slopes import flat_slope, slope
 from ..schemes import distribution
 from ..streams import Seed, resolve_seed
+from . import chain
 from .activations import Activation, of_function, of_module
 from .layers import clean_modules, unwrapped
 from .observe import Weight, call, check, first_tensor, hooked, untouched, weights
@@ -170,6 +171,9 @@ def probe(
     ran = {row.name for row in record.rows}
     record.rows += [_Row(name, known.get(name)) for name in chosen if name not in ran]
     layers = _layers(record.rows)
+    plain = modules is None and len(record.rows) == len(known)
+    if plain and (expected := chain.expected(model, batch, known)):
+        layers = tuple([replace(layer, expected=e) for layer, e in zip(layers, expected, strict=True)])
     return Report(type(model).__name__ if title is None else title, layers, value, classes, seed)
 
 
