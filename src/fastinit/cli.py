@@ -1,4 +1,4 @@
-"""The command line: ``fastinit init MODEL -o FILE``, and ``plan``, ``verify`` and ``inspect``."""
+"""The command line: ``fastinit init MODEL -o FILE``, and ``plan``, ``verify``, ``inspect`` and ``probe``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from .inspection import Report, TensorReport, inspect
 from .lint import lint
 from .memory import dtype_name
 from .plan import Plan, plan_for
+from .propagation import command as probe
 from .streams import resolve_seed
 from .table import aligned, shape_text
 from .verify import stored, verify
@@ -28,10 +29,10 @@ _MODEL = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0, 1 for a failed write or read, 2 for wrong arguments, 3 for deviations found, 130 after Ctrl-C."""
+    """Returns 0, 1 for a failed write or read, 2 for wrong arguments, 3 for deviations or faults found, 130 after Ctrl-C."""
     arguments = _parser().parse_args(argv)
     try:
-        commands = {"init": _init, "plan": _plan, "verify": _verify, "inspect": _inspect}
+        commands = {"init": _init, "plan": _plan, "verify": _verify, "inspect": _inspect, "probe": probe.run}
         return commands[arguments.command](arguments)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     look.add_argument("file", help="the safetensors file")
     look.add_argument("--against", metavar="RECIPE", help="shipped recipe or TOML file that it should follow")
+    probe.add_parser(commands)
 
     for command in (init, plan, check):
         command.add_argument(
