@@ -417,11 +417,11 @@ def test_permissions(small: Path, old: Path) -> None:
 def test_command(small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "m.safetensors"
     arguments = ["init", str(small), "--seed", "3", "-o", str(target)]
-    assert cli.main([*arguments, "--dry-run"]) == 0 and not target.exists()
+    assert cli.main(["plan", str(small)]) == 0
     assert "Normal(mean=0.0, std=0.02)" in capsys.readouterr().out
-    assert cli.main([*arguments, "--dry-run", "--json"]) == 0
+    assert cli.main(["plan", str(small), "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
-    assert shown["parameters"]["h.0.c_fc.weight"]["fans"] == [16, 64] and shown["seed"] == 3
+    assert shown["parameters"]["h.0.c_fc.weight"]["fans"] == [16, 64] and not target.exists()
     assert cli.main(arguments) == 0
     assert "9 tensors" in capsys.readouterr().out
     first = target.read_bytes()
@@ -439,7 +439,10 @@ def test_command_errors(small: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
         (["--dtype", "int8", "-o", target], 2),
         (["--threads", "0", "-o", target], 2),
         (["--recipe", "gtp2", "-o", target], 2),
-        ([], 2),
+        (["--resume", "-o", target], 2),
+        (["--of", "2", "-o", target], 2),
+        (["--seed", "0", "--of", "2", "-o", target], 2),
+        (["--max-shard-size", "5XB", "-o", target], 2),
         (["-o", str(tmp_path)], 1),
     ):
         assert cli.main(["init", str(small), *extra]) == code

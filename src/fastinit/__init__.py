@@ -1,15 +1,19 @@
 """Neural-network initialisation at the speed of memory, with the same bits everywhere."""
 
 from . import propagation
+from .checksum import checksum
 from .config import available_isas, get_num_threads, isa, set_num_threads, show_config
 from .distributions import Constant, Distribution, Normal, TruncatedNormal, Uniform
 from .fans import Fans, fans
 from .fill import draw, fill, random_bits, scheme_function
 from .gains import gain
-from .inspect import inspect
-from .plan import init
+from .inspection import inspect
+from .lint import diff, lint
+from .parameter import Parameter
+from .plan import Plan, init, plan_for
 from .recommend import Recommendation, recommend
 from .schemes import SCHEMES, distribution
+from .verify import verify
 
 __version__ = "0.1.0"
 
@@ -73,6 +77,8 @@ __all__ = [
     "Distribution",
     "Fans",
     "Normal",
+    "Parameter",
+    "Plan",
     "Recommendation",
     "TruncatedNormal",
     "Uniform",
@@ -81,6 +87,7 @@ __all__ = [
     "averaging",
     "bilinear",
     "caffe2_xavier",
+    "checksum",
     "chrono",
     "class_prior",
     "complex_normal",
@@ -89,6 +96,7 @@ __all__ = [
     "constant",
     "conv_orthogonal",
     "delta_orthogonal",
+    "diff",
     "dirac",
     "distribution",
     "draw",
@@ -116,12 +124,14 @@ __all__ = [
     "kaiming_uniform",
     "lecun_normal",
     "lecun_uniform",
+    "lint",
     "log_uniform",
     "mamba_a_log",
     "n_m_sparse",
     "normal",
     "ones",
     "orthogonal",
+    "plan_for",
     "positive_bias",
     "propagation",
     "random_bits",
@@ -140,6 +150,7 @@ __all__ = [
     "uniform",
     "uniform_scaling",
     "variance_scaling",
+    "verify",
     "xavier_normal",
     "xavier_uniform",
     "zer_o",

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
 import math
 import os
-import secrets
-import stat
 import struct
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Collection
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import cycle
+from typing import Any
 
 import numpy as np
 
-from . import __version__
-from .fill import draw
+from . import __version__, files
 from .memory import Array, empty
 from .model import SAFETENSORS_DTYPES
-from .plan import Parameter, Plan
-from .streams import STREAM_VERSION
+from .parameter import Parameter
+from .plan import Plan
+from .streams import STREAM_VERSION, resolve_seed
 from .structured import Structured
-
-try:
-    import fcntl
-except ImportError:  # Windows: no locks, and leftovers stay
-    fcntl = None  # type: ignore[assignment]
 
 _CHUNK_BYTES = 8 << 20
 _MOMENT_BLOCK = 1 << 16
@@ -36,29 +29,34 @@ _MOMENT_BLOCK = 1 << 16
 
 @dataclass(frozen=True)
 class Summary:
-    """What was written. Deviations are the largest of any tensor, in standard errors of the law's own moments."""
+    """What was written. Deviations are the largest of any tensor, in standard errors of the law's own moments, by its
+    first values: 8 MiB at most."""
 
     tensors: int
     nbytes: int  # of values
+    kept_nbytes: int  # in files that a former run had finished
     seconds: float
     mean_deviation: float
     std_deviation: float
 
-    def to_dict(self) -> dict[str, float]:
-        return {
-            "tensors": self.tensors,
-            "bytes": self.nbytes,
-            "seconds": self.seconds,
-            "gigabytes_per_second": self.nbytes / self.seconds / 1e9 if self.seconds else 0.0,
-            "mean_deviation": self.mean_deviation,
-            "std_deviation": self.std_deviation,
-        }
+    @property
+    def gigabytes_per_second(self) -> float:
+        return (self.nbytes - self.kept_nbytes) / self.seconds / 1e9 if self.seconds else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The summary for JSON."""
+        fields = asdict(self)
+        fields["bytes"], fields["kept_bytes"] = fields.pop("nbytes"), fields.pop("kept_nbytes")
+        return fields | {"gigabytes_per_second": self.gigabytes_per_second}
 
 
-def header(plan: Plan, metadata: dict[str, str]) -> tuple[bytes, list[Parameter]]:
-    """The file's first bytes and the order of its tensors: the safetensors library's own."""
+def header(
+    plan: Plan, metadata: dict[str, str], names: Collection[str] | None = None
+) -> tuple[bytes, list[Parameter]]:
+    """A file's first bytes and the order of its tensors, all or those named: the safetensors library's own."""
     ranks = list(SAFETENSORS_DTYPES)
-    order = sorted(plan.values(), key=lambda p: (ranks.index(p.dtype), p.name))
+    rows = [plan[name] for name in (plan if names is None else names)]
+    order = sorted(rows, key=lambda p: (ranks.index(p.dtype), p.name))
     entries: dict[str, object] = {"__metadata__": metadata}
     at = 0
     for p in order:
@@ -78,60 +76,101 @@ def write(
     path: str | os.PathLike[str],
     *,
     seed: int,
+    names: Collection[str] | None = None,
+    resume: bool = False,
     threads: int | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Summary:
-    """Draw every parameter of the plan into a safetensors file.
+    """Draw every parameter of the plan, or those named, into a safetensors file.
 
     The file appears under its name when it is whole and synced; on any failure a file of that name is as it was.
     A symbolic link's target is replaced, not the link; permissions are the old file's or follow the umask.
-    ``progress`` is told the bytes written so far.
+    ``progress`` is told the bytes of values done so far. The next values are drawn while the last ones are written.
 
-    Raises OSError with errno and filename.
+    With ``resume``, a whole file is kept, the part that a former run left is read, compared and completed, and a part
+    is left behind on a failure. The bytes are those of a run without interruption.
+
+    Raises OSError with errno and filename; TypeError or ValueError for arguments, and, with ``resume``, for a file or
+    part of another plan or seed.
     """
     started = time.perf_counter()
+    seed = resolve_seed(seed)
+    start, order, size = _layout(plan, seed, names)
+    if resume and is_whole(plan, path, seed, names):
+        progress(size)
+        return Summary(len(order), size, size, time.perf_counter() - started, 0.0, 0.0)
+    progress(0)
+    # One is written while the other is drawn.
+    buffers = cycle([empty((_CHUNK_BYTES // 8,), "float64") for _ in range(2)])
+    done, worst_mean, worst_std = 0, 0.0, 0.0
+    with files.replacing(path, resume=resume) as file, ThreadPoolExecutor(1) as writer:
+        found = os.fstat(file).st_size
+        if not start.startswith(files.read(file, len(start))) or (
+            resume and not found and os.path.exists(path)
+        ):
+            raise ValueError(
+                f"cannot resume {str(path)!r}: what is there is of another plan, seed or version"
+            )
+        os.lseek(file, 0, os.SEEK_SET)
+        files.write(file, memoryview(start))
+        writing: Future[None] | None = None
+        for parameter in order:
+            moments = _Moments(parameter)
+            for chunk in plan.chunks(parameter.name, buffers, seed=seed, threads=threads):
+                if not moments.n:
+                    moments.add(chunk)
+                if writing:
+                    writing.result()
+                    progress(done)
+                writing = writer.submit(_put, file, chunk.view(np.uint8).data, found)
+                done += chunk.nbytes
+            mean, std = moments.deviations()
+            worst_mean, worst_std = max(worst_mean, mean), max(worst_std, std)
+        if writing:
+            writing.result()
+        if found > len(start) + size:
+            os.ftruncate(file, len(start) + size)
+        progress(done)
+    return Summary(len(order), done, 0, time.perf_counter() - started, worst_mean, worst_std)
+
+
+def is_whole(
+    plan: Plan, path: str | os.PathLike[str], seed: int, names: Collection[str] | None = None
+) -> bool:
+    """Whether the file is what `write` leaves, by its length and header; the values are not read."""
+    start, _, size = _layout(plan, seed, names)
+    if not os.path.isfile(path):
+        return False
+    with open(path, "rb") as file:
+        return os.fstat(file.fileno()).st_size == len(start) + size and file.read(len(start)) == start
+
+
+def _layout(plan: Plan, seed: int, names: Collection[str] | None) -> tuple[bytes, list[Parameter], int]:
+    """The file's first bytes, the order of its tensors, and the bytes of their values."""
     metadata = {
         "format": "pt",
+        "fastinit_plan": plan.digest,
         "fastinit_recipe": plan.recipe,
         "fastinit_seed": str(seed),
         "fastinit_stream": str(STREAM_VERSION),
         "fastinit_version": __version__,
     }
-    start, order = header(plan, metadata)
-    buffer = empty((_CHUNK_BYTES // 8,), "float64")
-    done, worst_mean, worst_std = 0, 0.0, 0.0
-    with _replacing(Path(path)) as file:
-        _write_all(file, memoryview(start))
-        for parameter in order:
-            moments = _Moments(parameter)
-            for chunk in _chunks(parameter, seed, buffer, threads):
-                _write_all(file, chunk.view(np.uint8).data)
-                moments.add(chunk)
-                done += chunk.nbytes
-                progress(done)
-            mean, std = moments.deviations()
-            worst_mean, worst_std = max(worst_mean, mean), max(worst_std, std)
-    return Summary(len(order), done, time.perf_counter() - started, worst_mean, worst_std)
+    start, order = header(plan, metadata, names)
+    return start, order, sum(parameter.nbytes for parameter in order)
 
 
-def _chunks(parameter: Parameter, seed: int, buffer: Array, threads: int | None) -> Iterator[Array]:
-    """The parameter's values in C order, drawn piece by piece into the buffer; structured laws at once."""
-    total = math.prod(parameter.shape)
-    if isinstance(parameter.distribution, Structured):
-        whole = empty(parameter.shape, parameter.dtype)
-        draw(whole, parameter.distribution, seed=seed, name=parameter.name, threads=threads)
-        yield whole.reshape(-1)
-        return
-    typed = buffer.view(empty((0,), parameter.dtype).dtype)
-    for at in range(0, total, len(typed)):
-        chunk = typed[: min(len(typed), total - at)]
-        draw(chunk, parameter.distribution, seed=seed, name=parameter.name, shape=total,
-             block=slice(at, at + len(chunk)), threads=threads)  # fmt: skip
-        yield chunk
+def _put(file: int, data: memoryview, found: int) -> None:
+    """Write the data, unless it is there already; ``found`` bytes of the file are a former run's."""
+    at = os.lseek(file, 0, os.SEEK_CUR)
+    if at < found:
+        if files.read(file, len(data)) == data:
+            return
+        os.lseek(file, at, os.SEEK_SET)
+    files.write(file, data)
 
 
 class _Moments:
-    """First two moments of what is drawn about the law's mean, in one pass, against what the law says."""
+    """First two moments of what is drawn about the law's mean, against what the law says."""
 
     def __init__(self, parameter: Parameter) -> None:
         law = parameter.distribution
@@ -159,78 +198,3 @@ class _Moments:
             abs(mean) / (self.std / math.sqrt(self.n)),
             abs(variance / self.std**2 - 1) * math.sqrt(self.n / 2),
         )
-
-
-def _write_all(file: int, data: memoryview) -> None:
-    while data:
-        data = data[os.write(file, data) :]
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[int]:
-    """A descriptor to write to; what was written takes the path's place at the end, or leaves no trace."""
-    target = Path(os.path.realpath(path))
-    try:
-        mode = _mode_of(target)
-        _reap(target)
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
-        file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
-        try:
-            try:
-                if fcntl:
-                    fcntl.flock(file, fcntl.LOCK_EX)  # tells a live file from a leftover
-                if mode is not None:
-                    os.fchmod(file, mode)
-                yield file
-                os.fsync(file)
-                os.replace(temporary, target)
-            finally:
-                os.close(file)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
-        _sync_folder(target.parent)
-    except OSError as error:
-        if error.errno is None:
-            raise
-        raise type(error)(error.errno, os.strerror(error.errno), str(path)) from error
-
-
-def _mode_of(target: Path) -> int | None:
-    """Permissions of the regular file at the target, None if there is nothing; OSError for anything else."""
-    try:
-        mode = target.stat().st_mode
-    except FileNotFoundError:
-        return None
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "not a regular file")
-    return stat.S_IMODE(mode)
-
-
-def _reap(target: Path) -> None:
-    """Remove what killed writers of the same file left: parts that nobody holds a lock on."""
-    if not fcntl:
-        return
-    for name in os.listdir(target.parent):
-        if not (name.startswith(f".{target.name}.") and name.endswith(".part")):
-            continue
-        with contextlib.suppress(OSError):
-            leftover = os.open(target.with_name(name), os.O_WRONLY)
-            try:
-                fcntl.flock(leftover, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.unlink(target.with_name(name))
-            finally:
-                os.close(leftover)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

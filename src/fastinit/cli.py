@@ -1,4 +1,4 @@
-"""The command line: ``fastinit init MODEL --recipe RECIPE --seed N -o FILE``, ``fastinit inspect FILE``."""
+"""The command line: ``fastinit init MODEL -o FILE``, and ``plan``, ``verify``, ``inspect`` and ``probe``."""
 
 from __future__ import annotations
 
@@ -7,22 +7,33 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
+from typing import Any
 
-from . import __version__, checkpoint
-from .inspect import Report, TensorReport, inspect
+from . import __version__, checkpoint, sharding
+from .inspection import Report, TensorReport, inspect
+from .lint import lint
 from .memory import dtype_name
 from .plan import Plan, plan_for
+from .propagation import command as probe
 from .streams import resolve_seed
 from .table import aligned, shape_text
+from .verify import stored, verify
+
+_MODEL = (
+    "JSON file of names and shapes, .safetensors file for its header, or folder of a Hugging Face config.json"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0, 1 for a failed write or read, 2 for wrong arguments, 3 for deviations found, 130 after Ctrl-C."""
+    """Returns 0, 1 for a failed write or read, 2 for wrong arguments, 3 for deviations or faults found, 130 after Ctrl-C."""
     arguments = _parser().parse_args(argv)
     try:
-        return {"init": _init, "inspect": _inspect}[arguments.command](arguments)
+        commands = {"init": _init, "plan": _plan, "verify": _verify, "inspect": _inspect, "probe": probe.run}
+        return commands[arguments.command](arguments)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except OSError as error:
@@ -40,42 +51,98 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="fastinit", description="Initialise neural networks.")
     parser.add_argument("--version", action="version", version=f"fastinit {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    init = commands.add_parser("init", help="initialise every parameter of a model into a safetensors file")
-    init.add_argument("model", help="JSON file of names and shapes, or a .safetensors file for its header")
-    init.add_argument("--recipe", default="default", help="shipped recipe (default, gpt2) or TOML file")
+
+    init = commands.add_parser("init", help="initialise every parameter of a model into safetensors files")
+    init.add_argument("model", help=_MODEL)
     init.add_argument("--seed", type=int, help="integer in [0, 2**64); fresh and reported if not given")
-    init.add_argument("--dtype", help="float32, float64, float16 or bfloat16 instead of the model's")
-    init.add_argument("--threads", type=int, help="at most so many; the values do not depend on it")
-    init.add_argument("-o", "--output", help="the safetensors file to write")
-    init.add_argument("--dry-run", action="store_true", help="show what would be drawn, write nothing")
-    init.add_argument("--json", action="store_true", help="print for programs")
+    init.add_argument("-o", "--output", required=True, help="the safetensors file to write, or the folder")
+    init.add_argument("--max-shard-size", help="write a folder of files of at most this size, such as 5GB")
+    init.add_argument("--rank", type=int, default=0, metavar="I", help="write the files of process I alone")
+    init.add_argument("--of", type=int, default=1, metavar="N", help="so many processes share the files")
+    init.add_argument("--resume", action="store_true", help="go on where a run of this command was ended")
+
+    plan = commands.add_parser("plan", help="show what would be drawn")
+    plan.add_argument("model", help=_MODEL)
+
+    check = commands.add_parser("verify", help="compare a file with its recipe; exit status 3 if they differ")
+    check.add_argument("file", help="a safetensors file, or the folder of a checkpoint")
+    check.add_argument(
+        "--model", help="JSON file of names and shapes; by default, what the file says of itself"
+    )
+    check.add_argument("--seed", type=int, help="compare every bit; without, means, deviations and bounds")
+
     look = commands.add_parser(
         "inspect", help="what a checkpoint's tensors are like; exit status 3 where something deviates"
     )
     look.add_argument("file", help="the safetensors file")
     look.add_argument("--against", metavar="RECIPE", help="shipped recipe or TOML file that it should follow")
-    look.add_argument("--threads", type=int, help="at most so many; the results do not depend on it")
-    look.add_argument("--json", action="store_true", help="print for programs")
+    probe.add_parser(commands)
+
+    for command in (init, plan, check):
+        command.add_argument(
+            "--recipe",
+            help="shipped recipe, TOML file or scheme; by default, that of a config folder's model, else default",
+        )
+        command.add_argument("--dtype", help="float32, float64, float16 or bfloat16 instead of the model's")
+    for command in (init, check, look):
+        command.add_argument("--threads", type=int, help="at most so many; the values do not depend on it")
+    for command in commands.choices.values():
+        command.add_argument("--json", action="store_true", help="print for programs")
     return parser
 
 
-def _init(arguments: argparse.Namespace) -> int:
-    if not arguments.output and not arguments.dry_run:
-        raise ValueError("give -o FILE to write, or --dry-run to look")
-    seed = resolve_seed(arguments.seed)
-    plan = plan_for(arguments.model, arguments.recipe, arguments.dtype and dtype_name(arguments.dtype))
-    if arguments.dry_run:
-        print(_plan_json(plan, seed) if arguments.json else f"{plan}, seed {seed}")
-        return 0
-    summary = checkpoint.write(
-        plan, arguments.output, seed=seed, threads=arguments.threads, progress=_bar(plan.nbytes)
-    )
+def _plan_of(model: str | Mapping[str, Any], arguments: argparse.Namespace) -> Plan:
+    recipe, dtype = arguments.recipe, arguments.dtype and dtype_name(arguments.dtype)
+    if not (isinstance(model, str) and Path(model, "config.json").exists()):
+        return plan_for(model, recipe or "default", dtype)
+    from .torch.huggingface import plan_of_config  # only here: torch and transformers
+
+    recorded = plan_of_config(model)
+    if recipe is not None:
+        return replace(plan_for(dict(recorded), recipe, dtype), ties=recorded.ties)
+    chosen = {name: replace(row, dtype=dtype or row.dtype) for name, row in recorded.items()}
+    return replace(recorded, parameters=chosen)
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    plan = _plan_of(arguments.model, arguments)
     if arguments.json:
-        print(json.dumps({"file": arguments.output, "seed": seed, **summary.to_dict()}))
+        print(plan.to_json())
         return 0
-    rate = summary.to_dict()["gigabytes_per_second"]
-    print(f"{arguments.output}: {summary.tensors} tensors, {summary.nbytes:,} bytes, seed {seed}")
-    print(f"{summary.seconds:.2f} s, {rate:.2f} GB/s")
+    print(plan)
+    for finding in lint(plan):
+        print(f"note: {finding}")
+    return 0
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    if arguments.seed is None and (arguments.resume or arguments.of > 1):
+        raise ValueError("--resume and --of need the --seed of the other runs")
+    seed, plan, output = resolve_seed(arguments.seed), _plan_of(arguments.model, arguments), arguments.output
+    if arguments.max_shard_size is None:
+        if (arguments.rank, arguments.of) != (0, 1):
+            raise ValueError("--rank and --of share out files, which --max-shard-size makes")
+        summary = checkpoint.write(
+            plan,
+            output,
+            seed=seed,
+            resume=arguments.resume,
+            threads=arguments.threads,
+            progress=_bar(plan.nbytes),
+        )
+    else:
+        mine = sharding.split(plan, arguments.max_shard_size)[arguments.rank :: max(arguments.of, 1)]
+        summary = sharding.write(
+            plan, output, seed=seed, max_shard_size=arguments.max_shard_size, rank=arguments.rank,
+            of=arguments.of, resume=arguments.resume, threads=arguments.threads,
+            progress=_bar(sum(shard.nbytes for shard in mine)),
+        )  # fmt: skip
+    if arguments.json:
+        print(json.dumps({"file": output, "seed": seed, **summary.to_dict()}))
+        return 0
+    kept = f", {summary.kept_nbytes:,} of them kept" if summary.kept_nbytes else ""
+    print(f"{output}: {summary.tensors} tensors, {summary.nbytes:,} bytes{kept}, seed {seed}")
+    print(f"{summary.seconds:.2f} s, {summary.gigabytes_per_second:.2f} GB/s")
     print(
         f"drawn against intended, worst tensor: mean {summary.mean_deviation:.1f}, "
         f"std {summary.std_deviation:.1f} standard errors"
@@ -83,18 +150,16 @@ def _init(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _plan_json(plan: Plan, seed: int) -> str:
-    parameters = {name: parameter.to_dict() for name, parameter in plan.items()}
-    return json.dumps(
-        {
-            "recipe": plan.recipe,
-            "seed": seed,
-            "bytes": plan.nbytes,
-            "tied": dict(plan.ties),
-            "parameters": parameters,
-        },
-        indent=1,
+def _verify(arguments: argparse.Namespace) -> int:
+    plan = _plan_of(arguments.model or stored(arguments.file), arguments)
+    findings = verify(
+        arguments.file, plan, seed=arguments.seed, threads=arguments.threads, progress=_bar(plan.nbytes)
     )
+    if arguments.json:
+        print(json.dumps({"file": arguments.file, "findings": [finding.to_dict() for finding in findings]}))
+    else:
+        print(*findings, f"{arguments.file}: {len(findings) or 'no'} differences", sep="\n")
+    return 3 if findings else 0
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
@@ -139,16 +204,18 @@ def _bar(total: int) -> Callable[[int], None]:
     """A progress bar on a terminal, silence elsewhere."""
     if not sys.stderr.isatty() or not total:
         return lambda done: None
-    started = shown = time.monotonic()
+    shown = time.monotonic()
+    begun: tuple[float, int] | None = None  # when, and with what; kept bytes have no rate
 
     def show(done: int) -> None:
-        nonlocal shown
+        nonlocal begun, shown
         now = time.monotonic()
+        begun = begun or (now, done)
         if now - shown < 0.1 and done < total:
             return
         shown = now
         full = 30 * done // total
-        rate = done / max(now - started, 1e-9)
+        rate = (done - begun[1]) / max(now - begun[0], 1e-9)
         left = (total - done) / rate if rate else 0
         text = f"\r[{'#' * full}{'.' * (30 - full)}] {done / total:4.0%} {rate / 1e9:5.2f} GB/s {left:4.0f} s left"
         print(text, end="\n" if done == total else "", file=sys.stderr, flush=True)

@@ -31,7 +31,8 @@ from .distributions import Normal, TruncatedNormal, Uniform, choose, non_negativ
 from .fans import integer, integers
 from .fill import draw, random_bits
 from .model import Model, Tensor
-from .plan import Plan, as_recipe, make_plan
+from .plan import Plan, make_plan
+from .recipe import as_recipe
 from .schemes import distribution
 from .streams import Seed, resolve_seed
 

@@ -22,7 +22,8 @@ from . import memory
 from .distributions import Normal, Uniform, non_negative, real
 from .fill import draw
 from .model import Model, Tensor
-from .plan import Plan, as_recipe, make_plan
+from .plan import Plan, make_plan
+from .recipe import as_recipe
 from .schemes import distribution
 from .streams import Seed, resolve_seed
 

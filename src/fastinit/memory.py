@@ -133,6 +133,21 @@ def as_array(memory: Memory) -> Array:
     return np.ndarray(memory.shape, numpy_dtype(memory.dtype), memoryview(buffer), -below, memory.strides)
 
 
+def readable(values: Any, argument: str) -> Array:
+    """``values`` as a NumPy array of a dtype that can be drawn, not copied: an array, or a CPU tensor with DLPack.
+
+    TypeError, naming the argument, for anything else. The array of a tensor does not keep it alive.
+    """
+    if isinstance(values, np.ndarray) and not isinstance(values, np.ma.MaskedArray):
+        dtype_name(values.dtype)
+        return values
+    if isinstance(values, np.ndarray) or not hasattr(values, "__dlpack__"):
+        raise TypeError(
+            f"{argument} must be a NumPy array or a CPU tensor with DLPack, not {type(values).__name__}"
+        )
+    return as_array(target(values))
+
+
 def _address(array: Array, dtype: str) -> int:
     # Python's buffers know no bfloat16.
     return int(array.ctypes.data) if dtype == "bfloat16" else _core.address(array)

@@ -55,7 +55,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _parse(text: bytes) -> dict[str, Any]:
+def parse_json(text: bytes) -> dict[str, Any]:
     try:
         data = json.loads(text.decode(), object_pairs_hook=_object)
     except RecursionError:
@@ -66,7 +66,7 @@ def _parse(text: bytes) -> dict[str, Any]:
 
 
 def _read_json(path: Path) -> Model:
-    data = _parse(path.read_bytes())
+    data = parse_json(path.read_bytes())
     parameters, dtype, ties = data.get("parameters"), data.get("dtype", "float32"), data.get("tied", {})
     if not isinstance(parameters, dict) or not isinstance(ties, dict):
         raise ValueError('"parameters" and "tied" must be objects')
@@ -75,12 +75,17 @@ def _read_json(path: Path) -> Model:
         if not isinstance(entry, dict) or not isinstance(entry.get("shape"), list):
             raise ValueError(f"parameter {name!r} has no shape")
         tensors[name] = _tensor(name, entry["shape"], entry.get("dtype", dtype), entry.get("module", ""))
+    return Model(tensors, checked_ties(ties, tensors))
+
+
+def checked_ties(ties: dict[str, Any], tensors: Mapping[str, Any]) -> dict[str, str]:
+    """``ties``, if they lead from new names to tensors; ValueError otherwise."""
     for alias, owner in ties.items():
-        if owner not in tensors:
+        if not isinstance(owner, str) or owner not in tensors:
             raise ValueError(f"{alias!r} is tied to {owner!r}, which is no parameter")
         if alias in tensors:
             raise ValueError(f"{alias!r} is tied to {owner!r} and a parameter of its own")
-    return Model(tensors, ties)
+    return ties
 
 
 def _tensor(name: str, shape: list[Any], dtype: Any, module: Any = "") -> Tensor:
@@ -132,7 +137,7 @@ def read_extents(file: BinaryIO) -> list[Extent]:
     length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
     if not 2 <= length <= min(_LARGEST_HEADER, size - 8):
         raise ValueError(f"no safetensors file: a header of {length} bytes in a file of {size}")
-    header = _parse(file.read(length))
+    header = parse_json(file.read(length))
     header.pop("__metadata__", None)
     extents = [_extent(name, entry, 8 + length) for name, entry in header.items()]
     at = 8 + length

@@ -2,72 +2,53 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
-from pathlib import Path
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from . import schemes
+from .blocks import block_shape
 from .config import threads_for
-from .distributions import Distribution, choose
+from .distributions import Distribution
 from .fans import Fans, fans
 from .fill import checked_parameters, draw
-from .memory import Array, checked_shape, dtype_name, empty, nbytes
-from .model import Model, Tensor, read_model
+from .memory import Array, checked_shape, dtype_name, empty, numpy_dtype
+from .model import Model, Tensor, checked_ties, parse_json, read_model
+from .parameter import Parameter
+from .recipe import Recipe, as_recipe
 from .streams import Seed, resolve_seed
 from .structured import Structured
 from .table import aligned, shape_text
 
-# By what a residual projection's std is multiplied, by the number of layers and its own layer, from 0.
-DEPTH_RULES: dict[str, Callable[[float, int], float]] = {
-    "1/sqrt(L)": lambda n, layer: n**-0.5,
-    "1/sqrt(2L)": lambda n, layer: (2 * n) ** -0.5,
-    "1/sqrt(l+1)": lambda n, layer: (layer + 1) ** -0.5,
-    "1/sqrt(2(l+1))": lambda n, layer: (2 * (layer + 1)) ** -0.5,
-    "1/L": lambda n, layer: 1 / n,
-}
 _WORTH_A_POOL = 4 << 20  # bytes
 _WORTH_ALL_THREADS = 64 << 20
-_RULE_KEYS = ("match", "module", "ndim", "scheme", "depth", "optional")
 _GEOMETRY = {parameter.name for parameter in schemes.GEOMETRY}
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """One row of a plan; ``rule`` counts the recipe's rules from 1, and is 0 where the ``reason`` is another."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    scheme: str
-    distribution: Distribution | Structured
-    fans: Fans | None
-    rule: int = 0
-    reason: str = ""
-
-    @property
-    def nbytes(self) -> int:
-        return nbytes(self.shape, self.dtype)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "shape": list(self.shape),
-            "dtype": self.dtype,
-            "scheme": self.scheme,
-            "fans": list(self.fans) if self.fans else None,
-            "distribution": self.distribution.to_dict(),
-            "rule": self.rule,
-            "reason": self.reason,
-            "bytes": self.nbytes,
-        }
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan(Mapping[str, Parameter]):
-    """The parameters by name, in the model's order. Tied ones stand once; ``ties`` maps the other names to them."""
+    """The parameters by name, in the model's order. Tied ones stand once; ``ties`` maps the other names to them.
+
+    Plans are equal, and have one ``digest`` and hash, where they give the same names, shapes, dtypes and laws in the same
+    order, whatever recipe they come from.
+
+    >>> plan = plan_for({"fc.weight": (4, 8), "fc.bias": (4,)})
+    >>> print(plan)
+    name       shape  dtype    scheme         fans  law                                      bytes
+    fc.weight  4x8    float32  xavier_normal  8, 4  Normal(mean=0.0, std=0.408248290463863)  128
+    fc.bias    4      float32  zeros          -     Constant(value=0.0)                      16
+    2 tensors, 144 bytes, recipe default
+    >>> Plan.from_json(plan.to_json()) == plan
+    True
+    >>> part = plan.tensor("fc.weight", seed=0, block=(slice(1, 3),))
+    >>> bool((part == init(plan, seed=0)["fc.weight"][1:3]).all())
+    True
+    """
 
     parameters: Mapping[str, Parameter]
     ties: Mapping[str, str]
@@ -82,9 +63,44 @@ class Plan(Mapping[str, Parameter]):
     def __len__(self) -> int:
         return len(self.parameters)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Plan) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
     @property
     def nbytes(self) -> int:
         return sum(parameter.nbytes for parameter in self.parameters.values())
+
+    @cached_property
+    def digest(self) -> str:
+        """32 hexadecimal digits that stand for what is drawn, alike on all machines: BLAKE2b of the plan's content."""
+        rows = [[p.name, p.shape, p.dtype, p.distribution.to_dict()] for p in self.values()]
+        text = json.dumps([rows, sorted(self.ties.items())], separators=(",", ":"))
+        return blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def to_json(self) -> str:
+        """The plan as a JSON object; it is a model file too. `from_json` is the way back."""
+        parameters = {name: parameter.to_dict() for name, parameter in self.items()}
+        content = {
+            "recipe": self.recipe,
+            "bytes": self.nbytes,
+            "tied": dict(self.ties),
+            "parameters": parameters,
+        }
+        return json.dumps(content, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """The plan that `to_json` described. Raises ValueError, naming the parameter, for anything else."""
+        data = parse_json(text.encode())
+        match data:
+            case {"recipe": str(recipe), "tied": dict(ties), "parameters": dict(rows)}:
+                parameters = {name: Parameter.from_dict(name, row) for name, row in rows.items()}
+            case _:
+                raise ValueError('a plan has "recipe", "tied" and "parameters"')
+        return cls(parameters, checked_ties(ties, parameters), recipe)
 
     def __str__(self) -> str:
         rows: list[tuple[str, ...]] = [("name", "shape", "dtype", "scheme", "fans", "law", "bytes", "why")]
@@ -93,6 +109,34 @@ class Plan(Mapping[str, Parameter]):
         lines = aligned(list(zip(*columns, strict=True)))
         lines += [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
         return "\n".join([*lines, f"{len(self)} tensors, {self.nbytes:,} bytes, recipe {self.recipe}"])
+
+    def tensor(self, name: str, *, seed: Seed, block: Any = ..., threads: int | None = None) -> Array:
+        """A new array of a parameter's first values, or of the ``block`` of them alone: any part at any time.
+
+        ``block`` is an index of integers, slices and "...", as in `draw`. A tied name gives its owner's values. Raises
+        KeyError for a name that the plan does not have, IndexError for a block out of range.
+        """
+        parameter = self[self.ties.get(name, name)]
+        array = empty(block_shape(block, parameter.shape), parameter.dtype)
+        draw(array, parameter.distribution, seed=seed, name=parameter.name, shape=parameter.shape, block=block,
+             threads=threads)  # fmt: skip
+        return array
+
+    def chunks(
+        self, name: str, buffers: Iterator[Array], *, seed: int, threads: int | None = None
+    ) -> Iterator[Array]:
+        """A parameter's values in C order, drawn piece by piece into the buffers in turn; structured laws at once."""
+        parameter = self[name]
+        if isinstance(parameter.distribution, Structured):
+            yield self.tensor(name, seed=seed, threads=threads).reshape(-1)
+            return
+        total, at = math.prod(parameter.shape), 0
+        while at < total:
+            chunk = next(buffers).view(numpy_dtype(parameter.dtype))[: total - at]
+            draw(chunk, parameter.distribution, seed=seed, name=name, shape=total,
+                 block=slice(at, at + len(chunk)), threads=threads)  # fmt: skip
+            at += len(chunk)
+            yield chunk
 
 
 def _row(parameter: Parameter) -> tuple[str, ...]:
@@ -112,120 +156,6 @@ class Choice(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True)
-class Rule:
-    number: int
-    match: tuple[str, ...]
-    module: tuple[str, ...]
-    ndim: tuple[int, ...]
-    scheme: str
-    depth: str | None
-    optional: bool
-    numbers: Mapping[str, Any]
-
-    def takes(self, name: str, tensor: Tensor) -> bool:
-        return (
-            (not self.match or any(fnmatchcase(name, glob) for glob in self.match))
-            and (not self.module or any(fnmatchcase(tensor.module, glob) for glob in self.module))
-            and (not self.ndim or len(tensor.shape) in self.ndim)
-        )
-
-
-@dataclass(frozen=True)
-class Recipe:
-    name: str
-    rules: tuple[Rule, ...]
-    layers: str | None
-
-
-def shipped_recipes() -> dict[str, Path]:
-    return {path.stem: path for path in (Path(__file__).parent / "recipes").glob("*.toml")}
-
-
-def read_recipe(recipe: str | os.PathLike[str]) -> Recipe:
-    """A recipe that ships with the package, by name, or the TOML file of that path."""
-    shipped = shipped_recipes()
-    if isinstance(recipe, str) and recipe in shipped:
-        text = shipped[recipe].read_text()
-    elif isinstance(recipe, str) and not recipe.endswith(".toml"):
-        choose("recipe", recipe, shipped)
-        raise AssertionError
-    else:
-        text = Path(recipe).read_text()
-    import tomllib  # here, to keep the package's import short
-
-    try:
-        return _parse(str(recipe), tomllib.loads(text))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"recipe {str(recipe)!r}: {error}") from None
-
-
-def as_recipe(recipe: str | os.PathLike[str] | Mapping[str, Any]) -> Recipe:
-    """A recipe by its name or file; or the default one, changed: by a scheme's name, for all weights that have fans, or
-    by a mapping of globs to schemes (``{"*head.kernel": "zeros"}``) or rules (``{"*kernel": {"scheme": "normal",
-    "std": 0.02}}``), which go first.
-    """
-    if isinstance(recipe, Mapping):
-        tables = {glob: {"scheme": rule} if isinstance(rule, str) else rule for glob, rule in recipe.items()}
-        for glob, table in tables.items():
-            if not isinstance(table, Mapping):
-                raise TypeError(f"the rule of {glob!r} must be a scheme's name or a mapping, not {table!r}")
-        own = [parse_rule(i, {"match": glob, **table}) for i, (glob, table) in enumerate(tables.items(), 1)]
-        default = [replace(rule, number=rule.number + len(own)) for rule in read_recipe("default").rules]
-        return Recipe("default, changed", (*own, *default), None)
-    if not isinstance(recipe, str) or recipe not in schemes.SCHEMES:
-        return read_recipe(recipe)
-
-    def changed(rule: Rule) -> Rule:
-        if not schemes.SCHEMES[rule.scheme].needs_fans:
-            return rule
-        counting = {key: value for key, value in rule.numbers.items() if key in _GEOMETRY}
-        return replace(rule, scheme=recipe, numbers=counting)
-
-    return Recipe(recipe, tuple(map(changed, read_recipe("default").rules)), None)
-
-
-def _parse(name: str, data: dict[str, Any]) -> Recipe:
-    for key in data:
-        choose("key", key, {"layers": None, "rule": None})
-    layers, tables = data.get("layers"), data.get("rule")
-    if layers is not None and (not isinstance(layers, str) or layers.count("{layer}") != 1):
-        raise ValueError(f"layers must be a pattern with one {{layer}}, not {layers!r}")
-    if not isinstance(tables, list) or not tables:
-        raise ValueError("has no [[rule]]")
-    return Recipe(name, tuple(parse_rule(i, table) for i, table in enumerate(tables, 1)), layers)
-
-
-def parse_rule(number: int, table: Any) -> Rule:
-    try:
-        if not isinstance(table, dict):
-            raise ValueError("must be a table")
-        if "scheme" not in table:
-            raise ValueError("names no scheme")
-        row = choose("scheme", table["scheme"], schemes.SCHEMES)
-        known = dict.fromkeys((*_RULE_KEYS, *sorted(_GEOMETRY), *row.numbers))
-        for key in table:
-            choose("key", key, known)
-        depth, optional = table.get("depth"), table.get("optional", False)
-        if depth is not None:
-            choose("depth", depth, DEPTH_RULES)
-        if not isinstance(optional, bool):
-            raise ValueError(f"optional must be true or false, not {optional!r}")
-        numbers = {key: value for key, value in table.items() if key not in _RULE_KEYS}
-        return Rule(number, _several(table, "match", str), _several(table, "module", str),
-                    _several(table, "ndim", int), table["scheme"], depth, optional, numbers)  # fmt: skip
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"rule {number}: {error}") from None
-
-
-def _several(table: dict[str, Any], key: str, kind: type) -> tuple[Any, ...]:
-    value = table.get(key, [])
-    items = value if isinstance(value, list) else [value]
-    if not all(type(item) is kind for item in items):
-        raise ValueError(f"{key} must be a {kind.__name__} or a list of them, not {value!r}")
-    return tuple(items)
-
-
 def make_plan(
     model: Model,
     recipe: Recipe,
@@ -238,7 +168,7 @@ def make_plan(
     ``optional``, and a law that cannot be had for a shape or dtype.
     """
     where = f"recipe {recipe.name!r}"
-    layer_of = _layers(model, recipe.layers)
+    layer_of = recipe.layer_numbers(model.tensors)
     n_layers = len(set(layer_of.values()))
     used: set[int] = set()
     missing: list[str] = []
@@ -252,7 +182,7 @@ def make_plan(
                 choice = otherwise(name)
             else:
                 used.add(rule.number)
-                choice = Choice(rule.scheme, _at_depth(rule, layer_of.get(name), n_layers), "")
+                choice = Choice(rule.scheme, rule.at_depth(layer_of.get(name), n_layers), "")
             if choice is None:
                 missing.append(f"{name!r} of shape {tensor.shape}")
                 continue
@@ -266,7 +196,7 @@ def make_plan(
             raise ValueError(f"{where},{by} parameter {name!r}: {error}") from None
         number = 0 if rule is None else rule.number
         parameters[name] = Parameter(
-            name, tensor.shape, kind, choice.scheme, *known[case], number, choice.reason
+            name, tensor.shape, kind, choice.scheme, *known[case], number, choice.reason, tensor.module
         )
     if missing:
         several = "s" if len(missing) > 1 else ""
@@ -275,7 +205,7 @@ def make_plan(
         )
     for rule in recipe.rules:
         if rule.number not in used and not rule.optional:
-            raise ValueError(f"{where}: rule {rule.number} ({_describe(rule)}) takes no parameter")
+            raise ValueError(f"{where}: rule {rule.number} ({rule.conditions}) takes no parameter")
     return Plan(parameters, model.ties, recipe.name)
 
 
@@ -290,36 +220,6 @@ def law_of(
     if not row.needs_fans:
         return law, None
     return law, fans(tensor.shape, **{k: v for k, v in known.items() if k in _GEOMETRY})
-
-
-def _describe(rule: Rule) -> str:
-    conditions = [f"{k} {v}" for k in ("match", "module", "ndim") for v in getattr(rule, k)]
-    return ", ".join(conditions) or "no condition"
-
-
-def _layers(model: Model, pattern: str | None) -> dict[str, int]:
-    if pattern is None:
-        return {}
-    before, after = (re.escape(part).replace(r"\*", ".*") for part in pattern.split("{layer}"))
-    expression = re.compile(f"{before}([0-9]+){after}")
-    matches = {name: expression.fullmatch(name) for name in model.tensors}
-    return {name: int(match[1]) for name, match in matches.items() if match}
-
-
-def _at_depth(rule: Rule, layer: int | None, n_layers: int) -> dict[str, Any]:
-    numbers = dict(rule.numbers)
-    if rule.depth is None:
-        return numbers
-    if layer is None:
-        raise ValueError(
-            f"depth {rule.depth!r} needs a layer number, which the recipe's layers pattern does not find"
-        )
-    scaled = "std" if "std" in schemes.SCHEMES[rule.scheme].numbers else "gain"
-    value = numbers.get(scaled, schemes.SCHEMES[rule.scheme].numbers.get(scaled))
-    if not isinstance(value, (int, float)):
-        raise ValueError(f"depth scales std or gain; scheme {rule.scheme!r} has neither set")
-    numbers[scaled] = value * DEPTH_RULES[rule.depth](n_layers, layer)
-    return numbers
 
 
 def plan_for(

@@ -11,7 +11,7 @@ from .activations import Function
 from .catalogue import GLOROT, HE, LECUN
 from .distributions import choose, real
 from .gains import gain
-from .plan import DEPTH_RULES
+from .recipe import DEPTH_RULES
 from .schemes import SCHEMES
 
 _SAXE = "Saxe et al. 2013, https://arxiv.org/abs/1312.6120"

@@ -13,7 +13,8 @@ from torch import nn
 
 from .. import distributions, memory, schemes
 from ..model import Model, Tensor
-from ..plan import Choice, Plan, Recipe, draw_plan, make_plan, parse_rule, read_recipe, shipped_recipes
+from ..plan import Choice, Plan, draw_plan, make_plan
+from ..recipe import Recipe, parse_rule, read_recipe, shipped_recipes
 from ..streams import Seed, encoded_name
 from . import auto
 from .layers import FIXED, Slot, slots

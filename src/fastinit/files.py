@@ -1,0 +1,121 @@
+"""Files that appear whole or not at all, and that a later run can go on with."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows: no locks; leftovers stay and are not continued
+    fcntl = None  # type: ignore[assignment]
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str], *, resume: bool = False) -> Iterator[int]:
+    """A descriptor to read and write; what was written takes the path's place at the end, or leaves no trace.
+
+    With ``resume``, the part that an earlier run left is what the descriptor holds, and on a failure it stays for the
+    next. A symbolic link's target is replaced, not the link; permissions are the old file's or follow the umask. Raises
+    OSError with errno and the path.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        mode = _mode_of(target)
+        temporary, file = (_leftover(target, keep=resume) if fcntl else None) or _new_part(target)
+        try:
+            try:
+                if mode is not None:
+                    os.fchmod(file, mode)
+                yield file
+                os.fsync(file)
+                os.replace(temporary, target)
+            finally:
+                os.close(file)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                if not resume or not os.path.getsize(temporary):
+                    os.unlink(temporary)
+            raise
+        _sync_folder(target.parent)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise type(error)(error.errno, os.strerror(error.errno), str(path)) from error
+
+
+def write(file: int, data: memoryview) -> None:
+    """Write all of the data at the descriptor's position."""
+    while data:
+        data = data[os.write(file, data) :]
+
+
+def read(file: int, count: int) -> bytes:
+    """So many bytes from the descriptor's position, or fewer at the file's end."""
+    pieces = []
+    while count and (piece := os.read(file, count)):
+        pieces.append(piece)
+        count -= len(piece)
+    return b"".join(pieces)
+
+
+def _new_part(target: Path) -> tuple[Path, int]:
+    while True:
+        part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+        file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+        if fcntl:
+            fcntl.flock(file, fcntl.LOCK_EX)  # tells a live file from a leftover
+            if not os.fstat(file).st_nlink:  # another writer was first, and took it for one
+                os.close(file)
+                continue
+        return part, file
+
+
+def _leftover(target: Path, keep: bool) -> tuple[Path, int] | None:
+    """A part of the same file that nobody holds a lock on, to be continued; the others, or all, are removed."""
+    found = None
+    for name in os.listdir(target.parent):
+        if not (name.startswith(f".{target.name}.") and name.endswith(".part")):
+            continue
+        part = target.with_name(name)
+        with contextlib.suppress(OSError):
+            file = os.open(part, os.O_RDWR)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not os.path.samestat(os.fstat(file), os.stat(part)):
+                    raise FileNotFoundError(part)  # its writer has just finished
+                if keep and not found:
+                    found = part, os.dup(file)
+                else:
+                    os.unlink(part)
+            finally:
+                os.close(file)
+    return found
+
+
+def _mode_of(target: Path) -> int | None:
+    """Permissions of the regular file at the target, None if there is nothing; OSError for anything else."""
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    return stat.S_IMODE(mode)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,71 @@
+"""One row of a plan: what is drawn for a parameter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from . import schemes
+from .distributions import Distribution, choose, from_dict
+from .fans import Fans
+from .memory import checked_shape, dtype_name, nbytes
+from .structured import Structured
+from .structured import composed as composed  # its laws are read from JSON too
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One row of a plan; ``rule`` counts the recipe's rules from 1, and is 0 where the ``reason`` is another.
+
+    ``module`` is the type of the module that owns it, or "".
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scheme: str
+    distribution: Distribution | Structured
+    fans: Fans | None
+    rule: int = 0
+    reason: str = ""
+    module: str = ""
+
+    @property
+    def nbytes(self) -> int:
+        return nbytes(self.shape, self.dtype)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row for JSON, but for its name."""
+        return {
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+            "scheme": self.scheme,
+            "fans": list(self.fans) if self.fans else None,
+            "distribution": self.distribution.to_dict(),
+            "rule": self.rule,
+            "reason": self.reason,
+            "module": self.module,
+            "bytes": self.nbytes,
+        }
+
+    @classmethod
+    def from_dict(cls, name: str, data: Any) -> Parameter:
+        """The row that `to_dict` described. Raises ValueError, naming it, for anything else."""
+        match data:
+            case {
+                "shape": list(shape), "dtype": str(dtype), "scheme": str(scheme), "distribution": dict(law),
+                "fans": (None | [int() | float(), int() | float()]) as counted,
+                "rule": int(rule), "reason": str(reason), "module": str(module),
+            }:  # fmt: skip
+                pass
+            case _:
+                raise ValueError(f"parameter {name!r} is no row of a plan: {data!r}")
+        try:
+            choose("scheme", scheme, schemes.SCHEMES)
+            made = cls(name, checked_shape(shape), dtype_name(dtype), scheme, from_dict(law),
+                       counted and Fans(*counted), rule, reason, module)  # fmt: skip
+            if isinstance(made.distribution, Structured):
+                made.distribution.check(made.shape)
+            return made
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"parameter {name!r}: {error}") from None

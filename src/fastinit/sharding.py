@@ -1,0 +1,160 @@
+"""Sharded checkpoints: a plan -> several safetensors files and their index, each file by any machine at any time."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import checkpoint, files
+from .config import threads_for
+from .distributions import choose
+from .memory import numpy_dtype
+from .plan import Plan
+from .streams import resolve_seed
+
+_INDEX = "model.safetensors.index.json"
+_UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file of a checkpoint, and the parameters in it."""
+
+    file: str
+    names: tuple[str, ...]
+    nbytes: int
+
+
+def parse_size(size: int | str) -> int:
+    """Bytes, from a number or from a text such as "5GB" with a decimal unit.
+
+    >>> parse_size("1.5KB")
+    1500
+    """
+    if isinstance(size, str):
+        number, unit = size[:-2], size[-2:].upper()
+        try:
+            size = int(size) if size.isdecimal() else int(float(number) * choose("unit", unit, _UNITS))
+        except (ValueError, OverflowError):
+            raise ValueError(f"a shard's size is a number of bytes, KB, MB, GB or TB, not {size!r}") from None
+    if isinstance(size, bool) or not isinstance(size, int):
+        raise TypeError(f"a shard's size must be an int or a str, not {size!r}")
+    if size < 1:
+        raise ValueError(f"a shard's size must be at least 1 byte, got {size}")
+    return size
+
+
+def split(plan: Plan, max_shard_size: int | str) -> list[Shard]:
+    """The files of a sharded checkpoint, as Hugging Face names and fills them: in the plan's order, greedily.
+
+    A tensor larger than ``max_shard_size`` has a file of its own. One file is all if everything fits.
+
+    >>> from fastinit.plan import plan_for
+    >>> split(plan_for({"a": (10, 10), "b": (10, 10)}), 500)[1]
+    Shard(file='model-00002-of-00002.safetensors', names=('b',), nbytes=400)
+    """
+    limit = parse_size(max_shard_size)
+    groups: list[list[str]] = []
+    current: list[str] = []
+    room = limit
+    for name, parameter in plan.items():
+        if parameter.nbytes > limit:
+            groups.append([name])
+            continue
+        if parameter.nbytes > room:
+            groups.append(current)
+            current, room = [], limit
+        current.append(name)
+        room -= parameter.nbytes
+    if current or not groups:
+        groups.append(current)
+    n = len(groups)
+    return [
+        Shard(
+            "model.safetensors" if n == 1 else f"model-{i:05d}-of-{n:05d}.safetensors",
+            tuple(names),
+            sum(plan[name].nbytes for name in names),
+        )
+        for i, names in enumerate(groups, 1)
+    ]
+
+
+def index(plan: Plan, shards: list[Shard]) -> str:
+    """The text of the index: in which file each tensor is. Tied ones stand under their owner's name alone."""
+    weight_map = {name: shard.file for shard in shards for name in shard.names}
+    content: Mapping[str, object] = {"metadata": {"total_size": plan.nbytes}, "weight_map": weight_map}
+    return json.dumps(content, indent=2, sort_keys=True) + "\n"
+
+
+def write(
+    plan: Plan,
+    folder: str | os.PathLike[str],
+    *,
+    seed: int,
+    max_shard_size: int | str = "5GB",
+    rank: int = 0,
+    of: int = 1,
+    resume: bool = False,
+    threads: int | None = None,
+    progress: Callable[[int], None] = lambda done: None,
+) -> checkpoint.Summary:
+    """Draw the plan into a folder of safetensors files, or the share of process ``rank`` among ``of``.
+
+    Each file is written as `checkpoint.write` does. The index comes last, by whoever finds all files finished: without
+    it, a checkpoint is incomplete. An index and files of the same names from before are removed first, so that old and
+    new never stand for one checkpoint. With ``resume``, finished files are kept and unfinished ones continued.
+
+    Raises OSError with errno and filename; TypeError or ValueError for arguments, and, with ``resume``, for files of
+    another plan or seed.
+    """
+    started = time.perf_counter()
+    for argument, value, least in (("of", of, 1), ("rank", rank, 0)):
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"{argument} must be an int, not {value!r}")
+        if value < least:
+            raise ValueError(f"{argument} must be at least {least}, got {value}")
+    if rank >= of:
+        raise ValueError(f"rank must be below of={of}, got {rank}")
+    # What could fail later is asked for before anything is removed.
+    seed, threads = resolve_seed(seed), threads_for(threads)
+    for parameter in plan.values():
+        numpy_dtype(parameter.dtype)
+    shards, folder = split(plan, max_shard_size), Path(folder)
+    mine = shards[rank::of]
+    folder.mkdir(parents=True, exist_ok=True)
+    if not resume and len(shards) > 1:
+        _remove(folder, [_INDEX, *(shard.file for shard in mine)])
+
+    def is_whole(shard: Shard) -> bool:
+        return checkpoint.is_whole(plan, folder / shard.file, seed, shard.names)
+
+    kept = [shard for shard in mine if resume and is_whole(shard)]
+    kept_nbytes = done = sum(shard.nbytes for shard in kept)
+    mean = std = 0.0
+    for shard in mine:
+        if shard in kept:
+            continue
+        before = done
+        summary = checkpoint.write(
+            plan, folder / shard.file, seed=seed, names=shard.names, resume=resume, threads=threads,
+            progress=lambda written, before=before: progress(before + written),  # type: ignore[misc]
+        )  # fmt: skip
+        done += shard.nbytes
+        mean, std = max(mean, summary.mean_deviation), max(std, summary.std_deviation)
+    progress(done)
+    if len(shards) > 1 and all(map(is_whole, shards)):
+        with files.replacing(folder / _INDEX) as file:
+            files.write(file, memoryview(index(plan, shards).encode()))
+    tensors = sum(len(shard.names) for shard in mine)
+    return checkpoint.Summary(tensors, done, kept_nbytes, time.perf_counter() - started, mean, std)
+
+
+def _remove(folder: Path, names: list[str]) -> None:
+    for name in names:
+        path = folder / name
+        if path.is_file() and not path.is_symlink():  # a link's target is replaced; anything else is refused
+            path.unlink()
