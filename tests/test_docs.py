@@ -23,7 +23,7 @@ MODULES = [path.stem for path in SOURCE.glob("*.py") if path.stem != "__main__"]
 # A module may import those before it.
 ORDER = ["_core", "distributions", "streams", "fans", "gains", "memory", "elementary", "elementwise", "structured",
          "transformed", "sparse", "patterns", "orthogonal", "biases", "state_space", "catalogue", "schemes", "blocks",
-         "config", "fill", "model", "recipe", "parameter", "plan", "lint", "checksum", "verify", "recommend", "jax", "keras", "__init__", "files", "checkpoint",
+         "config", "fill", "model", "formula", "sizes", "recipe", "parameter", "plan", "lint", "checksum", "verify", "recommend", "jax", "keras", "__init__", "files", "checkpoint",
          "sharding", "cli", "__main__"]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from .gains import gain
 from .lint import diff, lint
 from .parameter import Parameter
 from .plan import Plan, init, plan_for
+from .recipe import read_recipe
 from .recommend import Recommendation, recommend
 from .schemes import SCHEMES, distribution
 from .verify import verify
@@ -131,6 +132,7 @@ __all__ = [
     "plan_for",
     "positive_bias",
     "random_bits",
+    "read_recipe",
     "recommend",
     "s4d_inv",
     "s4d_lin",

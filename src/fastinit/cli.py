@@ -13,6 +13,7 @@ from . import __version__, checkpoint, sharding
 from .lint import lint
 from .memory import dtype_name
 from .plan import Plan, plan_for
+from .recipe import read_recipe
 from .streams import resolve_seed
 from .verify import stored, verify
 
@@ -61,7 +62,10 @@ def _parser() -> argparse.ArgumentParser:
 
     for command in (init, plan, check):
         command.add_argument(
-            "--recipe", default="default", help="shipped recipe (default, gpt2) or TOML file"
+            "--recipe", default="default", help="a shipped recipe's name (docs/recipes.md) or a TOML file"
+        )
+        command.add_argument(
+            "--size", action="append", default=[], metavar="NAME=NUMBER", help="a size of the recipe, such as base_width=256"
         )
         command.add_argument("--dtype", help="float32, float64, float16 or bfloat16 instead of the model's")
         command.add_argument("--json", action="store_true", help="print for programs")
@@ -71,7 +75,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _plan_of(model: str | Mapping[str, Any], arguments: argparse.Namespace) -> Plan:
-    return plan_for(model, arguments.recipe, arguments.dtype and dtype_name(arguments.dtype))
+    sizes = dict(map(_size, arguments.size))
+    recipe = read_recipe(arguments.recipe, **sizes) if sizes else arguments.recipe
+    return plan_for(model, recipe, arguments.dtype and dtype_name(arguments.dtype))
+
+
+def _size(text: str) -> tuple[str, float]:
+    name, equals, number = text.partition("=")
+    try:
+        return name, float(number)
+    except ValueError:
+        raise ValueError(f"--size must be NAME=NUMBER, got {text!r}") from None
 
 
 def _plan(arguments: argparse.Namespace) -> int:
