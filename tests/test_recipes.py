@@ -1,0 +1,566 @@
+"""The shipped recipes against their sources' formulas on real models' names, and against what transformers draws."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import optional
+
+import fastinit as fi
+from fastinit import cli, plan
+from fastinit.formula import Formula
+from fastinit.recipe import DEPTH_RULES, Recipe, shipped_recipes
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+Shape = tuple[int, ...]
+Shapes = dict[str, Shape]
+
+# -------------------------------------------------------------------- models that are not among the examples
+
+
+def torchtitan() -> Shapes:
+    shapes: Shapes = {"tok_embeddings.weight": (500, 64), "norm.weight": (64,), "output.weight": (500, 64)}
+    for i in range(3):
+        at = f"layers.{i}."
+        shapes |= {f"{at}attention.{w}.weight": (64, 64) for w in ("wq", "wk", "wv", "wo")}
+        shapes |= {f"{at}feed_forward.{w}.weight": (96, 64) for w in ("w1", "w3")}
+        shapes[f"{at}feed_forward.w2.weight"] = (64, 96)
+        shapes |= {f"{at}{norm}.weight": (64,) for norm in ("attention_norm", "ffn_norm")}
+    return shapes
+
+
+def olmo() -> Shapes:
+    shapes: Shapes = {"transformer.wte.weight": (500, 64), "transformer.ff_out.weight": (500, 64)}
+    for i in range(3):
+        at = f"transformer.blocks.{i}."
+        shapes |= {f"{at}att_proj.weight": (192, 64), f"{at}attn_out.weight": (64, 64)}
+        shapes |= {f"{at}ff_proj.weight": (256, 64), f"{at}ff_out.weight": (64, 128)}
+    return shapes
+
+
+def fairseq(encoder: int = 3, decoder: int = 2) -> Shapes:
+    shapes: Shapes = {f"{side}.embed_tokens.weight": (500, 64) for side in ("encoder", "decoder")}
+    for side, count in (("encoder", encoder), ("decoder", decoder)):
+        for i in range(count):
+            at = f"{side}.layers.{i}."
+            for attention in ("self_attn", "encoder_attn") if side == "decoder" else ("self_attn",):
+                for w in ("q_proj", "k_proj", "v_proj", "out_proj"):
+                    shapes |= {f"{at}{attention}.{w}.weight": (64, 64), f"{at}{attention}.{w}.bias": (64,)}
+            shapes |= {f"{at}fc1.weight": (256, 64), f"{at}fc2.weight": (64, 256)}
+            shapes[f"{at}final_layer_norm.weight"] = (64,)
+    return shapes
+
+
+def resnet(convolutions: int, norms: bool) -> Shapes:
+    """torchvision's names, or those of Fixup's authors, who have no norms; stages of 3, 4, 6 and 3 blocks."""
+    shapes: Shapes = {"conv1.weight": (8, 3, 7, 7), "fc.weight": (10, 64), "fc.bias": (10,)}
+    shapes |= {"bn1.weight": (8,), "bn1.bias": (8,)} if norms else {"bias1": (1,), "bias2": (1,)}
+    for stage, blocks in enumerate((3, 4, 6, 3), 1):
+        for block in range(blocks):
+            at = f"layer{stage}.{block}."
+            for i in range(1, convolutions + 1):
+                shapes[f"{at}conv{i}.weight"] = (8 * i, 8, 3, 3)
+                if norms:
+                    shapes |= {f"{at}bn{i}.weight": (8 * i,), f"{at}bn{i}.bias": (8 * i,)}
+                else:
+                    shapes |= {f"{at}bias{i}a": (1,), f"{at}bias{i}b": (1,)}
+            if not norms:
+                shapes[f"{at}scale"] = (1,)
+        shapes[f"layer{stage}.0.downsample.{'0.' if norms else ''}weight"] = (16, 8, 1, 1)
+    return shapes
+
+
+def convnext() -> Shapes:
+    """torchvision's names; norms and scales are told from weights by their axes."""
+    return {
+        "features.0.0.weight": (96, 3, 4, 4), "features.0.0.bias": (96,), "features.0.1.weight": (96,),
+        "features.0.1.bias": (96,), "features.1.0.layer_scale": (96, 1, 1),
+        "features.1.0.block.0.weight": (96, 1, 7, 7), "features.1.0.block.2.weight": (96,),
+        "features.1.0.block.3.weight": (384, 96), "features.1.0.block.5.weight": (96, 384),
+        "classifier.2.weight": (1000, 96), "classifier.2.bias": (1000,),
+    }  # fmt: skip
+
+
+def lstm() -> Shapes:
+    """A language model on a torch.nn.LSTM of two layers."""
+    shapes: Shapes = {"encoder.weight": (500, 32), "decoder.weight": (500, 64), "decoder.bias": (500,)}
+    for layer, fed in enumerate((32, 64)):
+        shapes |= {f"rnn.weight_ih_l{layer}": (256, fed), f"rnn.weight_hh_l{layer}": (256, 64)}
+        shapes |= {f"rnn.bias_ih_l{layer}": (256,), f"rnn.bias_hh_l{layer}": (256,)}
+    return shapes
+
+
+def layer_of(name: str) -> int:
+    return int(re.search(r"\.(\d+)\.", name)[1])  # type: ignore[index]
+
+
+# ------------------------------------------------- what the sources say: (name, shape) -> a law, or a std of N(0, std^2)
+
+Law = Any
+
+
+def residual(name: str) -> bool:
+    """Whether a weight of GPT-2, Llama, BERT, T5 or ViT, as transformers names them, writes to the residual stream."""
+    ends = ("c_proj", "o_proj", "down_proj", "output.dense", "mlp.fc2", "Attention.o", ".wo")
+    return name.removesuffix(".weight").endswith(ends)
+
+
+def of_transformer(std: Callable[[str, Shape], Law]) -> Callable[[str, Shape], Law]:
+    """Norms 1, biases 0, and what else there is."""
+
+    def law(name: str, shape: Shape) -> Law:
+        if name.endswith("bias"):
+            return fi.Constant(0)
+        if re.search(r"(norm\d?|Norm|ln_.|layernorm_\w+)\.weight$", name):
+            return fi.Constant(1)
+        return std(name, shape)
+
+    return law
+
+
+def megatron(layers: int) -> Callable[[str, Shape], Law]:
+    return of_transformer(lambda name, _: 0.02 / sqrt(2 * layers) if residual(name) else 0.02)
+
+
+def neox(layers: int, d: int) -> Callable[[str, Shape], Law]:
+    return of_transformer(lambda name, _: 2 / (layers * sqrt(d)) if residual(name) else sqrt(2 / (5 * d)))
+
+
+def cut(std: float) -> fi.Distribution:
+    return fi.TruncatedNormal(0, std, -3 * std, 3 * std)
+
+
+@of_transformer
+def llama_titan(name: str, shape: Shape) -> Law:
+    if name.startswith(("model.embed", "tok_embeddings")):
+        return 1.0
+    if name in ("lm_head.weight", "output.weight"):
+        return cut(shape[1] ** -0.5)
+    if any(part in name for part in ("wo.", "w2.", "w3.", "o_proj", "down_proj", "up_proj")):
+        return 0.02 / sqrt(2 * (layer_of(name) + 1))
+    return 0.02
+
+
+@of_transformer
+def mitchell(name: str, shape: Shape) -> Law:
+    if "wte" in name or "embed" in name or name in ("transformer.ff_out.weight", "lm_head.weight"):
+        return cut(shape[1] ** -0.5)
+    if any(part in name for part in ("attn_out", "ff_out", "o_proj", "down_proj")):
+        return cut(1 / sqrt(2 * shape[1] * (layer_of(name) + 1)))
+    return cut(1 / sqrt(shape[1]))
+
+
+@of_transformer
+def t5(name: str, shape: Shape) -> Law:
+    d, d_ff, heads, d_kv = 512, 2048, 8, 64
+    if name == "shared.weight":
+        return 1.0
+    kind = name.split(".")[-2]
+    stds = {"q": (d * d_kv) ** -0.5, "k": d**-0.5, "v": d**-0.5, "o": (heads * d_kv) ** -0.5}
+    return (stds | {"wi": d**-0.5, "wo": d_ff**-0.5, "relative_attention_bias": d**-0.5})[kind]
+
+
+def resnet_laws(last: str, features: int) -> Callable[[str, Shape], Law]:
+    def law(name: str, shape: Shape) -> Law:
+        if name in ("fc.bias", "classifier.1.bias", "fc.weight", "classifier.1.weight"):
+            return fi.Uniform(-(features**-0.5), features**-0.5)
+        if len(shape) == 4:
+            return sqrt(2 / (shape[0] * shape[2] * shape[3]))
+        return fi.Constant(0 if name.endswith("bias") or last in name else 1)
+
+    return law
+
+
+def xavier(shape: Shape, gain: float) -> float:
+    return gain * sqrt(2 / sum(shape))
+
+
+def deepnorm(layers: int) -> Callable[[str, Shape], Law]:
+    scaled = ("value", "v_proj", "output.dense", "o_proj", "intermediate.dense", "_proj", "fc1", "fc2")
+
+    def std(name: str, shape: Shape) -> Law:
+        if "embed" in name and len(shape) < 4:
+            return shape[-1] ** -0.5
+        if len(shape) == 4:  # ViT's patches
+            return sqrt(2 / ((shape[0] + shape[1]) * shape[2] * shape[3]))
+        query = any(part in name for part in ("query", "key", "q_proj", "k_proj"))
+        return xavier(
+            shape, (8 * layers) ** -0.25 if not query and any(s in name for s in scaled) and "layer" in name else 1
+        )
+
+    return of_transformer(std)
+
+
+@of_transformer
+def deepnorm_both(name: str, shape: Shape) -> Law:
+    n, m = 3, 2
+    if "embed" in name:
+        return shape[1] ** -0.5
+    if "q_proj" in name or "k_proj" in name:
+        return xavier(shape, 1)
+    return xavier(shape, 0.87 * (n**4 * m) ** (-1 / 16) if "encoder.l" in name else (12 * m) ** -0.25)
+
+
+@of_transformer
+def t_fixup(name: str, shape: Shape) -> Law:
+    if "embed" in name:
+        return shape[1] ** -0.5 * (9 * 2) ** -0.25
+    encoder = 0.67 * 3**-0.25
+    gain = 0.5**0.5 if re.search("[qk]_proj", name) else encoder if "encoder.l" in name else (9 * 2) ** -0.25
+    bound = gain * sqrt(6 / sum(shape))
+    return fi.Uniform(-bound, bound)
+
+
+def fixup(last: str, power: float) -> Callable[[str, Shape], Law]:
+    def law(name: str, shape: Shape) -> Law:
+        if len(shape) == 4 and last not in name:
+            branch = re.search(r"\.conv\d|layer\.\d\.convolution", name)
+            return sqrt(2 / (shape[0] * shape[2] * shape[3])) * (16**power if branch else 1)
+        one = name.endswith("scale") or "normalization.weight" in name
+        return fi.Constant(1 if one else 0)
+
+    return law
+
+
+def mup(name: str, shape: Shape, d: int, layers: int) -> tuple[Law, float]:
+    """Tensor Programs V, table 3, Adam: the law and the learning rate's multiplier."""
+    m = d / 256
+    law = of_transformer(lambda *_: None)(name, shape)
+    if law is not None:
+        return law, 1.0
+    if name in ("lm_head.weight", "classifier.weight"):
+        return 0.02 / m, 1 / m
+    if any(part in name for part in ("embed", "wte", "wpe", "shared", "relative_attention_bias")):
+        return 0.02, 1.0
+    return 0.02 / sqrt(m) / (sqrt(2 * layers) if residual(name) else 1), 1 / m
+
+
+def mamba(name: str, shape: Shape) -> Law:
+    def torch_default(n: float) -> fi.Distribution:
+        return fi.Uniform(-(n**-0.5), n**-0.5)
+
+    if name.endswith(("A_log", "dt_proj.bias")):
+        return fi.distribution("mamba_a_log" if name.endswith("A_log") else "dt_bias", shape)
+    if name.endswith(("norm.weight", "norm_f.weight", ".D")):
+        return fi.Constant(1)
+    if "embeddings" in name:
+        return 0.02
+    if "conv1d" in name:
+        return torch_default(4)
+    return torch_default(shape[1] * (24 if "out_proj" in name else 1))  # dt_rank is that layer's fan_in
+
+
+def lstm_laws(name: str, shape: Shape) -> Law:
+    if "weight_hh" in name:
+        return fi.distribution("orthogonal", shape, packed=4)
+    if "bias_ih" in name:
+        return fi.distribution("forget_gate_bias", shape)
+    if "bias" in name:
+        return fi.Constant(0)
+    bound = sqrt(6 / (shape[1] + shape[0] / (4 if "weight_ih" in name else 1)))
+    return fi.Uniform(-0.05, 0.05) if name == "encoder.weight" else fi.Uniform(-bound, bound)
+
+
+def plain(name: str, shape: Shape) -> Law:
+    """Every weight N(0, .02^2)."""
+    return of_transformer(lambda *_: 0.02)(name, shape)
+
+
+def convnext_laws(name: str, shape: Shape) -> Law:
+    if "layer_scale" in name:
+        return fi.Constant(1e-6)
+    return fi.Constant(0 if name.endswith("bias") else 1) if len(shape) == 1 else 0.02
+
+
+# (recipe, an example's name or shapes, the law by the source)
+CASES: list[tuple[str, Any, Callable[[str, Shape], Law]]] = [
+    ("gpt2", "gpt2", megatron(12)),
+    *[("megatron", model, megatron(layers)) for model, layers in
+      (("gpt2", 12), ("llama-3-8b", 32), ("bert-base", 12), ("t5-small", 6), ("vit-base-16", 12))],
+    *[("neox", model, neox(layers, d)) for model, layers, d in
+      (("gpt2", 12, 768), ("llama-3-8b", 32, 4096), ("bert-base", 12, 768), ("t5-small", 6, 512))],
+    ("llama", "llama-3-8b", plain),
+    ("bert", "bert-base", plain),
+    ("vit", "vit-base-16", plain),
+    ("llama-torchtitan", "llama-3-8b", llama_titan),
+    ("llama-torchtitan", torchtitan(), llama_titan),
+    ("olmo", "llama-3-8b", mitchell),
+    ("olmo", olmo(), mitchell),
+    ("t5", "t5-small", t5),
+    ("resnet", "resnet-50", resnet_laws("layer.2.normalization", 2048)),
+    ("resnet", resnet(3, True), resnet_laws("bn3", 64)),
+    ("resnet-basic", resnet(2, True), resnet_laws(".bn2", 64)),
+    ("convnext", convnext(), convnext_laws),
+    *[("deepnorm", model, deepnorm(layers)) for model, layers in
+      (("llama-3-8b", 32), ("bert-base", 12), ("vit-base-16", 12))],
+    ("deepnorm-encoder-decoder", fairseq(), deepnorm_both),
+    ("t-fixup", fairseq(), t_fixup),
+    ("fixup", resnet(3, False), fixup("conv3", -1 / 4)),
+    ("fixup", "resnet-50", fixup("layer.2.conv", -1 / 4)),
+    ("fixup-basic", resnet(2, False), fixup("conv2", -1 / 2)),
+    *[("mup", model, lambda name, shape, d=d, layers=layers: mup(name, shape, d, layers)[0]) for model, d, layers in
+      (("gpt2", 768, 12), ("llama-3-8b", 4096, 32), ("bert-base", 768, 12), ("t5-small", 512, 6))],
+    ("mamba", "mamba-130m", mamba),
+    ("lstm", lstm(), lstm_laws),
+]  # fmt: skip
+
+
+def planned(model: Any, recipe: Any) -> fi.Plan:
+    return fi.plan_for(EXAMPLES / f"{model}.json" if isinstance(model, str) else model, recipe)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "model", "law_of"), CASES, ids=[f"{c[0]}-{c[1] if isinstance(c[1], str) else 'own'}" for c in CASES]
+)
+def test_formulas(recipe: str, model: Any, law_of: Callable[[str, Shape], Law]) -> None:
+    for name, row in planned(model, recipe).items():
+        expected, law = law_of(name, row.shape), row.distribution
+        if isinstance(expected, float):
+            expected = fi.Normal(0, expected)
+        assert type(law) is type(expected), name
+        if isinstance(law, fi.Distribution):
+            fields = [list(d.to_dict().values())[1:] for d in (law, expected)]
+            assert fields[0] == pytest.approx(fields[1], rel=1e-14), name
+        else:
+            assert law == expected, name
+
+
+def test_every_recipe_has_a_case_and_a_line_in_the_docs() -> None:
+    tested = {recipe for recipe, *_ in CASES} | {"default", "spectral"}  # test_models, and below
+    assert tested == set(shipped_recipes())
+    lines = (ROOT / "docs" / "recipes.md").read_text().splitlines()
+    assert {match[1] for line in lines if (match := re.match(r"\| `([\w-]+)` \|", line))} == tested
+
+
+@pytest.mark.parametrize("recipe", sorted({recipe for recipe, *_ in CASES} | {"spectral"}))
+def test_the_command_line_plans_every_recipe(
+    recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = next((model for name, model, _ in CASES if name == recipe), "gpt2")
+    path = EXAMPLES / f"{model}.json"
+    if not isinstance(model, str):
+        path = tmp_path / "model.json"
+        path.write_text(json.dumps({"parameters": {name: {"shape": shape} for name, shape in model.items()}}))
+    assert cli.main(["plan", str(path), "--recipe", recipe]) == 0
+    assert f"recipe {recipe}" in capsys.readouterr().out
+
+
+def test_recipes_refuse_models_of_another_family() -> None:
+    for recipe, model in (("resnet", "gpt2"), ("t5", "llama-3-8b"), ("mamba", "bert-base"), ("lstm", "t5-small")):
+        with pytest.raises(ValueError, match=f"recipe '{recipe}'"):
+            planned(model, recipe)
+
+
+# ----------------------------------------------------------------------------------- muP and the spectral condition
+
+
+def test_mup_multiplies_learning_rates() -> None:
+    for model, d, layers in (("gpt2", 768, 12), ("llama-3-8b", 4096, 32), ("t5-small", 512, 6)):
+        for name, row in planned(model, "mup").items():
+            assert row.lr == pytest.approx(mup(name, row.shape, d, layers)[1], rel=1e-14), name
+
+
+def test_mup_at_its_base_width_is_megatrons() -> None:
+    base = planned("gpt2", fi.read_recipe("mup", base_width=768))
+    assert base == planned("gpt2", "megatron") and base.recipe == "mup, base_width=768"
+    assert {row.lr for row in base.values()} == {1.0}
+
+
+def test_spectral_norms_and_steps() -> None:
+    """Every drawn matrix has a norm near sqrt(fan_out / fan_in): s (sqrt(fan_in) + sqrt(fan_out)) for large ones."""
+    shapes = {"wide.weight": (128, 512), "tall.weight": (512, 128), "square.weight": (256, 256)}
+    shapes |= {"h.0.mlp.c_fc.weight": (128, 512), "h.0.attn.c_attn.weight": (128, 384), "x.bias": (7,)}
+    drawn, rows = fi.init(shapes, "spectral", seed=0), fi.plan_for(shapes, "spectral")
+    assert rows["x.bias"].lr == 7
+    for name, w in drawn.items():
+        if w.ndim == 1:
+            continue
+        w = w if "c_" not in name else w[:, :128].T if "attn" in name else w.T
+        ratio = w.shape[0] / w.shape[1]
+        assert rows[name].lr == ratio
+        expected = min(1, sqrt(ratio)) * (1 + sqrt(ratio))
+        assert np.linalg.norm(w, 2) == pytest.approx(expected, rel=0.05), name
+        assert 0.9 < np.linalg.norm(w, 2) / sqrt(ratio) < 2.1
+    embedding = fi.plan_for({"wte.weight": (500, 64), "fc.weight": (64, 64)}, "spectral")["wte.weight"]
+    assert (embedding.distribution, embedding.lr) == (fi.Normal(0, 1), 64)
+
+
+def test_learning_rates_in_the_plan() -> None:
+    made = planned("llama-3-8b", "mup")
+    again = fi.Plan.from_json(made.to_json())
+    assert {name: row.lr for name, row in again.items()} == {name: row.lr for name, row in made.items()}
+    assert re.search(r"law +lr +bytes", str(made)) and "0.0625" in str(made)
+    assert not re.search(r"law +lr", str(planned("llama-3-8b", "llama")))
+
+
+# --------------------------------------------------------------------------------------- formulas, sizes and depth
+
+
+def with_std(std: Any, sizes: dict[str, Any] | None = None, tmp_path: Path = Path(), **keys: Any) -> Path:
+    rule = {"scheme": "normal", "std": std, **keys}
+    lines = ["[sizes]", *(f"{name} = {json.dumps(value)}" for name, value in (sizes or {}).items())]
+    lines += ["[[rule]]", *(f"{key} = {json.dumps(value)}" for key, value in rule.items())]
+    path = tmp_path / "own.toml"
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1", 1), ("-2 + 3 * 4 / 8 - +1", -1.5), ("sqrt(2 / (5 * d))", sqrt(2 / 40)), ("1e-3 * d", 0.008),
+     ("min(d, max(2, 3))", 3), ("log(2 * d)", math.log(16))],
+)  # fmt: skip
+def test_formula(text: str, value: float) -> None:
+    assert Formula(text)({"d": 8.0}.__getitem__) == pytest.approx(value, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "d d", "2 ** 3", "d.real", "d[0]", "'a'", "True", "1j", "lambda: 1", "(1, 2)", "d < 1", "abs(d)", "sqrt()",
+     "sqrt(1, 2)", "min(*d)", "min(x=1, y=2)", "__import__('os')", "1 if d else 2", "1 // 2", "not d", "1 " * 200, "1\x00"],
+)  # fmt: skip
+def test_what_is_no_formula(text: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="formula"):
+        Formula(text)
+    with pytest.raises(ValueError, match=r"rule 1: formula"):
+        fi.plan_for({"w": (2, 2)}, with_std(text, tmp_path=tmp_path))
+
+
+@pytest.mark.parametrize("text", ["1 / 0", "1 / (n0 - n0)", "sqrt(-1)", "log(0)", "1e200 * 1e200", "dd", "n2", "heads"])
+def test_formulas_without_a_value(text: str, tmp_path: Path) -> None:
+    recipe = with_std(text, {"d": "w:1", "heads": "nowhere:0"}, tmp_path)
+    with pytest.raises(ValueError, match="parameter 'w': std: formula"):
+        fi.plan_for({"w": (2, 2)}, recipe)
+
+
+def test_sizes(tmp_path: Path) -> None:
+    shapes = {"enc.0.w": (2, 3), "enc.1.w": (2, 3), "dec.0.w": (4, 5)}
+
+    def std(text: str, **sizes: Any) -> float:
+        made = fi.plan_for(shapes, with_std(text, sizes, tmp_path))
+        return made["dec.0.w"].distribution.to_dict()["std"]  # type: ignore[no-any-return]
+
+    assert std("d", d="enc.*:1") == 3 and std("d", d=["nowhere:0", "dec*:-1"]) == 5 and std("d", d=7) == 7
+    assert std("N + 10 * M", N="enc.{layer}.*", M="*.{layer}.w") == 32
+    assert std("fan_in + 10 * fan_out + 100 * n0") == 5 + 40 + 400
+    for bad in (0, -1, True, "w", "w:x", [3], "a.{layer}.{layer}", {}):
+        with pytest.raises((TypeError, ValueError), match="size d"):
+            std("d", d=bad)
+    with pytest.raises(ValueError, match=r"size d is 2, 4 by '\*:0'"):
+        std("d", d="*:0")
+
+
+def test_sizes_from_outside(capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(EXAMPLES / "gpt2.json")
+    assert cli.main(["plan", path, "--recipe", "mup", "--size", "base_width=768"]) == 0
+    assert "recipe mup, base_width=768" in capsys.readouterr().out
+    for size in ("base_width", "base_width=x", "base_with=3", "base_width=0", "base_width=nan"):
+        assert cli.main(["plan", path, "--recipe", "mup", "--size", size]) == 2
+        assert "base_wi" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="did you mean 'base_width'"):
+        fi.read_recipe("mup", base_with=128)
+    with pytest.raises(TypeError, match="base_width"):
+        fi.read_recipe("mup", base_width=True)
+
+
+def test_learning_rates_must_not_be_negative(tmp_path: Path) -> None:
+    for lr in (-1.0, "0 - 1", True):
+        with pytest.raises((TypeError, ValueError), match="lr"):
+            fi.plan_for({"w": (2, 2)}, with_std(1.0, tmp_path=tmp_path, lr=lr))
+
+
+def test_depth_rules() -> None:
+    n, i = 24, 5
+    expected = {
+        "1/sqrt(L)": n**-0.5, "1/sqrt(2L)": (2 * n) ** -0.5, "1/sqrt(l+1)": (i + 1) ** -0.5,
+        "1/sqrt(2(l+1))": (2 * (i + 1)) ** -0.5, "1/L": 1 / n, "2/L": 2 / n, "(8L)^(-1/4)": (8 * n) ** -0.25,
+        "(9L)^(-1/4)": (9 * n) ** -0.25, "(12L)^(-1/4)": (12 * n) ** -0.25, "0.67 L^(-1/4)": 0.67 * n**-0.25,
+        "sqrt(ln(2L))": math.log(2 * n) ** 0.5,
+    }  # fmt: skip
+    assert {name: rule(n, i) for name, rule in DEPTH_RULES.items()} == pytest.approx(expected, rel=1e-14)
+    page = (ROOT / "docs" / "model-files.md").read_text()
+    assert all(f"`{name}`" in page for name in DEPTH_RULES)
+
+
+def test_each_stack_counts_its_own_layers(tmp_path: Path) -> None:
+    path = with_std(1.0, tmp_path=tmp_path, depth="1/L")
+    path.write_text('layers = ["enc.{layer}.*", "dec.{layer}.*"]\n' + path.read_text())
+    rows = fi.plan_for({f"{s}.{i}.w": (2, 2) for s, n in (("enc", 4), ("dec", 2)) for i in range(n)}, path)
+    assert rows["enc.3.w"].distribution == fi.Normal(0, 0.25) and rows["dec.1.w"].distribution == fi.Normal(0, 0.5)
+
+
+def test_a_recipe_goes_wherever_its_name_goes() -> None:
+    recipe = fi.read_recipe("gpt2")
+    assert isinstance(recipe, Recipe) and planned("gpt2", recipe) == planned("gpt2", "gpt2")
+    torch = optional("torch")
+    from fastinit.torch import plan_module
+
+    model = torch.nn.ModuleDict({"wte": torch.nn.Embedding(20, 8), "head": torch.nn.Linear(8, 20)})
+    assert plan_module(model, fi.read_recipe("mup", base_width=4))["head.weight"].lr == 0.5
+
+
+# --------------------------------------------------------------------------------------- what transformers draws
+
+
+def drawn_by_transformers(kind: str, **config: Any) -> dict[str, np.ndarray]:
+    optional("torch").manual_seed(0)
+    transformers = optional("transformers")
+    name = {"GPT2": "LMHeadModel", "Llama": "ForCausalLM", "Bert": "ForMaskedLM", "T5": "ForConditionalGeneration",
+            "Mamba": "ForCausalLM"}.get(kind, "ForImageClassification")  # fmt: skip
+    model = getattr(transformers, kind + name)(getattr(transformers, f"{kind}Config")(**config))
+    return {name: p.detach().numpy() for name, p in model.named_parameters()}
+
+
+SMALL = {"hidden_size": 64, "intermediate_size": 256, "num_hidden_layers": 2, "num_attention_heads": 4}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "kind", "config"),
+    [
+        ("gpt2", "GPT2", {"n_embd": 64, "n_layer": 3, "n_head": 4, "vocab_size": 500, "n_positions": 64}),
+        ("llama", "Llama", {**SMALL, "vocab_size": 500}),
+        ("bert", "Bert", {**SMALL, "vocab_size": 5000}),
+        ("vit", "ViT", {**SMALL, "image_size": 32, "patch_size": 8, "num_labels": 50}),
+        ("t5", "T5", {"d_model": 64, "d_kv": 8, "d_ff": 96, "num_layers": 2, "num_heads": 6, "vocab_size": 500}),
+        ("convnext", "ConvNext", {"hidden_sizes": [16, 32, 64, 128], "depths": [1, 1, 2, 1], "num_labels": 50}),
+        (
+            "resnet",
+            "ResNet",
+            {"embedding_size": 16, "hidden_sizes": [32, 64, 128, 256], "depths": [1] * 4, "num_labels": 50},
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_transformers_draws_the_same_laws(recipe: str, kind: str, config: dict[str, Any]) -> None:
+    arrays = drawn_by_transformers(kind, **config)
+    rows = fi.plan_for(arrays, recipe)
+    differing = {finding.name for finding in fi.verify(arrays, rows)}
+    # transformers leaves these norms at one.
+    zeroed = {name for name in arrays if recipe == "resnet" and "layer.2.normalization.weight" in name}
+    assert differing == zeroed and bool(zeroed) == (recipe == "resnet")
+
+
+def test_transformers_draws_mambas_state_space_alike() -> None:
+    arrays = drawn_by_transformers("Mamba", hidden_size=128, num_hidden_layers=8, vocab_size=50, state_size=8)
+    rows, ours = fi.plan_for(arrays, "mamba"), fi.init(arrays, "mamba", seed=0)
+    own = {name: a for name, a in arrays.items() if name.endswith(("A_log", "mixer.D", "dt_proj.weight", "norm.weight"))}
+    assert len(own) == 4 * 8
+    part = plan.Plan({name: rows[name] for name in own}, {}, "mamba")
+    assert fi.verify(own, part) == []
+    for name in own:
+        if name.endswith("A_log"):
+            assert ours[name] == pytest.approx(arrays[name], rel=1e-6)
+    # Both are drawn alike: the two samples' distribution functions differ by less than chance does once in 10^6 times.
+    biases = [np.sort(np.concatenate([a for n, a in of.items() if n.endswith("dt_proj.bias")])) for of in (arrays, ours)]
+    places = np.concatenate(biases)
+    heights = [np.searchsorted(sample, places, "right") / len(sample) for sample in biases]
+    assert np.abs(heights[0] - heights[1]).max() < sqrt(-math.log(5e-7) / len(biases[0]))
