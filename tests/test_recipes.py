@@ -194,7 +194,8 @@ def deepnorm(layers: int) -> Callable[[str, Shape], Law]:
             return sqrt(2 / ((shape[0] + shape[1]) * shape[2] * shape[3]))
         query = any(part in name for part in ("query", "key", "q_proj", "k_proj"))
         return xavier(
-            shape, (8 * layers) ** -0.25 if not query and any(s in name for s in scaled) and "layer" in name else 1
+            shape,
+            (8 * layers) ** -0.25 if not query and any(s in name for s in scaled) and "layer" in name else 1,
         )
 
     return of_transformer(std)
@@ -319,7 +320,9 @@ def planned(model: Any, recipe: Any) -> fi.Plan:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "model", "law_of"), CASES, ids=[f"{c[0]}-{c[1] if isinstance(c[1], str) else 'own'}" for c in CASES]
+    ("recipe", "model", "law_of"),
+    CASES,
+    ids=[f"{c[0]}-{c[1] if isinstance(c[1], str) else 'own'}" for c in CASES],
 )
 def test_formulas(recipe: str, model: Any, law_of: Callable[[str, Shape], Law]) -> None:
     for name, row in planned(model, recipe).items():
@@ -355,7 +358,12 @@ def test_the_command_line_plans_every_recipe(
 
 
 def test_recipes_refuse_models_of_another_family() -> None:
-    for recipe, model in (("resnet", "gpt2"), ("t5", "llama-3-8b"), ("mamba", "bert-base"), ("lstm", "t5-small")):
+    for recipe, model in (
+        ("resnet", "gpt2"),
+        ("t5", "llama-3-8b"),
+        ("mamba", "bert-base"),
+        ("lstm", "t5-small"),
+    ):
         with pytest.raises(ValueError, match=f"recipe '{recipe}'"):
             planned(model, recipe)
 
@@ -377,18 +385,18 @@ def test_mup_at_its_base_width_is_megatrons() -> None:
 
 def test_spectral_norms_and_steps() -> None:
     """Every drawn matrix has a norm near sqrt(fan_out / fan_in): s (sqrt(fan_in) + sqrt(fan_out)) for large ones."""
-    shapes = {"wide.weight": (128, 512), "tall.weight": (512, 128), "square.weight": (256, 256)}
-    shapes |= {"h.0.mlp.c_fc.weight": (128, 512), "h.0.attn.c_attn.weight": (128, 384), "x.bias": (7,)}
+    shapes: Shapes = {"wide.weight": (64, 256), "tall.weight": (256, 64), "square.weight": (128, 128)}
+    shapes |= {"h.0.mlp.c_fc.weight": (64, 256), "h.0.attn.c_attn.weight": (64, 192), "x.bias": (7,)}
     drawn, rows = fi.init(shapes, "spectral", seed=0), fi.plan_for(shapes, "spectral")
     assert rows["x.bias"].lr == 7
     for name, w in drawn.items():
         if w.ndim == 1:
             continue
-        w = w if "c_" not in name else w[:, :128].T if "attn" in name else w.T
+        w = w if "c_" not in name else w[:, :64].T if "attn" in name else w.T
         ratio = w.shape[0] / w.shape[1]
         assert rows[name].lr == ratio
         expected = min(1, sqrt(ratio)) * (1 + sqrt(ratio))
-        assert np.linalg.norm(w, 2) == pytest.approx(expected, rel=0.05), name
+        assert np.linalg.norm(w, 2) == pytest.approx(expected, rel=0.1), name
         assert 0.9 < np.linalg.norm(w, 2) / sqrt(ratio) < 2.1
     embedding = fi.plan_for({"wte.weight": (500, 64), "fc.weight": (64, 64)}, "spectral")["wte.weight"]
     assert (embedding.distribution, embedding.lr) == (fi.Normal(0, 1), 64)
@@ -400,6 +408,33 @@ def test_learning_rates_in_the_plan() -> None:
     assert {name: row.lr for name, row in again.items()} == {name: row.lr for name, row in made.items()}
     assert re.search(r"law +lr +bytes", str(made)) and "0.0625" in str(made)
     assert not re.search(r"law +lr", str(planned("llama-3-8b", "llama")))
+
+
+def test_steps_under_mup_move_wide_models_as_far() -> None:
+    torch, transformers = optional("torch"), optional("transformers")
+    from fastinit.torch import init_module, plan_module
+
+    def moved(width: int, recipe: Any) -> float:
+        config = transformers.LlamaConfig(hidden_size=width, intermediate_size=2 * width, num_hidden_layers=2,
+                                          num_attention_heads=width // 16, vocab_size=100)  # fmt: skip
+        model = init_module(transformers.LlamaForCausalLM(config), recipe, seed=0)
+        rows = plan_module(model, recipe)
+        optimizer = torch.optim.Adam(
+            [{"params": [p], "lr": 3e-3 * rows[name].lr} for name, p in model.named_parameters()]
+        )
+        tokens = torch.arange(32)[None] * 37 % 100
+        outputs = []
+        for _ in range(4):
+            out = model(tokens, labels=tokens, output_hidden_states=True)
+            outputs.append(out.hidden_states[1].detach())
+            optimizer.zero_grad()
+            out.loss.backward()
+            optimizer.step()
+        return float((outputs[-1] - outputs[0]).pow(2).mean().sqrt())
+
+    mup = fi.read_recipe("mup", base_width=64)
+    assert moved(256, mup) == pytest.approx(moved(64, mup), rel=0.15)
+    assert moved(256, "megatron") > 3 * moved(64, "megatron")
 
 
 # --------------------------------------------------------------------------------------- formulas, sizes and depth
@@ -435,7 +470,9 @@ def test_what_is_no_formula(text: str, tmp_path: Path) -> None:
         fi.plan_for({"w": (2, 2)}, with_std(text, tmp_path=tmp_path))
 
 
-@pytest.mark.parametrize("text", ["1 / 0", "1 / (n0 - n0)", "sqrt(-1)", "log(0)", "1e200 * 1e200", "dd", "n2", "heads"])
+@pytest.mark.parametrize(
+    "text", ["1 / 0", "1 / (n0 - n0)", "sqrt(-1)", "log(0)", "1e200 * 1e200", "dd", "n2", "heads"]
+)
 def test_formulas_without_a_value(text: str, tmp_path: Path) -> None:
     recipe = with_std(text, {"d": "w:1", "heads": "nowhere:0"}, tmp_path)
     with pytest.raises(ValueError, match="parameter 'w': std: formula"):
@@ -452,6 +489,7 @@ def test_sizes(tmp_path: Path) -> None:
     assert std("d", d="enc.*:1") == 3 and std("d", d=["nowhere:0", "dec*:-1"]) == 5 and std("d", d=7) == 7
     assert std("N + 10 * M", N="enc.{layer}.*", M="*.{layer}.w") == 32
     assert std("fan_in + 10 * fan_out + 100 * n0") == 5 + 40 + 400
+    bad: Any
     for bad in (0, -1, True, "w", "w:x", [3], "a.{layer}.{layer}", {}):
         with pytest.raises((TypeError, ValueError), match="size d"):
             std("d", d=bad)
@@ -495,7 +533,9 @@ def test_each_stack_counts_its_own_layers(tmp_path: Path) -> None:
     path = with_std(1.0, tmp_path=tmp_path, depth="1/L")
     path.write_text('layers = ["enc.{layer}.*", "dec.{layer}.*"]\n' + path.read_text())
     rows = fi.plan_for({f"{s}.{i}.w": (2, 2) for s, n in (("enc", 4), ("dec", 2)) for i in range(n)}, path)
-    assert rows["enc.3.w"].distribution == fi.Normal(0, 0.25) and rows["dec.1.w"].distribution == fi.Normal(0, 0.5)
+    assert rows["enc.3.w"].distribution == fi.Normal(0, 0.25) and rows["dec.1.w"].distribution == fi.Normal(
+        0, 0.5
+    )
 
 
 def test_a_recipe_goes_wherever_its_name_goes() -> None:
@@ -504,8 +544,11 @@ def test_a_recipe_goes_wherever_its_name_goes() -> None:
     torch = optional("torch")
     from fastinit.torch import plan_module
 
-    model = torch.nn.ModuleDict({"wte": torch.nn.Embedding(20, 8), "head": torch.nn.Linear(8, 20)})
-    assert plan_module(model, fi.read_recipe("mup", base_width=4))["head.weight"].lr == 0.5
+    heard = {"wte": torch.nn.Embedding(20, 8), "attn": torch.nn.ModuleDict({"c_proj": torch.nn.Linear(8, 8)})}
+    layer = torch.nn.ModuleDict({**heard, "norm": torch.nn.LayerNorm(8), "fc": torch.nn.Linear(8, 8)})
+    model = torch.nn.ModuleDict({"h": torch.nn.ModuleList([layer])})
+    rows = plan_module(model, fi.read_recipe("mup", base_width=4))
+    assert rows["h.0.fc.weight"].lr == 0.5 and rows["h.0.wte.weight"].lr == 1
 
 
 # --------------------------------------------------------------------------------------- what transformers draws
@@ -530,8 +573,16 @@ SMALL = {"hidden_size": 64, "intermediate_size": 256, "num_hidden_layers": 2, "n
         ("llama", "Llama", {**SMALL, "vocab_size": 500}),
         ("bert", "Bert", {**SMALL, "vocab_size": 5000}),
         ("vit", "ViT", {**SMALL, "image_size": 32, "patch_size": 8, "num_labels": 50}),
-        ("t5", "T5", {"d_model": 64, "d_kv": 8, "d_ff": 96, "num_layers": 2, "num_heads": 6, "vocab_size": 500}),
-        ("convnext", "ConvNext", {"hidden_sizes": [16, 32, 64, 128], "depths": [1, 1, 2, 1], "num_labels": 50}),
+        (
+            "t5",
+            "T5",
+            {"d_model": 64, "d_kv": 8, "d_ff": 96, "num_layers": 2, "num_heads": 6, "vocab_size": 500},
+        ),
+        (
+            "convnext",
+            "ConvNext",
+            {"hidden_sizes": [16, 32, 64, 128], "depths": [1, 1, 2, 1], "num_labels": 50},
+        ),
         (
             "resnet",
             "ResNet",
@@ -552,7 +603,11 @@ def test_transformers_draws_the_same_laws(recipe: str, kind: str, config: dict[s
 def test_transformers_draws_mambas_state_space_alike() -> None:
     arrays = drawn_by_transformers("Mamba", hidden_size=128, num_hidden_layers=8, vocab_size=50, state_size=8)
     rows, ours = fi.plan_for(arrays, "mamba"), fi.init(arrays, "mamba", seed=0)
-    own = {name: a for name, a in arrays.items() if name.endswith(("A_log", "mixer.D", "dt_proj.weight", "norm.weight"))}
+    own = {
+        name: a
+        for name, a in arrays.items()
+        if name.endswith(("A_log", "mixer.D", "dt_proj.weight", "norm.weight"))
+    }
     assert len(own) == 4 * 8
     part = plan.Plan({name: rows[name] for name in own}, {}, "mamba")
     assert fi.verify(own, part) == []
@@ -560,7 +615,10 @@ def test_transformers_draws_mambas_state_space_alike() -> None:
         if name.endswith("A_log"):
             assert ours[name] == pytest.approx(arrays[name], rel=1e-6)
     # Both are drawn alike: the two samples' distribution functions differ by less than chance does once in 10^6 times.
-    biases = [np.sort(np.concatenate([a for n, a in of.items() if n.endswith("dt_proj.bias")])) for of in (arrays, ours)]
+    biases = [
+        np.sort(np.concatenate([a for n, a in of.items() if n.endswith("dt_proj.bias")]))
+        for of in (arrays, ours)
+    ]
     places = np.concatenate(biases)
     heights = [np.searchsorted(sample, places, "right") / len(sample) for sample in biases]
     assert np.abs(heights[0] - heights[1]).max() < sqrt(-math.log(5e-7) / len(biases[0]))

@@ -65,7 +65,11 @@ def _parser() -> argparse.ArgumentParser:
             "--recipe", default="default", help="a shipped recipe's name (docs/recipes.md) or a TOML file"
         )
         command.add_argument(
-            "--size", action="append", default=[], metavar="NAME=NUMBER", help="a size of the recipe, such as base_width=256"
+            "--size",
+            action="append",
+            default=[],
+            metavar="NAME=NUMBER",
+            help="a size of the recipe, such as base_width=256",
         )
         command.add_argument("--dtype", help="float32, float64, float16 or bfloat16 instead of the model's")
         command.add_argument("--json", action="store_true", help="print for programs")
@@ -81,7 +85,7 @@ def _plan_of(model: str | Mapping[str, Any], arguments: argparse.Namespace) -> P
 
 
 def _size(text: str) -> tuple[str, float]:
-    name, equals, number = text.partition("=")
+    name, _, number = text.partition("=")
     try:
         return name, float(number)
     except ValueError:

@@ -94,6 +94,6 @@ def _value(node: ast.AST, value_of: Callable[[str], float]) -> float:
             return _FUNCTIONS[function](*numbers)
         case ast.Name(name):
             return float(value_of(name))
-        case ast.Constant(value):
+        case ast.Constant(int() | float() as value):
             return float(value)
     raise AssertionError(node)

@@ -104,7 +104,9 @@ class Plan(Mapping[str, Parameter]):
         return cls(parameters, checked_ties(ties, parameters), recipe)
 
     def __str__(self) -> str:
-        rows: list[tuple[str, ...]] = [("name", "shape", "dtype", "scheme", "fans", "law", "lr", "bytes", "why")]
+        rows: list[tuple[str, ...]] = [
+            ("name", "shape", "dtype", "scheme", "fans", "law", "lr", "bytes", "why")
+        ]
         rows += [_row(parameter) for parameter in self.values()]
         columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
         widths = [max(map(len, column)) for column in columns]
@@ -190,8 +192,8 @@ def make_plan(
                 choice = otherwise(name)
             else:
                 used.add(rule.number)
-                stack, layer = layer_of.get(name, (None, None))
-                numbers, lr = rule.numbers_for(tensor, size, layer, n_layers[stack])
+                layer = layer_of.get(name)
+                numbers, lr = rule.numbers_for(tensor, size, layer, n_layers[layer.stack] if layer else 0)
                 choice = Choice(rule.scheme, numbers, "", lr)
             if choice is None:
                 missing.append(f"{name!r} of shape {tensor.shape}")
@@ -206,7 +208,15 @@ def make_plan(
             raise ValueError(f"{where},{by} parameter {name!r}: {error}") from None
         number = 0 if rule is None else rule.number
         parameters[name] = Parameter(
-            name, tensor.shape, kind, choice.scheme, *known[case], number, choice.reason, tensor.module, choice.lr
+            name,
+            tensor.shape,
+            kind,
+            choice.scheme,
+            *known[case],
+            number,
+            choice.reason,
+            tensor.module,
+            choice.lr,
         )
     if missing:
         several = "s" if len(missing) > 1 else ""

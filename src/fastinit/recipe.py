@@ -17,7 +17,7 @@ from .elementary import log
 from .fans import fans
 from .formula import Formula
 from .model import Tensor
-from .sizes import Size, checked_pattern
+from .sizes import Layer, Size, checked_pattern
 
 # By what a residual projection's std or gain is multiplied, by the number of layers and its own layer, from 0. Roots alone:
 # IEEE does not round other powers alike everywhere.
@@ -64,7 +64,7 @@ class Rule:
         return ", ".join(stated) or "no condition"
 
     def numbers_for(
-        self, tensor: Tensor, size: Callable[[str], float], layer: int | None, n_layers: int
+        self, tensor: Tensor, size: Callable[[str], float], layer: Layer | None, n_layers: int
     ) -> tuple[dict[str, Any], float]:
         """The scheme's numbers for a parameter and its multiplier of the learning rate; the layer, from 0, is None for a
         parameter of no layer."""
@@ -72,7 +72,9 @@ class Rule:
         def value_of(name: str) -> float:
             if name in ("fan_in", "fan_out"):
                 geometry = {**tensor.geometry, **self.numbers}
-                counting = {k: v for k, v in geometry.items() if k in _GEOMETRY and not isinstance(v, Formula)}
+                counting = {
+                    k: v for k, v in geometry.items() if k in _GEOMETRY and not isinstance(v, Formula)
+                }
                 return getattr(fans(tensor.shape, **counting), name)  # type: ignore[no-any-return]
             if re.fullmatch("n[0-9]", name) and int(name[1]) < len(tensor.shape):
                 return tensor.shape[int(name[1])]
@@ -97,7 +99,7 @@ class Rule:
         value = numbers.get(scaled, defaults.get(scaled))
         if not isinstance(value, (int, float)):
             raise ValueError(f"depth scales std or gain; scheme {self.scheme!r} has neither set")
-        numbers[scaled] = value * DEPTH_RULES[self.depth](n_layers, layer)
+        numbers[scaled] = value * DEPTH_RULES[self.depth](n_layers, layer.number)
         return numbers, lr
 
 
@@ -141,13 +143,13 @@ def read_recipe(recipe: str | os.PathLike[str], /, **sizes: float) -> Recipe:
 
     try:
         read = _parse(str(recipe), tomllib.loads(text))
-        for name in sizes:
-            choose("size", name, read.sizes)
-        given = {name: Size.parse(name, value) for name, value in sizes.items()}
-        name = ", ".join([read.name, *(f"{size}={value}" for size, value in sizes.items())])
-        return replace(read, name=name, sizes={**read.sizes, **given})
     except (TypeError, ValueError) as error:
         raise ValueError(f"recipe {str(recipe)!r}: {error}") from None
+    for name in sizes:
+        choose("size", name, read.sizes)
+    given = {name: Size.parse(name, value) for name, value in sizes.items()}
+    name = ", ".join([read.name, *(f"{size}={value:g}" for size, value in sizes.items())])
+    return replace(read, name=name, sizes={**read.sizes, **given})
 
 
 def as_recipe(recipe: Recipe | str | os.PathLike[str] | Mapping[str, Any]) -> Recipe:
