@@ -100,10 +100,44 @@ double fi_sliver(double p);    /* the inverse of fi_centre for |x| <= 1/8 */
 typedef void fi_fill(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, size_t count, void *out,
                      bool streaming);
 
+/* What values are like: moments about the mean of the finite ones, and how many others there are. */
+struct fi_moments {
+    uint64_t count, nan, inf, zeros;    /* count: of finite values, zeros among them */
+    double low, high, mean, m2, m3, m4; /* m2, m3, m4: sums of powers of x - mean */
+};
+
+/* The moments of count <= FI_TILE values; `before` are those of values before them, if any, which are likely alike. The
+ * mean is NaN where the sum overflows. */
+typedef void fi_measure(const void *values, size_t count, const struct fi_moments *before, struct fi_moments *moments);
+
+/* The hash of a part of a row that begins at its 64-bit word `word`. A row's hash is the sum of its parts'; all but the
+ * last part are whole words. */
+typedef uint64_t fi_hash(const void *bytes, size_t count, uint64_t word);
+
 struct fi_isa {
     const char *name;
     fi_fill *fill[FI_LAW_COUNT][FI_DTYPE_COUNT];
+    fi_measure *measure[FI_DTYPE_COUNT];
+    fi_hash *hash;
 };
+
+/* A value's bin: the upper 12 bits of float32, float16 and bfloat16, of float64 those of its float32. */
+enum { FI_TILE = 4096, FI_BINS = 4096 };
+
+/* Rows, or a part of one that begins at its 64-bit word `word`; every row has row_count values here. Moments are those
+ * of all values, counts[bin] those of the bins (in a long chunk of every sixteenth tile alone), hashes[row] those of
+ * the rows; NULL hashes are not computed. */
+struct fi_chunk {
+    enum fi_dtype_id dtype;
+    const void *values;
+    size_t rows, row_count;
+    uint64_t word;
+};
+void fi_inspect(const struct fi_isa *isa, const struct fi_chunk *chunk, struct fi_moments *moments,
+                uint32_t counts[FI_BINS], uint64_t *hashes);
+
+/* The moments of both together. */
+void fi_merge(struct fi_moments *a, const struct fi_moments *b);
 
 /* The instruction sets that this machine can run, best first; NULL past the end. */
 const struct fi_isa *fi_isa_at(size_t i);

@@ -192,11 +192,14 @@ FI_LAWS(M)
 #undef M
 #undef KERNEL
 
+#include "inspect.h"
+
 #define ISA_SYMBOL_(name) fi_isa_##name
 #define ISA_SYMBOL(name) ISA_SYMBOL_(name)
 #define ISA_NAME_(name) #name
 #define ISA_NAME(name) ISA_NAME_(name)
 extern const struct fi_isa ISA_SYMBOL(FI_ISA);
 #define M(law_name) [FI_##law_name] = {law_name##_float32, law_name##_float64, law_name##_float16, law_name##_bfloat16},
-const struct fi_isa ISA_SYMBOL(FI_ISA) = {ISA_NAME(FI_ISA), {FI_LAWS(M)}};
+const struct fi_isa ISA_SYMBOL(FI_ISA) = {
+    ISA_NAME(FI_ISA), {FI_LAWS(M)}, {measure_float32, measure_float64, measure_float16, measure_bfloat16}, hash};
 #undef M

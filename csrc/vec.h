@@ -278,3 +278,50 @@ FN U half_bits(F x) {
 }
 FN U pack_float16(F a, F b) { return pack_upper(half_bits(a), half_bits(b)); }
 #endif
+
+/* N values of 16 bits, widened. */
+FN F load_bfloat16(const void *from) {
+#if defined(FI_ISA_AVX512)
+    return (F)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from)), 16);
+#elif defined(FI_ISA_AVX2)
+    return (F)_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)from)), 16);
+#else
+    uint16_t x __attribute__((vector_size(2 * N)));
+    memcpy(&x, from, sizeof x);
+    return (F)(__builtin_convertvector(x, U) << 16);
+#endif
+}
+FN F load_float16(const void *from) {
+#if defined(FI_ISA_AVX512)
+    return (F)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)from));
+#elif defined(FI_ISA_AVX2)
+    return (F)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)from));
+#elif defined(FI_ISA_NEON)
+    float16x4_t x;
+    memcpy(&x, from, sizeof x);
+    return (F)vcvt_f32_f16(x);
+#else
+    uint16_t x __attribute__((vector_size(2 * N)));
+    memcpy(&x, from, sizeof x);
+    const U bits = __builtin_convertvector(x, U), all = u_all(0x7c00u), special = (U)((bits & all) == all);
+    const F magnitude = (F)((bits & 0x7fffu) << 13) * 0x1p112f; /* rebias; subnormals become normal */
+    return (F)((U)magnitude | (special & 0x7f800000u) | (bits & 0x8000u) << 16);
+#endif
+}
+
+/* Float32 as double: the first half of the lanes, then the second. */
+FN void widen_all(F x, D to[2]) {
+#if defined(FI_ISA_AVX512)
+    to[0] = (D)_mm512_cvtps_pd(_mm512_castps512_ps256((__m512)x));
+    to[1] = (D)_mm512_cvtps_pd(_mm512_extractf32x8_ps((__m512)x, 1));
+#elif defined(FI_ISA_AVX2)
+    to[0] = (D)_mm256_cvtps_pd(_mm256_castps256_ps128((__m256)x));
+    to[1] = (D)_mm256_cvtps_pd(_mm256_extractf128_ps((__m256)x, 1));
+#elif defined(FI_ISA_NEON)
+    to[0] = (D)vcvt_f64_f32(vget_low_f32((float32x4_t)x));
+    to[1] = (D)vcvt_high_f64_f32((float32x4_t)x);
+#else
+    const D2 both = widen(x);
+    to[0] = both.low, to[1] = both.high;
+#endif
+}

@@ -21,13 +21,18 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "fastinit"
 MODULES = [path.stem for path in SOURCE.glob("*.py") if path.stem != "__main__"]
 # A module may import those before it.
-ORDER = ["_core", "distributions", "streams", "fans", "gains", "memory", "elementary", "elementwise", "structured",
-         "transformed", "sparse", "patterns", "orthogonal", "biases", "state_space", "catalogue", "schemes", "blocks",
-         "config", "fill", "model", "formula", "sizes", "recipe", "parameter", "plan", "lint", "checksum", "verify", "recommend", "jax", "keras", "__init__", "files", "checkpoint",
-         "sharding", "cli", "__main__"]  # fmt: skip
+ORDER = ["_core", "distributions", "activations", "gaussian", "streams", "fans", "gains", "memory",
+         "elementary", "elementwise", "structured", "transformed", "sparse", "patterns", "orthogonal",
+         "biases", "state_space", "catalogue", "schemes", "blocks", "config", "fill", "model", "table",
+         "formula", "sizes", "recipe", "parameter", "plan", "lint", "checksum", "verify", "propagation", "recommend", "measure", "fit", "inspect", "jax", "keras", "__init__",
+         "files", "checkpoint", "sharding", "cli", "__main__"]  # fmt: skip
 
 
-@pytest.mark.parametrize("module", MODULES)
+# The same within the package folder, after the modules before its name in ORDER.
+PROPAGATION = ["moments", "theory", "dead", "exact", "finite_width", "__init__"]
+
+
+@pytest.mark.parametrize("module", [*MODULES, *(f"propagation.{name}" for name in PROPAGATION[:-1])])
 def test_doctests(module: str) -> None:
     if module in ("jax", "keras"):
         optional(module)
@@ -64,6 +69,10 @@ def test_the_page_of_schemes_is_up_to_date() -> None:
         assert names and all(fi.SCHEMES[name] for name in names) and fi.SCHEMES[names[0]].name == scheme
 
 
+def test_theory_page() -> None:
+    assert doctest.testfile(str(ROOT / "docs" / "theory.md"), module_relative=False).failed == 0
+
+
 def test_links_lead_somewhere() -> None:
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
         for link in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
@@ -71,7 +80,7 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_imports_go_one_way() -> None:
-    assert set(MODULES) | {"_core", "__main__"} == set(ORDER)
+    assert set(MODULES) | {"_core", "__main__", "propagation"} == set(ORDER)
     for path in SOURCE.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and node.level == 1:
@@ -79,6 +88,16 @@ def test_imports_go_one_way() -> None:
                     below = name if name in ORDER else "__init__"
                     if (path.stem, name) != ("config", "__version__"):
                         assert ORDER.index(below) < ORDER.index(path.stem), f"{path.stem} imports {name}"
+
+
+def test_imports_of_propagation_go_one_way() -> None:
+    folder = SOURCE / "propagation"
+    assert {path.stem for path in folder.glob("*.py")} == set(PROPAGATION)
+    for path in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                order, here = (PROPAGATION, path.stem) if node.level == 1 else (ORDER, "propagation")
+                assert order.index(str(node.module)) < order.index(here), f"{path.stem} imports {node.module}"
 
 
 def test_only_vec_h_names_instructions() -> None:

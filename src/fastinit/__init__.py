@@ -1,11 +1,13 @@
 """Neural-network initialisation at the speed of memory, with the same bits everywhere."""
 
+from . import propagation
 from .checksum import checksum
 from .config import available_isas, get_num_threads, isa, set_num_threads, show_config
 from .distributions import Constant, Distribution, Normal, TruncatedNormal, Uniform
 from .fans import Fans, fans
 from .fill import draw, fill, random_bits, scheme_function
 from .gains import gain
+from .inspect import inspect
 from .lint import diff, lint
 from .parameter import Parameter
 from .plan import Plan, init, plan_for
@@ -117,6 +119,7 @@ __all__ = [
     "icnr",
     "identity",
     "init",
+    "inspect",
     "isa",
     "kaiming_normal",
     "kaiming_uniform",
@@ -131,6 +134,7 @@ __all__ = [
     "orthogonal",
     "plan_for",
     "positive_bias",
+    "propagation",
     "random_bits",
     "read_recipe",
     "recommend",

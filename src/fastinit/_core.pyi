@@ -1,6 +1,7 @@
 LAWS: tuple[str, ...]
 DTYPES: tuple[str, ...]
 MAX_THREADS: int
+BINS: int
 
 def address(array: object) -> int: ...
 def available_isas() -> tuple[str, ...]: ...
@@ -17,3 +18,15 @@ def fill(
     isa: int,
 ) -> None: ...
 def read_dlpack(capsule: object) -> tuple[int, tuple[int, ...], tuple[int, ...], int, int, int, bool]: ...
+def inspect(
+    dtype: str,
+    address: int,
+    rows: int,
+    row_count: int,
+    word: int,
+    isa: int,
+    moments: int,
+    counts: int,
+    hashes: int,
+) -> None: ...
+def merge(moments: int, count: int) -> None: ...

@@ -12,6 +12,7 @@ cdef extern from "fastinit.h" nogil:
         FI_LAW_COUNT
         FI_DTYPE_COUNT
         FI_MAX_THREADS
+        FI_BINS
     enum fi_law_id:
         pass
     enum fi_dtype_id:
@@ -42,6 +43,17 @@ cdef extern from "fastinit.h" nogil:
         bint streaming
         bint (*interrupted)(void *) noexcept
         void *context
+    struct fi_moments:
+        uint64_t count
+    struct fi_chunk:
+        fi_dtype_id dtype
+        const void *values
+        size_t rows
+        size_t row_count
+        uint64_t word
+    void fi_inspect(const fi_isa *isa, const fi_chunk *chunk, fi_moments *moments, uint32_t *counts,
+                    uint64_t *hashes)
+    void fi_merge(fi_moments *a, const fi_moments *b)
     void fi_stream_init(fi_stream *stream, const uint32_t *key)
     const char *fi_law_init(fi_law *law, fi_law_id id, fi_dtype_id dtype, const double *parameter)
     const fi_isa *fi_isa_at(size_t i)
@@ -87,6 +99,7 @@ cdef extern from *:
 LAWS = ("constant", "bits", "uniform", "normal", "truncated_normal")
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 MAX_THREADS = FI_MAX_THREADS
+BINS = FI_BINS
 if len(LAWS) != FI_LAW_COUNT or len(DTYPES) != FI_DTYPE_COUNT:
     raise ImportError("fastinit._core does not match fastinit.h")
 
@@ -214,3 +227,27 @@ def fill(str law, tuple parameters, bytes key, str dtype, uintptr_t address, tup
         PyMem_Free(c_runs)
     if not done:
         raise errors[0]
+
+
+def inspect(str dtype, uintptr_t address, size_t rows, size_t row_count, uint64_t word, int isa,
+            uintptr_t moments, uintptr_t counts, uintptr_t hashes):
+    """Measure ``rows`` rows of ``row_count`` values each at ``address``, or a part of one row from its 64-bit word
+    ``word`` on: `fi_moments`, uint32 counts of the `BINS` bins and a uint64 hash for each row go to the addresses
+    given; no hashes to 0. The caller vouches for the memory and keeps its owner alive.
+    """
+    cdef const fi_isa *chosen = fi_isa_at(isa)
+    cdef fi_chunk chunk
+    if chosen == NULL:
+        raise ValueError(f"no instruction set {isa}")
+    chunk.dtype, chunk.values = <fi_dtype_id><int>dtype_ids[dtype], <const void *>address
+    chunk.rows, chunk.row_count, chunk.word = rows, row_count, word
+    with nogil:
+        fi_inspect(chosen, &chunk, <fi_moments *>moments, <uint32_t *>counts, <uint64_t *>hashes)
+
+
+def merge(uintptr_t moments, size_t count):
+    """Merge so many `fi_moments`, in their order, into the first."""
+    cdef fi_moments *all_moments = <fi_moments *>moments
+    cdef size_t i
+    for i in range(1, count):
+        fi_merge(all_moments, all_moments + i)

@@ -1,20 +1,24 @@
-"""The command line: ``fastinit init MODEL -o FILE``, ``fastinit plan MODEL``, ``fastinit verify FILE``."""
+"""The command line: ``fastinit init MODEL -o FILE``, and ``plan``, ``verify`` and ``inspect``."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from . import __version__, checkpoint, sharding
+from .inspect import Report, TensorReport, inspect
 from .lint import lint
 from .memory import dtype_name
 from .plan import Plan, plan_for
 from .recipe import read_recipe
 from .streams import resolve_seed
+from .table import aligned, shape_text
 from .verify import stored, verify
 
 
@@ -22,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0, 1 for a failed write or read, 2 for wrong arguments, 3 for deviations found, 130 after Ctrl-C."""
     arguments = _parser().parse_args(argv)
     try:
-        return {"init": _init, "plan": _plan, "verify": _verify}[arguments.command](arguments)
+        commands = {"init": _init, "plan": _plan, "verify": _verify, "inspect": _inspect}
+        return commands[arguments.command](arguments)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except OSError as error:
@@ -60,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("--seed", type=int, help="compare every bit; without, means, deviations and bounds")
 
+    look = commands.add_parser(
+        "inspect", help="what a checkpoint's tensors are like; exit status 3 where something deviates"
+    )
+    look.add_argument("file", help="the safetensors file")
+    look.add_argument("--against", metavar="RECIPE", help="shipped recipe or TOML file that it should follow")
+
     for command in (init, plan, check):
         command.add_argument(
             "--recipe", default="default", help="a shipped recipe's name (docs/recipes.md) or a TOML file"
@@ -72,9 +83,10 @@ def _parser() -> argparse.ArgumentParser:
             help="a size of the recipe, such as base_width=256",
         )
         command.add_argument("--dtype", help="float32, float64, float16 or bfloat16 instead of the model's")
-        command.add_argument("--json", action="store_true", help="print for programs")
-    for command in (init, check):
+    for command in (init, check, look):
         command.add_argument("--threads", type=int, help="at most so many; the values do not depend on it")
+    for command in commands.choices.values():
+        command.add_argument("--json", action="store_true", help="print for programs")
     return parser
 
 
@@ -148,6 +160,44 @@ def _verify(arguments: argparse.Namespace) -> int:
     else:
         print(*findings, f"{arguments.file}: {len(findings) or 'no'} differences", sep="\n")
     return 3 if findings else 0
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    bar = cache(_bar)
+    report = inspect(
+        arguments.file,
+        arguments.against,
+        threads=arguments.threads,
+        progress=lambda done, total: bar(total)(done),
+    )
+    print(json.dumps({"file": arguments.file, **report.to_dict()}) if arguments.json else _report(report))
+    return 3 if report.deviating else 0
+
+
+def _report(report: Report) -> str:
+    head = ("name", "shape", "dtype", "law", "mean", "std", "skew", "kurtosis", "min", "max", "zeros")
+    lines = aligned([(*head, "std/He", "std/Xavier"), *map(_measured, report.tensors.values())])
+    lines += [f"{name}: {dtype}, not inspected" for name, dtype in report.skipped.items()]
+    for tensor in report.deviating:
+        lines += [f"{tensor.name}: {finding.message}" for finding in tensor.findings]
+    rate = report.nbytes / report.seconds / 1e9
+    lines.append(
+        f"{len(report.tensors)} tensors, {report.nbytes:,} bytes, {report.seconds:.2f} s, {rate:.2f} GB/s"
+    )
+    against = f" from recipe {report.recipe}" if report.recipe else ""
+    lines.append(f"deviating{against}: {len(report.deviating) or 'none'}")
+    return "\n".join(lines)
+
+
+def _measured(tensor: TensorReport) -> tuple[str, ...]:
+    numbers = (tensor.mean, tensor.std, tensor.skew, tensor.kurtosis, tensor.min, tensor.max)
+    ratios = (tensor.he, tensor.xavier)
+    return (
+        tensor.name, shape_text(tensor.shape), tensor.dtype, tensor.law or "?",
+        *("-" if math.isnan(x) else f"{x:.4g}" for x in numbers),
+        f"{tensor.zeros:,}",
+        *("-" if x is None or math.isnan(x) else f"{x:.3g}" for x in ratios),
+    )  # fmt: skip
 
 
 def _bar(total: int) -> Callable[[int], None]:

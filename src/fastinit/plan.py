@@ -25,6 +25,7 @@ from .recipe import Recipe, as_recipe
 from .sizes import layers_of
 from .streams import Seed, resolve_seed
 from .structured import Structured
+from .table import aligned, shape_text
 
 _WORTH_A_POOL = 4 << 20  # bytes
 _WORTH_ALL_THREADS = 64 << 20
@@ -109,11 +110,7 @@ class Plan(Mapping[str, Parameter]):
         ]
         rows += [_row(parameter) for parameter in self.values()]
         columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
-        widths = [max(map(len, column)) for column in columns]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in zip(*columns, strict=True)
-        ]
+        lines = aligned(list(zip(*columns, strict=True)))
         lines += [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
         return "\n".join([*lines, f"{len(self)} tensors, {self.nbytes:,} bytes, recipe {self.recipe}"])
 
@@ -148,7 +145,7 @@ class Plan(Mapping[str, Parameter]):
 
 def _row(parameter: Parameter) -> tuple[str, ...]:
     fans = "-" if parameter.fans is None else f"{parameter.fans.fan_in:g}, {parameter.fans.fan_out:g}"
-    shape = "x".join(map(str, parameter.shape)) or "scalar"
+    shape = shape_text(parameter.shape)
     law, nbytes = str(parameter.distribution), f"{parameter.nbytes:,}"
     lr = "" if parameter.lr == 1 else f"{parameter.lr:.6g}"
     return (

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .activations import Function
 from .catalogue import GLOROT, HE, LECUN
 from .distributions import choose, real
-from .gains import Activation, gain
+from .gains import gain
 from .recipe import DEPTH_RULES
 from .schemes import SCHEMES
 
@@ -63,7 +64,7 @@ class _Choice:
 
 
 def recommend(
-    activation: str | Activation | None,
+    activation: str | Function | None,
     param: float | None = None,
     *,
     layer: str = "linear",
@@ -141,7 +142,7 @@ def recommend(
 
 
 def _by_activation(
-    activation: str | Activation | None, param: float | None, depth: float | None, normalised: bool
+    activation: str | Function | None, param: float | None, depth: float | None, normalised: bool
 ) -> _Choice:
     if activation == "sin":
         w0 = 1.0 if param is None else real("param", param)

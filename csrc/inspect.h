@@ -1,0 +1,213 @@
+/* What the values of a tile are like, included once per instruction set.
+ *
+ * The safe way goes twice through the tile, in double: for the mean, then for the powers of the distances from it. The
+ * quick way, for dtypes that float32 holds, goes once, in float32: distances are taken from the mean of the tiles
+ * before, in units near their std, and summed over 512 values before they are added up in double. It costs a relative
+ * 1e-6 of the moments, and the safe way takes over where a tile is not like those before.
+ *
+ * Value i is summed in lane i mod 16 whatever the length of a vector, and the lanes in one order: the moments are the
+ * same bits on every instruction set. */
+
+enum { LANES = 16, PARTS = LANES / (N / 2) };
+
+FN F load_float(enum fi_dtype_id dtype, const char *from) {
+    if (dtype == FI_float16) return load_float16(from);
+    if (dtype == FI_bfloat16) return load_bfloat16(from);
+    F x;
+    memcpy(&x, from, sizeof x);
+    return x;
+}
+
+FN void load(enum fi_dtype_id dtype, const char *from, D x[PARTS]) {
+    if (dtype == FI_float64) {
+        memcpy(x, from, LANES * sizeof(double));
+    } else {
+        EACH(i, LANES / N) widen_all(load_float(dtype, from + (size_t)(i * N) * ELEMENT(dtype)), x + 2 * i);
+    }
+}
+
+FN L finite(D x) { return (D)((L)x & INT64_MAX) < d_all(__builtin_inf()); }
+
+struct first {
+    D sum[PARTS], low, high;
+    L finite, nan, zeros; /* minus the counts */
+};
+
+FN void first_pass(enum fi_dtype_id dtype, const char *from, struct first *to) {
+    D x[PARTS];
+    load(dtype, from, x);
+    EACH(i, PARTS) {
+        const L good = finite(x[i]);
+        to->low = min_d(to->low, select_d(good, x[i], d_all(__builtin_inf())));
+        to->high = max_d(to->high, select_d(good, x[i], d_all(-__builtin_inf())));
+        to->finite += good, to->nan += x[i] != x[i], to->zeros += x[i] == 0.0;
+        to->sum[i] += (D)((L)x[i] & good);
+    }
+}
+
+struct second {
+    D m2[PARTS], m3[PARTS], m4[PARTS];
+};
+
+FN void second_pass(enum fi_dtype_id dtype, const char *from, D mean, struct second *to) {
+    D x[PARTS];
+    load(dtype, from, x);
+    EACH(i, PARTS) {
+        const D d = (D)((L)(x[i] - mean) & finite(x[i])), square = d * d;
+        to->m2[i] += square, to->m3[i] += square * d, to->m4[i] += square * square;
+    }
+}
+
+static double total(const D part[PARTS]) {
+    double lane[LANES];
+    memcpy(lane, part, sizeof lane);
+    for (int width = LANES / 2; width; width /= 2)
+        for (int i = 0; i < width; i++) lane[i] += lane[i + width];
+    return lane[0];
+}
+
+static double extreme(D of, double sign) {
+    double x[N / 2], most = -__builtin_inf();
+    memcpy(x, &of, sizeof x);
+    for (int i = 0; i < N / 2; i++)
+        if (sign * x[i] > most) most = sign * x[i];
+    return sign * most;
+}
+
+static uint64_t counted(L minus) {
+    uint64_t n = 0;
+    for (int i = 0; i < N / 2; i++) n -= (uint64_t)minus[i];
+    return n;
+}
+
+FN void safe(enum fi_dtype_id dtype, const char *from, size_t count, struct fi_moments *m) {
+    const size_t step = LANES * ELEMENT(dtype), left = count % LANES;
+    const char *end = from + count / LANES * step;
+    /* The values left over, filled up with NaN: all bits set, in every dtype. */
+    _Alignas(64) char rest[LANES * sizeof(double)];
+    memset(rest, 0xff, sizeof rest);
+    memcpy(rest, end, left * ELEMENT(dtype));
+
+    struct first first = {.low = d_all(__builtin_inf()), .high = d_all(-__builtin_inf())};
+    for (const char *at = from; at < end; at += step) first_pass(dtype, at, &first);
+    first_pass(dtype, rest, &first);
+    m->count = counted(first.finite);
+    m->nan = counted(first.nan) - (LANES - left);
+    m->inf = count - m->count - m->nan;
+    m->zeros = counted(first.zeros);
+    m->low = extreme(first.low, -1), m->high = extreme(first.high, 1);
+    m->mean = m->m2 = m->m3 = m->m4 = 0;
+    if (m->count == 0) return;
+
+    const double sum = total(first.sum);
+    m->mean = sum - sum != 0 ? __builtin_nan("") : sum / (double)m->count;
+    if (m->mean < m->low) m->mean = m->low; /* by rounding; a constant's mean is the constant */
+    if (m->mean > m->high) m->mean = m->high;
+    struct second second = {0};
+    for (const char *at = from; at < end; at += step) second_pass(dtype, at, d_all(m->mean), &second);
+    second_pass(dtype, rest, d_all(m->mean), &second);
+    m->m2 = total(second.m2), m->m3 = total(second.m3), m->m4 = total(second.m4);
+}
+
+enum { FLOATS = LANES / N, RUN = 32 };
+
+struct quick {
+    F sum[FLOATS], m2[FLOATS], m3[FLOATS], m4[FLOATS], low, high;
+    I zeros; /* minus the count */
+};
+
+FN void quick_pass(enum fi_dtype_id dtype, const char *from, F shift, F scale, struct quick *to) {
+    EACH(i, FLOATS) {
+        const F x = load_float(dtype, from + (size_t)(i * N) * ELEMENT(dtype));
+        const F d = (x - shift) * scale, square = d * d;
+        to->zeros += x == 0.0f;
+        to->low = min_f(to->low, x), to->high = max_f(to->high, x);
+        to->sum[i] += d, to->m2[i] += square, to->m3[i] += square * d, to->m4[i] += square * square;
+    }
+}
+
+FN void add_floats(D to[PARTS], F from[FLOATS]) {
+    EACH(i, FLOATS) {
+        D x[2];
+        widen_all(from[i], x);
+        to[2 * i] += x[0], to[2 * i + 1] += x[1];
+        from[i] = (F){0};
+    }
+}
+
+/* False where the safe way must be taken: values that are not finite, or unlike those before. */
+FN bool quick(enum fi_dtype_id dtype, const char *from, size_t count, const struct fi_moments *before,
+              struct fi_moments *m) {
+    const double n = (double)count, variance = before->m2 / (double)before->count;
+    if (!(variance > 0x1p-240 && variance < 0x1p240)) return false;
+    uint64_t bits;
+    memcpy(&bits, &variance, 8);
+    const int octave = ((int)(bits >> 52) - 1023) / 2; /* of the std */
+    const uint32_t scale_bits = (uint32_t)(127 - octave) << 23;
+    if (octave < -120 || octave > 120) return false;
+    float scale;
+    memcpy(&scale, &scale_bits, 4);
+    const float shift = (float)before->mean;
+
+    const size_t step = LANES * ELEMENT(dtype);
+    const char *end = from + count * ELEMENT(dtype);
+    struct quick q = {.low = f_all(__builtin_inff()), .high = f_all(-__builtin_inff())};
+    D sum[PARTS] = {{0}}, m2[PARTS] = {{0}}, m3[PARTS] = {{0}}, m4[PARTS] = {{0}};
+    while (from < end) {
+        const char *stop = (size_t)(end - from) > RUN * step ? from + RUN * step : end;
+        for (; from < stop; from += step) quick_pass(dtype, from, f_all(shift), f_all(scale), &q);
+        add_floats(sum, q.sum), add_floats(m2, q.m2), add_floats(m3, q.m3), add_floats(m4, q.m4);
+    }
+    const double e = total(sum) / n, s2 = total(m2) / n, s3 = total(m3) / n, s4 = total(m4) / n;
+    const double unit = 1.0 / (double)scale, own = s2 - e * e;
+    /* Also false for infinities and NaN. */
+    if (!(e * e < 16 * own && own > 0x1p-16 && s4 < 0x1p64)) return false;
+    D x[4];
+    widen_all(q.low, x), widen_all(q.high, x + 2);
+    m->low = extreme(min_d(x[0], x[1]), -1), m->high = extreme(max_d(x[2], x[3]), 1);
+    m->count = count, m->nan = m->inf = m->zeros = 0;
+    for (int i = 0; i < N; i++) m->zeros += q.zeros[i] != 0 ? (uint64_t)-q.zeros[i] : 0;
+    m->mean = (double)shift + e * unit;
+    m->m2 = n * own * unit * unit;
+    m->m3 = n * (s3 - 3 * e * s2 + 2 * e * e * e) * unit * unit * unit;
+    m->m4 = n * (s4 - 4 * e * s3 + 6 * e * e * s2 - 3 * e * e * e * e) * unit * unit * unit * unit;
+    return true;
+}
+
+#define M(dtype, size)                                                                                                 \
+    static void measure_##dtype(const void *from, size_t count, const struct fi_moments *before,                       \
+                                struct fi_moments *m) {                                                                \
+        if (FI_##dtype == FI_float64 || count % LANES || !before->count || !quick(FI_##dtype, from, count, before, m)) \
+            safe(FI_##dtype, from, count, m);                                                                          \
+    }
+FI_DTYPES(M)
+#undef M
+
+/* Word j of a row gives w + (low half of t) * (high half of t), t = w ^ (j + 1) * KEY: what a word adds depends on its
+ * place, and the sum on no order. */
+#define HASH_KEY 0x9E3779B97F4A7C15u
+static uint64_t hash(const void *bytes, size_t count, uint64_t word) {
+    const char *from = bytes;
+    const W step = w_all(HASH_KEY * (N / 2));
+    W key, sum = {0};
+    uint64_t lane[N / 2], result = 0;
+    for (int i = 0; i < N / 2; i++) lane[i] = (word + (uint64_t)i + 1) * HASH_KEY;
+    memcpy(&key, lane, sizeof key);
+    for (; count >= sizeof(W); count -= sizeof(W), from += sizeof(W), word += N / 2) {
+        W w;
+        memcpy(&w, from, sizeof w);
+        const W t = w ^ key;
+        sum += w + mul_even((U)t, (U)(t >> 32));
+        key += step;
+    }
+    memcpy(lane, &sum, sizeof lane);
+    for (int i = 0; i < N / 2; i++) result += lane[i];
+    for (size_t n; count; count -= n, from += n) {
+        uint64_t w = 0;
+        n = count < 8 ? count : 8;
+        memcpy(&w, from, n);
+        const uint64_t t = w ^ (++word * HASH_KEY);
+        result += w + (t & 0xffffffffu) * (t >> 32);
+    }
+    return result;
+}
