@@ -105,10 +105,8 @@ class Plan(Mapping[str, Parameter]):
         return cls(parameters, checked_ties(ties, parameters), recipe)
 
     def __str__(self) -> str:
-        rows: list[tuple[str, ...]] = [
-            ("name", "shape", "dtype", "scheme", "fans", "law", "lr", "bytes", "why")
-        ]
-        rows += [_row(parameter) for parameter in self.values()]
+        head = ("name", "shape", "dtype", "scheme", "fans", "law", "lr", "bytes", "why")
+        rows = [head, *(_row(parameter) for parameter in self.values())]
         columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
         lines = aligned(list(zip(*columns, strict=True)))
         lines += [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
@@ -204,17 +202,8 @@ def make_plan(
             by = "" if rule is None else f" rule {rule.number},"
             raise ValueError(f"{where},{by} parameter {name!r}: {error}") from None
         number = 0 if rule is None else rule.number
-        parameters[name] = Parameter(
-            name,
-            tensor.shape,
-            kind,
-            choice.scheme,
-            *known[case],
-            number,
-            choice.reason,
-            tensor.module,
-            choice.lr,
-        )
+        parameters[name] = Parameter(name, tensor.shape, kind, choice.scheme, *known[case], number,
+                                     choice.reason, tensor.module, choice.lr)  # fmt: skip
     if missing:
         several = "s" if len(missing) > 1 else ""
         raise ValueError(
