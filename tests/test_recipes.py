@@ -403,8 +403,12 @@ def test_spectral_norms_and_steps() -> None:
         expected = min(1, sqrt(ratio)) * (1 + sqrt(ratio))
         assert np.linalg.norm(w, 2) == pytest.approx(expected, rel=0.1), name
         assert 0.9 < np.linalg.norm(w, 2) / sqrt(ratio) < 2.1
-    embedding = fi.plan_for({"wte.weight": (500, 64), "fc.weight": (64, 64)}, "spectral")["wte.weight"]
-    assert (embedding.distribution, embedding.lr) == (fi.Normal(0, 1), 64)
+    ends = fi.plan_for({"embed_in.weight": (500, 64), "embed_out.weight": (500, 64)}, "spectral")
+    assert (ends["embed_in.weight"].distribution, ends["embed_in.weight"].lr) == (fi.Normal(0, 1), 64)
+    assert (ends["embed_out.weight"].distribution, ends["embed_out.weight"].lr) == (
+        fi.Normal(0, 1 / 8),
+        500 / 64,
+    )
 
 
 def test_learning_rates_in_the_plan() -> None:
@@ -462,6 +466,7 @@ def drawn_by_transformers(kind: str, **config: Any) -> dict[str, np.ndarray]:
     optional("torch").manual_seed(0)
     transformers = optional("transformers")
     name = {"GPT2": "LMHeadModel", "Llama": "ForCausalLM", "Bert": "ForMaskedLM", "T5": "ForConditionalGeneration",
+            "Bart": "ForConditionalGeneration", "GPTNeoX": "ForCausalLM",
             "Mamba": "ForCausalLM"}.get(kind, "ForImageClassification")  # fmt: skip
     model = getattr(transformers, kind + name)(getattr(transformers, f"{kind}Config")(**config))
     return {name: p.detach().numpy() for name, p in model.named_parameters()}
@@ -502,6 +507,88 @@ def test_transformers_draws_the_same_laws(recipe: str, kind: str, config: dict[s
     # transformers leaves these norms at one.
     zeroed = {name for name in arrays if recipe == "resnet" and "layer.2.normalization.weight" in name}
     assert differing == zeroed and bool(zeroed) == (recipe == "resnet")
+
+
+def timm_vit() -> Shapes:
+    shapes: Shapes = {
+        "cls_token": (1, 1, 64),
+        "pos_embed": (1, 17, 64),
+        "patch_embed.proj.weight": (64, 3, 8, 8),
+    }
+    for i in range(2):
+        at = f"blocks.{i}."
+        shapes |= {f"{at}norm1.weight": (64,), f"{at}norm1.bias": (64,), f"{at}attn.qkv.weight": (192, 64)}
+        shapes |= {f"{at}attn.proj.weight": (64, 64), f"{at}mlp.fc1.weight": (256, 64)}
+        shapes[f"{at}mlp.fc2.weight"] = (64, 256)
+    return shapes | {"norm.weight": (64,), "head.weight": (10, 64), "head.bias": (10,)}
+
+
+def megatron_gpt() -> Shapes:
+    shapes: Shapes = {"embedding.word_embeddings.weight": (500, 64), "decoder.final_layernorm.weight": (64,)}
+    for i in range(2):
+        at = f"decoder.layers.{i}."
+        shapes |= {
+            f"{at}self_attention.linear_qkv.weight": (192, 64),
+            f"{at}mlp.linear_fc1.weight": (256, 64),
+        }
+        shapes |= {
+            f"{at}self_attention.linear_proj.weight": (64, 64),
+            f"{at}mlp.linear_fc2.weight": (64, 256),
+        }
+        shapes[f"{at}self_attention.linear_qkv.layer_norm_weight"] = (64,)
+    return shapes
+
+
+def bart() -> Shapes:
+    sides: dict[str, Any] = {}
+    for side in ("encoder", "decoder"):
+        sides |= {f"{side}_layers": 2, f"{side}_ffn_dim": 128, f"{side}_attention_heads": 2}
+    arrays = drawn_by_transformers("Bart", d_model=64, vocab_size=500, max_position_embeddings=32, **sides)
+    return {name: array.shape for name, array in arrays.items()}
+
+
+def gpt_neox() -> Shapes:
+    return {
+        name: array.shape for name, array in drawn_by_transformers("GPTNeoX", **SMALL, vocab_size=500).items()
+    }
+
+
+def std_of(row: fi.Parameter) -> float:
+    assert isinstance(row.distribution, fi.Distribution)
+    return row.distribution.moments()[1]
+
+
+@pytest.mark.parametrize(
+    ("family", "ends", "head"),
+    [
+        (timm_vit, r"attn\.proj|fc2", "head.weight"),
+        (megatron_gpt, r"linear_proj|linear_fc2", ""),
+        (torchtitan, r"wo|w2", "output.weight"),
+        (bart, r"out_proj|fc2", ""),
+        (gpt_neox, r"attention\.dense|dense_4h_to_h", "lm_head.weight"),
+    ],
+)
+def test_branch_ends_of_every_family(family: Callable[[], Shapes], ends: str, head: str) -> None:
+    shapes = family()
+    n, expected = (
+        3 if family is torchtitan else 2,
+        {name for name in shapes if re.search(rf"({ends})\.weight$", name)},
+    )
+    for recipe, own, plain in (("megatron", 0.02 / sqrt(2 * n), 0.02), ("neox", 2 / (n * 8), sqrt(2 / 320))):
+        stds = {name: std_of(row) for name, row in fi.plan_for(shapes, recipe).items()}
+        assert {name for name, std in stds.items() if std == pytest.approx(own)} == expected
+        rest = {name for name in shapes if len(shapes[name]) > 1} - expected
+        assert [stds[name] for name in rest] == pytest.approx([plain] * len(rest))
+    rows = fi.plan_for(shapes, fi.read_recipe("mup", base_width=16))
+    inputs = {name for name in shapes if re.search("embed|shared|token", name)} - {head}
+    for name, row in rows.items():
+        constant = std_of(row) == 0
+        assert row.lr == (1 if constant or name in inputs else 1 / 4), name
+    assert not head or rows[head].distribution == fi.Normal(0, 0.02 / 4)
+    if family is bart:
+        assert len(fi.plan_for(shapes, "t-fixup")) == len(fi.plan_for(shapes, "deepnorm-encoder-decoder"))
+    if family is timm_vit:
+        assert len(fi.plan_for(shapes, "vit")) == len(shapes)
 
 
 def test_transformers_draws_mambas_state_space_alike() -> None:
