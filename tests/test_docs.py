@@ -19,26 +19,37 @@ import fastinit as fi
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "fastinit"
-MODULES = [path.stem for path in SOURCE.glob("*.py") if path.stem != "__main__"]
-# A module may import those before it.
+# A module may import those before it; a folder's name is its __init__.
 ORDER = ["_core", "distributions", "activations", "gaussian", "streams", "fans", "gains", "memory",
-         "elementary", "elementwise", "structured", "transformed", "sparse", "patterns", "orthogonal",
-         "biases", "state_space", "catalogue", "schemes", "blocks", "config", "fill", "model", "table",
-         "formula", "sizes", "recipe", "parameter", "plan", "lint", "checksum", "verify", "propagation", "recommend", "measure", "fit", "inspect", "jax", "keras", "__init__",
-         "files", "checkpoint", "sharding", "cli", "__main__"]  # fmt: skip
+         "structured.frame", "structured", "structured.elementary", "elementwise",
+         "structured.transformed", "structured.composed", "structured.sparse", "structured.patterns",
+         "structured.orthogonal", "structured.biases", "structured.state_space", "catalogue", "schemes",
+         "blocks", "config", "fill", "table", "model", "formula", "sizes", "recipe", "parameter", "plan", "lint", "checksum",
+         "verify", "recommend", "propagation.moments", "propagation.theory", "propagation.dead",
+         "propagation.exact", "propagation.finite_width", "propagation.slopes", "propagation.stack",
+         "propagation.calibrate", "propagation.measurement", "propagation.probe", "propagation.verdict",
+         "propagation.plot", "propagation.report", "propagation.command", "propagation",
+         "inspection.measure", "inspection.fit", "inspection.report", "inspection", "torch.tensors",
+         "torch.functional", "torch.activations", "torch.layers", "torch.graph", "torch.auto",
+         "torch.modules", "torch.observe", "torch.chain", "torch.probe", "torch.calibrate",
+         "torch.contents", "torch.operations", "torch.trace", "torch.record", "torch.huggingface", "torch.sharded", "torch",
+         "jax", "keras", ".", "files", "checkpoint", "sharding", "cli", "__main__"]  # fmt: skip
 
 
-# The same within the package folder, after the modules before its name in ORDER.
-PROPAGATION = ["moments", "theory", "dead", "exact", "finite_width", "__init__"]
+def dotted(path: Path) -> str:
+    name = ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+    return name.removesuffix("__init__").removesuffix(".") or "."
 
 
-@pytest.mark.parametrize("module", [*MODULES, *(f"propagation.{name}" for name in PROPAGATION[:-1])])
+PATHS = {dotted(path): path for path in SOURCE.rglob("*.py")}
+
+
+@pytest.mark.parametrize("module", sorted(set(PATHS) - {"__main__"}))
 def test_doctests(module: str) -> None:
-    if module in ("jax", "keras"):
-        optional(module)
-    result = doctest.testmod(
-        importlib.import_module(f"fastinit.{module}" if module != "__init__" else "fastinit")
-    )
+    framework = module.split(".")[0]
+    if framework in ("torch", "jax", "keras"):
+        optional(framework)
+    result = doctest.testmod(importlib.import_module(f"fastinit.{module}".rstrip(".")))
     assert result.failed == 0
 
 
@@ -80,24 +91,18 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_imports_go_one_way() -> None:
-    assert set(MODULES) | {"_core", "__main__", "propagation"} == set(ORDER)
-    for path in SOURCE.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.level == 1:
-                for name in [node.module] if node.module else [alias.name for alias in node.names]:
-                    below = name if name in ORDER else "__init__"
-                    if (path.stem, name) != ("config", "__version__"):
-                        assert ORDER.index(below) < ORDER.index(path.stem), f"{path.stem} imports {name}"
-
-
-def test_imports_of_propagation_go_one_way() -> None:
-    folder = SOURCE / "propagation"
-    assert {path.stem for path in folder.glob("*.py")} == set(PROPAGATION)
-    for path in folder.glob("*.py"):
+    assert sorted({*PATHS, "_core"}) == sorted(ORDER)
+    for module, path in PATHS.items():
+        folder = path.relative_to(SOURCE).parent.parts
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and node.level:
-                order, here = (PROPAGATION, path.stem) if node.level == 1 else (ORDER, "propagation")
-                assert order.index(str(node.module)) < order.index(here), f"{path.stem} imports {node.module}"
+                base = [*folder[: len(folder) - node.level + 1], *(node.module or "").split(".")]
+                room = ".".join(filter(None, base))
+                for name in [alias.name for alias in node.names]:
+                    inner = f"{room}.{name}".lstrip(".")
+                    below = inner if inner in ORDER else room or "."
+                    if (module, name) != ("config", "__version__"):
+                        assert ORDER.index(below) < ORDER.index(module), f"{module} imports {below}"
 
 
 def test_only_vec_h_names_instructions() -> None:

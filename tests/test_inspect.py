@@ -16,7 +16,8 @@ import safetensors.numpy
 from conftest import BITS, ISAS
 
 import fastinit as fi
-from fastinit import _core, cli, fit, measure, memory, plan
+from fastinit import _core, cli, memory, plan
+from fastinit.inspection import fit, measure
 
 DTYPES = ["float32", "float64", "float16", "bfloat16"]
 TILE = 4096

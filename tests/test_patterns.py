@@ -9,7 +9,7 @@ import pytest
 from scipy import linalg, signal
 
 import fastinit as fi
-from fastinit.sparse import smallest
+from fastinit.structured.sparse import smallest
 
 Shape = tuple[int, ...]
 

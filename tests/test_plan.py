@@ -16,9 +16,9 @@ from test_structured import CASES
 import fastinit as fi
 from fastinit import checkpoint
 from fastinit.distributions import Constant, Normal, TruncatedNormal, Uniform
-from fastinit.orthogonal import Orthogonal
 from fastinit.parameter import Parameter
 from fastinit.plan import Plan, plan_for
+from fastinit.structured.orthogonal import Orthogonal
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 MODELS = [(name, recipe) for name in ("gpt2", "resnet-50") for recipe in ("default", "gpt2")][:3]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import inspect
 import math
 import warnings
@@ -19,12 +18,11 @@ import fastinit as fi
 
 torch = optional("torch")
 import fastinit.torch as init  # noqa: E402
-from fastinit.torch import functional, tensors  # noqa: E402
+from fastinit.torch import tensors  # noqa: E402
 
 theirs = torch.nn.init
 NAN, INF = math.nan, math.inf
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
-needs_sparse = pytest.mark.skipif("sparse" not in fi.SCHEMES, reason="the scheme 'sparse' is not there yet")
 
 SHAPE, FAN_IN, FAN_OUT = (20, 6, 3, 5), 90, 300
 SQRT3 = math.sqrt(3)
@@ -68,15 +66,6 @@ def drawn(law: Any, dtype: Any, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
     return array
 
 
-@pytest.mark.parametrize("module", [functional, tensors])
-def test_doctests(module: Any) -> None:
-    runner = doctest.DocTestRunner()
-    for test in doctest.DocTestFinder().find(module):
-        if "sparse" in fi.SCHEMES or not test.name.endswith("sparse_"):
-            runner.run(test)
-    assert runner.failures == 0
-
-
 # Names and signatures
 
 
@@ -91,8 +80,6 @@ def test_every_name_of_torch_is_here() -> None:
 
 @pytest.mark.parametrize("name", [name for name in theirs.__all__ if name + "_" in theirs.__all__])
 def test_deprecated_names(name: str) -> None:
-    if name == "sparse" and "sparse" not in fi.SCHEMES:
-        pytest.skip("the scheme 'sparse' is not there yet")
     arguments = {"constant": (3.0,), "sparse": (0.5,)}.get(name, ())
     shape = (3, 3, 3) if name == "dirac" else (3, 3)
     one, two = torch.zeros(shape), torch.zeros(shape)
@@ -219,7 +206,9 @@ def test_distributions(name: str, numbers: dict[str, float], law: Any, dtype: An
     assert low * (1 + 1e-6 * np.sign(-low)) <= x.min() and x.max() <= high * (1 + 1e-6 * np.sign(high))
 
 
-@pytest.mark.parametrize(("dtype", "distinct"), zip(DTYPES, (5000, 5000, 3000, 1000), strict=True), ids=str)
+@pytest.mark.parametrize(
+    ("dtype", "distinct"), [*zip(DTYPES, (5000, 5000, 3000, 1000), strict=True)], ids=str
+)
 def test_truncated_normal_keeps_its_bounds_and_its_many_values(dtype: Any, distinct: int) -> None:
     tensor = init.trunc_normal_(torch.empty(10_000, dtype=dtype), generator=generator(1))
     assert tensor.min() >= -2 and tensor.max() <= 2 and tensor.unique().numel() > distinct
@@ -239,7 +228,6 @@ def test_orthogonal(shape: tuple[int, ...], gain: Any) -> None:
     )
 
 
-@needs_sparse
 @pytest.mark.parametrize("sparsity", [0, 0.1, 0.15, 0.5, 1])
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_sparse(sparsity: float, dtype: Any) -> None:
@@ -350,8 +338,7 @@ def test_seeds_use_64_bits() -> None:
 def every_function(shape: tuple[int, ...]) -> list[tuple[str, dict[str, Any]]]:
     calls = [(name, numbers) for name, numbers, _ in DRAWS]
     calls += [("constant_", {"val": 2.0}), ("ones_", {}), ("zeros_", {})]
-    if "sparse" in fi.SCHEMES:
-        calls += [("sparse_", {"sparsity": 0.5})] if len(shape) == 2 else []
+    calls += [("sparse_", {"sparsity": 0.5})] if len(shape) == 2 else []
     return calls + ([("eye_", {})] if len(shape) == 2 else [("dirac_", {})])
 
 

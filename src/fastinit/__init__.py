@@ -7,7 +7,7 @@ from .distributions import Constant, Distribution, Normal, TruncatedNormal, Unif
 from .fans import Fans, fans
 from .fill import draw, fill, random_bits, scheme_function
 from .gains import gain
-from .inspect import inspect
+from .inspection import inspect
 from .lint import diff, lint
 from .parameter import Parameter
 from .plan import Plan, init, plan_for

@@ -7,17 +7,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .biases import Chrono, ForgetGate, StepSize
 from .distributions import Constant, Distribution, Normal, Uniform, non_negative, real
-from .elementary import log
 from .elementwise import Fan, he, of_variance, positive, scaled, truncated, uniform
 from .fans import checked_layout
-from .orthogonal import ConvOrthogonal, DeltaOrthogonal, HadamardOrthogonal, Orthogonal
-from .patterns import Channelwise, Given, Hadamard, Identity, Stft, ZerO
-from .sparse import NMSparse, Sparse
-from .state_space import StateMatrix
-from .structured import Structured, positive_integer
-from .transformed import ComplexTruncatedNormal, ComplexUniform, Icnr, LogUniform, check_complex, shape_before
+from .structured import Structured
+from .structured.biases import Chrono, ForgetGate, StepSize
+from .structured.elementary import log
+from .structured.frame import positive_integer
+from .structured.orthogonal import ConvOrthogonal, DeltaOrthogonal, HadamardOrthogonal, Orthogonal
+from .structured.patterns import Channelwise, Given, Hadamard, Identity, Stft, ZerO
+from .structured.sparse import NMSparse, Sparse
+from .structured.state_space import StateMatrix
+from .structured.transformed import (
+    ComplexTruncatedNormal,
+    ComplexUniform,
+    Icnr,
+    LogUniform,
+    check_complex,
+    shape_before,
+)
 
 GLOROT = "Glorot and Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html"
 HE = "He et al. 2015, https://arxiv.org/abs/1502.01852"

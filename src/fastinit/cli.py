@@ -1,4 +1,4 @@
-"""The command line: ``fastinit init MODEL -o FILE``, and ``plan``, ``verify`` and ``inspect``."""
+"""The command line: ``fastinit init MODEL -o FILE``, and ``plan``, ``verify``, ``inspect`` and ``probe``."""
 
 from __future__ import annotations
 
@@ -8,25 +8,32 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from . import __version__, checkpoint, sharding
-from .inspect import Report, TensorReport, inspect
+from .inspection import Report, TensorReport, inspect
 from .lint import lint
 from .memory import dtype_name
 from .plan import Plan, plan_for
+from .propagation import command as probe
 from .recipe import read_recipe
 from .streams import resolve_seed
 from .table import aligned, shape_text
 from .verify import stored, verify
 
+_MODEL = (
+    "JSON file of names and shapes, .safetensors file for its header, or folder of a Hugging Face config.json"
+)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0, 1 for a failed write or read, 2 for wrong arguments, 3 for deviations found, 130 after Ctrl-C."""
+    """Returns 0, 1 for a failed write or read, 2 for wrong arguments, 3 for deviations or faults found, 130 after Ctrl-C."""
     arguments = _parser().parse_args(argv)
     try:
-        commands = {"init": _init, "plan": _plan, "verify": _verify, "inspect": _inspect}
+        commands = {"init": _init, "plan": _plan, "verify": _verify, "inspect": _inspect, "probe": probe.run}
         return commands[arguments.command](arguments)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
@@ -47,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
 
     init = commands.add_parser("init", help="initialise every parameter of a model into safetensors files")
-    init.add_argument("model", help="JSON file of names and shapes, or a .safetensors file for its header")
+    init.add_argument("model", help=_MODEL)
     init.add_argument("--seed", type=int, help="integer in [0, 2**64); fresh and reported if not given")
     init.add_argument("-o", "--output", required=True, help="the safetensors file to write, or the folder")
     init.add_argument("--max-shard-size", help="write a folder of files of at most this size, such as 5GB")
@@ -56,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("--resume", action="store_true", help="go on where a run of this command was ended")
 
     plan = commands.add_parser("plan", help="show what would be drawn")
-    plan.add_argument("model", help="JSON file of names and shapes, or a .safetensors file for its header")
+    plan.add_argument("model", help=_MODEL)
 
     check = commands.add_parser("verify", help="compare a file with its recipe; exit status 3 if they differ")
     check.add_argument("file", help="a safetensors file, or the folder of a checkpoint")
@@ -70,10 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     look.add_argument("file", help="the safetensors file")
     look.add_argument("--against", metavar="RECIPE", help="shipped recipe or TOML file that it should follow")
+    probe.add_parser(commands)
 
     for command in (init, plan, check):
         command.add_argument(
-            "--recipe", default="default", help="a shipped recipe's name (docs/recipes.md) or a TOML file"
+            "--recipe",
+            help="shipped recipe (docs/recipes.md), TOML file or scheme; by default, that of a config folder's model, else default",
         )
         command.add_argument(
             "--size",
@@ -91,9 +100,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _plan_of(model: str | Mapping[str, Any], arguments: argparse.Namespace) -> Plan:
-    sizes = dict(map(_size, arguments.size))
-    recipe = read_recipe(arguments.recipe, **sizes) if sizes else arguments.recipe
-    return plan_for(model, recipe, arguments.dtype and dtype_name(arguments.dtype))
+    recipe, dtype = arguments.recipe, arguments.dtype and dtype_name(arguments.dtype)
+    if arguments.size:
+        recipe = read_recipe(recipe or "default", **dict(map(_size, arguments.size)))
+    if not (isinstance(model, str) and Path(model, "config.json").exists()):
+        return plan_for(model, recipe or "default", dtype)
+    from .torch.huggingface import plan_of_config  # only here: torch and transformers
+
+    recorded = plan_of_config(model)
+    if recipe is not None:
+        return replace(plan_for(dict(recorded), recipe, dtype), ties=recorded.ties)
+    chosen = {name: replace(row, dtype=dtype or row.dtype) for name, row in recorded.items()}
+    return replace(recorded, parameters=chosen)
 
 
 def _size(text: str) -> tuple[str, float]:

@@ -147,6 +147,8 @@ def fill(
     whole = to.shape if shape is None else memory.checked_shape(shape)
     if isinstance(scheme, str):
         law = _law(scheme, whole, numbers)
+    elif not isinstance(scheme, Distribution | Structured):
+        raise TypeError(f"scheme must be a scheme's name or a law, not {scheme!r}")
     elif numbers:
         raise TypeError(f"a law takes no further numbers, got {', '.join(numbers)}")
     else:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .distributions import choose
-from .elementary import log
+from .structured.elementary import log
 
 # Powers are left out: IEEE does not round them alike everywhere.
 _OPERATORS: dict[type[ast.AST], Callable[..., float]] = {

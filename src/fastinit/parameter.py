@@ -10,6 +10,7 @@ from .distributions import Distribution, choose, from_dict, non_negative
 from .fans import Fans
 from .memory import checked_shape, dtype_name, nbytes
 from .structured import Structured
+from .structured import composed as composed  # its laws are read from JSON too
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from typing import Any
 
 from . import schemes
 from .distributions import choose, non_negative
-from .elementary import log
 from .fans import fans
 from .formula import Formula
 from .model import Tensor
 from .sizes import Layer, Size, checked_pattern
+from .structured.elementary import log
 
 # By what a residual projection's std or gain is multiplied, by the number of layers and its own layer, from 0. Roots alone:
 # IEEE does not round other powers alike everywhere.

@@ -2,7 +2,8 @@
 
 The names that begin with an underscore are private in torch too, but imported by much code elsewhere.
 
-Whole modules by name, which torch has not: `init_module` and `plan_module`.
+What torch has not: whole modules by name (`init_module`, `plan_module`), a model's own code as a plan (`record`), and a plan
+into a model, sharded or not (`init_`); what an initialisation does to a model (`probe`), and gains from data (`calibrate`).
 """
 
 from torch.nn.init import _calculate_correct_fan as _calculate_correct_fan
@@ -15,6 +16,7 @@ from torch.nn.init import (
     zeros_,
 )
 
+from .calibrate import calibrate as calibrate
 from .functional import _no_grad_normal_ as _no_grad_normal_
 from .functional import _no_grad_trunc_normal_ as _no_grad_trunc_normal_
 from .functional import _no_grad_uniform_ as _no_grad_uniform_
@@ -45,6 +47,9 @@ from .functional import (
 )
 from .modules import init_module as init_module
 from .modules import plan_module as plan_module
+from .probe import probe as probe
+from .record import record as record
+from .sharded import init_ as init_
 
 __all__ = [
     "calculate_gain",

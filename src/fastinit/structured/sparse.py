@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from .distributions import Normal, non_negative, real
-from .fans import integer
-from .memory import Array
-from .structured import Sizes, Stream, Structured, checked_axis, set_fields
+from ..distributions import Normal, non_negative, real
+from ..fans import integer
+from ..memory import Array
+from .frame import Sizes, Stream, Structured, checked_axis, set_fields
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .distributions import choose, real
+from ..distributions import choose, real
+from ..fans import checked_layout, integer
+from ..memory import Array
 from .elementary import cos_of_turns
-from .fans import checked_layout, integer
-from .memory import Array
-from .structured import (
+from .frame import (
     Sizes,
     Stream,
     Structured,
@@ -245,6 +245,9 @@ class Given(Structured):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Given) and np.array_equal(self.array, other.array)
+
+    def __repr__(self) -> str:
+        return f"Given({self.array.tolist() if self.array.size <= 8 else f'{self.array.shape} values'})"
 
     def __hash__(self) -> int:
         return hash((self.array.shape, self.array.tobytes()))

@@ -12,16 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from ..distributions import Distribution, Normal, TruncatedNormal, Uniform
+from ..fans import Fans, fans
+from ..memory import dtype_name, target
+from ..model import Model, Tensor, read_extents
+from ..parameter import Parameter
+from ..plan import Plan, make_plan
+from ..recipe import read_recipe
+from ..structured import Structured
 from . import fit
-from .distributions import Distribution, Normal, TruncatedNormal, Uniform
-from .fans import Fans, fans
 from .measure import Measured, Source, measure_all
-from .memory import dtype_name, target
-from .model import Model, Tensor, read_extents
-from .parameter import Parameter
-from .plan import Plan, make_plan
-from .recipe import read_recipe
-from .structured import Structured
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .distributions import Distribution, Normal, TruncatedNormal, Uniform
+from ..distributions import Distribution, Normal, TruncatedNormal, Uniform
 from .measure import Measured
 
 Floats = NDArray[np.float64]

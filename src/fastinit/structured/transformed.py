@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from .distributions import Law, Normal, Uniform, choose, non_negative
+from ..distributions import Law, Normal, Uniform, choose, non_negative
+from ..elementwise import positive
+from ..fans import checked_layout
+from ..memory import Array
 from .elementary import exp, log
-from .elementwise import positive
-from .fans import checked_layout
-from .memory import Array
-from .structured import Sizes, Stream, Structured, positive_integer, set_fields
+from .frame import Sizes, Stream, Structured, positive_integer, set_fields
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from .distributions import choose
+from ..distributions import choose
+from ..memory import Array
 from .elementary import log
-from .memory import Array
-from .structured import Sizes, Stream, Structured, positive_integer, set_fields
+from .frame import Sizes, Stream, Structured, positive_integer, set_fields
 from .transformed import check_complex
 
 

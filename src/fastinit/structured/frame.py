@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from .distributions import WORDS, Law, Words
-from .fans import checked_layout, integer
-from .memory import Array
+from ..distributions import WORDS, Law, Words
+from ..fans import checked_layout, integer
+from ..memory import Array
 
 Sizes = tuple[int, ...]
 Draw = Callable[[Law | Words, int, Sizes, str], Array]

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _core, config
-from .memory import empty, nbytes
+from .. import _core, config
+from ..memory import empty, nbytes
 
 _T = TypeVar("_T")
 

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from .distributions import Uniform, non_negative, real
+from ..distributions import Uniform, non_negative, real
+from ..fans import integer
+from ..memory import Array
 from .elementary import expm1, log
-from .fans import integer
-from .memory import Array
-from .structured import Sizes, Stream, Structured, positive_integer, set_fields
+from .frame import Sizes, Stream, Structured, positive_integer, set_fields
 from .transformed import LogUniform
 
 

@@ -8,11 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from .distributions import Normal, real
-from .fans import integer, integers
-from .memory import Array
-from .patterns import hadamard
-from .structured import (
+from ..distributions import Normal, real
+from ..fans import integer, integers
+from ..memory import Array
+from .frame import (
     Sizes,
     Stream,
     Structured,
@@ -22,6 +21,7 @@ from .structured import (
     positive_integer,
     set_fields,
 )
+from .patterns import hadamard
 
 
 @dataclass(frozen=True, slots=True)

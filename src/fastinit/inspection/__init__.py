@@ -1,0 +1,5 @@
+"""What the tensors of a checkpoint look like: one pass of measurement, the laws that fit, what deviates from a recipe."""
+
+from .report import Finding, Report, TensorReport, inspect
+
+__all__ = ["Finding", "Report", "TensorReport", "inspect"]

@@ -1,0 +1,121 @@
+"""``fastinit probe``: draw a network by several schemes, and see what each does to signals and gradients."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .measurement import Report
+from .plot import plot
+from .probe import probe
+from .report import html, text
+from .verdict import judge
+
+_FORMATS = (".html", ".png", ".svg", ".pdf", ".json")
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand; ``--json`` is added to all of them."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "probe", help="what schemes do to signals and gradients in a network; exit status 3 where one fails"
+    )
+    parser.add_argument("--widths", required=True, help="inputs, then units of each layer: 784,256x50,10")
+    parser.add_argument("--activation", default="relu", help="its name (relu)")
+    parser.add_argument("--param", type=float, help="the slope of leaky_relu")
+    parser.add_argument(
+        "--scheme", default="he_normal", help='names, with numbers after a colon: he_normal,"normal:std=1"'
+    )
+    parser.add_argument("--bias", default="zeros", help="a scheme for the biases (zeros)")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and inputs (0)")
+    parser.add_argument("--batch", type=int, default=128, help="how many random inputs (128)")
+    parser.add_argument(
+        "-o", "--output", help="a file .html, .png, .svg, .pdf or .json; else text is printed"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Returns 3 where a verdict is a fault, else 0."""
+    suffix = Path(arguments.output).suffix.lower() if arguments.output else ""
+    if arguments.output and suffix not in _FORMATS:
+        raise ValueError(f"the output's name must end with {', '.join(_FORMATS)}, got {arguments.output!r}")
+    widths, specs = _widths(arguments.widths), _schemes(arguments.scheme)
+    bias, bias_numbers = _schemes(arguments.bias)[0]
+    if bias_numbers:
+        raise ValueError(f"a bias takes no numbers here, got {arguments.bias!r}")
+    reports = [
+        probe(
+            widths, arguments.activation, scheme, param=arguments.param, bias=bias, seed=arguments.seed,
+            batch=arguments.batch, **numbers,
+        )
+        for scheme, numbers in specs
+    ]  # fmt: skip
+    if arguments.output:
+        try:
+            _write(reports, Path(arguments.output), suffix)
+        except ImportError as error:
+            raise ValueError(str(error)) from None
+    if arguments.json:
+        print(_json(reports))
+    elif arguments.output:
+        for report in reports:
+            print(f"{report.title}: {judge(report).findings[0].text}")
+    else:
+        print("\n\n".join(map(text, reports)))
+    return max(judge(report).exit_code for report in reports)
+
+
+def _write(reports: Sequence[Report], path: Path, suffix: str) -> None:
+    if suffix == ".json":
+        path.write_text(_json(reports) + "\n")
+    elif suffix == ".html":
+        path.write_text(html(reports), encoding="utf-8")
+    else:
+        plot(reports, path)
+
+
+def _json(reports: Sequence[Report]) -> str:
+    data = []
+    for report in reports:
+        verdict = judge(report)
+        judged = {"level": verdict.level, "findings": verdict.text.split("\n"), "layers": verdict.words}
+        data.append({**report.to_dict(), "verdict": judged})
+    return json.dumps(data, indent=1)
+
+
+def _widths(given: str) -> list[int]:
+    """784,256x3 -> [784, 256, 256, 256]."""
+    widths: list[int] = []
+    for part in given.split(","):
+        match = re.fullmatch(r"\s*(\d+)(?:x(\d+))?\s*", part)
+        if match is None:
+            raise ValueError(f"--widths must be numbers or WIDTHxCOUNT, got {part!r}")
+        widths += [int(match[1])] * int(match[2] or 1)
+    return widths
+
+
+def _schemes(given: str) -> list[tuple[str, dict[str, Any]]]:
+    """he_normal,normal:std=1:mean=0 -> names and their numbers."""
+    specs = []
+    for part in given.split(","):
+        name, *pairs = part.strip().split(":")
+        numbers = {}
+        for pair in pairs:
+            key, equals, value = pair.partition("=")
+            if not equals:
+                raise ValueError(f"--scheme takes numbers as NAME:KEY=VALUE, got {part!r}")
+            numbers[key.strip()] = _value(value.strip())
+        specs.append((name, numbers))
+    return specs
+
+
+def _value(given: str) -> float | int | str:
+    for kind in (int, float):
+        try:
+            return kind(given)
+        except ValueError:
+            continue
+    return given

@@ -1,0 +1,93 @@
+"""Laws made of laws: what they draw, and what they refuse."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastinit as fi
+from fastinit.distributions import Constant, Normal, TruncatedNormal, Uniform
+from fastinit.structured.composed import Function, Patched, affine
+from fastinit.structured.orthogonal import Orthogonal
+
+
+def drawn(law: Any, shape: tuple[int, ...], dtype: str = "float32", block: Any = ...) -> np.ndarray:
+    part = np.empty(np.empty(shape)[block].shape, dtype)
+    fi.draw(part, law, seed=3, name="w", shape=shape, block=block)
+    return part
+
+
+SOFTPLUS_INVERSE = ("add", ("exp", "x"), ("log", ("neg", ("expm1", ("neg", ("exp", "x"))))))
+FORMULAS: list[tuple[Any, Any]] = [
+    (("log", "x"), np.log),
+    (("sqrt", ("div", "x", 4)), lambda x: np.sqrt(x / 4)),
+    (("maximum", ("sub", 3.0, "x"), ("minimum", "x", 1.5)), lambda x: np.maximum(3 - x, np.minimum(x, 1.5))),
+    (("abs", ("mul", "x", -2)), lambda x: 2 * x),
+    (SOFTPLUS_INVERSE, lambda x: np.exp(x) + np.log(-np.expm1(-np.exp(x)))),
+]
+
+
+@pytest.mark.parametrize(("formula", "expected"), FORMULAS)
+def test_function(formula: Any, expected: Any) -> None:
+    x = drawn(Uniform(1.0, 2.0), (50, 7), "float64")
+    assert np.allclose(
+        drawn(Function(Uniform(1.0, 2.0), formula), (50, 7), "float64"), expected(x), rtol=1e-15
+    )
+    single = drawn(Function(Uniform(1.0, 2.0), formula), (50, 7))
+    x = drawn(Uniform(1.0, 2.0), (50, 7)).astype(np.float64)
+    assert np.allclose(single, expected(x), rtol=1e-7)
+    assert np.array_equal(
+        drawn(Function(Uniform(1.0, 2.0), formula), (50, 7), block=np.s_[3:9, 2]), single[3:9, 2]
+    )
+
+
+def test_patched() -> None:
+    boxes = [
+        ((2, (0, 6, 1)), Constant(0.0)),
+        (((3, 8, 2), (1, 5, 1)), Uniform(5.0, 6.0)),
+        (((8, 10, 1), 0), Normal()),
+    ]
+    law = Patched(Normal(), boxes)
+    whole, plain = drawn(law, (10, 6)), drawn(Normal(), (10, 6))
+    outside = np.ones((10, 6), bool)
+    outside[2] = outside[3:8:2, 1:5] = outside[8:10, 0] = False
+    assert np.array_equal(whole[outside], plain[outside]) and not whole[2].any()
+    assert (whole[3:8:2, 1:5] >= 5).all() and len(np.unique(whole[3:8:2, 1:5])) == 12
+    assert not set(whole[8:10, 0]) & set(plain.ravel())  # the stream goes on
+    assert np.array_equal(drawn(law, (10, 6), block=np.s_[1:9:3, ::-1]), whole[1:9:3, ::-1])
+
+
+def test_patches_may_be_structured_and_hide_each_other() -> None:
+    law = Patched(Orthogonal(), [((0,) * 2, Constant(9.0)), (((0, 4, 1), (0, 4, 1)), Orthogonal(2.0))])
+    whole = drawn(law, (8, 4), "float64")
+    assert np.allclose(whole[:4] @ whole[:4].T, 4 * np.eye(4)) and whole[0, 0] != 9
+
+
+def test_affine() -> None:
+    law = TruncatedNormal(1.0, 2.0, -math.inf, 3.0)
+    assert affine(law, -2.0, 1.0) == TruncatedNormal(-1.0, 4.0, -5.0, math.inf)
+    assert affine(law, 0.0, 1.0) == Constant(1.0) and affine(Orthogonal(), 2.0, 0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: Function(Normal(), ("erf", "x")), ValueError, "operation 'erf'"),
+        (lambda: Function(Normal(), ("exp", "y")), TypeError, "formula"),
+        (lambda: Function(Normal(), math.nan), ValueError, "formula"),
+        (lambda: Patched(Normal(), [(((0, 3),), Constant(0.0))]), ValueError, "start, stop, step"),
+        (lambda: Patched(Normal(), [((-1,), Constant(0.0))]), ValueError, "box"),
+        (lambda: Patched(Normal(), [(((0, 3, 0),), Constant(0.0))]), ValueError, "box"),
+        (lambda: Patched(Normal(), [((1.5,), Constant(0.0))]), TypeError, "box"),
+        (lambda: Patched(Normal(), [((1,), Constant(0.0))]).check((2, 2)), ValueError, r"axes.*\(2, 2\)"),
+        (lambda: Patched(Normal(), [((2, 0), Constant(0.0))]).check((2, 2)), ValueError, "out of range"),
+        (lambda: Patched(Orthogonal(), ()).check((2,)), ValueError, "axes"),
+        (lambda: Patched(Normal(), [((0, (0, 2, 1)), Orthogonal())]).check((2, 2)), ValueError, "axes"),
+    ],
+)
+def test_refused(make: Any, error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        make()

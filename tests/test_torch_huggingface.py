@@ -1,0 +1,151 @@
+"""fastinit.torch.record on Hugging Face's models: every law against models that transformers builds for real."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import optional
+
+from fastinit import cli
+from fastinit.checkpoint import write
+from fastinit.distributions import Constant, Normal
+from fastinit.structured.composed import Patched
+
+optional("torch")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    transformers = optional("transformers")
+    from test_torch_record import check
+
+    import fastinit.torch as ft
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+SIZES = {
+    "vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48,
+}  # fmt: skip
+IMAGES = {**SIZES, "image_size": 16, "patch_size": 4}
+GROUPED = {**SIZES, "num_key_value_heads": 2, "head_dim": 8}
+ENCODER_DECODER = {
+    "vocab_size": 64, "d_model": 32, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 4,
+    "decoder_attention_heads": 4, "encoder_ffn_dim": 48, "decoder_ffn_dim": 48, "max_position_embeddings": 20,
+}  # fmt: skip
+MODELS: dict[str, tuple[str, dict[str, Any]]] = {
+    "GPT2": ("CausalLM", {"vocab_size": 64, "n_embd": 32, "n_layer": 2, "n_head": 4}),
+    "Llama": ("CausalLM", GROUPED),
+    "Bert": ("MaskedLM", SIZES),
+    "ViT": ("ImageClassification", IMAGES),
+    "T5": ("Seq2SeqLM", {"vocab_size": 64, "d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4}),
+    "Mamba": ("CausalLM", {"vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 4}),
+    "ResNet": ("ImageClassification", {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1]}),
+    # Not looked at while the recorder was written.
+    "OPT": ("CausalLM", {**SIZES, "ffn_dim": 48, "word_embed_proj_dim": 16}),
+    "Mistral": ("CausalLM", GROUPED),
+    "Qwen2": ("CausalLM", GROUPED),
+    "Whisper": (
+        "SpeechSeq2Seq",
+        {**ENCODER_DECODER, "max_source_positions": 20, "max_target_positions": 20, "num_mel_bins": 8, "pad_token_id": 0},
+    ),
+    "Swin": (
+        "ImageClassification",
+        {"image_size": 32, "patch_size": 4, "embed_dim": 8, "depths": [1, 1], "num_heads": [2, 2], "window_size": 4},
+    ),
+    "ConvNext": ("ImageClassification", {"hidden_sizes": [8, 16], "depths": [1, 1], "num_stages": 2}),
+    "Bloom": ("CausalLM", {"vocab_size": 64, "hidden_size": 32, "n_layer": 2, "n_head": 4}),
+    "Falcon": ("CausalLM", {"vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}),
+    "Mixtral": ("CausalLM", {**GROUPED, "num_local_experts": 2}),
+    "GPTNeoX": ("CausalLM", SIZES),
+    "Gemma3Text": ("CausalLM", GROUPED),
+    "GptOss": ("CausalLM", {**GROUPED, "num_local_experts": 2}),
+    "Rwkv": ("CausalLM", {"vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2}),
+    "DebertaV2": ("MaskedLM", SIZES),
+    "Beit": ("ImageClassification", IMAGES),
+    "Pegasus": ("Seq2SeqLM", ENCODER_DECODER),
+    "Mamba2": (
+        "CausalLM",
+        {
+            "vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 4, "num_heads": 8, "head_dim": 8,
+            "n_groups": 1,
+        },
+    ),
+    "XLNet": ("CausalLM", {"vocab_size": 64, "d_model": 32, "n_layer": 1, "n_head": 4, "d_inner": 32}),
+}  # fmt: skip
+
+
+def factory(name: str, **changes: Any) -> Any:
+    kind, sizes = MODELS[name]
+    transformers.logging.set_verbosity_error()
+    tokens = {"bos_token_id": 1, "eos_token_id": 2}
+    config = getattr(transformers, f"{name}Config")(**{**tokens, **sizes, **changes})
+    build = getattr(transformers, f"AutoModelFor{kind}").from_config
+    return lambda: build(config)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_recorded_laws_are_the_models_own(name: str) -> None:
+    assert len(check(factory(name), seeds=range(4))) > 10
+
+
+def test_gpt2_scales_the_residual_projections() -> None:
+    plan = ft.record(factory("GPT2"))
+    assert plan["transformer.h.0.mlp.c_proj.weight"].distribution == Normal(0.0, 0.02 / 4**0.5)
+    assert plan["transformer.h.0.mlp.c_fc.weight"].distribution == Normal(0.0, 0.02)
+    assert plan.ties == {"lm_head.weight": "transformer.wte.weight"}
+
+
+def test_bert_keeps_its_padding_row() -> None:
+    law = ft.record(factory("Bert", pad_token_id=7))["bert.embeddings.word_embeddings.weight"].distribution
+    assert law == Patched(Normal(0.0, 0.02), (((7, (0, 32, 1)), Constant(0.0)),))
+
+
+def test_half_precision_and_inner_meta_device() -> None:
+    import torch
+
+    def inner() -> Any:
+        with torch.device("meta"):
+            return factory("Llama", dtype="bfloat16")()
+
+    plan = ft.record(inner)
+    assert {parameter.dtype for parameter in plan.values()} == {"bfloat16"}
+    assert plan["model.embed_tokens.weight"].distribution == Normal(0.0, 0.02)
+
+
+def test_weight_norm_is_told_to_be_lost() -> None:
+    config = transformers.Wav2Vec2Config(**{key: SIZES[key] for key in SIZES if key != "vocab_size"})
+    with pytest.raises(ValueError, match=r"weight\.original0': it is made by norm"):
+        ft.record(lambda: transformers.AutoModel.from_config(config))
+
+
+@pytest.mark.parametrize("name", ["Mamba", "Whisper", "Bert"])
+def test_from_a_configuration_to_a_checkpoint(name: str, tmp_path: Any) -> None:
+    """What the checkpoint writer makes of a recorded plan is loaded by transformers, and is what init_ draws."""
+    build = factory(name)
+    plan, model = ft.record(build), build()
+    model.config.save_pretrained(tmp_path)
+    write(plan, tmp_path / "model.safetensors", seed=7)
+    loaded, report = type(model).from_pretrained(tmp_path, output_loading_info=True)
+    assert not any(report.values())
+    ft.init_(model, plan, seed=7)
+    for (name, ours), theirs in zip(model.named_parameters(), loaded.parameters(), strict=True):
+        assert ours.equal(theirs), name
+
+
+def test_a_config_folder_on_the_command_line(tmp_path: Path, capsys: Any) -> None:
+    config = transformers.GPT2Config(
+        vocab_size=64, n_embd=32, n_layer=2, n_head=4, architectures=["GPT2LMHeadModel"], dtype="bfloat16"
+    )
+    config.save_pretrained(tmp_path)
+    output = str(tmp_path / "model.safetensors")
+    assert cli.main(["init", str(tmp_path), "--seed", "3", "-o", output]) == 0
+    model, report = transformers.GPT2LMHeadModel.from_pretrained(tmp_path, output_loading_info=True)
+    assert not report["missing_keys"] and not report["unexpected_keys"]
+    assert model.lm_head.weight is model.transformer.wte.weight
+    assert cli.main(["verify", output, "--model", str(tmp_path), "--seed", "3"]) == 0
+    assert cli.main(["verify", output, "--model", str(tmp_path), "--recipe", "he_normal", "--seed", "3"]) == 3
+    config.architectures = ["Nothing"]
+    config.save_pretrained(tmp_path)
+    assert cli.main(["plan", str(tmp_path)]) == 2
+    assert "Nothing" in capsys.readouterr().err

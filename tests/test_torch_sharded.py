@@ -1,0 +1,388 @@
+"""fastinit.torch.init_: the same values in one process and in any mesh; indices of shards; what it refuses."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import math
+import random
+import socket
+from typing import Any
+
+import numpy as np
+import pytest
+import reference
+from conftest import optional
+
+import fastinit as fi
+from fastinit.distributions import Constant, Normal, Uniform
+from fastinit.parameter import Parameter
+from fastinit.plan import Plan
+from fastinit.structured.composed import Patched
+
+torch = optional("torch")
+
+import torch.distributed as dist  # noqa: E402
+import torch.multiprocessing as mp  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.distributed.device_mesh import DeviceMesh  # noqa: E402
+from torch.distributed.fsdp import fully_shard  # noqa: E402
+from torch.distributed.tensor import DTensor, Partial, Replicate, Shard  # noqa: E402
+from torch.distributed.tensor.parallel import (  # noqa: E402
+    ColwiseParallel,
+    RowwiseParallel,
+    parallelize_module,
+)
+from torch.distributed.tensor.placement_types import _StridedShard  # noqa: E402
+
+import fastinit.torch as ft  # noqa: E402
+from fastinit.torch import sharded  # noqa: E402
+from fastinit.torch.sharded import index_runs  # noqa: E402
+
+SEED = 2024
+
+
+class Net(nn.Module):
+    """Elementwise laws, constants, a row of zeros, structured laws; sizes that no mesh divides."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(13, 8, padding_idx=5)
+        self.up = nn.Linear(8, 10)
+        self.norm = nn.LayerNorm(10)
+        self.down = nn.Linear(10, 7)
+        self.gate = nn.Linear(7, 7, bias=False)
+        self.scale = nn.Parameter(torch.full((3,), 0.5))
+        nn.init.trunc_normal_(self.up.weight, std=0.02)
+        nn.init.orthogonal_(self.gate.weight)
+
+    def forward(self, x: Any) -> Any:
+        return self.gate(self.down(self.norm(self.up(self.tokens(x))))).sum() * self.scale.sum()
+
+
+def _check(model: Any, plan: Plan) -> None:
+    """Every parameter gathered by torch, byte by byte against one process's."""
+    expected = fi.init(plan, seed=SEED)
+    for name, parameter in model.named_parameters():
+        whole = parameter.full_tensor() if isinstance(parameter, DTensor) else parameter
+        assert np.array_equal(whole.detach().numpy(), expected[name]), name
+
+
+def _split(indices: Any, mesh_shape: tuple[int, ...], coordinate: tuple[int, ...], placements: Any) -> Any:
+    """By torch's own rule."""
+    for n_parts, part, placement in zip(mesh_shape, coordinate, placements, strict=True):
+        if not placement.is_replicate():
+            indices = placement._split_tensor(indices, n_parts, with_padding=False, contiguous=True)[0][part]
+    return indices
+
+
+def _worker(rank: int, port: int, world: int) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        "gloo",
+        f"tcp://127.0.0.1:{port}",
+        timeout=datetime.timedelta(seconds=60),
+        rank=rank,
+        world_size=world,
+    )
+    plan = ft.record(Net)
+
+    def net(dtype: Any = None) -> Any:
+        with torch.device("meta"):
+            return Net().to(dtype)
+
+    def filled(model: Any) -> Any:
+        model.to_empty(device="cpu")
+        for parameter in model.parameters():
+            local = parameter.to_local() if isinstance(parameter, DTensor) else parameter
+            local.detach().fill_(math.nan)
+        return ft.init_(model, plan, seed=SEED, threads=1)
+
+    def fsdp(model: Any, mesh: Any) -> Any:
+        for part in (model.tokens, model.up, model.down):
+            fully_shard(part, mesh=mesh)
+        return fully_shard(model, mesh=mesh)
+
+    def tensor_parallel(model: Any, mesh: Any) -> Any:
+        styles = {"up": ColwiseParallel(), "down": RowwiseParallel(), "tokens": RowwiseParallel()}
+        return parallelize_module(model, mesh, styles)
+
+    meshes = {size: DeviceMesh("cpu", list(range(size))) for size in range(1, world + 1)}
+    for size, mesh in meshes.items():
+        if rank < size:
+            model = fsdp(net(), mesh)
+            _check(filled(model), plan)
+            model(torch.arange(13)).backward()
+        if rank < size and size > 1:
+            _check(filled(tensor_parallel(net(), mesh)), plan)
+
+    grid = DeviceMesh("cpu", torch.arange(4).reshape(2, 2), mesh_dim_names=("a", "b"))
+    _check(filled(fsdp(tensor_parallel(net(), grid["b"]), grid["a"])), plan)
+    _check(filled(fsdp(net(), grid)), plan)  # hybrid: replicas of shards
+
+    # Where each element of a shard lies is told by a tensor of indices, which torch has sharded.
+    strided = _StridedShard(0, split_factor=2)
+    options = [Replicate(), Shard(0), Shard(1), _StridedShard(1, split_factor=3)]
+    for shape, placements in itertools.product(
+        [(9, 10), (3, 2), (16, 4)],
+        [*itertools.product(options, options), (strided, Shard(0)), (Shard(0), strided)],
+    ):
+        laws = Normal(), Patched(Normal(), ((((0, 3, 2), 1), Constant(0.0)),))
+        indices = _split(
+            torch.arange(math.prod(shape)).reshape(shape), (2, 2), grid.get_coordinate(), placements
+        )
+        for law in laws:
+            local = torch.empty(indices.shape)
+            model = nn.Module()
+            model.w = nn.Parameter(
+                DTensor.from_local(
+                    local, grid, placements, run_check=False, shape=shape, stride=(shape[1], 1)
+                )
+            )
+            one = Plan({"w": Parameter("w", shape, "float32", "normal", law, None, 0)}, {}, "test")
+            ft.init_(model, one, seed=SEED)
+            expected = fi.init(one, seed=SEED)["w"].reshape(-1)[indices.numpy()]
+            assert np.array_equal(local.numpy(), expected), (shape, placements)
+
+    if rank == 3:  # no part of the mesh
+        local = torch.empty(0)
+        outside = nn.Module()
+        outside.w = nn.Parameter(
+            DTensor.from_local(local, meshes[3], (Shard(0),), run_check=False, shape=(4, 2), stride=(2, 1))
+        )
+        one = Plan({"w": Parameter("w", (4, 2), "float32", "normal", Normal(), None, 0)}, {}, "test")
+        ft.init_(outside, one, seed=SEED)
+
+    partial = nn.Module()
+    partial.w = nn.Parameter(
+        DTensor.from_local(torch.ones(2, 2), grid, (Partial(), Shard(0)), run_check=False)
+    )
+    one = Plan({"w": Parameter("w", (4, 2), "float32", "normal", Normal(), None, 0)}, {}, "test")
+    with pytest.raises(ValueError, match=r"'w'.*Partial"):
+        ft.init_(partial, one, seed=SEED)
+    assert (partial.w.to_local() == 1).all()
+    dist.destroy_process_group()
+
+
+def test_any_mesh_holds_the_values_of_one_process() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    mp.spawn(_worker, (port, 4), nprocs=4)
+
+
+def test_runs_follow_torchs_rule() -> None:
+    chance = random.Random(1)
+    for _ in range(400):
+        shape = tuple(chance.choice((1, 2, 3, 5, 8, 12, 17)) for _ in range(chance.choice((1, 2, 3))))
+        mesh_shape = tuple(chance.choice((1, 2, 3, 4, 6)) for _ in range(chance.choice((1, 2, 3))))
+        dims = range(-len(shape), len(shape))
+        options = [
+            Replicate(),
+            *map(Shard, dims),
+            *[_StridedShard(dim, split_factor=chance.choice((1, 2, 3, 4))) for dim in range(len(shape))],
+        ]
+        placements = [chance.choice(options) for _ in mesh_shape]
+        torchs = [Shard(p.dim % len(shape)) if type(p) is Shard else p for p in placements]
+        for coordinate in itertools.product(*map(range, mesh_shape)):
+            runs = index_runs(shape, mesh_shape, coordinate, placements)
+            grids = [np.concatenate([np.arange(a, a + n) for a, n in [*of_dim, (0, 0)]]) for of_dim in runs]
+            ours = np.arange(math.prod(shape)).reshape(shape)[np.ix_(*[grid.astype(int) for grid in grids])]
+            theirs = _split(
+                torch.arange(math.prod(shape)).reshape(shape), mesh_shape, coordinate, torchs
+            ).numpy()
+            if ours.size or theirs.size:
+                assert np.array_equal(ours, theirs), (shape, mesh_shape, coordinate, placements)
+
+
+def test_shards_of_4096_devices() -> None:
+    """2^40 elements: the devices' runs cover each once, and what lies in a shard is drawn alone, at its cost."""
+    shape, mesh_shape = (2**20 + 3, 2**20 - 5), (16, 16, 16)
+    placements = (_StridedShard(0, split_factor=16), Shard(1), Shard(0))
+    law, key = Normal(std=0.02), fi.streams.key(SEED, "w")
+    coordinates = list(itertools.product(range(16), repeat=3))
+    held = {c: index_runs(shape, mesh_shape, c, placements) for c in coordinates}
+    assert sum(math.prod(sum(n for _, n in runs) for runs in held[c]) for c in coordinates) == math.prod(
+        shape
+    )
+    for dim, fixed in ((0, 1), (1, 0)):
+        runs = sorted({run for c in coordinates if c[fixed] == 0 or dim == 1 for run in held[c][dim]})
+        assert [run[0] for run in runs] == [0, *itertools.accumulate(n for _, n in runs)][:-1]
+    chance = random.Random(2)
+    for coordinate in chance.sample(coordinates, 100):
+        corner = []
+        for first, length in (chance.choice(runs) for runs in held[coordinate]):
+            at = chance.randrange(length)
+            corner.append(range(first + at, first + min(at + 3, length)))
+        rows, columns = corner
+        part = np.empty((len(rows), len(columns)), np.float32)
+        block = np.s_[rows.start : rows.stop, columns.start : columns.stop]
+        fi.draw(part, law, seed=SEED, name="w", shape=shape, block=block)
+        index = np.array([row * shape[1] + column for row in rows for column in columns], np.uint64)
+        expected = reference.draw("normal", law.parameters, index, key, "float32")
+        assert np.array_equal(part.view(np.uint32).ravel(), expected)
+
+
+def test_one_process_of_a_large_mesh_draws_its_shard() -> None:
+    """A device of 4096 with all of its 2^16 elements of 2^28, three strided runs by four."""
+    shape, mesh_shape, coordinate = (2**14, 2**14), (64, 64), (37, 11)
+    placements = (_StridedShard(0, split_factor=3), _StridedShard(1, split_factor=4))
+    runs = index_runs(shape, mesh_shape, coordinate, placements)
+    model = nn.Module()
+    local = torch.empty([sum(n for _, n in of_dim) for of_dim in runs], dtype=torch.bfloat16)
+    model.w = nn.Parameter(local)
+    plan = _plan(w=(shape, Uniform(-1.0, 1.0)))
+    task = sharded._Task(model.w, local, plan["w"].distribution, "w", shape, runs)
+    assert len(runs[0]) == 3 and len(runs[1]) == 4 and local.numel() < 2**17
+    sharded._fill(task, SEED, 1)
+    rows, columns = (np.concatenate([np.arange(a, a + n) for a, n in of_dim]) for of_dim in runs)
+    index = (rows[:, None] * shape[1] + columns).astype(np.uint64).ravel()
+    expected = reference.draw("uniform", (-1.0, 1.0), index, fi.streams.key(SEED, "w"), "bfloat16")
+    assert np.array_equal(local.view(torch.uint16).numpy().ravel(), expected.view(np.uint16))
+
+
+def _plan(ties: dict[str, str] | None = None, **rows: tuple[tuple[int, ...], Any]) -> Plan:
+    parameters = {n: Parameter(n, shape, "float32", "test", law, None, 0) for n, (shape, law) in rows.items()}
+    return Plan(parameters, ties or {}, "test")
+
+
+def _model(**parameters: Any) -> Any:
+    model = nn.Module()
+    for name, tensor in parameters.items():
+        model.register_parameter(name, nn.Parameter(tensor, not tensor.is_inference()))
+    return model
+
+
+def test_layouts_and_dtypes() -> None:
+    plan = _plan(a=((4, 6), Normal()), b=((4, 6), fi.distribution("orthogonal", (4, 6))), c=((), Normal()))
+    expected = fi.init(plan, seed=1)
+    model = _model(a=torch.empty(6, 4).t(), b=torch.empty(4, 12)[:, ::2], c=torch.empty(()))
+    assert ft.init_(model, plan, seed=1) is model
+    for name, parameter in model.named_parameters():
+        assert np.array_equal(parameter.detach().numpy(), expected[name]), name
+    narrow = Patched(Uniform(1.0, 1.0078125), (((2, (0, 6, 1)), Constant(0.0)),))
+    for dtype in (torch.float16, torch.bfloat16):
+        model = _model(w=torch.empty(40, 6, dtype=dtype))
+        ft.init_(model, _plan(w=((40, 6), narrow)), seed=1)
+        rows = {"w": Parameter("w", (40, 6), str(dtype).removeprefix("torch."), "test", narrow, None)}
+        array = fi.init(Plan(rows, {}, "test"), seed=1)["w"]
+        assert np.array_equal(model.w.view(torch.uint16).detach().numpy(), array.view(np.uint16))
+
+
+def test_dtypes_of_the_model_count() -> None:
+    plan = _plan(a=((4, 6), Normal()), b=((4, 6), fi.distribution("orthogonal", (4, 6))), c=((), Normal()))
+    model = _model(a=torch.empty(4, 6), b=torch.empty(4, 6), c=torch.empty(()))
+    ft.init_(model, plan, seed=1)
+    halves = _model(
+        a=torch.empty(4, 6, dtype=torch.bfloat16), b=torch.empty(4, 6).double(), c=torch.empty(()).half()
+    )
+    ft.init_(halves, plan, seed=1)
+    assert torch.equal(halves.a, model.a.bfloat16()) and torch.equal(halves.c, model.c.half())
+
+
+def test_wrappers_do_not_count_in_names() -> None:
+    plan = ft.record(Net)
+    expected = fi.init(plan, seed=3)
+    for wrapped in (torch.compile(Net(), backend="eager"), nn.DataParallel(Net())):
+        ft.init_(wrapped, plan, seed=3)
+        for name, parameter in wrapped.named_parameters():
+            plain = name.removeprefix("_orig_mod.").removeprefix("module.")
+            assert name != plain and np.array_equal(parameter.detach().numpy(), expected[plain])
+
+
+def test_a_module_called_module_keeps_its_name() -> None:
+    plan, model = _plan(**{"a.module.w": ((2,), Normal())}), nn.Module()
+    model.module, model.module.a, model.module.a.module = nn.Module(), nn.Module(), _model(w=torch.ones(2))
+    ft.init_(model, plan, seed=0)
+    assert np.array_equal(model.module.a.module.w.detach(), fi.init(plan, seed=0)["a.module.w"])
+
+
+def test_ties_outlive_to_empty() -> None:
+    def tied() -> Any:
+        model = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 5, bias=False))
+        model[1].weight = model[0].weight
+        return model
+
+    plan = ft.record(tied)
+    assert list(plan) == ["0.weight"] and plan.ties == {"1.weight": "0.weight"}
+    with torch.device("meta"):
+        model = tied()
+    model.to_empty(device="cpu")
+    ft.init_(model, plan, seed=0)
+    assert torch.equal(model[0].weight, model[1].weight)
+    ft.init_(model := tied(), plan, seed=0)
+    assert model[0].weight is model[1].weight
+
+
+def test_autograd_hears_of_it() -> None:
+    model, plan = _model(w=torch.ones(3)), _plan(w=((3,), Normal()))
+    loss = (model.w * model.w).sum()
+    ft.init_(model, plan, seed=0)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+class Elsewhere(torch.Tensor):
+    """In the host's memory, but saying that it is not."""
+
+    is_cpu = False
+
+
+def test_other_devices_get_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharded, "_STAGING_BYTES", 100)
+    for shape in ((300,), (1, 7, 40), (50, 3)):
+        whole = (*shape[:-1], 2 * shape[-1])
+        runs = (*[((0, n),) for n in shape[:-1]], ((shape[-1], shape[-1]),))
+        plan = _plan(
+            w=(
+                whole,
+                Patched(Normal(), (((*[(0, n, 1) for n in shape[:-1]], shape[-1] + 2), Constant(5.0)),)),
+            )
+        )
+        for law in (plan["w"].distribution, Normal()):
+            target = torch.full(shape, math.nan)
+            elsewhere = target.as_subclass(Elsewhere)
+            sharded._fill(sharded._Task(elsewhere, elsewhere, law, "w", whole, runs), 1, 1)
+            expected = np.empty(whole, np.float32)
+            fi.draw(expected, law, seed=1, name="w")
+            assert np.array_equal(target.numpy(), expected[..., shape[-1] :])
+
+
+with torch.inference_mode():
+    MADE_IN_INFERENCE_MODE = torch.ones(2, 3)
+W = (2, 3)
+REFUSED = [
+    ({"w": torch.ones(W)}, {}, ValueError, "'w' is not in the plan"),
+    ({}, {"w": (W, Normal())}, ValueError, "'w' of the plan is not in the model"),
+    ({"w": torch.ones(3, 2)}, {"w": (W, Normal())}, ValueError, r"'w'.*\(3, 2\).*\(2, 3\)"),
+    ({"w": torch.ones(W, device="meta")}, {"w": (W, Normal())}, ValueError, "'w'.*to_empty"),
+    ({"w": torch.ones(W, dtype=torch.complex64)}, {"w": (W, Normal())}, TypeError, "'w'.*dtype"),
+    ({"w": torch.ones(W, dtype=torch.half)}, {"w": (W, Normal(std=1e6))}, ValueError, "'w'.*float16"),
+    ({"w": MADE_IN_INFERENCE_MODE}, {"w": (W, Normal())}, ValueError, "'w'.*inference mode"),
+    ({"w": torch.ones(1).expand(W)}, {"w": (W, Normal())}, ValueError, "'w'.*overlaps"),
+    ({"w": torch.ones(3)}, {"w": ((3,), fi.distribution("orthogonal", (3, 3)))}, ValueError, "'w'.*axes"),
+]
+
+
+@pytest.mark.parametrize(("tensors", "rows", "error", "message"), REFUSED)
+def test_refused_before_the_first_write(tensors: Any, rows: Any, error: type, message: str) -> None:
+    model = _model(first=torch.ones(2), **tensors)
+    with pytest.raises(error, match=message):
+        ft.init_(model, _plan(first=((2,), Normal()), **rows), seed=0)
+    assert (model.first == 1).all()
+
+
+def test_seed_and_threads_are_checked() -> None:
+    model, plan = _model(w=torch.ones(2)), _plan(w=((2,), Normal()))
+    for arguments, error in (({"seed": None}, TypeError), ({"seed": 1.5}, TypeError), ({"seed": -1}, ValueError),
+                             ({"seed": 0, "threads": 0}, ValueError)):  # fmt: skip
+        with pytest.raises(error, match=list(arguments)[-1]):
+            ft.init_(model, plan, **arguments)
+    assert (model.w == 1).all()
+
+
+def test_parameters_tied_in_the_model_alone() -> None:
+    model = _model(a=torch.ones(2))
+    model.b = model.a
+    with pytest.raises(ValueError, match="'a' and 'b' are tied in the model alone"):
+        ft.init_(model, _plan(a=((2,), Normal()), b=((2,), Normal())), seed=0)
