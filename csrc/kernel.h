@@ -142,7 +142,7 @@ FN void segment(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, con
             const size_t tiles = count / half_count;
             pipeline(id, dtype, plain, law, stream, &opening, block, tiles, to, streaming);
             done = tiles * half_count;
-        } else if (head == 0 && count >= 2 * half_count) {
+        } else if (!pipelined && head == 0 && count >= 2 * half_count) {
             tile(id, dtype, plain, MAX_GROUPS, law, stream, &opening, block, to, streaming);
             done = 2 * half_count;
         } else if (head == 0 && count >= half_count) {

@@ -130,7 +130,7 @@ BAD_RECIPES = [
     ('[[rule]]\nscheme = "zeros"\n[[rule]]\nmatch = "nothing"\nscheme = "ones"', "rule 2.*nothing"),
     ('[[rule]]\nscheme = "zeroes"', "rule 1.*zeros"),
     ('[[rule]]\nscheme = "normal"\nstdd = 1.0', "rule 1.*std"),
-    ('[[rule]]\nscheme = "normal"\nstd = "1"', "rule 1.*std"),
+    ('[[rule]]\nscheme = "normal"\nstd = "one"', "rule 1.*std"),
     ('[[rule]]\nscheme = "normal"\nstd = true', "rule 1.*std"),
     ('[[rule]]\nscheme = "normal"\nstd = nan', "rule 1.*std"),
     ('[[rule]]\nscheme = "normal"\ndepth = "1/sqrt(3L)"', "rule 1.*1/sqrt"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +33,18 @@ def driver(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         if not shutil.which(tool):
             pytest.skip(f"{tool} is not installed")
     program = tmp_path_factory.mktemp("driver") / request.param
-    sources = [str(path) for path in (*(ROOT / "csrc").glob("*.c"), ROOT / "tests" / "driver.c")]
-    subprocess.run([*compiler, *FLAGS, *extra, *sources, "-o", str(program), "-lm"], check=True)
+    build([*compiler, *FLAGS, *extra], [ROOT / "tests" / "driver.c"], program)
     return [*runner, str(program)]
+
+
+def build(compile: list[str], others: list[Path], program: Path) -> None:
+    """csrc/ and other sources, side by side, to a program."""
+    sources = [*(ROOT / "csrc").glob("*.c"), *others]
+    objects = [program.with_name(f"{program.name}.{source.stem}.o") for source in sources]
+    commands = [[*compile, "-c", str(s), "-o", str(o)] for s, o in zip(sources, objects, strict=True)]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda command: subprocess.run(command, check=True), commands))
+    subprocess.run([*compile, *map(str, objects), "-o", str(program), "-lm"], check=True)
 
 
 NAMES = ["bits", "uniform", "normal", "truncated 6", "truncated skew", "truncated tail"]
@@ -65,9 +75,8 @@ def test_threads_that_cannot_be_had(tmp_path: Path) -> None:
         pytest.skip("gcc is not installed")
     wrapper = tmp_path / "wrapper.c"
     wrapper.write_text("#include <errno.h>\nint __wrap_pthread_create(void) { return EAGAIN; }\n")
-    sources = [str(path) for path in (*(ROOT / "csrc").glob("*.c"), ROOT / "tests" / "driver.c", wrapper)]
-    program = str(tmp_path / "driver")
-    subprocess.run(["gcc", *FLAGS, "-Wl,--wrap=pthread_create", *sources, "-o", program, "-lm"], check=True)
+    program = tmp_path / "driver"
+    build(["gcc", *FLAGS, "-Wl,--wrap=pthread_create"], [ROOT / "tests" / "driver.c", wrapper], program)
     numbers = ["0", str(_core.LAWS.index("normal")), "0", "0", "300000"]  # enough for a second thread
     out = subprocess.run(
         [program, *numbers, *WORDS, "0", "1"], capture_output=True, check=True, timeout=60

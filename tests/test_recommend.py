@@ -164,7 +164,7 @@ def test_the_page_on_choosing() -> None:
 
 def test_plans_show_reasons_and_geometry() -> None:
     model = Model({"up.weight": Tensor((4, 8, 4, 4), "float32", "", {"transposed": True, "stride": 2})})
-    recipe = plan.Recipe("test", (), None)
+    recipe = plan.Recipe("test", ())
     choice = plan.Choice("he_normal", {}, "because")
     made = plan.make_plan(model, recipe, otherwise=lambda name: choice)
     assert made["up.weight"].fans == fi.fans((4, 8, 4, 4), transposed=True, stride=2)

@@ -11,6 +11,7 @@ from .inspection import inspect
 from .lint import diff, lint
 from .parameter import Parameter
 from .plan import Plan, init, plan_for
+from .recipe import read_recipe
 from .recommend import Recommendation, recommend
 from .schemes import SCHEMES, distribution
 from .verify import verify
@@ -135,6 +136,7 @@ __all__ = [
     "positive_bias",
     "propagation",
     "random_bits",
+    "read_recipe",
     "recommend",
     "s4d_inv",
     "s4d_lin",

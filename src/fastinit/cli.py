@@ -19,6 +19,7 @@ from .lint import lint
 from .memory import dtype_name
 from .plan import Plan, plan_for
 from .propagation import command as probe
+from .recipe import read_recipe
 from .streams import resolve_seed
 from .table import aligned, shape_text
 from .verify import stored, verify
@@ -81,7 +82,14 @@ def _parser() -> argparse.ArgumentParser:
     for command in (init, plan, check):
         command.add_argument(
             "--recipe",
-            help="shipped recipe, TOML file or scheme; by default, that of a config folder's model, else default",
+            help="shipped recipe (docs/recipes.md), TOML file or scheme; by default, that of a config folder's model, else default",
+        )
+        command.add_argument(
+            "--size",
+            action="append",
+            default=[],
+            metavar="NAME=NUMBER",
+            help="a size of the recipe, such as base_width=256",
         )
         command.add_argument("--dtype", help="float32, float64, float16 or bfloat16 instead of the model's")
     for command in (init, check, look):
@@ -93,6 +101,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _plan_of(model: str | Mapping[str, Any], arguments: argparse.Namespace) -> Plan:
     recipe, dtype = arguments.recipe, arguments.dtype and dtype_name(arguments.dtype)
+    if arguments.size:
+        recipe = read_recipe(recipe or "default", **dict(map(_size, arguments.size)))
     if not (isinstance(model, str) and Path(model, "config.json").exists()):
         return plan_for(model, recipe or "default", dtype)
     from .torch.huggingface import plan_of_config  # only here: torch and transformers
@@ -102,6 +112,14 @@ def _plan_of(model: str | Mapping[str, Any], arguments: argparse.Namespace) -> P
         return replace(plan_for(dict(recorded), recipe, dtype), ties=recorded.ties)
     chosen = {name: replace(row, dtype=dtype or row.dtype) for name, row in recorded.items()}
     return replace(recorded, parameters=chosen)
+
+
+def _size(text: str) -> tuple[str, float]:
+    name, _, number = text.partition("=")
+    try:
+        return name, float(number)
+    except ValueError:
+        raise ValueError(f"--size must be NAME=NUMBER, got {text!r}") from None
 
 
 def _plan(arguments: argparse.Namespace) -> int:

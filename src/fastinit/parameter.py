@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import schemes
-from .distributions import Distribution, choose, from_dict
+from .distributions import Distribution, choose, from_dict, non_negative
 from .fans import Fans
 from .memory import checked_shape, dtype_name, nbytes
 from .structured import Structured
@@ -17,7 +17,7 @@ from .structured import composed as composed  # its laws are read from JSON too
 class Parameter:
     """One row of a plan; ``rule`` counts the recipe's rules from 1, and is 0 where the ``reason`` is another.
 
-    ``module`` is the type of the module that owns it, or "".
+    ``module`` is the type of the module that owns it, or ""; ``lr`` multiplies its learning rate.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Parameter:
     rule: int = 0
     reason: str = ""
     module: str = ""
+    lr: float = 1.0
 
     @property
     def nbytes(self) -> int:
@@ -45,6 +46,7 @@ class Parameter:
             "rule": self.rule,
             "reason": self.reason,
             "module": self.module,
+            "lr": self.lr,
             "bytes": self.nbytes,
         }
 
@@ -56,6 +58,7 @@ class Parameter:
                 "shape": list(shape), "dtype": str(dtype), "scheme": str(scheme), "distribution": dict(law),
                 "fans": (None | [int() | float(), int() | float()]) as counted,
                 "rule": int(rule), "reason": str(reason), "module": str(module),
+                "lr": int() | float() as lr,
             }:  # fmt: skip
                 pass
             case _:
@@ -63,7 +66,7 @@ class Parameter:
         try:
             choose("scheme", scheme, schemes.SCHEMES)
             made = cls(name, checked_shape(shape), dtype_name(dtype), scheme, from_dict(law),
-                       counted and Fans(*counted), rule, reason, module)  # fmt: skip
+                       counted and Fans(*counted), rule, reason, module, non_negative("lr", lr))  # fmt: skip
             if isinstance(made.distribution, Structured):
                 made.distribution.check(made.shape)
             return made

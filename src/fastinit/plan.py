@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from .memory import Array, checked_shape, dtype_name, empty, numpy_dtype
 from .model import Model, Tensor, checked_ties, parse_json, read_model
 from .parameter import Parameter
 from .recipe import Recipe, as_recipe
+from .sizes import layers_of
 from .streams import Seed, resolve_seed
 from .structured import Structured
 from .table import aligned, shape_text
@@ -103,8 +105,8 @@ class Plan(Mapping[str, Parameter]):
         return cls(parameters, checked_ties(ties, parameters), recipe)
 
     def __str__(self) -> str:
-        rows: list[tuple[str, ...]] = [("name", "shape", "dtype", "scheme", "fans", "law", "bytes", "why")]
-        rows += [_row(parameter) for parameter in self.values()]
+        head = ("name", "shape", "dtype", "scheme", "fans", "law", "lr", "bytes", "why")
+        rows = [head, *(_row(parameter) for parameter in self.values())]
         columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
         lines = aligned(list(zip(*columns, strict=True)))
         lines += [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
@@ -143,8 +145,9 @@ def _row(parameter: Parameter) -> tuple[str, ...]:
     fans = "-" if parameter.fans is None else f"{parameter.fans.fan_in:g}, {parameter.fans.fan_out:g}"
     shape = shape_text(parameter.shape)
     law, nbytes = str(parameter.distribution), f"{parameter.nbytes:,}"
+    lr = "" if parameter.lr == 1 else f"{parameter.lr:.6g}"
     return (
-        parameter.name, shape, parameter.dtype, parameter.scheme, fans, law, nbytes, parameter.reason
+        parameter.name, shape, parameter.dtype, parameter.scheme, fans, law, lr, nbytes, parameter.reason
     )  # fmt: skip
 
 
@@ -154,6 +157,7 @@ class Choice(NamedTuple):
     scheme: str
     numbers: Mapping[str, Any]
     reason: str
+    lr: float = 1.0
 
 
 def make_plan(
@@ -168,8 +172,9 @@ def make_plan(
     ``optional``, and a law that cannot be had for a shape or dtype.
     """
     where = f"recipe {recipe.name!r}"
-    layer_of = recipe.layer_numbers(model.tensors)
-    n_layers = len(set(layer_of.values()))
+    layer_of = layers_of(recipe.layers, model.tensors)
+    n_layers = Counter(layer.stack for layer in set(layer_of.values()))
+    size = cache(lambda name: recipe.size(name, model.tensors))
     used: set[int] = set()
     missing: list[str] = []
     known: dict[Any, tuple[Distribution | Structured, Fans | None]] = {}  # models repeat a few shapes often
@@ -182,7 +187,9 @@ def make_plan(
                 choice = otherwise(name)
             else:
                 used.add(rule.number)
-                choice = Choice(rule.scheme, rule.at_depth(layer_of.get(name), n_layers), "")
+                layer = layer_of.get(name)
+                numbers, lr = rule.numbers_for(tensor, size, layer, n_layers[layer.stack] if layer else 0)
+                choice = Choice(rule.scheme, numbers, "", lr)
             if choice is None:
                 missing.append(f"{name!r} of shape {tensor.shape}")
                 continue
@@ -195,9 +202,8 @@ def make_plan(
             by = "" if rule is None else f" rule {rule.number},"
             raise ValueError(f"{where},{by} parameter {name!r}: {error}") from None
         number = 0 if rule is None else rule.number
-        parameters[name] = Parameter(
-            name, tensor.shape, kind, choice.scheme, *known[case], number, choice.reason, tensor.module
-        )
+        parameters[name] = Parameter(name, tensor.shape, kind, choice.scheme, *known[case], number,
+                                     choice.reason, tensor.module, choice.lr)  # fmt: skip
     if missing:
         several = "s" if len(missing) > 1 else ""
         raise ValueError(
@@ -224,7 +230,7 @@ def law_of(
 
 def plan_for(
     params: Plan | Mapping[str, Any] | str | os.PathLike[str],
-    recipe: str | os.PathLike[str] | Mapping[str, Any] = "default",
+    recipe: Recipe | str | os.PathLike[str] | Mapping[str, Any] = "default",
     dtype: Any = None,
 ) -> Plan:
     """The plan for a model file, or for a mapping of names to shapes (or arrays)."""
@@ -277,7 +283,7 @@ def draw_plan(
 
 def init(
     params: Plan | Mapping[str, Any] | str | os.PathLike[str],
-    recipe: str | os.PathLike[str] | Mapping[str, Any] = "default",
+    recipe: Recipe | str | os.PathLike[str] | Mapping[str, Any] = "default",
     *,
     seed: Seed = None,
     dtype: Any = None,

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
 from . import schemes
-from .distributions import choose
+from .distributions import choose, non_negative
+from .fans import fans
+from .formula import Formula
 from .model import Tensor
+from .sizes import Layer, Size, checked_pattern
+from .structured.elementary import log
 
-# By what a residual projection's std is multiplied, by the number of layers and its own layer, from 0.
+# By what a residual projection's std or gain is multiplied, by the number of layers and its own layer, from 0. Roots alone:
+# IEEE does not round other powers alike everywhere.
 DEPTH_RULES: dict[str, Callable[[float, int], float]] = {
-    "1/sqrt(L)": lambda n, layer: n**-0.5,
-    "1/sqrt(2L)": lambda n, layer: (2 * n) ** -0.5,
-    "1/sqrt(l+1)": lambda n, layer: (layer + 1) ** -0.5,
-    "1/sqrt(2(l+1))": lambda n, layer: (2 * (layer + 1)) ** -0.5,
+    "1/sqrt(L)": lambda n, layer: 1 / sqrt(n),
+    "1/sqrt(2L)": lambda n, layer: 1 / sqrt(2 * n),
+    "1/sqrt(l+1)": lambda n, layer: 1 / sqrt(layer + 1),
+    "1/sqrt(2(l+1))": lambda n, layer: 1 / sqrt(2 * (layer + 1)),
     "1/L": lambda n, layer: 1 / n,
+    "2/L": lambda n, layer: 2 / n,
+    "(8L)^(-1/4)": lambda n, layer: 1 / sqrt(sqrt(8 * n)),
+    "(9L)^(-1/4)": lambda n, layer: 1 / sqrt(sqrt(9 * n)),
+    "(12L)^(-1/4)": lambda n, layer: 1 / sqrt(sqrt(12 * n)),
+    "0.67 L^(-1/4)": lambda n, layer: 0.67 / sqrt(sqrt(n)),
+    "sqrt(ln(2L))": lambda n, layer: sqrt(float(log(2 * n))),
 }
-_RULE_KEYS = ("match", "module", "ndim", "scheme", "depth", "optional")
+_RULE_KEYS = ("match", "module", "ndim", "scheme", "depth", "lr", "optional")
 _GEOMETRY = {parameter.name for parameter in schemes.GEOMETRY}
 
 
@@ -34,6 +46,7 @@ class Rule:
     ndim: tuple[int, ...]
     scheme: str
     depth: str | None
+    lr: float | Formula
     optional: bool
     numbers: Mapping[str, Any]
 
@@ -50,46 +63,74 @@ class Rule:
         stated = [f"{key} {value}" for key in ("match", "module", "ndim") for value in getattr(self, key)]
         return ", ".join(stated) or "no condition"
 
-    def at_depth(self, layer: int | None, n_layers: int) -> dict[str, Any]:
-        """The scheme's numbers in a layer, from 0; None for a parameter of no layer."""
+    def numbers_for(
+        self, tensor: Tensor, size: Callable[[str], float], layer: Layer | None, n_layers: int
+    ) -> tuple[dict[str, Any], float]:
+        """The scheme's numbers for a parameter and its multiplier of the learning rate; the layer, from 0, is None for a
+        parameter of no layer."""
+
+        def value_of(name: str) -> float:
+            if name in ("fan_in", "fan_out"):
+                geometry = {**tensor.geometry, **self.numbers}
+                counting = {
+                    k: v for k, v in geometry.items() if k in _GEOMETRY and not isinstance(v, Formula)
+                }
+                return getattr(fans(tensor.shape, **counting), name)  # type: ignore[no-any-return]
+            if re.fullmatch("n[0-9]", name) and int(name[1]) < len(tensor.shape):
+                return tensor.shape[int(name[1])]
+            return size(name)
+
         numbers = dict(self.numbers)
+        for key, value in {**self.numbers, "lr": self.lr}.items():
+            if isinstance(value, Formula):
+                try:
+                    numbers[key] = value(value_of)
+                except ValueError as error:
+                    raise ValueError(f"{key}: {error}") from None
+        lr = non_negative("lr", numbers.pop("lr", self.lr))
         if self.depth is None:
-            return numbers
+            return numbers, lr
         if layer is None:
             raise ValueError(
-                f"depth {self.depth!r} needs a layer number, which the recipe's layers pattern does not find"
+                f"depth {self.depth!r} needs a layer number, which the recipe's layers patterns do not find"
             )
         defaults = schemes.SCHEMES[self.scheme].numbers
         scaled = "std" if "std" in defaults else "gain"
         value = numbers.get(scaled, defaults.get(scaled))
         if not isinstance(value, (int, float)):
             raise ValueError(f"depth scales std or gain; scheme {self.scheme!r} has neither set")
-        numbers[scaled] = value * DEPTH_RULES[self.depth](n_layers, layer)
-        return numbers
+        numbers[scaled] = value * DEPTH_RULES[self.depth](n_layers, layer.number)
+        return numbers, lr
 
 
 @dataclass(frozen=True)
 class Recipe:
+    """Rules, the first of which that takes a parameter counts, patterns of layers, and sizes that formulas name."""
+
     name: str
     rules: tuple[Rule, ...]
-    layers: str | None
+    layers: tuple[str, ...] = ()
+    sizes: Mapping[str, Size] = field(default_factory=dict)
 
-    def layer_numbers(self, names: Iterable[str]) -> dict[str, int]:
-        """The layer of each parameter that belongs to one, by the pattern ``layers``."""
-        if self.layers is None:
-            return {}
-        before, after = (re.escape(part).replace(r"\*", ".*") for part in self.layers.split("{layer}"))
-        expression = re.compile(f"{before}([0-9]+){after}")
-        matches = {name: expression.fullmatch(name) for name in names}
-        return {name: int(match[1]) for name, match in matches.items() if match}
+    def size(self, name: str, tensors: Mapping[str, Tensor]) -> float:
+        choose("name in a formula", name, {"fan_in": 0, "fan_out": 0, "n0": 0, **self.sizes})
+        if name not in self.sizes:
+            raise ValueError(f"the parameter has no {name}")
+        return self.sizes[name].of(name, tensors)
 
 
 def shipped_recipes() -> dict[str, Path]:
     return {path.stem: path for path in (Path(__file__).parent / "recipes").glob("*.toml")}
 
 
-def read_recipe(recipe: str | os.PathLike[str]) -> Recipe:
-    """A recipe that ships with the package, by name, or the TOML file of that path."""
+def read_recipe(recipe: str | os.PathLike[str], /, **sizes: float) -> Recipe:
+    """A recipe that ships with the package, by name, or the TOML file of that path; ``sizes`` go before its own.
+
+    Everything that takes a recipe's name takes the result too.
+
+    >>> read_recipe("mup", base_width=128).name
+    'mup, base_width=128'
+    """
     shipped = shipped_recipes()
     if isinstance(recipe, str) and recipe in shipped:
         text = shipped[recipe].read_text()
@@ -101,16 +142,23 @@ def read_recipe(recipe: str | os.PathLike[str]) -> Recipe:
     import tomllib  # here, to keep the package's import short
 
     try:
-        return _parse(str(recipe), tomllib.loads(text))
+        read = _parse(str(recipe), tomllib.loads(text))
     except (TypeError, ValueError) as error:
         raise ValueError(f"recipe {str(recipe)!r}: {error}") from None
+    for name in sizes:
+        choose("size", name, read.sizes)
+    given = {name: Size.parse(name, value) for name, value in sizes.items()}
+    name = ", ".join([read.name, *(f"{size}={value:g}" for size, value in sizes.items())])
+    return replace(read, name=name, sizes={**read.sizes, **given})
 
 
-def as_recipe(recipe: str | os.PathLike[str] | Mapping[str, Any]) -> Recipe:
-    """A recipe by its name or file; or the default one, changed: by a scheme's name, for all weights that have fans, or
+def as_recipe(recipe: Recipe | str | os.PathLike[str] | Mapping[str, Any]) -> Recipe:
+    """A recipe itself, or by its name or file; or the default one, changed: by a scheme's name, for all weights that have fans, or
     by a mapping of globs to schemes (``{"*head.kernel": "zeros"}``) or rules (``{"*kernel": {"scheme": "normal",
     "std": 0.02}}``), which go first.
     """
+    if isinstance(recipe, Recipe):
+        return recipe
     if isinstance(recipe, Mapping):
         tables = {glob: {"scheme": rule} if isinstance(rule, str) else rule for glob, rule in recipe.items()}
         for glob, table in tables.items():
@@ -118,7 +166,7 @@ def as_recipe(recipe: str | os.PathLike[str] | Mapping[str, Any]) -> Recipe:
                 raise TypeError(f"the rule of {glob!r} must be a scheme's name or a mapping, not {table!r}")
         own = [parse_rule(i, {"match": glob, **table}) for i, (glob, table) in enumerate(tables.items(), 1)]
         default = [replace(rule, number=rule.number + len(own)) for rule in read_recipe("default").rules]
-        return Recipe("default, changed", (*own, *default), None)
+        return Recipe("default, changed", (*own, *default))
     if not isinstance(recipe, str) or recipe not in schemes.SCHEMES:
         return read_recipe(recipe)
 
@@ -128,18 +176,20 @@ def as_recipe(recipe: str | os.PathLike[str] | Mapping[str, Any]) -> Recipe:
         counting = {key: value for key, value in rule.numbers.items() if key in _GEOMETRY}
         return replace(rule, scheme=recipe, numbers=counting)
 
-    return Recipe(recipe, tuple(map(changed, read_recipe("default").rules)), None)
+    return Recipe(recipe, tuple(map(changed, read_recipe("default").rules)))
 
 
 def _parse(name: str, data: dict[str, Any]) -> Recipe:
     for key in data:
-        choose("key", key, {"layers": None, "rule": None})
-    layers, tables = data.get("layers"), data.get("rule")
-    if layers is not None and (not isinstance(layers, str) or layers.count("{layer}") != 1):
-        raise ValueError(f"layers must be a pattern with one {{layer}}, not {layers!r}")
+        choose("key", key, {"layers": None, "sizes": None, "rule": None})
+    layers, sizes, tables = data.get("layers", []), data.get("sizes", {}), data.get("rule")
+    patterns = tuple(map(checked_pattern, layers if isinstance(layers, list) else [layers]))
+    if not isinstance(sizes, dict):
+        raise ValueError(f"sizes must be a table, not {sizes!r}")
     if not isinstance(tables, list) or not tables:
         raise ValueError("has no [[rule]]")
-    return Recipe(name, tuple(parse_rule(i, table) for i, table in enumerate(tables, 1)), layers)
+    rules = tuple(parse_rule(i, table) for i, table in enumerate(tables, 1))
+    return Recipe(name, rules, patterns, {key: Size.parse(key, value) for key, value in sizes.items()})
 
 
 def parse_rule(number: int, table: Any) -> Rule:
@@ -157,9 +207,16 @@ def parse_rule(number: int, table: Any) -> Rule:
             choose("depth", depth, DEPTH_RULES)
         if not isinstance(optional, bool):
             raise ValueError(f"optional must be true or false, not {optional!r}")
-        numbers = {key: value for key, value in table.items() if key not in _RULE_KEYS}
+        words = {"layout", *(key for key, value in row.numbers.items() if isinstance(value, str))}
+        numbers = {
+            key: Formula(value) if isinstance(value, str) and key not in words else value
+            for key, value in table.items()
+            if key not in _RULE_KEYS
+        }
+        lr = table.get("lr", 1.0)
+        lr = Formula(lr) if isinstance(lr, str) else non_negative("lr", lr)
         return Rule(number, _several(table, "match", str), _several(table, "module", str),
-                    _several(table, "ndim", int), table["scheme"], depth, optional, numbers)  # fmt: skip
+                    _several(table, "ndim", int), table["scheme"], depth, lr, optional, numbers)  # fmt: skip
     except (TypeError, ValueError) as error:
         raise ValueError(f"rule {number}: {error}") from None
 

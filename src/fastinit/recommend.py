@@ -103,7 +103,7 @@ def recommend(
     >>> r.scheme, round(r.numbers["gain"], 4), r.bias
     ('he_normal', 1.4142, 'zeros')
     >>> recommend("linear", residual=True, depth=12).numbers
-    {'gain': 0.2041241452319315}
+    {'gain': 0.20412414523193154}
     """
     if depth is not None and real("depth", depth) <= 0:
         raise ValueError(f"depth must be positive, got {depth!r}")

@@ -19,7 +19,7 @@ from ..streams import Seed, encoded_name
 from . import auto
 from .layers import FIXED, Slot, slots
 
-_Scheme: TypeAlias = "str | os.PathLike[str]"
+_Scheme: TypeAlias = "Recipe | str | os.PathLike[str]"
 
 
 def plan_module(
@@ -63,7 +63,7 @@ def init_module(
         are.
     scheme
         ``"auto"``: `fastinit.recommend` for each layer, by the activation that follows it. A scheme's name: for all
-        weights; biases get zeros, norms 1 and 0, PReLU 0.25, embeddings N(0, 1). A recipe's name or TOML path: its rules
+        weights; biases get zeros, norms 1 and 0, PReLU 0.25, embeddings N(0, 1). A recipe, its name or TOML path: its rules
         decide, with type(module).__name__ as the module.
     seed, threads
         As everywhere; see `fastinit.draw`.
@@ -131,17 +131,17 @@ def _plan(
     tensors = {name: _described(slot) for name, slot in owners.items()}
     first = tuple(parse_rule(i, dict(rule)) for i, rule in enumerate(rules, 1))
     if isinstance(scheme, str) and (scheme == "auto" or scheme in schemes.SCHEMES):
-        recipe = Recipe(scheme, first, None)
+        recipe = Recipe(scheme, first)
         choose = auto.chooser(model) if scheme == "auto" else _chooser(scheme, numbers)
     else:
         if isinstance(scheme, str) and not scheme.endswith(".toml"):
             distributions.choose("scheme", scheme, {"auto": 0, **schemes.SCHEMES, **shipped_recipes()})
-        recipe = read_recipe(scheme)
+        recipe = scheme if isinstance(scheme, Recipe) else read_recipe(scheme)
         later = tuple(replace(rule, number=rule.number + len(first)) for rule in recipe.rules)
         recipe = replace(recipe, rules=first + later)
         choose = _nothing
-    if numbers and scheme not in schemes.SCHEMES:
-        raise TypeError(f"{scheme!r} takes no {', '.join(numbers)}: only a scheme takes numbers")
+    if numbers and recipe.name not in schemes.SCHEMES:
+        raise TypeError(f"{recipe.name!r} takes no {', '.join(numbers)}: only a scheme takes numbers")
     return make_plan(Model(tensors, ties), recipe, otherwise=lambda name: choose(owners[name])), owners
 
 
