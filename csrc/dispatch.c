@@ -96,7 +96,7 @@ static void fill_transposed(const struct fi_job *job, uint64_t index, uint64_t r
     fi_fill *fill = job->isa->fill[job->law->id][job->law->dtype];
     const size_t size = fi_dtype_size[job->law->dtype];
     _Alignas(64) char buffer[SCATTER_BYTES];
-    const uint64_t capacity = sizeof buffer / size, width = least(columns, 64), height = capacity / width;
+    const uint64_t capacity = sizeof buffer / size, width = least(columns, 128), height = capacity / width;
     for (uint64_t r = 0; r < rows; r += height) {
         const uint64_t n_rows = least(height, rows - r);
         for (uint64_t c = 0; c < columns; c += width) {
