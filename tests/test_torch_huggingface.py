@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import optional
 
@@ -119,7 +120,7 @@ def test_weight_norm_is_told_to_be_lost() -> None:
         ft.record(lambda: transformers.AutoModel.from_config(config))
 
 
-@pytest.mark.parametrize("name", ["Mamba", "Whisper", "Bert"])
+@pytest.mark.parametrize("name", ["Mamba", "Whisper", "Bert", "GPT2", "Llama", "ViT"])
 def test_from_a_configuration_to_a_checkpoint(name: str, tmp_path: Any) -> None:
     """What the checkpoint writer makes of a recorded plan is loaded by transformers, and is what init_ draws."""
     build = factory(name)
@@ -131,6 +132,38 @@ def test_from_a_configuration_to_a_checkpoint(name: str, tmp_path: Any) -> None:
     ft.init_(model, plan, seed=7)
     for (name, ours), theirs in zip(model.named_parameters(), loaded.parameters(), strict=True):
         assert ours.equal(theirs), name
+
+
+@pytest.mark.parametrize("name", ["GPT2", "Llama", "Bert", "ViT"])
+def test_the_first_loss_is_that_of_the_models_own_initialisation(name: str) -> None:
+    """Mean and spread of the loss at step 0 over 24 networks of each kind: 5 standard errors, and a factor of 3."""
+    import torch
+
+    build = factory(name)
+    plan, draw = ft.record(build), torch.Generator().manual_seed(0)
+    if name == "ViT":
+        batch = {
+            "pixel_values": torch.randn(4, 3, 16, 16, generator=draw),
+            "labels": torch.tensor([0, 1, 0, 1]),
+        }
+    else:
+        tokens = torch.randint(0, 64, (4, 12), generator=draw)
+        batch = {"input_ids": tokens, "labels": tokens}
+
+    def loss(model: Any) -> float:
+        with torch.no_grad():
+            return float(model.eval()(**batch).loss)
+
+    own, ours = [], []
+    for seed in range(24):
+        torch.manual_seed(seed)
+        model = build()
+        own.append(loss(model))
+        ours.append(loss(ft.init_(model, plan, seed=seed)))
+    error = ((np.var(own, ddof=1) + np.var(ours, ddof=1)) / 24) ** 0.5
+    assert abs(np.mean(own) - np.mean(ours)) < 5 * error
+    assert 1 / 3 < np.std(own) / np.std(ours) < 3
+    assert own != ours
 
 
 def test_a_config_folder_on_the_command_line(tmp_path: Path, capsys: Any) -> None:
