@@ -108,6 +108,8 @@ def target(out: Any) -> Memory:
     torch's. TypeError for other objects and dtypes; ValueError for memory that is read-only, byte-swapped or
     overlaps itself.
     """
+    if isinstance(out, Memory):
+        return out
     if isinstance(out, np.ma.MaskedArray):
         raise TypeError("out must be a plain array, not a masked one")
     if isinstance(out, np.ndarray):

@@ -80,10 +80,10 @@ def _kind(module: nn.Module, place: Place) -> str:
 def _places(model: nn.Module) -> Places:
     """By the graph where there is one; the rest (all, or what stands within one node of the graph) by order."""
     found = by_graph(model)
-    ordered = _by_order(model, whole=found is None)
     if found is None:
-        return ordered
-    found.layers = {**ordered.layers, **found.layers}
+        return _by_order(model, whole=True)
+    if not all(id(module) in found.layers for module in model.modules() if is_layer(module)):
+        found.layers = {**_by_order(model, whole=False).layers, **found.layers}
     return found
 
 

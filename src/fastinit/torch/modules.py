@@ -97,17 +97,15 @@ def init_module(
             raise ValueError(
                 f"parameter {name!r} holds no memory (meta device): call model.to_empty(device='cpu') first"
             )
-        if slot.tensor.device.type == "cpu":
-            memory.target(slot.tensor)
     tensors = {name: slot.tensor.detach() for name, slot in owners.items()}
+    places = {name: memory.target(tensor) for name, tensor in tensors.items() if tensor.device.type == "cpu"}
     # Other devices get what the host has drawn.
     host = {
-        name: tensor if tensor.device.type == "cpu" else torch.empty_like(tensor, device="cpu")
-        for name, tensor in tensors.items()
+        name: torch.empty_like(tensor, device="cpu") for name, tensor in tensors.items() if name not in places
     }
-    draw_plan(plan, host, seed=seed, threads=threads)
+    draw_plan(plan, {**host, **places}, seed=seed, threads=threads)
     for name, tensor in tensors.items():
-        if host[name] is not tensor:
+        if name in host:
             tensor.copy_(host[name])
         if owners[name].padding is not None:
             tensor[owners[name].padding] = 0
