@@ -53,7 +53,7 @@ class Weight:
         return checked_layout(self.shape, self.given_layout, self.transposed)
 
     def channelwise(self, taps: str, gain: float) -> Channelwise:
-        return Channelwise(taps, gain, self.given_layout, self.groups, self.transposed)
+        return Channelwise(gain, self.given_layout, self.groups, self.transposed, taps)
 
 
 @dataclass(frozen=True)
@@ -274,7 +274,7 @@ _ROWS = (
            "matrix; at the centre tap k // 2 of a convolution.",
            "identity, or H[outputs, inputs] / sqrt(p), p the power of two from outputs on",
            "Zhao et al. 2021, https://arxiv.org/abs/2110.12661",
-           lambda w: ZerO(w.given_layout, w.groups, w.transposed), {}, _PLACES, "structured"),
+           lambda w: ZerO(1.0, w.given_layout, w.groups, w.transposed), {}, _PLACES, "structured"),
     Scheme("icnr",
            "For convolutions in front of a pixel shuffle: the outputs that become neighbours start equal, so that no "
            "checkerboard appears. `inner` is the scheme drawn, with `inner_numbers`; order='depth_to_space' is TensorFlow's.",

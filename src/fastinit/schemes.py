@@ -47,32 +47,14 @@ def distribution(
         if number not in row.numbers:
             takes = ", ".join((*row.numbers, *(p.name for p in GEOMETRY)))
             raise TypeError(f"{scheme} takes no {number!r}; it takes {takes}")
-    fan: Fan = _no_fans
-    if row.needs_fans:
-        fan = known_fans(
-            shape,
-            layout,
-            groups=groups,
-            stride=stride,
-            transposed=transposed,
-            packed=packed,
-            fan_in=fan_in,
-            fan_out=fan_out,
-        )
+    geometry: dict[str, Any] = {
+        "layout": layout, "groups": groups, "stride": stride, "transposed": transposed, "packed": packed,
+        "fan_in": fan_in, "fan_out": fan_out,
+    }  # fmt: skip
+    fan: Fan = known_fans(shape, **geometry) if row.needs_fans else _no_fans
 
     def another(scheme: str, shape: Shape, **numbers: Any) -> Distribution | Structured:
-        return distribution(
-            scheme,
-            shape,
-            layout=layout,
-            groups=groups,
-            stride=stride,
-            transposed=transposed,
-            packed=packed,
-            fan_in=fan_in,
-            fan_out=fan_out,
-            **numbers,
-        )
+        return distribution(scheme, shape, **geometry, **numbers)
 
     weight = Weight(integers("shape", shape), fan, layout, groups, transposed, packed, another)
     law = row.build(weight, **{**row.numbers, **numbers})

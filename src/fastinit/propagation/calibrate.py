@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 
 from ..activations import Function, Real, as_activation
 from ..streams import Seed, resolve_seed
-from .stack import Law, checked_widths, drawn_stack, inputs
+from .finite_width import checked_widths
+from .stack import Law, drawn_stack, inputs
 
 
 def calibrate(

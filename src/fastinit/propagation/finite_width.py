@@ -88,7 +88,7 @@ def predict(
     >>> p.q.mean, p.output.low.round(3), p.output.high.round(3)
     (array([2., 2., 2.]), array([0.633, 0.516, 0.439]), array([1.505, 1.757, 1.967]))
     """
-    n = np.array(_widths(widths), float)
+    n = np.array(checked_widths(widths), float)
     depth = len(n) - 1
     f = as_activation(activation, param)
     weights = _per_layer("weight_variances", weight_variances, depth)
@@ -146,7 +146,7 @@ def variances(
     ([2.0, 2.0], [0.0001, 0.0001])
     """
     weights, biases = [], []
-    sizes = _widths(widths)
+    sizes = checked_widths(widths)
     for n_in, n_out in pairwise(sizes):
         law = distribution(scheme, (n_out, n_in), **numbers)
         mean, std = _moments(law)
@@ -168,7 +168,8 @@ def _moments(law: Any) -> tuple[float, float]:
     return mean, std
 
 
-def _widths(widths: Sequence[int]) -> tuple[int, ...]:
+def checked_widths(widths: Sequence[int]) -> tuple[int, ...]:
+    """Widths as ints, or the error that names them."""
     sizes = integers("widths", widths)
     if len(sizes) < 2 or min(sizes) < 1:
         raise ValueError(f"widths must be two or more numbers of at least 1, got {widths!r}")

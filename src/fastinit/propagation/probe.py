@@ -15,10 +15,10 @@ from ..fill import draw
 from ..gaussian import expect
 from ..schemes import distribution
 from ..streams import Seed, resolve_seed
-from .finite_width import predict
+from .finite_width import checked_widths, predict
 from .measurement import Expected, Layer, Report, cosine_and_rank, count_copies
 from .slopes import saturation
-from .stack import Law, Stack, checked_widths, drawn_stack, inputs
+from .stack import Law, Stack, drawn_stack, inputs
 
 
 def probe(

@@ -53,14 +53,6 @@ class Stack:
         return gradients[::-1]
 
 
-def checked_widths(widths: Sequence[int]) -> tuple[int, ...]:
-    """Widths as ints, or the error that names them."""
-    sizes = integers("widths", widths)
-    if len(sizes) < 2 or min(sizes) < 1:
-        raise ValueError(f"widths must be two or more numbers of at least 1, got {widths!r}")
-    return sizes
-
-
 def inputs(batch: int | ArrayLike, width: int, seed: int) -> Real:
     """So many standard normal rows, or the given ones, checked."""
     if np.ndim(batch) == 0:

@@ -7,13 +7,13 @@ name and the whole shape alone.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..distributions import WORDS, Law, Words
+from ..distributions import WORDS, Law, Words, real
 from ..fans import checked_layout, integer
 from ..memory import Array
 
@@ -64,6 +64,39 @@ class Structured(Law):
         """The whole tensor, in the stream's dtype."""
 
 
+@dataclass(frozen=True, slots=True)
+class Grouped(Structured):
+    """A law of each group of each stacked weight by itself, as a convolution has them; what it does not set is 0."""
+
+    gain: float = 1.0
+    layout: str | None = None
+    groups: int = 1
+    transposed: bool = False
+
+    def __post_init__(self) -> None:
+        set_fields(self, gain=real("gain", self.gain), groups=positive_integer("groups", self.groups))
+
+    def check(self, shape: Sizes) -> None:
+        everything = shape[
+            checked_layout(shape, self.layout, self.transposed).index("i" if self.transposed else "o")
+        ]
+        if everything % self.groups:
+            raise ValueError(f"groups must divide {everything}, got {self.groups}")
+
+    def values(self, shape: Sizes, stream: Stream) -> Array:
+        whole = stream.zeros(shape)
+        layout = checked_layout(shape, self.layout, self.transposed)
+        view = whole.transpose(canonical_order(layout))
+        for index in np.ndindex(view.shape[: layout.count("b")]):
+            for group in np.split(view[index], self.groups, axis=1 if self.transposed else 0):
+                self.fill(group, stream)
+        return whole
+
+    def fill(self, weight: Array, stream: Stream) -> None:
+        """Set one group's weights (outputs, inputs, kernel), in place."""
+        raise NotImplementedError
+
+
 def set_fields(law: Structured, **values: Any) -> None:
     """Store checked values in a frozen law, from its __post_init__."""
     for name, value in values.items():
@@ -90,17 +123,3 @@ def canonical_order(layout: str) -> tuple[int, ...]:
     stacked = [axis for axis, letter in enumerate(layout) if letter == "b"]
     kernel = [axis for axis, letter in enumerate(layout) if letter not in "oib"]
     return (*stacked, layout.index("o"), layout.index("i"), *kernel)
-
-
-def check_groups(shape: Sizes, layout: str | None, groups: int, transposed: bool) -> None:
-    everything = shape[checked_layout(shape, layout, transposed).index("i" if transposed else "o")]
-    if everything % groups:
-        raise ValueError(f"groups must divide {everything}, got {groups}")
-
-
-def group_views(whole: Array, layout: str | None, groups: int, transposed: bool) -> Iterator[Array]:
-    """Of every stacked weight every group, as a view (outputs, inputs, kernel) into `whole`."""
-    layout = checked_layout(whole.shape, layout, transposed)
-    view = whole.transpose(canonical_order(layout))
-    for index in np.ndindex(view.shape[: layout.count("b")]):
-        yield from np.split(view[index], groups, axis=1 if transposed else 0)

@@ -12,12 +12,11 @@ from ..distributions import Normal, real
 from ..fans import integer, integers
 from ..memory import Array
 from .frame import (
+    Grouped,
     Sizes,
     Stream,
     Structured,
-    check_groups,
     checked_axis,
-    group_views,
     positive_integer,
     set_fields,
 )
@@ -68,28 +67,14 @@ class Orthogonal(Structured):
 
 
 @dataclass(frozen=True, slots=True)
-class DeltaOrthogonal(Structured):
+class DeltaOrthogonal(Grouped):
     """gain times a semi-orthogonal matrix at the centre tap (k - 1) // 2 of a convolution, one per group; else 0."""
 
     law: ClassVar[str] = "delta_orthogonal"
-    gain: float = 1.0
-    layout: str | None = None
-    groups: int = 1
-    transposed: bool = False
 
-    def __post_init__(self) -> None:
-        set_fields(self, gain=real("gain", self.gain), groups=positive_integer("groups", self.groups))
-
-    def check(self, shape: Sizes) -> None:
-        check_groups(shape, self.layout, self.groups, self.transposed)
-
-    def values(self, shape: Sizes, stream: Stream) -> Array:
-        whole = stream.zeros(shape)
-        for weight in group_views(whole, self.layout, self.groups, self.transposed):
-            n_out, n_in, *kernel = weight.shape
-            centre = tuple((k - 1) // 2 for k in kernel)
-            weight[(..., *centre)] = haar(n_out, n_in, stream, self.gain)
-        return whole
+    def fill(self, weight: Array, stream: Stream) -> None:
+        n_out, n_in, *kernel = weight.shape
+        weight[(..., *((k - 1) // 2 for k in kernel))] = haar(n_out, n_in, stream, self.gain)
 
 
 def haar(rows: int, columns: int, stream: Stream, gain: float = 1.0, block: int = 256) -> Array:
@@ -123,7 +108,7 @@ def haar(rows: int, columns: int, stream: Stream, gain: float = 1.0, block: int 
 
 
 @dataclass(frozen=True, slots=True)
-class ConvOrthogonal(Structured):
+class ConvOrthogonal(Grouped):
     """gain times a convolution, one per group, that keeps the norm of its input under circular padding.
 
     A semi-orthogonal matrix followed, for each kernel axis of length k, by k - 1 convolutions of two taps, P and 1 - P, P
@@ -131,30 +116,17 @@ class ConvOrthogonal(Structured):
     """
 
     law: ClassVar[str] = "conv_orthogonal"
-    gain: float = 1.0
-    layout: str | None = None
-    groups: int = 1
-    transposed: bool = False
 
-    def __post_init__(self) -> None:
-        set_fields(self, gain=real("gain", self.gain), groups=positive_integer("groups", self.groups))
-
-    def check(self, shape: Sizes) -> None:
-        check_groups(shape, self.layout, self.groups, self.transposed)
-
-    def values(self, shape: Sizes, stream: Stream) -> Array:
-        whole = stream.zeros(shape)
-        for weight in group_views(whole, self.layout, self.groups, self.transposed):
-            if weight.shape[0] < weight.shape[1]:
-                weight = weight.swapaxes(0, 1)
-            n_out, n_in, *kernel = weight.shape
-            taps = haar(n_out, n_in, stream, self.gain).reshape((1,) * len(kernel) + (n_out, n_in))
-            for length in range(2, max(kernel, default=1) + 1):
-                for axis, k in enumerate(kernel):
-                    if length <= k:
-                        taps = _lengthened(taps, axis, haar(n_out, n_out // 2, stream))
-            weight[...] = np.moveaxis(taps, (-2, -1), (0, 1))
-        return whole
+    def fill(self, weight: Array, stream: Stream) -> None:
+        if weight.shape[0] < weight.shape[1]:
+            weight = weight.swapaxes(0, 1)
+        n_out, n_in, *kernel = weight.shape
+        taps = haar(n_out, n_in, stream, self.gain).reshape((1,) * len(kernel) + (n_out, n_in))
+        for length in range(2, max(kernel, default=1) + 1):
+            for axis, k in enumerate(kernel):
+                if length <= k:
+                    taps = _lengthened(taps, axis, haar(n_out, n_out // 2, stream))
+        weight[...] = np.moveaxis(taps, (-2, -1), (0, 1))
 
 
 def _lengthened(taps: Array, axis: int, half: Array) -> Array:

@@ -14,13 +14,11 @@ from ..fans import checked_layout, integer
 from ..memory import Array
 from .elementary import cos_of_turns
 from .frame import (
+    Grouped,
     Sizes,
     Stream,
     Structured,
     canonical_order,
-    check_groups,
-    group_views,
-    positive_integer,
     set_fields,
 )
 
@@ -71,22 +69,15 @@ _TAPS: dict[str, Callable[[int], Array]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Channelwise(Structured):
+class Channelwise(Grouped):
     """Output c of each group is input c, filtered by the product of one filter per kernel axis; all else is 0."""
 
     law: ClassVar[str] = "channelwise"
-    taps: str
-    gain: float = 1.0
-    layout: str | None = None
-    groups: int = 1
-    transposed: bool = False
+    taps: str = "centre"
 
     def __post_init__(self) -> None:
         choose("taps", self.taps, _TAPS)
-        set_fields(self, gain=real("gain", self.gain), groups=positive_integer("groups", self.groups))
-
-    def check(self, shape: Sizes) -> None:
-        check_groups(shape, self.layout, self.groups, self.transposed)
+        Grouped.__post_init__(self)
 
     def values(self, shape: Sizes, stream: Stream) -> Array:
         whole = stream.zeros(shape)
@@ -143,30 +134,18 @@ class Hadamard(Structured):
 
 
 @dataclass(frozen=True, slots=True)
-class ZerO(Structured):
-    """At the centre tap: the identity, cut, if outputs are no more than inputs, else part of a Hadamard matrix."""
+class ZerO(Grouped):
+    """gain at the centre tap, times the identity, cut, if outputs are no more than inputs, else part of a Hadamard matrix."""
 
     law: ClassVar[str] = "zer_o"
-    layout: str | None = None
-    groups: int = 1
-    transposed: bool = False
 
-    def __post_init__(self) -> None:
-        set_fields(self, groups=positive_integer("groups", self.groups))
-
-    def check(self, shape: Sizes) -> None:
-        check_groups(shape, self.layout, self.groups, self.transposed)
-
-    def values(self, shape: Sizes, stream: Stream) -> Array:
-        whole = stream.zeros(shape)
-        for weight in group_views(whole, self.layout, self.groups, self.transposed):
-            n_out, n_in, *kernel = weight.shape
-            if n_out <= n_in:
-                matrix = np.eye(n_out, n_in, dtype=stream.dtype)
-            else:
-                matrix = hadamard(n_out, n_in, stream.dtype) / math.sqrt(_power_of_two(n_out))
-            weight[(..., *(k // 2 for k in kernel))] = matrix
-        return whole
+    def fill(self, weight: Array, stream: Stream) -> None:
+        n_out, n_in, *kernel = weight.shape
+        if n_out <= n_in:
+            matrix = np.eye(n_out, n_in, dtype=stream.dtype)
+        else:
+            matrix = hadamard(n_out, n_in, stream.dtype) / math.sqrt(_power_of_two(n_out))
+        weight[(..., *(k // 2 for k in kernel))] = self.gain * matrix
 
 
 # Weights of the cosines of 0, 1, 2 turns along a window.
