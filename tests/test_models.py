@@ -18,6 +18,7 @@ import ml_dtypes  # noqa: F401
 import numpy as np
 import pytest
 import safetensors.numpy
+from conftest import KILLED_AT
 
 import fastinit as fi
 from fastinit import checkpoint, cli, model, plan
@@ -332,21 +333,10 @@ def test_full_disk(small: Path, tmp_path: Path) -> None:
 
 def test_killed_at_any_time(small: Path, old: Path) -> None:
     """Killed before each system call in turn: under the name stands the old file or the whole new one."""
-    code = """
-import os, signal, sys
+    code = f"""{KILLED_AT}
 from fastinit import checkpoint, plan
 made = plan.plan_for(sys.argv[1])
-calls = 0
-def counted(real):
-    def call(*arguments, **options):
-        global calls
-        calls += 1
-        if calls == int(sys.argv[3]):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*arguments, **options)
-    return call
-for name in ("listdir", "open", "write", "fchmod", "fsync", "replace", "close"):
-    setattr(os, name, counted(getattr(os, name)))
+count("listdir", "open", "write", "fchmod", "fsync", "replace", "close")
 checkpoint.write(made, sys.argv[2], seed=0)
 """
     reference = old.parent.parent / "whole.safetensors"

@@ -18,6 +18,7 @@ import ml_dtypes  # noqa: F401
 import numpy as np
 import pytest
 import safetensors.numpy
+from conftest import KILLED_AT
 
 import fastinit as fi
 from fastinit import checkpoint, cli, files, sharding
@@ -209,23 +210,12 @@ def test_transformers_loads_shards(tmp_path: Path) -> None:
 
 # ----------------------------------------------------------------------------------------- resuming
 
-KILLER = """
-import os, signal, sys
+KILLER = f"""{KILLED_AT}
 from fastinit import checkpoint, sharding
 from fastinit.plan import plan_for
 checkpoint._CHUNK_BYTES = 4096
-calls = 0
-def counted(real):
-    def call(*arguments, **options):
-        global calls
-        calls += 1
-        if calls == int(sys.argv[3]):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*arguments, **options)
-    return call
 plan = plan_for(sys.argv[1], sys.argv[1].replace("model.json", "recipe.toml"))
-for name in ("listdir", "open", "write", "read", "fsync", "replace", "close"):
-    setattr(os, name, counted(getattr(os, name)))
+count("listdir", "open", "write", "read", "fsync", "replace", "close")
 sharding.write(plan, sys.argv[2], seed=3, max_shard_size="20KB", resume=True)
 """
 

@@ -178,6 +178,13 @@ def test_a_config_folder_on_the_command_line(tmp_path: Path, capsys: Any) -> Non
     assert model.lm_head.weight is model.transformer.wte.weight
     assert cli.main(["verify", output, "--model", str(tmp_path), "--seed", "3"]) == 0
     assert cli.main(["verify", output, "--model", str(tmp_path), "--recipe", "he_normal", "--seed", "3"]) == 3
+    rules = tmp_path / "rules.toml"
+    rules.write_text(
+        '[[rule]]\nmodule = "LayerNorm"\nscheme = "constant"\nvalue = 3\n[[rule]]\nscheme = "zeros"\n'
+    )
+    assert cli.main(["init", str(tmp_path), "--recipe", str(rules), "--seed", "3", "-o", output]) == 0
+    model = transformers.GPT2LMHeadModel.from_pretrained(tmp_path)
+    assert (model.transformer.ln_f.weight == 3).all() and not model.transformer.wte.weight.any()
     config.architectures = ["Nothing"]
     config.save_pretrained(tmp_path)
     assert cli.main(["plan", str(tmp_path)]) == 2

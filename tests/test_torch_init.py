@@ -157,9 +157,11 @@ def test_memory_does_not_matter(
 
 def test_the_buffer_is_used_and_kept_small(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
-    draw = tensors._draw
+    draw = tensors.draw
     monkeypatch.setattr(
-        tensors, "_draw", lambda to, *rest: (sizes.append(math.prod(to.shape)), draw(to, *rest))
+        tensors,
+        "draw",
+        lambda to, *rest, **names: (sizes.append(math.prod(to.shape)), draw(to, *rest, **names)),
     )
     monkeypatch.setattr(tensors, "_STAGING_BYTES", 400)
     init.normal_(torch._neg_view(torch.zeros(250)))

@@ -258,14 +258,36 @@ def bad_dtype(dtype: str) -> nn.Module:
     return module
 
 
-def bad_subclass() -> nn.Module:
-    from torch.distributed.tensor import DTensor, Replicate
-
-    assert hasattr(DTensor, "__tensor_flatten__") and Replicate
+def bad_layout() -> nn.Module:
     module = nn.Linear(3, 3)
     tensor = torch.zeros(3, 3).to_sparse()
     module.weight = nn.Parameter(tensor)
     return module
+
+
+def test_shards_are_refused() -> None:
+    import torch.distributed as dist
+    from torch.distributed.tensor import Replicate, distribute_tensor
+    from torch.testing._internal.distributed.fake_pg import FakeStore
+
+    dist.init_process_group("fake", rank=0, world_size=1, store=FakeStore())
+    try:
+        mesh = dist.device_mesh.init_device_mesh("cpu", (1,))
+        module = nn.Linear(3, 3, bias=False)
+        module.weight = nn.Parameter(distribute_tensor(torch.ones(3, 3), mesh, [Replicate()]))
+        with pytest.raises(TypeError, match=r"'weight'.*DTensor"):
+            init_module(module, seed=0)
+        assert (module.weight.to_local() == 1).all()
+    finally:
+        dist.destroy_process_group()
+
+
+def test_what_is_not_stored_as_it_reads_gets_the_same_values() -> None:
+    plain, negated = nn.Linear(40, 30), nn.Linear(40, 30)
+    negated.weight = nn.Parameter(torch._neg_view(torch.zeros(30, 40)))
+    init_module(plain, "orthogonal", seed=1)
+    init_module(negated, "orthogonal", seed=1)
+    assert torch.equal(plain.weight, negated.weight)
 
 
 def overlapping() -> nn.Module:
@@ -282,7 +304,7 @@ BAD = [
     (lambda: (bad_meta(), "he_normal", {}), ValueError, "to_empty"),
     (lambda: (bad_dtype("int32"), "he_normal", {}), ValueError, "int32"),
     (lambda: (bad_dtype("complex64"), "he_normal", {}), ValueError, "complex64"),
-    (lambda: (bad_subclass(), "he_normal", {}), TypeError, "only plain tensors"),
+    (lambda: (bad_layout(), "he_normal", {}), TypeError, "only plain tensors"),
     (lambda: (overlapping(), "he_normal", {}), ValueError, "overlap"),
     (lambda: (overflowing(), "normal", {"std": 1e9}), ValueError, "weight"),
     (lambda: (nn.LazyLinear(3), "he_normal", {}), ValueError, "lazy"),

@@ -36,7 +36,7 @@ from torch.distributed.tensor.parallel import (  # noqa: E402
 from torch.distributed.tensor.placement_types import _StridedShard  # noqa: E402
 
 import fastinit.torch as ft  # noqa: E402
-from fastinit.torch import sharded  # noqa: E402
+from fastinit.torch import sharded, tensors  # noqa: E402
 from fastinit.torch.sharded import index_runs  # noqa: E402
 
 SEED = 2024
@@ -329,7 +329,7 @@ class Elsewhere(torch.Tensor):
 
 
 def test_other_devices_get_copies(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sharded, "_STAGING_BYTES", 100)
+    monkeypatch.setattr(tensors, "_STAGING_BYTES", 100)
     for shape in ((300,), (1, 7, 40), (50, 3)):
         whole = (*shape[:-1], 2 * shape[-1])
         runs = (*[((0, n),) for n in shape[:-1]], ((shape[-1], shape[-1]),))

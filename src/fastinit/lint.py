@@ -9,12 +9,11 @@ from typing import Any
 
 from .distributions import Distribution, TruncatedNormal
 from .fans import Fans
+from .memory import rounding_step
 from .parameter import Parameter
 from .plan import Plan
 from .structured import Structured
 
-# Bits of the significand, exponent of the smallest step.
-_PRECISION = {"float64": (53, -1074), "float32": (24, -149), "float16": (11, -24), "bfloat16": (8, -133)}
 BEYOND = 10.0  # sigma, where no value is ever drawn
 _TOO_WIDE = 3.0
 _DENSE = {"Linear", "Conv1D", "Dense"}  # modules whose weight is a matrix between units
@@ -100,12 +99,6 @@ def drawn_range(law: Distribution) -> tuple[float, float]:
     return max(getattr(law, "low", -math.inf), mean - reach), min(
         getattr(law, "high", math.inf), mean + reach
     )
-
-
-def rounding_step(x: float, dtype: str) -> float:
-    """The distance between a dtype's values at x."""
-    bits, smallest = _PRECISION[dtype]
-    return math.ldexp(1.0, max(math.frexp(x)[1] - bits, smallest))
 
 
 def _rounded(x: float, dtype: str) -> float:

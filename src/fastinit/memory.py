@@ -18,6 +18,8 @@ Array: TypeAlias = NDArray[Any]
 
 _ALIGNMENT = 64
 _SIZE = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}
+# Bits of the significand, exponent of the smallest step.
+_PRECISION = {"float64": (53, -1074), "float32": (24, -149), "float16": (11, -24), "bfloat16": (8, -133)}
 _HOST_DEVICES = (1, 3)  # plain, and pinned for CUDA
 _DLPACK_DTYPE = {(2, 16): "float16", (2, 32): "float32", (2, 64): "float64", (4, 16): "bfloat16"}
 
@@ -52,6 +54,16 @@ def dtype_name(dtype: Any) -> str:
     if not known.isnative:
         raise TypeError(f"dtype must be in native byte order, not {dtype!r}")
     return str(known.name)
+
+
+def rounding_step(x: float, dtype: str) -> float:
+    """The distance between a dtype's values at x.
+
+    >>> rounding_step(1.0, "bfloat16")
+    0.0078125
+    """
+    bits, smallest = _PRECISION[dtype]
+    return math.ldexp(1.0, max(math.frexp(x)[1] - bits, smallest) if x else smallest)
 
 
 def nbytes(shape: tuple[int, ...], dtype: str) -> int:

@@ -248,7 +248,8 @@ def _described(name: Any, value: Any) -> Tensor:
     if not isinstance(name, str):
         raise TypeError(f"parameter names must be strings, not {name!r}")
     if hasattr(value, "shape"):
-        return Tensor(checked_shape(tuple(value.shape)), dtype_name(getattr(value, "dtype", "float32")))
+        shape, module = checked_shape(tuple(value.shape)), getattr(value, "module", "")
+        return Tensor(shape, dtype_name(getattr(value, "dtype", "float32")), module)
     return Tensor(checked_shape(value), "float32")
 
 

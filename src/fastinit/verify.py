@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from .distributions import Distribution, Normal, TruncatedNormal, Uniform
-from .lint import Finding, drawn_range, rounding_step
-from .memory import Array, empty, numpy_dtype, readable
+from .lint import Finding, drawn_range
+from .memory import Array, empty, numpy_dtype, readable, rounding_step
 from .model import Extent, parse_json, read_extents
 from .parameter import Parameter
 from .plan import Plan

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..distributions import Distribution, Normal, TruncatedNormal, Uniform
+from ..memory import rounding_step
 from .measure import Measured
 
 Floats = NDArray[np.float64]
@@ -57,7 +58,7 @@ def fitted(law: Distribution, measured: Measured, dtype: str) -> Distribution:
         return _moved(law, measured.std / std, measured.mean - mean * measured.std / std)
     bounds = []
     for bound, farthest in ((law.low, measured.low), (law.high, measured.high)):
-        rounding = math.ulp(farthest) * 2.0 ** (51 - FRACTION[dtype])
+        rounding = rounding_step(farthest, dtype) / 2
         by_moments = measured.mean + measured.std * (bound - mean) / std
         bounds.append(min(max(by_moments, farthest - rounding), farthest + rounding))
     scale = (bounds[1] - bounds[0]) / (law.high - law.low)
@@ -108,10 +109,7 @@ def std_error(measured: Measured) -> float:
 def spacing(measured: Measured, dtype: str) -> float:
     """How far apart the dtype's values are about one std from the mean."""
     magnitude = abs(measured.mean) + measured.std
-    return math.ulp(magnitude) * 2.0 ** (52 - FRACTION[dtype])
-
-
-FRACTION = {"float64": 52, "float32": 23, "float16": 10, "bfloat16": 7}
+    return rounding_step(magnitude, dtype)
 
 
 def cdf(law: Distribution, x: Floats) -> Floats | None:

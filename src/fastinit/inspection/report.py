@@ -14,7 +14,7 @@ import numpy as np
 
 from ..distributions import Distribution, Normal, TruncatedNormal, Uniform
 from ..fans import Fans, fans
-from ..memory import dtype_name, target
+from ..memory import dtype_name, rounding_step, target
 from ..model import Model, Tensor, read_extents
 from ..parameter import Parameter
 from ..plan import Plan, make_plan
@@ -245,7 +245,7 @@ def _findings(source: Source, measured: Measured, law: Distribution | Structured
     constant = measured.low == measured.high
     if law is not None and law.moments()[1] == 0:
         value = law.moments()[0]
-        if max(abs(measured.low - value), abs(measured.high - value)) > _rounding(value, source.dtype):
+        if max(abs(measured.low - value), abs(measured.high - value)) > _half_step(value, source.dtype):
             found.append(Finding("value", f"from {measured.low:g} to {measured.high:g}, expected {value:g}"))
         return found
     if constant and measured.low == 0 and (law is not None or len(source.shape) >= 2):
@@ -268,9 +268,9 @@ def _by_chance(source: Source) -> bool:
     return 2 * math.log2(rows) - 1 - bits > math.log2(1e-9)
 
 
-def _rounding(value: float, dtype: str) -> float:
-    """Half a unit in the last place of the dtype."""
-    return float(np.ldexp(1.0, np.frexp(value)[1] - fit.FRACTION[dtype] - 2)) if value else 0.0
+def _half_step(value: float, dtype: str) -> float:
+    """What rounding to the dtype may change."""
+    return rounding_step(value, dtype) / 2 if value else 0.0
 
 
 def _against(measured: Measured, dtype: str, law: Distribution) -> list[Finding]:
@@ -293,7 +293,7 @@ def _against(measured: Measured, dtype: str, law: Distribution) -> list[Finding]
     # Where mean or std are off, the shape apart from them.
     shape = fit.fitted(law, measured, dtype) if found else law
     if isinstance(law, (Uniform, TruncatedNormal)):
-        slack = max(_rounding(law.low, dtype), _rounding(law.high, dtype))
+        slack = max(_half_step(law.low, dtype), _half_step(law.high, dtype))
         if measured.low < law.low - slack or measured.high > law.high + slack:
             between = f"from {measured.low:.4g} to {measured.high:.4g}"
             found.append(Finding("range", f"{between}, expected {law.low:.4g} to {law.high:.4g}"))

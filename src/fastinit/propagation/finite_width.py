@@ -73,8 +73,9 @@ def predict(
     Returns
     -------
     Prediction
-        The band is that of one input. The mean over a batch strays no further, and hardly less once the inputs
-        have become correlated. It is log-normal, of the variance that is exact to first order in 1 / width.
+        The band is that of one input; a batch's mean strays hardly less once the inputs have become correlated. It is
+        log-normal, of the variance that is exact to first order in 1 / width, and means little where that variance is
+        large: with an unstable q-map (GELU, SiLU) deep networks leave it.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from ..plan import Choice
 
 # Modules that stand around another one, which they keep under this name.
-_AROUND = {"_orig_mod": (), "_checkpoint_wrapped_module": (), "_fsdp_wrapped_module": (),
+AROUND = {"_orig_mod": (), "_checkpoint_wrapped_module": (), "_fsdp_wrapped_module": (),
            "module": ("DataParallel", "DistributedDataParallel", "FullyShardedDataParallel", "AveragedModel")}  # fmt: skip
 _NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 _GATES = {"LSTM": 4, "LSTMCell": 4, "GRU": 3, "GRUCell": 3}
@@ -52,7 +52,7 @@ def clean_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         yield path, module
         for name, child in reversed(list(module._modules.items())):
             if child is not None:
-                inside = name in _AROUND and (not _AROUND[name] or type(module).__name__ in _AROUND[name])
+                inside = name in AROUND and (not AROUND[name] or type(module).__name__ in AROUND[name])
                 stack.append((path if inside else f"{path}.{name}" if path else name, child))
 
 

@@ -15,9 +15,10 @@ from .. import distributions, memory, schemes
 from ..model import Model, Tensor
 from ..plan import Choice, Plan, draw_plan, make_plan
 from ..recipe import Recipe, parse_rule, read_recipe, shipped_recipes
-from ..streams import Seed, encoded_name
+from ..streams import Seed, encoded_name, resolve_seed
 from . import auto
 from .layers import FIXED, Slot, slots
+from .tensors import draw_block
 
 _Scheme: TypeAlias = "Recipe | str | os.PathLike[str]"
 
@@ -98,15 +99,15 @@ def init_module(
                 f"parameter {name!r} holds no memory (meta device): call model.to_empty(device='cpu') first"
             )
     tensors = {name: slot.tensor.detach() for name, slot in owners.items()}
-    places = {name: memory.target(tensor) for name, tensor in tensors.items() if tensor.device.type == "cpu"}
-    # Other devices get what the host has drawn.
-    host = {
-        name: torch.empty_like(tensor, device="cpu") for name, tensor in tensors.items() if name not in places
-    }
-    draw_plan(plan, {**host, **places}, seed=seed, threads=threads)
+    here = [name for name, tensor in tensors.items() if tensor.is_cpu and not tensor.is_neg()]
+    places = {name: memory.target(tensors[name]) for name in here}
+    number = resolve_seed(seed)
+    part = replace(plan, parameters={name: plan[name] for name in here})
+    draw_plan(part, places, seed=number, threads=threads)
     for name, tensor in tensors.items():
-        if name in host:
-            tensor.copy_(host[name])
+        if name not in places:
+            law, shape = plan[name].distribution, plan[name].shape
+            draw_block(tensor, law, seed=number, name=name, shape=shape, dtype=tensor.dtype, threads=threads)
         if owners[name].padding is not None:
             tensor[owners[name].padding] = 0
         torch.autograd.graph.increment_version(tensor)

@@ -13,18 +13,19 @@ from torch import Tensor, nn
 
 from ..config import threads_for
 from ..distributions import Constant, Distribution
-from ..fill import _draw, checked_parameters
+from ..fill import checked_parameters, draw
 from ..plan import Plan
 from ..streams import Seed, resolve_seed
 from ..structured import Structured
 from ..structured.composed import Box, Patched
-from .tensors import _DTYPES, _STAGING_BYTES, _memory, check_target
+from .layers import AROUND
+from .tensors import DTYPES, check_target, draw_block, host_memory
 
 Run = tuple[int, int]
 """(first index, length) along one dimension of the whole tensor."""
 
 _Model = TypeVar("_Model", bound=nn.Module)
-_WRAPPERS = {"_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"}  # and "module"
+_WRAPPERS = {name for name, modules in AROUND.items() if not modules}  # and "module"
 
 
 @dataclass(frozen=True)
@@ -203,8 +204,8 @@ def _task(parameter: Tensor, name: str, plan: Plan) -> _Task | None:
     if local.is_meta:
         raise ValueError("it is on the meta device; model.to_empty(device=...) gives it memory first")
     check_target(local)
-    if local.dtype not in _DTYPES:
-        raise TypeError(f"its dtype must be one of {', '.join(_DTYPES.values())}, not {local.dtype}")
+    if local.dtype not in DTYPES:
+        raise TypeError(f"its dtype must be one of {', '.join(DTYPES.values())}, not {local.dtype}")
     held = tuple([sum(length for _, length in of_dim) for of_dim in runs])
     if local.numel() != math.prod(held) or (local.numel() and tuple(local.shape) != held):
         raise ValueError(f"its shard has shape {tuple(local.shape)}, its placements ask for {held}")
@@ -212,7 +213,7 @@ def _task(parameter: Tensor, name: str, plan: Plan) -> _Task | None:
         law.check(shape)
     task = _Task(parameter, local.detach(), law, name, shape, runs)
     if isinstance(task.inner, Distribution):
-        checked_parameters(task.inner, _DTYPES[task.dtype])
+        checked_parameters(task.inner, DTYPES[task.dtype])
     return task
 
 
@@ -221,32 +222,17 @@ def _fill(task: _Task, seed: int, threads: int) -> None:
         return
     if not isinstance(task.inner, Distribution):
         whole = torch.empty(task.shape, dtype=task.local.dtype, device="cpu")
-        _draw(_memory(whole), task.law, seed, task.name, None, ..., threads)
+        draw(host_memory(whole), task.law, seed=seed, name=task.name, threads=threads)
         for target, block in task.boxes():
             target.copy_(whole[block])
         return
     for target, block in task.boxes():
-        _draw_block(task, target, block, seed, threads)
+        draw_block(
+            target, task.inner, seed=seed, name=task.name, shape=task.shape, block=block, dtype=task.dtype,
+            threads=threads,
+        )  # fmt: skip
         for box, law in task.patches:
             target[_within(box, block)].fill_(law.value)
-
-
-def _draw_block(task: _Task, target: Tensor, block: tuple[slice, ...], seed: int, threads: int) -> None:
-    """The block of the elementwise law, in place or, where it cannot be drawn there, piece by piece."""
-    if target.is_cpu and target.dtype == task.dtype:
-        _draw(_memory(target), task.inner, seed, task.name, task.shape, block, threads)
-    elif target.nbytes <= _STAGING_BYTES:
-        staged = torch.empty(target.shape, dtype=task.dtype, device="cpu", pin_memory=target.is_cuda)
-        _draw(_memory(staged), task.inner, seed, task.name, task.shape, block, threads)
-        target.copy_(staged)
-    else:
-        axis = next(axis for axis, size in enumerate(target.shape) if size > 1)
-        half = target.shape[axis] // 2
-        first, middle, last = block[axis].start, block[axis].start + half, block[axis].stop
-        for part, extent in zip(
-            target.tensor_split([half], axis), (slice(first, middle), slice(middle, last)), strict=True
-        ):
-            _draw_block(task, part, (*block[:axis], extent, *block[axis + 1 :]), seed, threads)
 
 
 def _within(box: Box, block: tuple[slice, ...]) -> tuple[slice, ...]:

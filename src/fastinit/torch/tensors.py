@@ -14,11 +14,11 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 
 from ..distributions import Distribution
-from ..fill import _draw
+from ..fill import draw
 from ..memory import Memory, may_overlap
 from ..structured import Structured
 
-_DTYPES = {
+DTYPES = {
     torch.float32: "float32",
     torch.float64: "float64",
     torch.float16: "float16",
@@ -57,61 +57,74 @@ class _Seed:
 def fill(tensor: Tensor, law: Distribution | Structured, generator: torch.Generator | None) -> Tensor:
     """Draw the law into the tensor, of the stream that the generator's next 64 bits choose. Returns the tensor."""
     check_target(tensor)
-    if tensor.dtype not in _DTYPES:
-        known = ", ".join(_DTYPES.values())
+    if tensor.dtype not in DTYPES:
+        known = ", ".join(DTYPES.values())
         raise UnsupportedTensorError(f"tensor must be of dtype {known}, not {tensor.dtype}")
     if tensor.is_inference() and not torch.is_inference_mode_enabled():
         raise RuntimeError("tensor was made in inference mode and can be filled there alone")
     seed: Any = _Seed(generator)
     if tensor.numel() and not tensor.is_meta and not isinstance(tensor, FakeTensor):
         try:
-            if tensor.is_cpu and not tensor.is_neg():
-                _draw(_memory(tensor), law, seed, "", None, ..., None)
-            else:
-                _stage(tensor.detach(), law, seed)
+            draw_block(tensor, law, seed=seed, name="", shape=tuple(tensor.shape), dtype=tensor.dtype)
         except ValueError as error:
             raise InvalidValueError(str(error)) from None
     torch.autograd.graph.increment_version(tensor)
     return tensor
 
 
-def _stage(tensor: Tensor, law: Distribution | Structured, seed: Any) -> None:
-    """Draw in host memory and copy: for other devices, and for what is not stored as it reads."""
-    if not isinstance(law, Distribution):
-        whole = torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
-        _draw(_memory(whole), law, seed, "", None, ..., None)
-        tensor.copy_(whole)
+def draw_block(
+    target: Tensor,
+    law: Distribution | Structured,
+    *,
+    seed: Any,
+    name: str,
+    shape: tuple[int, ...],
+    dtype: torch.dtype,
+    block: Any = ...,
+    threads: int | None = None,
+) -> None:
+    """A block of the whole tensor (slices with bounds, or all of it) into a target that has been checked.
+
+    In place; or piece by piece through host memory: on other devices, into another dtype than the law is drawn in, and
+    where a tensor is not stored as it reads.
+    """
+    if target.is_cpu and not target.is_neg() and target.dtype == dtype:
+        draw(host_memory(target), law, seed=seed, name=name, shape=shape, block=block, threads=threads)
         return
-    size, most = tensor.numel(), _STAGING_BYTES // tensor.element_size()
-    buffer = torch.empty(min(size, most), dtype=tensor.dtype, device="cpu", pin_memory=tensor.is_cuda)
-    for first, part in _runs(tensor, most):
-        values = buffer[: part.numel()]
-        _draw(_memory(values), law, seed, "", (size,), slice(first, first + part.numel()), None)
-        part.copy_(values.view(part.shape))
+    # A structured law is computed whole for any piece.
+    most = target.numel() if isinstance(law, Structured) else _STAGING_BYTES // dtype.itemsize
+    buffer = torch.empty(min(target.numel(), most), dtype=dtype, device="cpu", pin_memory=target.is_cuda)
+    places = tuple([slice(0, size) for size in shape]) if block is ... else block
+    for part, place in _pieces(target.detach(), places, most):
+        values = buffer[: part.numel()].view(part.shape)
+        draw(host_memory(values), law, seed=seed, name=name, shape=shape, block=place, threads=threads)
+        part.copy_(values)
 
 
-def _runs(tensor: Tensor, most: int, first: int = 0) -> Iterator[tuple[int, Tensor]]:
-    """Parts of a tensor that follow each other in its logical order, of at most so many elements, and where they begin."""
+def _pieces(
+    tensor: Tensor, block: tuple[slice, ...], most: int, axis: int = 0
+) -> Iterator[tuple[Tensor, tuple[slice, ...]]]:
+    """Parts of a tensor of at most so many elements, and the blocks that they are of the whole."""
     if tensor.numel() <= most:
-        yield first, tensor
+        yield tensor, block
         return
-    if tensor.is_contiguous():
-        tensor = tensor.view(-1)
-    row = tensor[0].numel()
-    rows = max(1, most // row)
-    for start in range(0, tensor.size(0), rows):
-        part = tensor[start : start + rows]
-        yield from _runs(part[0] if rows == 1 else part, most, first + start * row)
+    size = tensor.size(axis)
+    rows = max(1, most * size // tensor.numel())
+    for start in range(0, size, rows):
+        part = tensor.narrow(axis, start, min(rows, size - start))
+        first = block[axis].start + start
+        place = (*block[:axis], slice(first, first + part.size(axis)), *block[axis + 1 :])
+        yield from _pieces(part, place, most, axis + 1)
 
 
-def _memory(tensor: Tensor) -> Memory:
+def host_memory(tensor: Tensor) -> Memory:
     """Where the tensor lies, for the kernels: DLPack would refuse pinned memory, and cost half of a small call."""
     address = tensor.data_ptr()
     if not address:
         raise UnsupportedTensorError("tensor holds no memory that could be filled")
     size = tensor.element_size()
     strides = tuple([size * stride for stride in tensor.stride()])
-    dtype, contiguous = _DTYPES[tensor.dtype], tensor.is_contiguous()
+    dtype, contiguous = DTYPES[tensor.dtype], tensor.is_contiguous()
     return Memory(address, tuple(tensor.shape), strides, dtype, contiguous, tensor)
 
 
