@@ -24,7 +24,7 @@ ORDER = ["_core", "distributions", "activations", "gaussian", "streams", "fans",
          "structured.frame", "structured", "structured.elementary", "elementwise",
          "structured.transformed", "structured.composed", "structured.sparse", "structured.patterns",
          "structured.orthogonal", "structured.biases", "structured.state_space", "catalogue", "schemes",
-         "blocks", "config", "fill", "table", "model", "formula", "sizes", "recipe", "parameter", "plan", "lint", "checksum",
+         "blocks", "config", "fill", "table", "files", "model", "formula", "sizes", "recipe", "parameter", "plan", "lint", "checksum",
          "verify", "recommend", "propagation.moments", "propagation.theory", "propagation.dead",
          "propagation.exact", "propagation.finite_width", "propagation.slopes", "propagation.stack",
          "propagation.calibrate", "propagation.measurement", "propagation.probe", "propagation.verdict",
@@ -33,7 +33,7 @@ ORDER = ["_core", "distributions", "activations", "gaussian", "streams", "fans",
          "torch.functional", "torch.activations", "torch.layers", "torch.graph", "torch.auto",
          "torch.modules", "torch.observe", "torch.chain", "torch.probe", "torch.calibrate",
          "torch.contents", "torch.operations", "torch.trace", "torch.record", "torch.huggingface", "torch.sharded", "torch",
-         "jax", "keras", ".", "files", "checkpoint", "sharding", "cli", "__main__"]  # fmt: skip
+         "jax", "keras", ".", "checkpoint", "sharding", "cli", "__main__"]  # fmt: skip
 
 
 def dotted(path: Path) -> str:

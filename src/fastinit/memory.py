@@ -47,7 +47,7 @@ def dtype_name(dtype: Any) -> str:
         return dtype
     try:
         known = np.dtype(dtype)
-    except TypeError:
+    except Exception:  # NumPy's parser of texts raises ValueError and SyntaxError too
         known = None
     if dtype is None or known is None or known.name not in _SIZE:
         raise TypeError(f"dtype must be one of {', '.join(_SIZE)}, not {dtype!r}")
@@ -108,7 +108,10 @@ def empty(shape: tuple[int, ...], dtype: str) -> Array:
     kind = numpy_dtype(dtype)
     size = math.prod(shape)
     extra = _ALIGNMENT // kind.itemsize
-    buffer = np.empty(size + extra, kind)
+    try:
+        buffer = np.empty(size + extra, kind)
+    except ValueError:  # more than there are addresses
+        raise MemoryError(f"no memory for shape {shape} of {dtype}") from None
     start = -_address(buffer, dtype) % _ALIGNMENT // kind.itemsize
     return buffer[start : start + size].reshape(shape)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import files
 from .measurement import Layer, Report
 
 if TYPE_CHECKING:
@@ -55,9 +56,16 @@ def plot(
         FigureCanvasAgg(figure)
         _draw(figure, shown, _DARK_COLOURS if dark else _COLOURS)
         if path is not None:
-            svg = str(path).lower().endswith(".svg")
-            figure.savefig(path, dpi=160, metadata={"Date": None} if svg else None)
+            files.save(path, _rendered(figure, os.path.splitext(path)[1].lower()[1:]))
     return figure
+
+
+def _rendered(figure: Figure, ending: str) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(
+        stream, format=ending or None, dpi=160, metadata={"Date": None} if ending == "svg" else None
+    )
+    return stream.getvalue()
 
 
 def _style(colours: dict[str, str]) -> Any:
@@ -178,7 +186,5 @@ def svg(reports: Sequence[Report], *, dark: bool = False) -> bytes:
     import matplotlib
 
     figure = plot(reports, dark=dark)
-    stream = io.BytesIO()
     with matplotlib.rc_context(_style(_DARK if dark else _LIGHT)):
-        figure.savefig(stream, format="svg", metadata={"Date": None})
-    return stream.getvalue()
+        return _rendered(figure, "svg")

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..distributions import Law, Normal, Uniform, choose, non_negative
+from ..distributions import Law, Normal, Uniform, as_law, choose, non_negative
 from ..elementwise import positive
 from ..fans import checked_layout
 from ..memory import Array
@@ -105,7 +105,7 @@ class Icnr(Structured):
     transposed: bool = False
 
     def __post_init__(self) -> None:
-        set_fields(self, factor=positive_integer("factor", self.factor))
+        set_fields(self, inner=as_law(self.inner), factor=positive_integer("factor", self.factor))
         choose("order", self.order, {"pixel_shuffle": None, "depth_to_space": None})
 
     def check(self, shape: Sizes) -> None:
