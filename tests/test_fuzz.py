@@ -187,8 +187,14 @@ READERS: dict[str, tuple[Reader, list[bytes]]] = {
     "options": (read_options, [b"5GB", b"base_width=256", b"784,256x3", b"he_normal,normal:std=1:mean=0", b"a.*:-1"]),
 }  # fmt: skip
 
-FOUND: list[tuple[str, bytes]] = []
-"""What once came through as another error."""
+FOUND = [
+    ("options", b"8x99999999999999999999"),
+    ("model", b'{"parameters": {"a": {"shape": [1], "dtype": ","}}}'),
+    ("recipe", b"x = " + b"[" * 10_000),
+    ("recipe", b"\xff"),
+    ("index", b"{"),
+]
+"""What once came through as another error, or named no file."""
 
 _TOKEN = re.compile(rb'-?\d+(?:\.\d+)?|"[^"\n]*"|[a-z]+')
 _TOKENS = [
