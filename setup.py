@@ -14,6 +14,8 @@ flags = (
     []
     if sys.platform == "win32"
     else ["-std=c11", "-O2", "-ffp-contract=off", "-fno-fast-math", "-Wno-psabi"]
+    # Where the loops fall in the cache lines of instructions is worth a fifth.
+    + ["-falign-functions=64", "-falign-loops=64"]
 )
 link: list[str] = []
 if sys.platform.startswith("linux"):
