@@ -41,9 +41,9 @@ static int uniform(char **argument) {
         for (uint32_t i = 0; i < 2 * N; i++) x[i / N][i % N] = (code + i) << 8;
         char values[2 * sizeof(U)];
         size_t size = 0;
-        if (dtype == FI_float32) uniform_float(false, 2, &law, x), put(FI_float32, x, values, false), size = 4;
-        if (dtype == FI_float16) uniform_float(false, 2, &law, x), put(FI_float16, x, values, false), size = 2;
-        if (dtype == FI_bfloat16) uniform_float(false, 2, &law, x), put(FI_bfloat16, x, values, false), size = 2;
+        if (dtype == FI_float32) uniform_float(false, 2, &law, x), put(FI_float32, false, x, values, false), size = 4;
+        if (dtype == FI_float16) uniform_float(false, 2, &law, x), put(FI_float16, false, x, values, false), size = 2;
+        if (dtype == FI_bfloat16) uniform_float(false, 2, &law, x), put(FI_bfloat16, false, x, values, false), size = 2;
         if (!size || fwrite(values, size, 2 * N, stdout) != 2 * N) return 6;
     }
     return 0;
