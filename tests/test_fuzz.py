@@ -14,7 +14,7 @@ import random
 import re
 import struct
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_structured import CASES
 
 import fastinit as fi
 from fastinit import cli, sharding
@@ -75,8 +76,6 @@ value = 0.5
 
 def _laws() -> str:
     """A plan of many laws."""
-    from test_structured import CASES
-
     rows = plan_for({f"w{i}": shape for i, (_, shape, _) in enumerate(CASES)}, {"*": "zeros"})
     data = json.loads(rows.to_json())
     for row, (scheme, shape, numbers) in zip(data["parameters"].values(), CASES, strict=True):
@@ -166,7 +165,7 @@ def _use(plan: Plan) -> None:
 
 
 @contextlib.contextmanager
-def _refused(*beginnings: str) -> Any:
+def _refused(*beginnings: str) -> Iterator[None]:
     """Nothing, or the one documented error, whose message begins as it should."""
     try:
         yield

@@ -62,7 +62,7 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
     except OSError as error:
         if error.errno is None or error.filename is not None:
             raise
-        raise type(error)(error.errno, os.strerror(error.errno), str(path)) from error
+        raise type(error)(error.errno, error.strerror, str(path)) from error
 
 
 def write(file: int, data: memoryview) -> None:
