@@ -216,7 +216,7 @@ def test_lint_of_rules_that_overlap(tmp_path: Path) -> None:
     assert _overlapping(tmp_path, "a.*", "*.x", "*", optional="true") == []
     assert _overlapping(tmp_path, "a.x", "a.*", "*") == []
     assert _overlapping(tmp_path, "a.*", "b.*") == []
-    with pytest.raises(ValueError, match="rule 2 .*takes no parameter: rule 1 goes before it for 'a.x'"):
+    with pytest.raises(ValueError, match=r"rule 2 .*takes no parameter: rule 1 goes before it for 'a.x'"):
         _overlapping(tmp_path, "*", "a.*")
 
 
