@@ -47,7 +47,7 @@ def lint(plan: Plan) -> list[Finding]:
       branches;
     - "tie": a tied parameter that is drawn on its own too, or whose owner is missing;
     - "twice": a parameter that two rules match, where the first also matches others that the second does not; rules that
-      are ``optional`` do not count, nor does a rule that comes before one that matches all it does and more;
+      are ``optional`` or have no pattern do not count, nor does a rule that comes before one that matches all it does and more;
     - "buffer": a persistent buffer of the model that the plan does not fill, so that a checkpoint lacks it.
 
     >>> from fastinit.plan import plan_for

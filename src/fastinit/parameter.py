@@ -18,7 +18,7 @@ class Parameter:
     """One row of a plan; ``rule`` counts the recipe's rules from 1, and is 0 where the ``reason`` is another.
 
     ``module`` is the type of the module that owns it, or ""; ``lr`` multiplies its learning rate; ``also`` are the later
-    rules that match it, optional ones apart.
+    rules whose patterns match it, optional ones apart.
     """
 
     name: str

@@ -226,10 +226,11 @@ def make_plan(
 
 
 def _also(taking: Sequence[Rule]) -> tuple[int, ...]:
-    """The rules that would take what the first does; optional ones stand in an order that is meant."""
+    """The rules that would take what the first does, but for those in an order that is meant: optional ones, and those
+    without a pattern, which catch what others leave."""
     if not taking or taking[0].optional:
         return ()
-    return tuple([rule.number for rule in taking[1:] if not rule.optional])
+    return tuple([rule.number for rule in taking[1:] if rule.match and not rule.optional])
 
 
 def law_of(
