@@ -122,6 +122,22 @@ def test_suggestions() -> None:
         fi.distribution("He_Normal", (3, 4))
 
 
+def test_flags_are_bools() -> None:
+    for scheme in ("he_normal", "dirac", "conv_orthogonal"):
+        with pytest.raises(TypeError, match="transposed"):
+            fi.distribution(scheme, (4, 4, 3), transposed=1)
+    with pytest.raises(TypeError, match="normalised"):
+        fi.recommend("relu", normalised=0)
+
+
+def test_names_are_text() -> None:
+    for refuse in (lambda name: fi.normal(3, name=name), lambda name: fi.checksum(np.ones(3), name=name)):
+        with pytest.raises(ValueError, match="name"):
+            refuse("\ud800")
+        with pytest.raises(TypeError, match="name"):
+            refuse(3)
+
+
 def read_only() -> np.ndarray:
     out = np.full(4, 7, np.float32)
     out.flags.writeable = False

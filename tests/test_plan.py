@@ -159,7 +159,7 @@ def test_any_part_at_any_time() -> None:
 @pytest.mark.parametrize(("model", "recipe"), MODELS)
 def test_shipped_recipes_have_no_findings(model: str, recipe: str) -> None:
     for dtype in BITS:
-        assert fi.lint(plan_for(EXAMPLES / f"{model}.json", recipe, dtype)) == []
+        assert fi.lint(plan_for(EXAMPLES / f"{model}.json", recipe, dtype=dtype)) == []
 
 
 @pytest.mark.parametrize(
@@ -401,3 +401,11 @@ def test_bad_checksums() -> None:
         fi.checksum(x.astype(np.int32))
     with pytest.raises(TypeError, match="array"):
         fi.checksum([1.0])
+
+
+def test_a_plan_is_drawn_as_it_is() -> None:
+    plan = plan_for({"fc.weight": (4, 8)}, "he_normal")
+    assert plan_for(plan) is plan
+    for given in ({"recipe": "zeros"}, {"dtype": "float64"}):
+        with pytest.raises(TypeError, match=next(iter(given))):
+            fi.init(plan, seed=0, **given)

@@ -27,7 +27,7 @@ def replacing(path: str | os.PathLike[str], *, resume: bool = False) -> Iterator
     target = Path(os.path.realpath(path))
     try:
         mode = _mode_of(target)
-        temporary, file = (_leftover(target, keep=resume) if fcntl else None) or _new_part(target)
+        temporary, file = _leftover(target, keep=resume) or _new_part(target)
         try:
             try:
                 if mode is not None:
@@ -78,6 +78,8 @@ def _new_part(target: Path) -> tuple[Path, int]:
 
 def _leftover(target: Path, keep: bool) -> tuple[Path, int] | None:
     """A part of the same file that nobody holds a lock on, to be continued; the others, or all, are removed."""
+    if not fcntl:
+        return None
     found = None
     for name in os.listdir(target.parent):
         if not (name.startswith(f".{target.name}.") and name.endswith(".part")):

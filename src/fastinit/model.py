@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .memory import checked_shape, dtype_name, nbytes
+from .arguments import checked_shape
+from .memory import dtype_name, nbytes
 
 # In the order in which the safetensors library lays them out.
 SAFETENSORS_DTYPES = {"float64": "F64", "float32": "F32", "bfloat16": "BF16", "float16": "F16"}

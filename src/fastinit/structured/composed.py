@@ -8,8 +8,8 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from ..distributions import Constant, Distribution, Law, choose, from_dict, real
-from ..fans import integer
+from ..arguments import choose, integer, real
+from ..distributions import Constant, Distribution, Law, from_dict
 from ..memory import Array
 from .elementary import exp, expm1, log
 from .frame import Sizes, Stream, Structured, set_fields
