@@ -20,7 +20,7 @@ import fastinit as fi
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "fastinit"
 # A module may import those before it; a folder's name is its __init__.
-ORDER = ["_core", "distributions", "activations", "gaussian", "streams", "fans", "gains", "memory",
+ORDER = ["_core", "arguments", "distributions", "activations", "gaussian", "streams", "fans", "gains", "memory",
          "structured.frame", "structured", "structured.elementary", "elementwise",
          "structured.transformed", "structured.composed", "structured.sparse", "structured.patterns",
          "structured.orthogonal", "structured.biases", "structured.state_space", "catalogue", "schemes",
@@ -33,7 +33,12 @@ ORDER = ["_core", "distributions", "activations", "gaussian", "streams", "fans",
          "torch.functional", "torch.activations", "torch.layers", "torch.graph", "torch.auto",
          "torch.modules", "torch.observe", "torch.chain", "torch.probe", "torch.calibrate",
          "torch.contents", "torch.operations", "torch.trace", "torch.record", "torch.huggingface", "torch.sharded", "torch",
-         "jax", "keras", ".", "checkpoint", "sharding", "cli", "__main__"]  # fmt: skip
+         "jax.keys", "jax.arrays", "jax.initializers", "jax.layers", "jax.trees", "jax",
+         "keras.tensors", "keras.initializers", "keras.layers", "keras.models", "keras",
+         ".", "checkpoint", "sharding", "cli", "__main__"]  # fmt: skip
+# What a room's doctests need.
+NEEDS = {"torch": "torch", "jax": "jax", "keras": "keras", "propagation.plot": "matplotlib",
+         "propagation.report": "matplotlib"}  # fmt: skip
 
 
 def dotted(path: Path) -> str:
@@ -46,9 +51,9 @@ PATHS = {dotted(path): path for path in SOURCE.rglob("*.py")}
 
 @pytest.mark.parametrize("module", sorted(set(PATHS) - {"__main__"}))
 def test_doctests(module: str) -> None:
-    framework = module.split(".")[0]
-    if framework in ("torch", "jax", "keras"):
-        optional(framework)
+    for room, needed in NEEDS.items():
+        if module == room or module.startswith(f"{room}."):
+            optional(needed)
     result = doctest.testmod(importlib.import_module(f"fastinit.{module}".rstrip(".")))
     assert result.failed == 0
 

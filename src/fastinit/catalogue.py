@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .distributions import Constant, Distribution, Normal, Uniform, non_negative, real
-from .elementwise import Fan, he, of_variance, positive, scaled, truncated, uniform
+from .arguments import choose, flag, instance, non_negative, positive, positive_integer, real
+from .distributions import Constant, Distribution, Normal, Uniform
+from .elementwise import Fan, he, of_variance, scaled, truncated, uniform
 from .fans import checked_layout
 from .structured import Structured
 from .structured.biases import Chrono, ForgetGate, StepSize
 from .structured.elementary import log
-from .structured.frame import positive_integer
 from .structured.orthogonal import ConvOrthogonal, DeltaOrthogonal, HadamardOrthogonal, Orthogonal
 from .structured.patterns import Channelwise, Given, Hadamard, Identity, Stft, ZerO
 from .structured.sparse import NMSparse, Sparse
@@ -90,8 +90,7 @@ def _complex_normal(w: Weight, std: float) -> Normal:
 
 
 def _siren(w: Weight, first: bool, omega: float) -> Distribution:
-    if not isinstance(first, bool):
-        raise TypeError(f"first must be a bool, got {first!r}")
+    flag("first", first)
     omega, fan_in = positive("omega", omega), w.fan("fan_in")
     bound = 1 / fan_in if first else math.sqrt(6 / fan_in) / omega
     return Uniform(-bound, bound)
@@ -104,15 +103,15 @@ def _n_m_sparse(w: Weight, n: int, m: int, gain: float) -> NMSparse:
 
 
 def _icnr(w: Weight, inner: str, factor: int, order: str, inner_numbers: Mapping[str, Any] | None) -> Icnr:
-    before = shape_before(w.shape, factor, w.given_layout, w.transposed)
-    law = w.law(inner, before, **(inner_numbers or {}))
+    choose("inner", inner, SCHEMES)
+    own = {} if inner_numbers is None else instance("inner_numbers", inner_numbers, Mapping)
+    before = shape_before(w.shape, factor, w.given_layout, flag("transposed", w.transposed))
+    law = w.law(inner, before, **own)
     return Icnr(law, factor, order, w.given_layout, w.transposed)
 
 
 def _bilinear(w: Weight, gain: float, down: bool) -> Channelwise:
-    if not isinstance(down, bool):
-        raise TypeError(f"down must be a bool, got {down!r}")
-    return w.channelwise("triangle_mean" if down else "triangle", gain)
+    return w.channelwise("triangle_mean" if flag("down", down) else "triangle", gain)
 
 
 def _prior(prior: float) -> Constant:
@@ -201,7 +200,7 @@ _ROWS = (
     Scheme("uniform_scaling",
            "Keeps the signal through linear layers, times a scale for the activation behind: 1.43 for ReLU, 1.15 for tanh.",
            "U[-a, a), a = scale sqrt(3 / fan_in)", "Sussillo and Abbott 2014, https://arxiv.org/abs/1412.6558",
-           lambda w, scale: scaled(w.fan, "uniform", "fan_in", scale), {"scale": 1.0}, _FANS, "fan-scaled"),
+           lambda w, scale: scaled(w.fan, "uniform", "fan_in", non_negative("scale", scale)), {"scale": 1.0}, _FANS, "fan-scaled"),
     Scheme("siren",
            "Layers with the activation sin(omega x): first=True for the one that takes the coordinates.",
            "U[-a, a), a = sqrt(6 / fan_in) / omega; of the first layer, a = 1 / fan_in",

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arguments import checked_shape
 from .blocks import normalize
-from .memory import Array, checked_shape, readable
+from .memory import Array, readable
+from .streams import encoded_name
 
 _AT_A_TIME = 1 << 15  # elements, to stay within a core's cache
 
@@ -50,7 +52,7 @@ def checksum(
         if kept:
             steps.insert(0, step * stride)
         stride *= size
-    key = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")
+    key = int.from_bytes(blake2b(encoded_name(name), digest_size=8).digest(), "little")
     return _sum(values, (key + origin) % 2**64, steps) % 2**64
 
 

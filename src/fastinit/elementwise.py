@@ -6,17 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .distributions import (
-    Constant,
-    Distribution,
-    Normal,
-    TruncatedNormal,
-    Uniform,
-    choose,
-    non_negative,
-    real,
-    truncated_std,
-)
+from .arguments import choose, non_negative, real
+from .distributions import Constant, Distribution, Normal, TruncatedNormal, Uniform, truncated_std
 from .gains import gain as activation_gain
 
 Fan = Callable[[str], float]
@@ -73,10 +64,3 @@ def uniform(low: float, high: float, eps: float | None) -> Distribution:
         eps = non_negative("eps", eps)
         return Uniform(-eps, eps)
     return Uniform(low, high)
-
-
-def positive(argument: str, value: float) -> float:
-    number = real(argument, value)
-    if number <= 0:
-        raise ValueError(f"{argument} must be positive, got {value!r}")
-    return number

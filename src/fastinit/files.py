@@ -26,7 +26,7 @@ def replacing(path: str | os.PathLike[str], *, resume: bool = False) -> Iterator
     try:
         target = _resolved(path)
         mode = mode_of(target)
-        temporary, file = (_leftover(target, keep=resume) if fcntl else None) or _new_part(target)
+        temporary, file = _leftover(target, keep=resume) or _new_part(target)
         try:
             try:
                 if mode is not None:
@@ -102,6 +102,8 @@ def _leftover(target: Path, keep: bool) -> tuple[Path, int] | None:
 
     Those that are another writer's, or another user's, are left alone.
     """
+    if not fcntl:
+        return None
     found = None
     for name in os.listdir(target.parent):
         if not (name.startswith(f".{target.name}.") and name.endswith(".part")):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import math
-import operator
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
@@ -81,24 +79,6 @@ def numpy_dtype(name: str) -> np.dtype[Any]:
         raise TypeError("dtype 'bfloat16' needs the package ml_dtypes (pip install ml_dtypes)") from None
     bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
     return bfloat16
-
-
-def checked_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
-    """``shape`` as a tuple of non-negative integers whose product counts elements in 63 bits."""
-    sizes = shape if isinstance(shape, (tuple, list)) else (shape,)
-    result = []
-    for size in sizes:
-        if isinstance(size, (bool, np.bool_)) or not hasattr(size, "__index__"):
-            raise TypeError(f"shape must be an integer or a sequence of integers, not {shape!r}")
-        result.append(operator.index(size))
-    if min(result, default=0) < 0:
-        raise ValueError(f"shape {shape!r} has negative dimensions")
-    if len(result) > 64:
-        raise ValueError(f"shape has {len(result)} dimensions; at most 64 are possible")
-    # An empty array's other axes must multiply within range too, as NumPy has it.
-    if math.prod(size for size in result if size) >= 2**60:
-        raise ValueError(f"shape {shape!r} is too large")
-    return tuple(result)
 
 
 def empty(shape: tuple[int, ...], dtype: str) -> Array:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from . import files
-from .memory import checked_shape, dtype_name, nbytes
+from .arguments import checked_shape
+from .memory import dtype_name, nbytes
 from .streams import encoded_name
 
 # In the order in which the safetensors library lays them out.

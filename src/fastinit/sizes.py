@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from .distributions import real
+from .arguments import real
 from .model import Tensor
 
 

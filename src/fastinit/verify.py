@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from . import files
+from .arguments import file_path, instance
+from .config import threads_for
 from .distributions import Distribution, Normal, TruncatedNormal, Uniform
 from .lint import Finding, drawn_range
 from .memory import Array, empty, numpy_dtype, readable, rounding_step
@@ -117,7 +119,7 @@ def _stored_in(path: Path) -> dict[str, Stored]:
 
 
 def verify(
-    params: Mapping[str, Any] | str | os.PathLike[str],
+    checkpoint: Mapping[str, Any] | str | os.PathLike[str],
     plan: Plan,
     *,
     seed: Seed = None,
@@ -131,8 +133,10 @@ def verify(
     the law's bounds or 10 sigma, and constants are compared bit for bit; of structured laws, only that values are
     finite. The other kinds are "mean", "std", "bounds", "missing", "unexpected", "shape" and "dtype".
 
-    ``params`` maps names to arrays or CPU tensors, or is the path of a safetensors file, or of a folder of them with
+    ``checkpoint`` maps names to arrays or CPU tensors, or is the path of a safetensors file, or of a folder of them with
     their index. Tied names may be there or not. ``progress`` is told the bytes of values done so far.
+
+    Raises TypeError or ValueError for arguments, OSError for a file that cannot be read, and ValueError for a malformed one.
 
     >>> from fastinit.plan import init, plan_for
     >>> plan = plan_for({"fc.weight": (4, 8)})
@@ -143,12 +147,15 @@ def verify(
     >>> print(verify(arrays, plan, seed=0)[0])
     fc.weight: 1 of 32 values differ, the first at (2, 3): 1.0, not -0.3014577031135559
     """
-    number = None if seed is None else resolve_seed(seed)
+    instance("plan", plan, Plan)
+    number, n_threads = None if seed is None else resolve_seed(seed), threads_for(threads)
     tensors: dict[str, Stored | _InMemory]
-    if isinstance(params, Mapping):
-        tensors = {name: _InMemory(readable(values, name)) for name, values in params.items()}
+    if isinstance(checkpoint, Mapping):
+        tensors = {
+            name: _InMemory(readable(values, f"checkpoint[{name!r}]")) for name, values in checkpoint.items()
+        }
     else:
-        tensors = {**stored(params)}
+        tensors = {**stored(file_path("checkpoint", checkpoint))}
     findings = [Finding(name, "missing", "is missing") for name in plan if name not in tensors]
     buffers = [empty((_CHUNK_BYTES // 8,), "float64") for _ in range(2)]
     done = 0
@@ -167,7 +174,7 @@ def verify(
         else:
             law = parameter.distribution
             if number is not None or not (isinstance(law, Structured) or law.moments()[1]):
-                found = _compare(name, parameter, tensor, plan, number or 0, buffers, threads)
+                found = _compare(name, parameter, tensor, plan, number or 0, buffers, n_threads)
             else:
                 found = _measure(name, parameter, tensor, buffers[0])
             findings += found
@@ -183,7 +190,7 @@ def _compare(
     plan: Plan,
     seed: int,
     buffers: list[Array],
-    threads: int | None,
+    threads: int,
 ) -> list[Finding]:
     differing, first, message, at = 0, None, "", 0
     drawn = _split(

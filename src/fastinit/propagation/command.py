@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         for report in reports:
             print(f"{report.title}: {judge(report).findings[0].text}")
     else:
-        print("\n\n".join(map(text, reports)))
+        print(text(reports))
     return max(judge(report).exit_code for report in reports)
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import files
-from .measurement import Layer, Report
+from ..arguments import file_path, flag
+from .measurement import Layer, Report, reports_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,10 +41,13 @@ def plot(
     in the format that its ending says (.png, .svg, .pdf).
 
     Raises ValueError for no report, ImportError without matplotlib, OSError for a file that cannot be written.
+
+    >>> from fastinit.propagation import probe
+    >>> len(plot(probe([64, 64, 10], "relu", "he_normal")).axes)
+    4
     """
-    shown = (reports,) if isinstance(reports, Report) else tuple(reports)
-    if not shown or not all(report.layers for report in shown):
-        raise ValueError("reports must hold one report or more, of one layer or more")
+    shown, dark = reports_of(reports), flag("dark", dark)
+    target = None if path is None else file_path("path", path)
     try:
         import matplotlib
     except ImportError as error:
@@ -55,8 +59,8 @@ def plot(
         figure = Figure(figsize=(9.5, 6.6), layout="constrained")
         FigureCanvasAgg(figure)
         _draw(figure, shown, _DARK_COLOURS if dark else _COLOURS)
-        if path is not None:
-            files.save(path, _rendered(figure, os.path.splitext(path)[1].lower()[1:]))
+        if target is not None:
+            files.save(target, _rendered(figure, target.suffix.lower()[1:]))
     return figure
 
 

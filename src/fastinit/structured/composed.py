@@ -8,8 +8,8 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from ..distributions import Constant, Distribution, Law, as_law, choose, real
-from ..fans import integer
+from ..arguments import choose, integer, real
+from ..distributions import Constant, Distribution, Law, as_law
 from ..memory import Array
 from .elementary import exp, expm1, log
 from .frame import Sizes, Stream, Structured, set_fields

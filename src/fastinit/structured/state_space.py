@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..distributions import choose, real
+from ..arguments import choose, positive_integer, real
 from ..memory import Array
 from .elementary import log
-from .frame import Sizes, Stream, Structured, positive_integer, set_fields
+from .frame import Sizes, Stream, Structured, set_fields
 from .transformed import check_complex
 
 
