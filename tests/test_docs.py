@@ -24,7 +24,7 @@ ORDER = ["_core", "arguments", "distributions", "activations", "gaussian", "stre
          "structured.frame", "structured", "structured.elementary", "elementwise",
          "structured.transformed", "structured.composed", "structured.sparse", "structured.patterns",
          "structured.orthogonal", "structured.biases", "structured.state_space", "catalogue", "schemes",
-         "blocks", "config", "fill", "table", "model", "formula", "sizes", "recipe", "parameter", "plan", "lint", "checksum",
+         "blocks", "config", "fill", "table", "files", "model", "formula", "sizes", "recipe", "parameter", "plan", "lint", "checksum",
          "verify", "recommend", "propagation.moments", "propagation.theory", "propagation.dead",
          "propagation.exact", "propagation.finite_width", "propagation.slopes", "propagation.stack",
          "propagation.calibrate", "propagation.measurement", "propagation.probe", "propagation.verdict",
@@ -35,7 +35,7 @@ ORDER = ["_core", "arguments", "distributions", "activations", "gaussian", "stre
          "torch.contents", "torch.operations", "torch.trace", "torch.record", "torch.huggingface", "torch.sharded", "torch",
          "jax.keys", "jax.arrays", "jax.initializers", "jax.layers", "jax.trees", "jax",
          "keras.tensors", "keras.initializers", "keras.layers", "keras.models", "keras",
-         ".", "files", "checkpoint", "sharding", "cli", "__main__"]  # fmt: skip
+         ".", "checkpoint", "sharding", "cli", "__main__"]  # fmt: skip
 # What a room's doctests need.
 NEEDS = {"torch": "torch", "jax": "jax", "keras": "keras", "propagation.plot": "matplotlib",
          "propagation.report": "matplotlib"}  # fmt: skip

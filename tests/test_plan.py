@@ -92,6 +92,14 @@ def test_bad_json(text: str) -> None:
         Plan.from_json(text)
 
 
+def test_json_nested_too_deeply() -> None:
+    law = {"law": "normal", "mean": 0, "std": 1}
+    for _ in range(300):
+        law = {"law": "patched", "inner": law, "patches": []}
+    with pytest.raises(ValueError, match="'w': its law is nested too deeply"):
+        Plan.from_json(changed(distribution=law))
+
+
 def test_digest_is_of_what_is_drawn() -> None:
     plan = one("normal", Normal(0, 0.02))
     assert plan.digest == "8d999d8d5af6bb5e07d27a7617e04bc6", (

@@ -97,7 +97,7 @@ def _siren(w: Weight, first: bool, omega: float) -> Distribution:
 
 
 def _n_m_sparse(w: Weight, n: int, m: int, gain: float) -> NMSparse:
-    kept = positive_integer("n", n) / positive_integer("m", m)
+    kept = real("n", positive_integer("n", n)) / real("m", positive_integer("m", m))
     std = non_negative("gain", gain) / math.sqrt(w.fan("fan_in") * kept)
     return NMSparse(std, n, m, w.layout.index("i"))
 
@@ -125,7 +125,7 @@ def _class_prior(w: Weight, classes: int | None) -> Constant:
         if not w.shape:
             raise ValueError("class_prior of a scalar needs classes=")
         classes = max(w.shape[-1], 1)
-    return Constant(-float(log(float(positive_integer("classes", classes)))))
+    return Constant(-float(log(real("classes", positive_integer("classes", classes)))))
 
 
 _PAIRS = "pairs along a last axis of length 2 (`.view(np.complex64)[..., 0]` makes them complex)"

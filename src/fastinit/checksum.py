@@ -29,7 +29,8 @@ def checksum(
     finaliser of SplitMix64 (Steele et al. 2014, https://doi.org/10.1145/2714064.2660195) and the key 64 bits of BLAKE2b
     of the name. It finds faults, no forgeries.
 
-    Raises TypeError or ValueError for an array that is no float array or does not fit ``shape`` and ``block``.
+    Raises TypeError or ValueError for an array that is no float array or does not fit ``shape`` and ``block``, IndexError
+    for a block out of range.
 
     >>> w = np.arange(12, dtype=np.float32).reshape(3, 4)
     >>> parts = [checksum(w[:, :2], shape=(3, 4), block=np.s_[:, :2]), checksum(w[:, 2:], shape=(3, 4), block=np.s_[:, 2:])]

@@ -188,6 +188,15 @@ def from_dict(data: Mapping[str, Any]) -> Any:
     return kind(**{name: _from_json(data[name]) for name in names})
 
 
+def as_law(value: Any) -> Any:
+    """A law itself, or as `to_dict` describes it; TypeError for anything else."""
+    if isinstance(value, Law):
+        return value
+    if not isinstance(value, Mapping):
+        raise TypeError(f"a law is needed, not {value!r}")
+    return from_dict(value)
+
+
 def _from_json(value: Any) -> Any:
     if isinstance(value, Mapping):
         return from_dict(value)

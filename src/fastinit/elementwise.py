@@ -37,7 +37,8 @@ def of_variance(variance_times_fan: float, mode: str, law: str, fan: Fan) -> Dis
 
 
 def scaled(fan: Fan, law: str, mode: str, gain: float) -> Distribution:
-    return of_variance(non_negative("gain", gain) ** 2, mode, law, fan)
+    number = non_negative("gain", gain)
+    return of_variance(number * number, mode, law, fan)
 
 
 def he(

@@ -181,11 +181,16 @@ def _count(
     everything = n_in if transposed else n_out
     if everything % groups:
         raise ValueError(f"groups must divide {everything}, got {groups}")
-    taps, thinned = float(math.prod(kernel)), math.prod(kernel) / math.prod(strides)
-    if transposed:
-        fan_in, fan_out = n_in / groups * thinned, n_out * taps
-    else:
-        fan_in, fan_out = n_in * taps, n_out / groups * thinned
+    try:
+        taps, thinned = float(math.prod(kernel)), math.prod(kernel) / math.prod(strides)
+        if transposed:
+            fan_in, fan_out = n_in / groups * thinned, n_out * taps
+        else:
+            fan_in, fan_out = n_in * taps, n_out / groups * thinned
+    except OverflowError:
+        fan_in = fan_out = math.inf
     if 0 in sizes:
         fan_in, fan_out = max(fan_in, 1.0), max(fan_out, 1.0)
+    if not (0 < fan_in < math.inf and 0 < fan_out < math.inf):
+        raise ValueError(f"shape {sizes} and stride {strides} give fans that are no floats")
     return {"fan_in": float(fan_in), "fan_out": float(fan_out)}

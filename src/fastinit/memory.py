@@ -46,7 +46,7 @@ def dtype_name(dtype: Any) -> str:
         return dtype
     try:
         known = np.dtype(dtype)
-    except TypeError:
+    except Exception:  # NumPy's parser of texts raises ValueError and SyntaxError too
         known = None
     if dtype is None or known is None or known.name not in _SIZE:
         raise TypeError(f"dtype must be one of {', '.join(_SIZE)}, not {dtype!r}")
@@ -90,7 +90,10 @@ def empty(shape: tuple[int, ...], dtype: str) -> Array:
     kind = numpy_dtype(dtype)
     size = math.prod(shape)
     alignment = _HUGE_PAGE if size * kind.itemsize >= _HUGE_PAGE else _ALIGNMENT
-    buffer = np.empty(size + alignment // kind.itemsize, kind)
+    try:
+        buffer = np.empty(size + alignment // kind.itemsize, kind)
+    except ValueError:  # more than there are addresses
+        raise MemoryError(f"no memory for shape {shape} of {dtype}") from None
     start = -_address(buffer, dtype) % alignment // kind.itemsize
     return buffer[start : start + size].reshape(shape)
 

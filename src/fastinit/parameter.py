@@ -77,5 +77,7 @@ class Parameter:
             if isinstance(made.distribution, Structured):
                 made.distribution.check(made.shape)
             return made
+        except RecursionError:
+            raise ValueError(f"parameter {name!r}: its law is nested too deeply") from None
         except (TypeError, ValueError) as error:
             raise ValueError(f"parameter {name!r}: {error}") from None

@@ -11,7 +11,7 @@ from math import sqrt
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from . import schemes
+from . import files, schemes
 from .arguments import choose, file_path, non_negative
 from .fans import fans
 from .formula import Formula
@@ -132,17 +132,15 @@ def read_recipe(recipe: str | os.PathLike[str], /, **sizes: float) -> Recipe:
     'mup, base_width=128'
     """
     shipped = shipped_recipes()
-    if isinstance(recipe, str) and recipe in shipped:
-        text = shipped[recipe].read_text()
-    elif isinstance(recipe, str) and not recipe.endswith(".toml"):
-        choose("recipe", recipe, shipped)
-        raise AssertionError
-    else:
-        text = file_path("recipe", recipe).read_text()
+    by_name = isinstance(recipe, str) and not recipe.endswith(".toml")
+    path = choose("recipe", recipe, shipped) if by_name else file_path("recipe", recipe)
     import tomllib  # here, to keep the package's import short
 
     try:
-        read = _parse(str(recipe), tomllib.loads(text))
+        with files.naming(path):
+            read = _parse(str(recipe), tomllib.loads(path.read_text(encoding="utf-8")))
+    except RecursionError:
+        raise ValueError(f"recipe {str(recipe)!r} is nested too deeply") from None
     except (TypeError, ValueError) as error:
         raise ValueError(f"recipe {str(recipe)!r}: {error}") from None
     for name in sizes:

@@ -139,8 +139,7 @@ def write(
         mean, std = max(mean, summary.mean_deviation), max(std, summary.std_deviation)
     progress(done)
     if len(shards) > 1 and all(map(is_whole, shards)):
-        with files.replacing(folder / _INDEX) as file:
-            files.write(file, memoryview(index(plan, shards).encode()))
+        files.save(folder / _INDEX, index(plan, shards).encode())
     tensors = sum(len(shard.names) for shard in mine)
     return checkpoint.Summary(tensors, done, kept_nbytes, time.perf_counter() - started, mean, std)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from . import files
 from .arguments import file_path, instance
 from .config import threads_for
 from .distributions import Distribution, Normal, TruncatedNormal, Uniform
@@ -48,7 +49,7 @@ class Stored:
 
     def pieces(self, buffer: Array) -> Iterator[Array]:
         """The values in C order, as many at a time as the buffer holds."""
-        with open(self.file, "rb") as file:
+        with files.naming(self.file), open(self.file, "rb") as file:
             file.seek(self.extent.begin)
             left = self.extent.end - self.extent.begin
             while left:
@@ -90,7 +91,11 @@ def stored(path: str | os.PathLike[str]) -> dict[str, Stored]:
     index = path / "model.safetensors.index.json"
     if not index.exists():
         return _stored_in(path / "model.safetensors")
-    weight_map = parse_json(index.read_bytes()).get("weight_map")
+    try:
+        with files.naming(index):
+            weight_map = parse_json(index.read_bytes()).get("weight_map")
+    except ValueError as error:
+        raise ValueError(f"{index}: {error}") from None
     if not isinstance(weight_map, dict) or not all(
         isinstance(file, str) and os.path.basename(file) == file for file in weight_map.values()
     ):
@@ -107,7 +112,7 @@ def stored(path: str | os.PathLike[str]) -> dict[str, Stored]:
 
 def _stored_in(path: Path) -> dict[str, Stored]:
     try:
-        with open(path, "rb") as file:
+        with files.naming(path), open(path, "rb") as file:
             return {extent.name: Stored(path, extent) for extent in read_extents(file)}
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import files
 from ..arguments import file_path
 from ..distributions import Distribution, Normal, TruncatedNormal, Uniform
 from ..fans import Fans, fans
@@ -132,15 +133,13 @@ def inspect(
         return _inspect(sources, None, skipped, recipe, threads, progress)
     path = file_path("checkpoint", checkpoint)
     try:
-        with open(path, "rb") as file:
+        with files.naming(path), open(path, "rb") as file:
             extents = read_extents(file)
             sources = [Source(e.name, e.shape, e.dtype, e.begin) for e in extents if e.dtype]
             skipped = {e.name: e.code for e in extents if not e.dtype}
             return _inspect(sources, file.fileno(), skipped, recipe, threads, progress)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(path)) from error
 
 
 def _arrays(arrays: Mapping[str, Any]) -> tuple[list[Source], dict[str, str]]:

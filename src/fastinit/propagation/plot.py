@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import files
 from ..arguments import file_path, flag
 from .measurement import Layer, Report, reports_of
 
@@ -59,9 +60,16 @@ def plot(
         FigureCanvasAgg(figure)
         _draw(figure, shown, _DARK_COLOURS if dark else _COLOURS)
         if target is not None:
-            svg = target.suffix.lower() == ".svg"
-            figure.savefig(target, dpi=160, metadata={"Date": None} if svg else None)
+            files.save(target, _rendered(figure, target.suffix.lower()[1:]))
     return figure
+
+
+def _rendered(figure: Figure, ending: str) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(
+        stream, format=ending or None, dpi=160, metadata={"Date": None} if ending == "svg" else None
+    )
+    return stream.getvalue()
 
 
 def _style(colours: dict[str, str]) -> Any:
@@ -182,7 +190,5 @@ def svg(reports: Sequence[Report], *, dark: bool = False) -> bytes:
     import matplotlib
 
     figure = plot(reports, dark=dark)
-    stream = io.BytesIO()
     with matplotlib.rc_context(_style(_DARK if dark else _LIGHT)):
-        figure.savefig(stream, format="svg", metadata={"Date": None})
-    return stream.getvalue()
+        return _rendered(figure, "svg")

@@ -49,7 +49,7 @@ class Identity(Structured):
         view = whole.transpose(canonical_order(self._layout(shape)))
         n_out, n_in = view.shape[-2:]
         inputs = np.arange(min(n_out, n_in))
-        view[..., (inputs + self.shift) % n_out, inputs] = self.gain
+        view[..., (inputs + self.shift % max(n_out, 1)) % n_out, inputs] = self.gain
         return whole
 
 

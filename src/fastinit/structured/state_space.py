@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arguments import choose, positive_integer
+from ..arguments import choose, positive_integer, real
 from ..memory import Array
 from .elementary import log
 from .frame import Sizes, Stream, Structured, set_fields
@@ -50,6 +50,7 @@ class StateMatrix(Structured):
         choose("kind", self.kind, _MATRICES)
         if self.states is not None:
             set_fields(self, states=positive_integer("states", self.states))
+            real("states", self.states)
 
     def check(self, shape: Sizes) -> None:
         if self.kind in ("s4d_lin", "s4d_inv"):

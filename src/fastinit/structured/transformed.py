@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..arguments import choose, flag, non_negative, positive, positive_integer
-from ..distributions import Law, Normal, Uniform
+from ..distributions import Law, Normal, Uniform, as_law
 from ..fans import checked_layout
 from ..memory import Array
 from .elementary import exp, log
@@ -105,7 +105,7 @@ class Icnr(Structured):
     transposed: bool = False
 
     def __post_init__(self) -> None:
-        set_fields(self, factor=positive_integer("factor", self.factor))
+        set_fields(self, inner=as_law(self.inner), factor=positive_integer("factor", self.factor))
         flag("transposed", self.transposed)
         choose("order", self.order, {"pixel_shuffle": None, "depth_to_space": None})
 
