@@ -20,7 +20,7 @@ import numpy as np
 import scipy.fft
 from scipy import stats
 from scipy.special import ndtri
-from sources import CHUNK, FLOATS, WORDS
+from sources import CHUNK, FLOATS, WORDS, Array
 
 THRESHOLD = 1e-10  # streams are fixed: what is below is a bug, never bad luck
 
@@ -29,11 +29,11 @@ class Test(NamedTuple):
     """``count`` of a chunk: the occupation of each cell, in rows of equal sum, if ``law`` has the cells' probabilities;
     the number of events and the mean of their Poisson law, if it is None."""
 
-    count: Callable[[np.ndarray], np.ndarray]
-    law: np.ndarray | None
+    count: Callable[[Array], Array]
+    law: Array | None
 
 
-def p_value(test: Test, total: np.ndarray) -> float:
+def p_value(test: Test, total: Array) -> float:
     if test.law is None:
         events, mean = total
         return min(1.0, 2 * min(stats.poisson.cdf(events, mean), stats.poisson.sf(events - 1, mean)))
@@ -51,17 +51,17 @@ def p_value(test: Test, total: np.ndarray) -> float:
     return float(min(1.0, 2 * min(stats.chi2.sf(statistic, freedom), stats.chi2.cdf(statistic, freedom))))
 
 
-def histogram(index: np.ndarray, cells: int) -> np.ndarray:
+def histogram(index: Array, cells: int) -> Array:
     return np.bincount(np.clip(index.ravel(), 0, cells - 1), minlength=cells)
 
 
-def groups(x: np.ndarray, *shape: int) -> np.ndarray:
+def groups(x: Array, *shape: int) -> Array:
     """As many whole groups as there are, one after the other."""
     size = math.prod(shape)
     return x[: len(x) // size * size].reshape(-1, *shape)
 
 
-def evenly(cells: int) -> np.ndarray:
+def evenly(cells: int) -> Array:
     return np.full(cells, 1 / cells)
 
 
@@ -71,7 +71,7 @@ def evenly(cells: int) -> np.ndarray:
 def byte_values() -> Test:
     """The values of each of the four bytes of a word."""
 
-    def count(w: np.ndarray) -> np.ndarray:
+    def count(w: Array) -> Array:
         return np.stack([histogram(byte, 256) for byte in w.view(np.uint8).reshape(-1, 4).T])
 
     return Test(count, evenly(256))
@@ -81,7 +81,7 @@ def serial(bits: int, length: int, lag: int = 1) -> Test:
     """The top bits of ``length`` words ``lag`` apart, together."""
     cells = 1 << bits * length
 
-    def count(w: np.ndarray) -> np.ndarray:
+    def count(w: Array) -> Array:
         digits = groups((w >> np.uint32(32 - bits)).astype(np.int32), length, lag)
         places = [digits[:, k] << bits * k for k in range(length)]
         return histogram(sum(places[1:], start=places[0]), cells)
@@ -95,7 +95,7 @@ def gaps(log2: int) -> Test:
     lengths = np.arange(1, 8 << log2)
     law = p * (1 - p) ** (lengths - 1)
 
-    def count(w: np.ndarray) -> np.ndarray:
+    def count(w: Array) -> Array:
         # A fixed number of gaps: all those that fit would be too few long ones.
         found = np.diff(np.flatnonzero(w < 1 << 32 - log2), prepend=-1)[: int(0.9 * p * len(w))]
         return histogram(found - 1, len(law) + 1)
@@ -107,7 +107,7 @@ def ascents(length: int = 8) -> Test:
     """The length of the ascending run that opens each group of words."""
     at_least = np.array([1 / math.factorial(k) for k in range(1, length + 1)])
 
-    def count(w: np.ndarray) -> np.ndarray:
+    def count(w: Array) -> Array:
         x = groups(w, length)
         return histogram(np.logical_and.accumulate(x[:, 1:] > x[:, :-1], axis=1).sum(axis=1), length)
 
@@ -118,7 +118,7 @@ def birthdays(bits: int, log2: int) -> Test:
     """Equal spacings among 2**log2 sorted birthdays in a year of 2**bits days, a day made of two words' top bits."""
     half = np.uint64(bits // 2)
 
-    def count(w: np.ndarray) -> np.ndarray:
+    def count(w: Array) -> Array:
         top = (w >> np.uint32(32 - bits // 2)).astype(np.uint64).reshape(-1, 2)
         days = np.sort(groups(top[:, 0] << half | top[:, 1], min(1 << log2, len(top))), axis=1)
         spacings = np.sort(np.diff(days, axis=1), axis=1)
@@ -132,7 +132,7 @@ def birthdays(bits: int, log2: int) -> Test:
 def collisions() -> Test:
     """Words that a chunk already has."""
 
-    def count(w: np.ndarray) -> np.ndarray:
+    def count(w: Array) -> Array:
         x, m, days = np.sort(w), len(w), 2.0**32
         return np.array([(x[1:] == x[:-1]).sum(), m + days * math.expm1(m * math.log1p(-1 / days))])
 
@@ -149,7 +149,7 @@ def rank(size: int) -> Test:
             * math.prod((1 - 2.0 ** (i - size)) ** 2 / (1 - 2.0 ** (i - r)) for i in range(r))
         )
 
-    def count(w: np.ndarray) -> np.ndarray:
+    def count(w: Array) -> Array:
         rows = np.ascontiguousarray(groups(w.view(f"u{size // 8}"), size).T)
         ranks = np.zeros(rows.shape[1], np.int64)
         for i, row in enumerate(rows):  # each row's lowest bit is taken out of the rows after it
@@ -167,7 +167,7 @@ def weights(length: int = 6) -> Test:
     few = stats.binom.cdf(14, 32, 0.5)
     law = np.array([few, 1 - 2 * few, few])
 
-    def count(w: np.ndarray) -> np.ndarray:
+    def count(w: Array) -> Array:
         kind = groups(np.digitize(np.bitwise_count(w), [15, 18]), length)
         return histogram(kind @ 3 ** np.arange(length), 3**length)
 
@@ -180,7 +180,7 @@ def weights(length: int = 6) -> Test:
 def differences(lag: int) -> Test:
     """The number of bits in which words ``lag`` apart differ."""
 
-    def count(w: np.ndarray) -> np.ndarray:
+    def count(w: Array) -> Array:
         return histogram(np.bitwise_count(w[lag:] ^ w[:-lag]), 33)
 
     return Test(count, stats.binom.pmf(np.arange(33), 32, 0.5))
@@ -189,7 +189,7 @@ def differences(lag: int) -> Test:
 def bit_changes() -> Test:
     """The number of neighbouring bits of a word that differ."""
 
-    def count(w: np.ndarray) -> np.ndarray:
+    def count(w: Array) -> Array:
         return histogram(np.bitwise_count((w ^ w >> np.uint32(1)) & np.uint32(0x7FFFFFFF)), 32)
 
     return Test(count, stats.binom.pmf(np.arange(32), 31, 0.5))
@@ -200,7 +200,7 @@ def spectrum(log2: int = 18) -> Test:
     cells = np.arange(120)
     at_least = 2.0 ** (-cells / 2)
 
-    def count(w: np.ndarray) -> np.ndarray:
+    def count(w: Array) -> Array:
         x = groups(w, 1 << log2).astype(np.float32) - np.float32(2**31)
         amplitude = scipy.fft.rfft(x * np.float32(2.0**-32 * math.sqrt(12 / 2**log2)), axis=1)[:, 1:-1]
         power = amplitude.real**2 + amplitude.imag**2
@@ -250,7 +250,7 @@ def tails(octaves: int) -> Test:
     at_least = 2.0 ** (-np.arange(2 * octaves) / 2)
     law = at_least - np.append(at_least[1:], 0)
 
-    def count(u: np.ndarray) -> np.ndarray:
+    def count(u: Array) -> Array:
         p = np.maximum(2 * np.minimum(u, 1 - u), 2.0**-60)
         k = np.minimum((-2 * np.log2(p)).astype(np.int64), len(law) - 1)
         return histogram(k + len(law) * (u > 0.5), 2 * len(law))
@@ -263,7 +263,7 @@ def kolmogorov_smirnov(n: int = 4096, cells: int = 32) -> Test:
     edges = stats.kstwo.isf(np.arange(1, cells)[::-1] / cells, n)
     steps = np.arange(n) / n
 
-    def count(u: np.ndarray) -> np.ndarray:
+    def count(u: Array) -> Array:
         above = np.sort(groups(u, n), axis=1) - steps
         return histogram(np.searchsorted(edges, np.maximum(above, 1 / n - above).max(axis=1)), cells)
 
@@ -273,7 +273,7 @@ def kolmogorov_smirnov(n: int = 4096, cells: int = 32) -> Test:
 def extremes(n: int = 1024, cells: int = 64) -> Test:
     """The probability of the outermost of each n numbers."""
 
-    def count(u: np.ndarray) -> np.ndarray:
+    def count(u: Array) -> Array:
         outermost = 2 * groups(np.minimum(u, 1 - u), n).min(axis=1)
         return histogram((np.exp(n * np.log1p(-outermost)) * cells).astype(np.int64), cells)
 
@@ -283,7 +283,7 @@ def extremes(n: int = 1024, cells: int = 64) -> Test:
 def polar(cells: int = 32) -> Test:
     """Radius and angle of pairs, as normals."""
 
-    def count(u: np.ndarray) -> np.ndarray:
+    def count(u: Array) -> Array:
         x, y = ndtri(np.clip(u, 2.0**-60, 1 - 2.0**-53)).reshape(-1, 2).T
         angle = ((np.arctan2(y, x) / (2 * np.pi) + 0.5) * cells).astype(np.int64) % cells
         return histogram((np.exp(-0.5 * (x * x + y * y)) * cells).astype(np.int64) * cells + angle, cells**2)
@@ -304,9 +304,9 @@ FLOAT_TESTS: dict[str, Test] = {
 # -------------------------------------------------------------------------------------------------- running
 
 
-def battery(chunks: Iterator[np.ndarray], tests: dict[str, Test]) -> dict[str, float]:
+def battery(chunks: Iterator[Array], tests: dict[str, Test]) -> dict[str, float]:
     """The p-value of each test over all chunks."""
-    totals: dict[str, np.ndarray] = {}
+    totals: dict[str, Array] = {}
     for chunk in chunks:
         for name, test in tests.items():
             totals[name] = totals.get(name, 0) + test.count(chunk)

@@ -46,7 +46,9 @@ def uniforms(law: Law, dtype: str) -> Reader:
     """Delivered values through their exact distribution function; a 16-bit value is one of the reals that round to it."""
     place = np.random.default_rng(1)
 
-    def read(block: Any, *, seed: int = SEED, name: str = NAME, shape: tuple[int, ...] = (WHOLE,)) -> Array:
+    def read(
+        block: Any, *, seed: int = SEED, name: str = f"{law} {dtype}", shape: tuple[int, ...] = (WHOLE,)
+    ) -> Array:
         x = np.empty(block_shape(block, shape), numpy_dtype(dtype))
         fi.draw(x, law, seed=seed, name=name, shape=shape, block=block, threads=1)
         if x.itemsize > 2:
@@ -173,12 +175,12 @@ def reverse_bits(x: Array) -> Array:
 
 
 def bit_reversed(chunk: int) -> Iterator[Array]:
-    return map(reverse_bits, straight(words, chunk))
+    return map(reverse_bits, straight(partial(words, name="reversed"), chunk))
 
 
 def low_bits(chunk: int) -> Iterator[Array]:
     """The lowest four bits of eight words make one."""
-    for x in straight(words, 8 * chunk):
+    for x in straight(partial(words, name="low"), 8 * chunk):
         yield join(x & np.uint32(15), 4)
 
 
