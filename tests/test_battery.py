@@ -194,6 +194,13 @@ def test_streams(stream: str) -> None:
     assert min(p.values()) > battery.THRESHOLD, p
 
 
+def test_verdict() -> None:
+    p = (np.arange(100) + 0.5) / 100
+    assert battery.verdict([*p]) == 0
+    assert battery.verdict([*p, 1e-11]) == 1  # one that is impossible
+    assert battery.verdict([*p**3]) == 1  # too many that are small
+
+
 def test_pipe() -> None:
     """The words that other batteries read."""
     command = [sys.executable, str(ROOT / "tools" / "sources.py"), "normal-float32"]

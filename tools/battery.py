@@ -327,6 +327,14 @@ def run(name: str, log2: int, chunk: int) -> dict[str, float]:
     return p
 
 
+def verdict(every: list[float]) -> int:
+    """Exit status: 1 if one p-value is impossible, or all together are."""
+    together = stats.kstest(every, "uniform").pvalue
+    print(f"{len(every)} p-values: the least {min(every):.1e}, {sum(p < 0.01 for p in every)} below 0.01, "
+          f"uniform {together:.1e}; a bug is below {THRESHOLD}")  # fmt: skip
+    return int(min(*every, together) < THRESHOLD)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("streams", nargs="*", default=list(WORDS), help="by default all of tools/sources.py")
@@ -346,10 +354,7 @@ def main() -> int:
                 flush=True,
             )
             every += p.values()
-    together = stats.kstest(every, "uniform").pvalue
-    print(f"{len(every)} p-values: the least {min(every):.1e}, below 0.01 {sum(p < 0.01 for p in every)}, "
-          f"uniform {together:.1e}; a bug is below {THRESHOLD}")  # fmt: skip
-    return int(min(*every, together) < THRESHOLD)
+    return verdict(every)
 
 
 if __name__ == "__main__":
