@@ -5,15 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from reference import words32
 from scipy import stats
 from scipy.special import ndtr
 
 import fastinit as fi
+from fastinit.streams import key
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -186,6 +189,31 @@ def test_a_chunk_more_adds_up() -> None:
     tests = {"bytes": battery.WORD_TESTS["bytes"]}
     assert min(battery.battery(iter([chunk]), tests)["bytes"] for chunk in biased) > 1e-6
     assert battery.battery(iter(biased), tests)["bytes"] < battery.THRESHOLD
+
+
+# Word g of a stream, which is word i of chunk c, is this word of this seed and name.
+CHUNK = 1 << 18
+ARRANGED: dict[str, Callable[[int, int, int], tuple[int, int, str]]] = {
+    "straight": lambda g, c, i: (g, sources.SEED, sources.NAME),
+    "names": lambda g, c, i: (g // 1024, sources.SEED, sources.model_names()[g % 1024]),
+    "numbered": lambda g, c, i: (g // 256, sources.SEED, f"layers.{g % 256}"),
+    "seeds": lambda g, c, i: (i // 256, 256 * c + i % 256, sources.NAME),
+    "beginnings": lambda g, c, i: (g % 16, g // 16, sources.NAME),
+    "stride-8": lambda g, c, i: (g // 4 * 1024 + g % 4, sources.SEED, sources.NAME),
+    "stride-31": lambda g, c, i: ((g // 4 << 33) + g % 4, sources.SEED, sources.NAME),
+    "one-bit": lambda g, c, i: ((1 << 24 + g % 32) + g // 32, sources.SEED, sources.NAME),
+    "carries": lambda g, c, i: ((g // 65536 + 1 << 34) - 32768 + g % 65536, sources.SEED, sources.NAME),
+}
+
+
+@pytest.mark.parametrize("stream", ARRANGED)
+def test_arrangements(stream: str) -> None:
+    chunks = list(islice(sources.WORDS[stream](CHUNK), 2))
+    assert len(np.unique(sources.model_names())) == 1024
+    for g in np.random.default_rng(8).integers(0, 2 * CHUNK, 200).tolist():
+        c, i = divmod(g, CHUNK)
+        index, seed, name = ARRANGED[stream](g, c, i)
+        assert chunks[c][i] == words32([index], key(seed, name))[0]
 
 
 @pytest.mark.parametrize("stream", sources.WORDS)
