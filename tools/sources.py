@@ -240,9 +240,10 @@ for law in LAWS:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit("\n".join(WORDS))
     with contextlib.suppress(BrokenPipeError):
-        for piece in WORDS[sys.argv[1]](CHUNK):
-            sys.stdout.buffer.write(piece)
+        if len(sys.argv) < 2:
+            print(*WORDS, sep="\n", flush=True)
+        else:
+            for piece in WORDS[sys.argv[1]](CHUNK):
+                sys.stdout.buffer.write(piece)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing left to flush into a closed pipe
