@@ -82,12 +82,11 @@ def cells(law: Law, dtype: str) -> tuple[Array, Array]:
     with np.errstate(invalid="ignore"):  # signalling NaNs
         x = np.arange(1 << 16, dtype=np.uint16).view(kind).astype(np.float64)
     inside = np.isfinite(x)
-    inside[1 << 15] = False  # -0.0, which is never drawn
     if isinstance(law, fi.Uniform):
         inside &= (x >= law.low) & (x < law.high) & (x < float(np.array(law.high).astype(kind)))
     elif isinstance(law, fi.TruncatedNormal):
         inside &= (x >= law.low) & (x <= law.high)
-    order = np.argsort(np.where(inside, x, np.inf))[: inside.sum()]
+    order = np.lexsort((~np.signbit(x), np.where(inside, x, np.inf)))[: inside.sum()]  # -0.0 before 0.0
     edges = np.concatenate([[-np.inf], (x[order][1:] + x[order][:-1]) / 2, [np.inf]])
     below, width = np.zeros(1 << 16), np.zeros(1 << 16)
     below[order], width[order] = cdf(law, edges)[:-1], np.diff(cdf(law, edges))
