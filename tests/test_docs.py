@@ -85,8 +85,10 @@ def test_the_page_of_schemes_is_up_to_date() -> None:
         assert names and all(fi.SCHEMES[name] for name in names) and fi.SCHEMES[names[0]].name == scheme
 
 
-def test_theory_page() -> None:
-    assert doctest.testfile(str(ROOT / "docs" / "theory.md"), module_relative=False).failed == 0
+@pytest.mark.parametrize("page", ["theory", "randomness"])
+def test_pages_run_their_examples(page: str) -> None:
+    result = doctest.testfile(str(ROOT / "docs" / f"{page}.md"), module_relative=False)
+    assert result.attempted and result.failed == 0
 
 
 def test_links_lead_somewhere() -> None:
