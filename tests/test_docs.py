@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from conftest import optional
@@ -68,16 +69,31 @@ def test_readme() -> None:
     assert repr(fi.distribution("he_normal", (4096, 1024))) in text
 
 
-def test_the_page_of_schemes_is_up_to_date() -> None:
-    spec = importlib.util.spec_from_file_location("make_catalogue", ROOT / "tools" / "make_catalogue.py")
+def tool(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
     assert spec is not None and spec.loader is not None
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    assert tool.PAGE.read_text() == tool.page(), "run python tools/make_catalogue.py"
-    assert {row.category for row in fi.SCHEMES.values()} == set(tool.TITLES)
-    for scheme, call, *_ in tool.PARITY:
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_of_schemes_is_up_to_date() -> None:
+    catalogue = tool("make_catalogue")
+    assert catalogue.PAGE.read_text() == catalogue.page(), "run python tools/make_catalogue.py"
+    assert {row.category for row in fi.SCHEMES.values()} == set(catalogue.TITLES)
+    for scheme, call, *_ in catalogue.PARITY:
         names = re.findall(r"`(\w+)", call)
         assert names and all(fi.SCHEMES[name] for name in names) and fi.SCHEMES[names[0]].name == scheme
+
+
+def test_every_scheme_has_a_picture(tmp_path: Path) -> None:
+    optional("matplotlib")
+    images = tool("make_scheme_images")
+    assert set(images.PICTURES) == {row.name for row in fi.SCHEMES.values()}
+    shown = {path.stem: path.stat().st_size for path in images.FOLDER.iterdir()}
+    assert shown.keys() == images.PICTURES.keys() and max(shown.values()) < 15_000
+    for scheme in images.PICTURES:
+        images.save(scheme, tmp_path)
 
 
 def test_theory_page() -> None:
