@@ -338,7 +338,7 @@ OPTIONS = {
     "init": ["--seed", "--max-shard-size", "--rank", "--of", "--resume", "--recipe", "--size", "--dtype", "--threads", "--json"],
     "plan": ["--recipe", "--size", "--dtype", "--json"],
     "verify": ["--model", "--seed", "--recipe", "--size", "--dtype", "--threads", "--json"],
-    "inspect": ["--against", "--threads", "--json"],
+    "inspect": ["--recipe", "--threads", "--json"],
     "probe": ["--activation", "--param", "--scheme", "--bias", "--seed", "--batch", "--json"],
 }  # fmt: skip
 WORDS = st.sampled_from(

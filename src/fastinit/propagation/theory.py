@@ -28,7 +28,7 @@ _FLAT, _CRITICAL = 1e-11, 1e-6
 
 
 class FixedPoint(NamedTuple):
-    """A q that the q-map keeps, and the map's slope there: it attracts where |slope| < 1."""
+    """A q that the q-map keeps, and the map's slope there: it attracts where abs(slope) < 1."""
 
     q: float
     slope: float
@@ -192,6 +192,9 @@ def mean_field(
 ) -> MeanField:
     """The mean-field theory of a deep network with this activation, Var(W) fan_in and Var(b).
 
+    Sources: Poole et al. 2016 (https://arxiv.org/abs/1606.05340), Schoenholz et al. 2017
+    (https://arxiv.org/abs/1611.01232).
+
     Parameters
     ----------
     activation
@@ -213,9 +216,8 @@ def mean_field(
         for an unknown name, a negative or non-finite variance; and later, for a function that returns another
         shape or non-finite values, or whose moments do not converge.
 
-    Sources: Poole et al. 2016 (https://arxiv.org/abs/1606.05340), Schoenholz et al. 2017
-    (https://arxiv.org/abs/1611.01232).
-
+    Examples
+    --------
     >>> theory = mean_field("tanh", weight_variance=1.5, bias_variance=0.05)
     >>> round(theory.q_star, 6), round(theory.chi, 6), theory.c_star, theory.phase
     (0.418037, 0.938636, 1.0, 'ordered')
