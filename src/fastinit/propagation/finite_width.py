@@ -38,7 +38,7 @@ class Prediction(NamedTuple):
     gradient: Band
     """Squared norm of dL/dh, relative to that of the last layer."""
     c: Real
-    """Correlation of two inputs' pre-activations: mean of h h' over q."""
+    """Correlation of two inputs' pre-activations, the mean of h h' over q."""
     dead: Real
     """Share of units that give 0 for the whole batch."""
 

@@ -120,12 +120,12 @@ class MeanField:
 
     @cached_property
     def slope(self) -> float:
-        """`q_slope` at `q_star`: the fixed point is stable where its magnitude is below 1."""
+        """`q_slope` at `q_star`; the fixed point is stable where its magnitude is below 1."""
         return self.q_slope(min(self.q_star, _INFINITE))
 
     @cached_property
     def chi(self) -> float:
-        """`chi_map` at `q_star`: above 1 gradients explode and inputs part, below 1 gradients vanish."""
+        """`chi_map` at `q_star`; above 1 gradients explode and inputs part, below 1 gradients vanish."""
         return self.chi_map(min(self.q_star, _INFINITE))
 
     @cached_property
@@ -137,7 +137,7 @@ class MeanField:
 
     @cached_property
     def c_star(self) -> float:
-        """The correlation that pairs of inputs go to: 1 unless the c-map is steeper than 1 there."""
+        """The correlation that pairs of inputs go to, 1 unless the c-map is steeper than 1 there."""
         if not self.c_slope(1.0) > 1 + _CRITICAL:
             return 1.0
         # On [0, 1] the map is convex (a power series without negative terms): Newton's steps from 0 never go too far.
@@ -151,7 +151,7 @@ class MeanField:
 
     @cached_property
     def xi_q(self) -> float:
-        """Layers in which q comes e times closer to `q_star`: -1 / ln(slope)."""
+        """Layers in which q comes e times closer to `q_star`, -1 / ln(slope)."""
         return _depth(abs(self.slope))
 
     @cached_property
@@ -161,7 +161,7 @@ class MeanField:
 
     @cached_property
     def xi_gradient(self) -> float:
-        """Layers in which the squared gradient norm falls by e: -1 / ln(chi); negative where it grows."""
+        """Layers in which the squared gradient norm falls by e, -1 / ln(chi); negative where it grows."""
         return _depth(self.chi)
 
     def trajectory(self, depth: int, *, q: float = 1.0, c: float = 0.0) -> Trajectory:
