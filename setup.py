@@ -11,11 +11,11 @@ from glob import glob
 from setuptools import Extension, setup
 
 # The bits depend on it: no contraction of a * b + c that the source does not write, no fast-math.
-flags = (
-    []
-    if sys.platform == "win32"
-    else ["-std=c11", "-O2", "-ffp-contract=off", "-fno-fast-math", "-Wno-psabi"]
-)
+flags = []
+if sys.platform != "win32":
+    flags += ["-std=c11", "-O2", "-ffp-contract=off", "-fno-fast-math", "-Wno-psabi"]
+    # Where a loop falls in the cache lines of instructions is worth a fifth.
+    flags += ["-falign-functions=64", "-falign-loops=64"]
 link: list[str] = []
 if sys.platform.startswith("linux"):
     flags += ["-D_GNU_SOURCE", "-pthread", "-g0"]

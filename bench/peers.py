@@ -35,7 +35,7 @@ def fastest_generator(method: str) -> np.random.Generator:
     generators = [np.random.Generator(bits(0)) for bits in (np.random.SFC64, np.random.PCG64DXSM)]
     return min(
         generators,
-        key=lambda generator: best(lambda: getattr(generator, method)(out=out, dtype=out.dtype), 0),
+        key=lambda generator: best(lambda: getattr(generator, method)(out=out, dtype=out.dtype), during=0),
     )
 
 

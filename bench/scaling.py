@@ -46,10 +46,10 @@ def by_size(sizes: list[int], during: float) -> dict[str, Curves]:
     curves: dict[str, Curves] = {law: {LIMIT: {}, "fastinit": {}} for law in LAWS}
     for n in sizes:
         out = buffer[:n]
-        at_best = best(limit(out), during)
+        at_best = best(limit(out), during=during)
         for name, law in LAWS.items():
             curves[name][LIMIT][n] = at_best
-            curves[name]["fastinit"][n] = best(ours(out, law), during)
+            curves[name]["fastinit"][n] = best(ours(out, law), during=during)
             check(out, law)
     return curves
 
@@ -61,16 +61,16 @@ def peers_by_size(sizes: list[int], during: float) -> dict[str, Curves]:
             for n in (size for size in sizes if size <= PEERS_UP_TO):
                 if draw := draw_of(law, n):
                     draw()  # untimed: compiles, touches the memory
-                    curves[name].setdefault(peer, {})[n] = best(draw, during)
+                    curves[name].setdefault(peer, {})[n] = best(draw, during=during)
     return curves
 
 
 def by_threads(n: int, during: float) -> Curves:
     out, curves = np.ones(n, np.float32), dict[str, Curve]()
     for threads in range(1, (os.cpu_count() or 1) + 1):
-        curves.setdefault(LIMIT, {})[threads] = best(limit(out, threads), during)
+        curves.setdefault(LIMIT, {})[threads] = best(limit(out, threads), during=during)
         for name, law in LAWS.items():
-            curves.setdefault(name, {})[threads] = best(ours(out, law, threads), during)
+            curves.setdefault(name, {})[threads] = best(ours(out, law, threads), during=during)
     return curves
 
 

@@ -28,7 +28,7 @@ def report(benchmark: Any, out: np.ndarray, threads: int) -> None:
     if benchmark.stats:
         seconds = benchmark.stats.stats.min
         benchmark.extra_info["GB/s"] = out.nbytes / seconds / 1e9
-        benchmark.extra_info["of the streaming-store fill"] = best(limit(out, threads), 0.2) / seconds
+        benchmark.extra_info["of the streaming-store fill"] = best(limit(out, threads), during=0.2) / seconds
 
 
 @pytest.mark.parametrize("threads", [1, 2])

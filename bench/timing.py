@@ -39,17 +39,17 @@ def seconds(call: Call, calls: int = 1) -> float:
     return (time.perf_counter() - started) / calls
 
 
-def best(call: Call, during: float = 0.5) -> float:
-    """Least seconds of a call, over at least three calls and so many seconds."""
+def best(call: Call, calls: int = 1, during: float = 0.5) -> float:
+    """Least seconds of a call, as `seconds` has it, over at least three times and so many seconds."""
     times, started = list[float](), time.perf_counter()
     while len(times) < 3 or time.perf_counter() - started < during:
-        times.append(seconds(call))
+        times.append(seconds(call, calls))
     return min(times)
 
 
 def paired(other: Call, ours: Call, pairs: int, calls: int = 1, rest: float = 0.0) -> Pairs:
     """Time both in turn: a shared machine's memory slows down and speeds up, but for both alike."""
-    times = [(least(other, calls, rest), least(ours, calls, rest)) for _ in range(pairs)]
+    times = [(rested(other, calls, rest), rested(ours, calls, rest)) for _ in range(pairs)]
     return Pairs(
         statistics.median(a for a, _ in times),
         statistics.median(b for _, b in times),
@@ -57,10 +57,10 @@ def paired(other: Call, ours: Call, pairs: int, calls: int = 1, rest: float = 0.
     )
 
 
-def least(call: Call, calls: int, rest: float) -> float:
-    """The best of three, after a rest: the other may still give memory back, and has emptied the caches."""
+def rested(call: Call, calls: int, rest: float) -> float:
+    """The best after a rest: the other may still give memory back, and has emptied the caches."""
     time.sleep(rest)
-    return min(seconds(call, calls) for _ in range(3))
+    return best(call, calls, during=0.25)
 
 
 def limit(out: np.ndarray, threads: int | None = None) -> Call:

@@ -1,7 +1,7 @@
 """Measure every figure that fastinit claims, in one run: ``python bench/versus.py [--json FILE] [--quick]``.
 
 Each part runs in a process of its own, because the instruction set is chosen at import and because peers keep
-threads. Within a part, what is compared is timed in turn, each as the best of three calls; the result is the
+threads. Within a part, what is compared is timed in turn, each as the best of three calls or more; the result is the
 median of the pairs' ratios.
 """
 

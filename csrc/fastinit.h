@@ -58,7 +58,7 @@ struct fi_law {
     float scale, shift, low, high;
     double dscale, dshift, dlow, dhigh;
     /* The lanes may take the short way. Uniform: no y leaves [low, high]. Truncated normal: mean 0, low = -high, and
-     * no word needs the scalar path. */
+     * no word needs the scalar path. Normal: no value is subnormal. */
     bool plain;
 
     /* Truncated normal, see truncated.c. A word is a half (its sign) and a magnitude; a half's magnitudes run linearly

@@ -17,11 +17,11 @@ enum { GROUP_BLOCKS = N / 2, MAX_GROUPS = 8, PIPELINED = MAX_GROUPS / 2, BATCH =
 #define ELEMENT(dtype) ((dtype) == FI_float64 ? 8 : (dtype) == FI_float32 ? 4 : 2)
 
 /* Two vectors of values to memory: 2 N float32, float16 or bfloat16, or N float64. */
-FN void put(enum fi_dtype_id dtype, const U x[2], char *to, bool streaming) {
+FN void put(enum fi_dtype_id dtype, const bool convert, const U x[2], char *to, bool streaming) {
     if (dtype == FI_float16) {
         store(to, pack_float16((F)x[0], (F)x[1]), streaming);
     } else if (dtype == FI_bfloat16) {
-        store(to, pack_upper(round_upper(x[0]), round_upper(x[1])), streaming);
+        store(to, convert ? convert_bfloat16(x[0], x[1]) : pack_bfloat16(x[0], x[1]), streaming);
     } else {
         store(to, x[0], streaming);
         store(to + sizeof(U), x[1], streaming);
@@ -69,7 +69,7 @@ static __attribute__((noinline)) void redo(int groups, const struct fi_law *law,
         if (!any_short(joined, dtype == FI_float64) && !law->sliver) continue;
         draw(id, dtype, false, 2, law, x, &joined);
         patch(law, stream, (block + (uint64_t)g * GROUP_BLOCKS) * PER_BLOCK(dtype), word + 2 * g, x);
-        put(dtype, x, to + (size_t)g * STEP(dtype), streaming);
+        put(dtype, false, x, to + (size_t)g * STEP(dtype), streaming);
     }
 }
 
@@ -87,7 +87,10 @@ FN void tile(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, const 
     if (id != FI_constant) philox(groups, stream, opening, (uint32_t)block, x);
     EACH(b, 2 * groups / batch) {
         draw(id, dtype, plain, batch, law, x + batch * b, &joined);
-        EACH(g, batch / 2) put(dtype, x + batch * b + 2 * g, to + (size_t)(batch / 2 * b + g) * STEP(dtype), streaming);
+        EACH(g, batch / 2) {
+            char *const at = to + (size_t)(batch / 2 * b + g) * STEP(dtype);
+            put(dtype, plain && id == FI_normal, x + batch * b + 2 * g, at, streaming);
+        }
     }
     if (is_rare(id, dtype, plain, law, joined)) redo(groups, law, stream, opening, block, to, streaming);
 }
@@ -108,7 +111,7 @@ FN void pipeline(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, co
             philox_round(groups, stream, r + 3, &next);
             if (r >= groups) continue;
             draw(id, dtype, plain, 2, law, x + 2 * r, &joined);
-            put(dtype, x + 2 * r, to + (size_t)r * STEP(dtype), streaming);
+            put(dtype, plain && id == FI_normal, x + 2 * r, to + (size_t)r * STEP(dtype), streaming);
         }
         philox_end(groups, stream, &next, x);
         if (is_rare(id, dtype, plain, law, joined)) redo(groups, law, stream, opening, block, to, streaming);
@@ -166,7 +169,8 @@ FN void segment(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, con
 
 FN void fill(enum fi_law_id id, enum fi_dtype_id dtype, const struct fi_law *law, const struct fi_stream *stream,
              uint64_t block, size_t skip, size_t count, char *to, bool streaming) {
-    const bool has_plain = id == FI_uniform || (id == FI_truncated_normal && dtype != FI_float64);
+    const bool has_plain = id == FI_uniform || (id == FI_truncated_normal && dtype != FI_float64) ||
+                           (id == FI_normal && dtype == FI_bfloat16 && converts_bfloat16());
     while (count) {
         const uint64_t left = ((1ull << 32) - (uint32_t)block) * PER_BLOCK(dtype) - skip;
         const size_t n = count < left ? count : (size_t)left;

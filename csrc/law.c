@@ -95,6 +95,7 @@ static const char *normal_init(struct fi_law *law, double mean, double std) {
     if (std == 0) return constant_init(law, mean);
     law->scale = (float)std, law->shift = (float)mean;
     law->dscale = std, law->dshift = mean;
+    law->plain = mean == 0 && std > 0x1p-60; /* no value is subnormal: |z| is 0 or above 2^-34 */
     return keep_within(law, -FORMAT[law->dtype].largest, FORMAT[law->dtype].largest);
 }
 

@@ -241,28 +241,61 @@ FN U pack_float16(F a, F b) {
 FN U pack_float16(F a, F b) { return (U)vcombine_f16(vcvt_f16_f32((float32x4_t)a), vcvt_f16_f32((float32x4_t)b)); }
 #endif
 
-/* Rounded to nearest-even in the upper 16 bits of each lane; the lower ones are rubbish. */
-FN U round_upper(U x) {
-#if defined(FI_ISA_AVX512)
-    const __mmask16 odd = _mm512_test_epi32_mask((__m512i)x, (__m512i)u_all(0x10000u));
-    return (U)_mm512_mask_add_epi32((__m512i)(x + 0x7fffu), odd, (__m512i)x, (__m512i)u_all(0x8000u));
+/* The lower and the upper 16 bits of each 32-bit lane of a, then of b (in AVX2 by 64 bits of each in turn). */
+FN void halves(U a, U b, H *lower, H *upper) {
+#if N == 16
+    *lower = __builtin_shufflevector((H)a, (H)b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36,
+                                     38, 40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62);
+    *upper = __builtin_shufflevector((H)a, (H)b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 33, 35, 37,
+                                     39, 41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63);
+#elif N == 8
+    const __m256i apart =
+        _mm256_set_epi64x(0x0f0e0b0a07060302, 0x0d0c090805040100, 0x0f0e0b0a07060302, 0x0d0c090805040100);
+    a = (U)_mm256_shuffle_epi8((__m256i)a, apart), b = (U)_mm256_shuffle_epi8((__m256i)b, apart);
+    *lower = (H)_mm256_unpacklo_epi64((__m256i)a, (__m256i)b);
+    *upper = (H)_mm256_unpackhi_epi64((__m256i)a, (__m256i)b);
 #else
-    return x + (0x7fffu + ((x >> 16) & 1u));
+    *lower = __builtin_shufflevector((H)a, (H)b, 0, 2, 4, 6, 8, 10, 12, 14);
+    *upper = __builtin_shufflevector((H)a, (H)b, 1, 3, 5, 7, 9, 11, 13, 15);
 #endif
 }
 
-/* The upper 16 bits of each 32-bit lane of a, then of b. */
-FN U pack_upper(U a, U b) {
+/* a - b, or 0 where b is the larger. */
+FN H less_or_zero(H a, H b) {
 #if N == 16
-    return (U)__builtin_shufflevector((H)a, (H)b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 33, 35, 37,
-                                      39, 41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63);
+    return (H)_mm512_subs_epu16((__m512i)a, (__m512i)b);
 #elif N == 8
-    __m256i packed = _mm256_packus_epi32((__m256i)(a >> 16), (__m256i)(b >> 16));
-    return (U)_mm256_permute4x64_epi64(packed, 0xd8);
+    return (H)_mm256_subs_epu16((__m256i)a, (__m256i)b);
 #else
-    return (U)__builtin_shufflevector((H)a, (H)b, 1, 3, 5, 7, 9, 11, 13, 15);
+    return (a - b) & (H)(a >= b);
 #endif
 }
+
+/* Two vectors of float32 to one of bfloat16, nearest-even: one more where the lower half is above one half, or at it
+ * and the upper half is odd. */
+FN U pack_bfloat16(U a, U b) {
+    H lower, upper;
+    halves(a, b, &lower, &upper);
+    upper += less_or_zero(lower, ~upper & 1) >> 15;
+#if N == 8
+    return (U)_mm256_permute4x64_epi64((__m256i)upper, 0xd8);
+#else
+    return (U)upper;
+#endif
+}
+
+/* The same by one instruction, of values that are not subnormal, on processors that have it. */
+#if defined(FI_ISA_AVX512)
+#define converts_bfloat16() __builtin_cpu_supports("avx512bf16")
+FN U convert_bfloat16(U a, U b) {
+    U r; /* no intrinsic, which would want every processor that runs this file to have the instruction */
+    __asm__("vcvtne2ps2bf16 %1, %2, %0" : "=v"(r) : "v"(a), "v"(b));
+    return r;
+}
+#else
+#define converts_bfloat16() false
+FN U convert_bfloat16(U a, U b) { return pack_bfloat16(a, b); }
+#endif
 
 #if !defined(FI_ISA_AVX512) && !defined(FI_ISA_AVX2) && !defined(FI_ISA_NEON)
 FN U half_bits(F x) {
@@ -276,7 +309,11 @@ FN U half_bits(F x) {
     U tiny = (U)(rounded < f_all(0x1p-14f));
     return sign | (subnormal & tiny) | (normal & ~tiny);
 }
-FN U pack_float16(F a, F b) { return pack_upper(half_bits(a), half_bits(b)); }
+FN U pack_float16(F a, F b) {
+    H lower, upper;
+    halves(half_bits(a), half_bits(b), &lower, &upper);
+    return (U)upper;
+}
 #endif
 
 /* N values of 16 bits, widened. */

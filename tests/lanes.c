@@ -2,7 +2,8 @@
  * without.
  *
  *   lanes philox C0 C1 C2 C3 K0 K1          the words of two vectors of blocks, the counter's first
- *   lanes uniform DTYPE LOW HIGH            a value for each of the 2^24 codes that a word can give */
+ *   lanes uniform DTYPE LOW HIGH            a value for each of the 2^24 codes that a word can give
+ *   lanes bfloat16                          nothing, if every kind of rounding is to nearest-even */
 #define FI_ISA lanes
 #if defined(LANES_AVX512)
 #define FI_ISA_AVX512
@@ -41,10 +42,29 @@ static int uniform(char **argument) {
         for (uint32_t i = 0; i < 2 * N; i++) x[i / N][i % N] = (code + i) << 8;
         char values[2 * sizeof(U)];
         size_t size = 0;
-        if (dtype == FI_float32) uniform_float(false, 2, &law, x), put(FI_float32, x, values, false), size = 4;
-        if (dtype == FI_float16) uniform_float(false, 2, &law, x), put(FI_float16, x, values, false), size = 2;
-        if (dtype == FI_bfloat16) uniform_float(false, 2, &law, x), put(FI_bfloat16, x, values, false), size = 2;
+        if (dtype == FI_float32) uniform_float(false, 2, &law, x), put(FI_float32, false, x, values, false), size = 4;
+        if (dtype == FI_float16) uniform_float(false, 2, &law, x), put(FI_float16, false, x, values, false), size = 2;
+        if (dtype == FI_bfloat16) uniform_float(false, 2, &law, x), put(FI_bfloat16, false, x, values, false), size = 2;
         if (!size || fwrite(values, size, 2 * N, stdout) != 2 * N) return 6;
+    }
+    return 0;
+}
+
+/* Every upper half, finite, over lower halves below, at and above one half. */
+static int rounding(void) {
+    static const uint32_t lower[8] = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff, 0x4000, 0xc000};
+    for (uint32_t code = 0; code < 8u << 16; code += 2 * N) {
+        U x[2];
+        uint16_t expected[2 * N];
+        for (uint32_t i = 0; i < 2 * N; i++) {
+            const uint32_t upper = (code + i) >> 3, finite = (~upper & 0x7f80) ? ~0u : 0x80000000u;
+            const uint32_t bits = (upper << 16 | lower[i & 7]) & finite;
+            x[i / N][i % N] = bits;
+            expected[i] = (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+        }
+        const bool subnormal = !(code >> 10 & 0xff), converts = converts_bfloat16() && !subnormal;
+        const U packed = pack_bfloat16(x[0], x[1]), converted = converts ? convert_bfloat16(x[0], x[1]) : packed;
+        if (memcmp(&packed, expected, sizeof packed) || memcmp(&converted, expected, sizeof converted)) return 7;
     }
     return 0;
 }
@@ -52,6 +72,7 @@ static int uniform(char **argument) {
 int main(int argc, char **argv) {
     if (argc == 8 && !strcmp(argv[1], "philox")) return words(argv + 2);
     if (argc == 5 && !strcmp(argv[1], "uniform")) return uniform(argv + 2);
+    if (argc == 2 && !strcmp(argv[1], "bfloat16")) return rounding();
     return 2;
 }
 

@@ -24,6 +24,8 @@ LAWS = {
     "uniform narrow": ("uniform", (1.0, 1.0 + 2.0**-6)),
     "normal": ("normal", (0.0, 0.02)),
     "normal shifted": ("normal", (3.0, 1.5)),
+    "normal small": ("normal", (0.0, 2.0**-59)),
+    "normal subnormal": ("normal", (0.0, 2.0**-128)),
     "truncated 2": ("truncated_normal", (0.0, 1.0, -2.0, 2.0)),
     "truncated 6": ("truncated_normal", (0.0, 0.02, -0.12, 0.12)),
     "truncated skew": ("truncated_normal", (0.5, 2.0, -1.0, 7.0)),

@@ -54,3 +54,7 @@ def test_uniform_is_half_open_for_every_code(bounds: tuple[float, float], dtype:
     assert len(values) == 2**24
     assert low <= values.min() and values.max() < high  # in the dtype
     assert bounds[0] <= float(values.min()) and float(values.max()) < bounds[1]  # in double
+
+
+def test_bfloat16_is_rounded_to_nearest_even(lanes: str) -> None:
+    run(lanes, "bfloat16")

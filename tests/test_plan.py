@@ -202,6 +202,32 @@ def test_lint_of_ties() -> None:
     ]  # fmt: skip
 
 
+def _overlapping(tmp_path: Path, *globs: str, optional: str = "false") -> list[tuple[str, str]]:
+    rules = [f'[[rule]]\nmatch = "{glob}"\nscheme = "ones"\noptional = {optional}\n' for glob in globs]
+    (tmp_path / "r.toml").write_text("".join(rules))
+    shapes = {name: (4,) for name in ("a.x", "a.y", "b.x", "b.y")}
+    plan = plan_for(shapes, tmp_path / "r.toml")
+    assert dict(Plan.from_json(plan.to_json())) == dict(plan)
+    return [(finding.name, finding.kind) for finding in fi.lint(plan)]
+
+
+def test_lint_of_rules_that_overlap(tmp_path: Path) -> None:
+    assert _overlapping(tmp_path, "a.*", "*.x", "*") == [("a.x", "twice")]
+    assert _overlapping(tmp_path, "a.*", "*.x", "*", optional="true") == []
+    assert _overlapping(tmp_path, "a.x", "a.*", "*") == []
+    assert _overlapping(tmp_path, "a.*", "b.*") == []
+    with pytest.raises(ValueError, match=r"rule 2 .*takes no parameter: rule 1 goes before it for 'a.x'"):
+        _overlapping(tmp_path, "*", "a.*")
+
+
+def test_lint_of_buffers() -> None:
+    plan = Plan(one("normal", Normal(0, 0.02)).parameters, {}, "test", ("steps",))
+    again = Plan.from_json(plan.to_json())
+    assert again == plan and [(f.name, f.kind) for f in fi.lint(again)] == [("steps", "buffer")]
+    with pytest.raises(ValueError, match="unfilled"):
+        Plan.from_json(plan.to_json().replace('"steps"', "3"))
+
+
 @pytest.mark.parametrize("dtype", BITS)
 def test_collapsed_is_what_draws_one_value(dtype: str) -> None:
     """Over laws from wide to far too narrow: what lint says is what is drawn."""

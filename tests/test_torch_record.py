@@ -80,8 +80,14 @@ def check(factory: Callable[[], Any], seeds: range = range(8)) -> Any:
     plan = ft.record(factory)
     models = [built(factory, seed) for seed in seeds]
     own = [fi.init(plan, seed=seed) for seed in seeds]
-    assert set(models[0]) == set(plan) | set(plan.ties)
+    made = factory()
+    buffers = {name for name, _ in made.named_buffers()}
+    assert set(models[0]) == (set(plan) | set(plan.ties)) - buffers
+    for name in buffers & set(plan):
+        np.testing.assert_array_equal(own[0][name], made.get_buffer(name).numpy())
     for name, parameter in plan.items():
+        if name in buffers:
+            continue
         samples = np.stack([model[name] for model in models])
         assert samples.shape[1:] == parameter.shape
         if parameter.nbytes:

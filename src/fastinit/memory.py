@@ -16,6 +16,7 @@ from . import _core
 
 Array: TypeAlias = NDArray[Any]
 
+_HUGE_PAGE = 1 << 21
 _ALIGNMENT = 64
 _SIZE = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}
 # Bits of the significand, exponent of the smallest step.
@@ -101,15 +102,16 @@ def checked_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
 
 
 def empty(shape: tuple[int, ...], dtype: str) -> Array:
-    """A new C-order array, uninitialised, aligned to 64 bytes.
+    """A new C-order array, uninitialised, aligned to 64 bytes; from 2 MiB on to a huge page.
 
-    NumPy asks the system for huge pages where the array is large; they are had by the threads that fill it.
+    NumPy asks the system for huge pages where the buffer is large; they are had by the threads that fill it. What
+    comes before the first one is never touched and takes no memory.
     """
     kind = numpy_dtype(dtype)
     size = math.prod(shape)
-    extra = _ALIGNMENT // kind.itemsize
-    buffer = np.empty(size + extra, kind)
-    start = -_address(buffer, dtype) % _ALIGNMENT // kind.itemsize
+    alignment = _HUGE_PAGE if size * kind.itemsize >= _HUGE_PAGE else _ALIGNMENT
+    buffer = np.empty(size + alignment // kind.itemsize, kind)
+    start = -_address(buffer, dtype) % alignment // kind.itemsize
     return buffer[start : start + size].reshape(shape)
 
 

@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from hashlib import blake2b
@@ -21,7 +21,7 @@ from .fill import checked_parameters, draw
 from .memory import Array, checked_shape, dtype_name, empty, numpy_dtype
 from .model import Model, Tensor, checked_ties, parse_json, read_model
 from .parameter import Parameter
-from .recipe import Recipe, as_recipe
+from .recipe import Recipe, Rule, as_recipe
 from .sizes import layers_of
 from .streams import Seed, resolve_seed
 from .structured import Structured
@@ -35,6 +35,7 @@ _GEOMETRY = {parameter.name for parameter in schemes.GEOMETRY}
 @dataclass(frozen=True, eq=False)
 class Plan(Mapping[str, Parameter]):
     """The parameters by name, in the model's order. Tied ones stand once; ``ties`` maps the other names to them.
+    ``unfilled`` are the model's persistent buffers that the plan does not fill, where it knows of them.
 
     Plans are equal, and have one ``digest`` and hash, where they give the same names, shapes, dtypes and laws in the same
     order, whatever recipe they come from.
@@ -55,6 +56,7 @@ class Plan(Mapping[str, Parameter]):
     parameters: Mapping[str, Parameter]
     ties: Mapping[str, str]
     recipe: str
+    unfilled: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Parameter:
         return self.parameters[name]
@@ -89,6 +91,7 @@ class Plan(Mapping[str, Parameter]):
             "recipe": self.recipe,
             "bytes": self.nbytes,
             "tied": dict(self.ties),
+            "unfilled": list(self.unfilled),
             "parameters": parameters,
         }
         return json.dumps(content, indent=1)
@@ -102,7 +105,10 @@ class Plan(Mapping[str, Parameter]):
                 parameters = {name: Parameter.from_dict(name, row) for name, row in rows.items()}
             case _:
                 raise ValueError('a plan has "recipe", "tied" and "parameters"')
-        return cls(parameters, checked_ties(ties, parameters), recipe)
+        unfilled = data.get("unfilled", [])
+        if not isinstance(unfilled, list) or not all(isinstance(name, str) for name in unfilled):
+            raise ValueError(f'"unfilled" must be a list of names, not {unfilled!r}')
+        return cls(parameters, checked_ties(ties, parameters), recipe, tuple(unfilled))
 
     def __str__(self) -> str:
         head = ("name", "shape", "dtype", "scheme", "fans", "law", "lr", "bytes", "why")
@@ -180,7 +186,8 @@ def make_plan(
     known: dict[Any, tuple[Distribution | Structured, Fans | None]] = {}  # models repeat a few shapes often
     parameters = {}
     for name, tensor in model.tensors.items():
-        rule = next((rule for rule in recipe.rules if rule.takes(name, tensor)), None)
+        taking = [rule for rule in recipe.rules if rule.takes(name, tensor)]
+        rule = taking[0] if taking else None
         kind = dtype or tensor.dtype
         try:
             if rule is None:
@@ -203,7 +210,8 @@ def make_plan(
             raise ValueError(f"{where},{by} parameter {name!r}: {error}") from None
         number = 0 if rule is None else rule.number
         parameters[name] = Parameter(name, tensor.shape, kind, choice.scheme, *known[case], number,
-                                     choice.reason, tensor.module, choice.lr)  # fmt: skip
+                                     choice.reason, tensor.module, choice.lr,
+                                     _also(taking))  # fmt: skip
     if missing:
         several = "s" if len(missing) > 1 else ""
         raise ValueError(
@@ -211,8 +219,18 @@ def make_plan(
         )
     for rule in recipe.rules:
         if rule.number not in used and not rule.optional:
-            raise ValueError(f"{where}: rule {rule.number} ({rule.conditions}) takes no parameter")
+            first = next((p for p in parameters.values() if rule.number in p.also), None)
+            why = f": rule {first.rule} goes before it for {first.name!r}" if first else ""
+            raise ValueError(f"{where}: rule {rule.number} ({rule.conditions}) takes no parameter{why}")
     return Plan(parameters, model.ties, recipe.name)
+
+
+def _also(taking: Sequence[Rule]) -> tuple[int, ...]:
+    """The rules that would take what the first does, but for those in an order that is meant: optional ones, and those
+    without a pattern, which catch what others leave."""
+    if not taking or taking[0].optional:
+        return ()
+    return tuple([rule.number for rule in taking[1:] if rule.match and not rule.optional])
 
 
 def law_of(
