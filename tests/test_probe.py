@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 import math
 import re
@@ -307,11 +306,6 @@ def test_what_cannot_be_calibrated() -> None:
         calibrate([4, 4], "relu", "zeros")
     with pytest.raises(ValueError, match="its bias alone has the variance"):
         calibrate([4, 64], "relu", "he_normal", bias=fi.Normal(std=3.0))
-
-
-def test_the_guide_runs() -> None:
-    page = Path(__file__).parents[1] / "docs" / "probe.md"
-    assert doctest.testfile(str(page), module_relative=False).failed == 0
 
 
 # Bad input

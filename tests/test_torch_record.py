@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import doctest
 import math
 import random
 import sys
 import types
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -276,12 +274,6 @@ def test_what_has_no_law_is_an_error_that_names_it(name: str) -> None:
     write, message = LOST[name]
     with pytest.raises(ValueError, match=f"^parameter 'w': .*{message}"):
         ft.record(lambda: Written(write))
-
-
-def test_the_page_runs() -> None:
-    page = Path(__file__).parents[1] / "docs" / "torch-plans.md"
-    result = doctest.testfile(str(page), module_relative=False)
-    assert result.attempted == 5 and not result.failed
 
 
 def test_other_refusals() -> None:

@@ -277,7 +277,7 @@ def _docstring(name: str, scheme: Scheme) -> str:
     shape = scheme.example.partition(")")[0] + ")"
     return f"""{scheme.summary}
 
-    Draws ``{scheme.formula}``.
+    Draws :math:`{scheme.formula}`.
 
     Give ``shape`` for a new array of ``dtype`` (float32 by default; float64, float16 and bfloat16 too), or ``out``
     to fill an array or CPU tensor in place. ``seed`` and ``name`` choose the stream; ``block`` asks for a slice of

@@ -38,6 +38,8 @@ def gain(activation: str | Function, param: float | None = None, *, kind: str = 
     TypeError, ValueError
         for an unknown name, a param that does not belong, a function of the wrong shape or with non-finite values.
 
+    Examples
+    --------
     >>> gain("tanh"), round(gain("tanh", kind="exact"), 6), round(gain("gelu"), 6)
     (1.6666666666666667, 1.592537, 1.53353)
     >>> round(gain(lambda z: np.maximum(z, 0)), 6)

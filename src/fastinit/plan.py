@@ -82,7 +82,7 @@ class Plan(Mapping[str, Parameter]):
 
     @cached_property
     def digest(self) -> str:
-        """32 hexadecimal digits that stand for what is drawn, alike on all machines: BLAKE2b of the plan's content."""
+        """32 hexadecimal digits that stand for what is drawn, alike on all machines (BLAKE2b of the plan's content)."""
         rows = [[p.name, p.shape, p.dtype, p.distribution.to_dict()] for p in self.values()]
         text = json.dumps([rows, sorted(self.ties.items())], separators=(",", ":"))
         return blake2b(text.encode(), digest_size=16).hexdigest()

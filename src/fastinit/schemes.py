@@ -40,6 +40,8 @@ def distribution(
     ValueError
         for an unknown scheme, a wrong value, or a shape whose fans are not defined.
 
+    Examples
+    --------
     >>> distribution("he_normal", (4096, 1024))
     Normal(mean=0.0, std=0.04419417382415922)
     """

@@ -28,6 +28,8 @@ def resolve_seed(seed: Seed) -> int:
     ValueError
         for an integer outside [0, 2**64).
 
+    Examples
+    --------
     >>> resolve_seed(np.uint64(7))
     7
     """

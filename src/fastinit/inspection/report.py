@@ -121,6 +121,8 @@ def inspect(
     TypeError
         for what is neither path nor mapping of arrays.
 
+    Examples
+    --------
     >>> import fastinit as fi
     >>> report = inspect({"fc.weight": fi.uniform((64, 64), low=-0.1, high=0.1, seed=0)}, "default")
     >>> report.tensors["fc.weight"].law

@@ -37,6 +37,9 @@ def plan(tree: Any, recipe: RecipeLike = "default") -> Plan:
 def init(tree: Any, recipe: RecipeLike = "default", *, seed: Seed = None) -> Any:
     """A tree like the given one with every floating-point leaf drawn by the recipe; the given one is left as it is.
 
+    The name is the path with dots: ``layers.0.kernel``. Other leaves stay, but for those of an abstract nnx module's
+    random streams: an abstract key becomes a new one, an abstract count 0.
+
     Parameters
     ----------
     tree
@@ -48,14 +51,13 @@ def init(tree: Any, recipe: RecipeLike = "default", *, seed: Seed = None) -> Any
         With a leaf's name it is the stream, so that a leaf's values do not depend on the others. Every process
         must give the same.
 
-    The name is the path with dots: ``layers.0.kernel``. Other leaves stay, but for those of an abstract nnx module's
-    random streams: an abstract key becomes a new one, an abstract count 0.
-
     Raises
     ------
     TypeError, ValueError
         for a tree without floating-point leaves, leaves of other dtypes than can be drawn, and what `plan` refuses.
 
+    Examples
+    --------
     >>> layer = {"kernel": jax.ShapeDtypeStruct((8, 4), jnp.float32), "bias": jax.ShapeDtypeStruct((4,), jnp.float32)}
     >>> init({"Dense_0": layer}, "lecun_normal", seed=0)["Dense_0"]["kernel"].shape
     (8, 4)

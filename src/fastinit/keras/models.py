@@ -34,6 +34,13 @@ def plan(model: Any, recipe: RecipeLike = "default") -> Plan:
 def init(model: _Model, recipe: RecipeLike = "default", *, seed: Seed = None) -> _Model:
     """Draw every trainable variable of a built model anew, in place. Returns the model.
 
+    The name is ``v.path`` with dots: ``net.head.kernel``. Keras numbers layers without a name through the whole process:
+    name them, or call ``keras.utils.clear_session()`` before the model is made, for the same streams each time.
+
+    Fans are the layer's own: of transposed, depthwise, grouped and strided convolutions, of an einsum, of one gate of the
+    packed ones of an LSTM or GRU. Where Keras sets the bias of an LSTM's forget gate to 1, a bias of zeros keeps that.
+    What is not trainable is left alone.
+
     Parameters
     ----------
     model
@@ -43,19 +50,14 @@ def init(model: _Model, recipe: RecipeLike = "default", *, seed: Seed = None) ->
     seed
         With a variable's name it is the stream, so that a variable's values do not depend on the others.
 
-    The name is ``v.path`` with dots: ``net.head.kernel``. Keras numbers layers without a name through the whole process:
-    name them, or call ``keras.utils.clear_session()`` before the model is made, for the same streams each time.
-
-    Fans are the layer's own: of transposed, depthwise, grouped and strided convolutions, of an einsum, of one gate of the
-    packed ones of an LSTM or GRU. Where Keras sets the bias of an LSTM's forget gate to 1, a bias of zeros keeps that.
-    What is not trainable is left alone.
-
     Raises
     ------
     TypeError, ValueError
         for what is no layer, has no variables yet or two of the same path, and for what `plan` refuses. Nothing has
         been written then.
 
+    Examples
+    --------
     >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     >>> init(model, {"*.kernel": "orthogonal"}, seed=0) is model
     True

@@ -46,11 +46,11 @@ class Layer:
     mean: float | None
     """Mean of h over batch and units."""
     rms: float | None
-    """Root of the mean square of h: sqrt(q)."""
+    """Root of the mean square of h, sqrt(q)."""
     gradient: float | None
     """Norm of dL/dh, relative to that of the last layer."""
     saturated: float | None
-    """Share of values where the activation is flat at either end: its slope is below 5.91 % of its largest, as tanh's is
+    """Share of values where the activation is flat at either end, where its slope is below 5.91 % of its largest, as tanh's is
     beyond +-0.97. None for activations that are not flat at both ends."""
     dead: float | None
     """Share of units whose activation is 0 for the whole batch."""
@@ -61,7 +61,7 @@ class Layer:
     full_rank: int | None
     """The largest rank that is possible there."""
     copies: int | None
-    """Units that equal another one in weights, bias and gradient: training cannot tell them apart."""
+    """Units that equal another one in weights, bias and gradient; training cannot tell them apart."""
     expected: Expected | None = None
 
     @property
@@ -81,7 +81,7 @@ class Report:
     loss: float | None = None
     """The first loss."""
     classes: int | None = None
-    """K: a classifier that knows nothing has the loss ln K."""
+    """K, for the loss ln K of a classifier that knows nothing."""
     seed: int | None = None
     """Of all streams that were drawn from."""
 

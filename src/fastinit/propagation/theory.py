@@ -28,7 +28,7 @@ _FLAT, _CRITICAL = 1e-11, 1e-6
 
 
 class FixedPoint(NamedTuple):
-    """A q that the q-map keeps, and the map's slope there: it attracts where |slope| < 1."""
+    """A q that the q-map keeps, and the map's slope there: it attracts where abs(slope) < 1."""
 
     q: float
     slope: float
@@ -120,12 +120,12 @@ class MeanField:
 
     @cached_property
     def slope(self) -> float:
-        """`q_slope` at `q_star`: the fixed point is stable where its magnitude is below 1."""
+        """`q_slope` at `q_star`; the fixed point is stable where its magnitude is below 1."""
         return self.q_slope(min(self.q_star, _INFINITE))
 
     @cached_property
     def chi(self) -> float:
-        """`chi_map` at `q_star`: above 1 gradients explode and inputs part, below 1 gradients vanish."""
+        """`chi_map` at `q_star`; above 1 gradients explode and inputs part, below 1 gradients vanish."""
         return self.chi_map(min(self.q_star, _INFINITE))
 
     @cached_property
@@ -137,7 +137,7 @@ class MeanField:
 
     @cached_property
     def c_star(self) -> float:
-        """The correlation that pairs of inputs go to: 1 unless the c-map is steeper than 1 there."""
+        """The correlation that pairs of inputs go to, 1 unless the c-map is steeper than 1 there."""
         if not self.c_slope(1.0) > 1 + _CRITICAL:
             return 1.0
         # On [0, 1] the map is convex (a power series without negative terms): Newton's steps from 0 never go too far.
@@ -151,7 +151,7 @@ class MeanField:
 
     @cached_property
     def xi_q(self) -> float:
-        """Layers in which q comes e times closer to `q_star`: -1 / ln(slope)."""
+        """Layers in which q comes e times closer to `q_star`, -1 / ln(slope)."""
         return _depth(abs(self.slope))
 
     @cached_property
@@ -161,7 +161,7 @@ class MeanField:
 
     @cached_property
     def xi_gradient(self) -> float:
-        """Layers in which the squared gradient norm falls by e: -1 / ln(chi); negative where it grows."""
+        """Layers in which the squared gradient norm falls by e, -1 / ln(chi); negative where it grows."""
         return _depth(self.chi)
 
     def trajectory(self, depth: int, *, q: float = 1.0, c: float = 0.0) -> Trajectory:
@@ -192,6 +192,9 @@ def mean_field(
 ) -> MeanField:
     """The mean-field theory of a deep network with this activation, Var(W) fan_in and Var(b).
 
+    Sources: Poole et al. 2016 (https://arxiv.org/abs/1606.05340), Schoenholz et al. 2017
+    (https://arxiv.org/abs/1611.01232).
+
     Parameters
     ----------
     activation
@@ -213,9 +216,8 @@ def mean_field(
         for an unknown name, a negative or non-finite variance; and later, for a function that returns another
         shape or non-finite values, or whose moments do not converge.
 
-    Sources: Poole et al. 2016 (https://arxiv.org/abs/1606.05340), Schoenholz et al. 2017
-    (https://arxiv.org/abs/1611.01232).
-
+    Examples
+    --------
     >>> theory = mean_field("tanh", weight_variance=1.5, bias_variance=0.05)
     >>> round(theory.q_star, 6), round(theory.chi, 6), theory.c_star, theory.phase
     (0.418037, 0.938636, 1.0, 'ordered')

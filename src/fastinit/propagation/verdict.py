@@ -35,7 +35,7 @@ class Verdict:
 
     @property
     def level(self) -> str:
-        """The worst finding's: "fine", "warning" or "fault"."""
+        """The worst finding's, "fine", "warning" or "fault"."""
         return self.findings[0].level
 
     @property

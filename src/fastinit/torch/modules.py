@@ -89,6 +89,8 @@ def init_module(
         for parameters on the meta device or of other dtypes, for those that nothing says how to draw (all of them are
         named), and for a pattern that matches nothing. Nothing has been written then.
 
+    Examples
+    --------
     >>> import fastinit
     >>> model = init_module(nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2)), seed=0)
     >>> bool((model[0].weight.detach().numpy() == fastinit.he_normal((16, 8), seed=0, name="0.weight")).all())

@@ -152,6 +152,8 @@ def probe(
         for a model without parameters, weights or batch that are not finite, an empty batch, unknown names of modules, or a
         loss that is no scalar; and whatever the model raises.
 
+    Examples
+    --------
     >>> net = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
     >>> report = probe(net, torch.ones(8, 64))
     >>> [(layer.name, layer.shape) for layer in report.layers]
