@@ -341,7 +341,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("streams", nargs="*", default=list(WORDS), help="by default all of tools/sources.py")
     parser.add_argument(
-        "--log2", type=int, default=24, help="binary logarithm of the words of each stream (24)"
+        "--log2", type=int, default=22, help="binary logarithm of the words of each stream (22)"
     )
     parser.add_argument("--jobs", type=int, help="processes (one per core)")
     arguments = parser.parse_args()
