@@ -41,11 +41,13 @@ def p_value(test: Test, total: Array) -> float:
     if not counts.sum():
         return 0.0
     expected = test.law * counts[0].sum()
-    # The rarest cells are one, of at least five expected.
-    order = np.argsort(expected)
-    rare = 1 + min(int(np.searchsorted(np.cumsum(expected[order]), 5)), len(order) - 2)
-    expected = np.add.reduceat(expected[order], [0, *range(rare, len(order))])
-    counts = np.add.reduceat(counts[:, order], [0, *range(rare, len(order))], axis=1)
+    # Cells of less than five expected come together, the rarest first; a last group of less, with what is above it.
+    order = np.argsort(expected, kind="stable")
+    expected, counts = expected[order], counts[:, order]
+    start = np.cumsum(expected) - expected
+    group = np.minimum(start // 5, max(expected[expected < 5].sum() // 5 - 1, 0))
+    first = np.flatnonzero((np.diff(group, prepend=-1) > 0) | ((expected >= 5) & (start >= 5)))
+    expected, counts = np.add.reduceat(expected, first), np.add.reduceat(counts, first, axis=1)
     statistic = ((counts - expected) ** 2 / expected).sum()
     freedom = len(counts) * (len(expected) - 1)
     return float(min(1.0, 2 * min(stats.chi2.sf(statistic, freedom), stats.chi2.cdf(statistic, freedom))))
@@ -339,7 +341,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("streams", nargs="*", default=list(WORDS), help="by default all of tools/sources.py")
     parser.add_argument(
-        "--log2", type=int, default=24, help="binary logarithm of the words of each stream (24)"
+        "--log2", type=int, default=22, help="binary logarithm of the words of each stream (22)"
     )
     parser.add_argument("--jobs", type=int, help="processes (one per core)")
     arguments = parser.parse_args()
