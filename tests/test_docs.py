@@ -26,11 +26,11 @@ from fastinit import cli
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "fastinit"
 # A module may import those before it; a folder's name is its __init__.
-ORDER = ["_core", "distributions", "activations", "gaussian", "streams", "fans", "gains", "memory",
+ORDER = ["_core", "arguments", "distributions", "activations", "gaussian", "streams", "fans", "gains", "memory",
          "structured.frame", "structured", "structured.elementary", "elementwise",
          "structured.transformed", "structured.composed", "structured.sparse", "structured.patterns",
          "structured.orthogonal", "structured.biases", "structured.state_space", "catalogue", "schemes",
-         "blocks", "config", "fill", "table", "model", "formula", "sizes", "recipe", "parameter", "plan", "lint", "checksum",
+         "blocks", "config", "fill", "table", "files", "model", "formula", "sizes", "recipe", "parameter", "plan", "lint", "checksum",
          "verify", "recommend", "propagation.moments", "propagation.theory", "propagation.dead",
          "propagation.exact", "propagation.finite_width", "propagation.slopes", "propagation.stack",
          "propagation.calibrate", "propagation.measurement", "propagation.probe", "propagation.verdict",
@@ -39,7 +39,12 @@ ORDER = ["_core", "distributions", "activations", "gaussian", "streams", "fans",
          "torch.functional", "torch.activations", "torch.layers", "torch.graph", "torch.auto",
          "torch.modules", "torch.observe", "torch.chain", "torch.probe", "torch.calibrate",
          "torch.contents", "torch.operations", "torch.trace", "torch.record", "torch.huggingface", "torch.sharded", "torch",
-         "jax", "keras", ".", "files", "checkpoint", "sharding", "cli", "__main__"]  # fmt: skip
+         "jax.keys", "jax.arrays", "jax.initializers", "jax.layers", "jax.trees", "jax",
+         "keras.tensors", "keras.initializers", "keras.layers", "keras.models", "keras",
+         ".", "checkpoint", "sharding", "cli", "__main__"]  # fmt: skip
+# What a room's doctests need.
+NEEDS = {"torch": "torch", "jax": "jax", "keras": "keras", "propagation.plot": "matplotlib",
+         "propagation.report": "matplotlib"}  # fmt: skip
 
 
 def dotted(path: Path) -> str:
@@ -52,9 +57,9 @@ PATHS = {dotted(path): path for path in SOURCE.rglob("*.py")}
 
 @pytest.mark.parametrize("module", sorted(set(PATHS) - {"__main__"}))
 def test_doctests(module: str) -> None:
-    framework = module.split(".")[0]
-    if framework in ("torch", "jax", "keras"):
-        optional(framework)
+    for room, needed in NEEDS.items():
+        if module == room or module.startswith(f"{room}."):
+            optional(needed)
     result = doctest.testmod(importlib.import_module(f"fastinit.{module}".rstrip(".")))
     assert result.failed == 0
 
@@ -220,16 +225,31 @@ def test_what_is_called_what_in_jax_and_keras(framework: str) -> None:
         assert ("rthogonal" not in theirs) or np.allclose(gram, expected, atol=1e-5), theirs
 
 
-def test_the_page_of_schemes_is_up_to_date() -> None:
-    spec = importlib.util.spec_from_file_location("make_catalogue", ROOT / "tools" / "make_catalogue.py")
+def tool(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
     assert spec is not None and spec.loader is not None
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    assert tool.PAGE.read_text() == tool.page(), "run python tools/make_catalogue.py"
-    assert {row.category for row in fi.SCHEMES.values()} == set(tool.TITLES)
-    for scheme, call, *_ in tool.PARITY:
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_of_schemes_is_up_to_date() -> None:
+    catalogue = tool("make_catalogue")
+    assert catalogue.PAGE.read_text() == catalogue.page(), "run python tools/make_catalogue.py"
+    assert {row.category for row in fi.SCHEMES.values()} == set(catalogue.TITLES)
+    for scheme, call, *_ in catalogue.PARITY:
         names = re.findall(r"`(\w+)", call)
         assert names and all(fi.SCHEMES[name] for name in names) and fi.SCHEMES[names[0]].name == scheme
+
+
+def test_every_scheme_has_a_picture(tmp_path: Path) -> None:
+    optional("matplotlib")
+    images = tool("make_scheme_images")
+    assert set(images.PICTURES) == {row.name for row in fi.SCHEMES.values()}
+    shown = {path.stem: path.stat().st_size for path in images.FOLDER.iterdir()}
+    assert shown.keys() == images.PICTURES.keys() and max(shown.values()) < 15_000
+    for scheme in images.PICTURES:
+        images.save(scheme, tmp_path)
 
 
 def test_links_lead_somewhere() -> None:

@@ -92,6 +92,14 @@ def test_bad_json(text: str) -> None:
         Plan.from_json(text)
 
 
+def test_json_nested_too_deeply() -> None:
+    law = {"law": "normal", "mean": 0, "std": 1}
+    for _ in range(300):
+        law = {"law": "patched", "inner": law, "patches": []}
+    with pytest.raises(ValueError, match="'w': its law is nested too deeply"):
+        Plan.from_json(changed(distribution=law))
+
+
 def test_digest_is_of_what_is_drawn() -> None:
     plan = one("normal", Normal(0, 0.02))
     assert plan.digest == "8d999d8d5af6bb5e07d27a7617e04bc6", (
@@ -159,7 +167,7 @@ def test_any_part_at_any_time() -> None:
 @pytest.mark.parametrize(("model", "recipe"), MODELS)
 def test_shipped_recipes_have_no_findings(model: str, recipe: str) -> None:
     for dtype in BITS:
-        assert fi.lint(plan_for(EXAMPLES / f"{model}.json", recipe, dtype)) == []
+        assert fi.lint(plan_for(EXAMPLES / f"{model}.json", recipe, dtype=dtype)) == []
 
 
 @pytest.mark.parametrize(
@@ -401,3 +409,11 @@ def test_bad_checksums() -> None:
         fi.checksum(x.astype(np.int32))
     with pytest.raises(TypeError, match="array"):
         fi.checksum([1.0])
+
+
+def test_a_plan_is_drawn_as_it_is() -> None:
+    plan = plan_for({"fc.weight": (4, 8)}, "he_normal")
+    assert plan_for(plan) is plan
+    for given in ({"recipe": "zeros"}, {"dtype": "float64"}):
+        with pytest.raises(TypeError, match=next(iter(given))):
+            fi.init(plan, seed=0, **given)

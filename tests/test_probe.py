@@ -438,6 +438,7 @@ def test_pictures_without_matplotlib(
     ("arguments", "code", "says"),
     [
         (["--widths", "3x"], 2, "--widths"),
+        (["--widths", "3x9999999999"], 2, "layers at most"),
         (["--widths", "3,4", "--scheme", "normal:std"], 2, "NAME:KEY=VALUE"),
         (["--widths", "3,4", "--scheme", "normall"], 2, "normal"),
         (["--widths", "3,4", "--scheme", "normal:std=big"], 2, "std"),

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import schemes
-from .distributions import Distribution, choose, from_dict, non_negative
+from .arguments import checked_shape, choose, non_negative
+from .distributions import Distribution, from_dict
 from .fans import Fans
-from .memory import checked_shape, dtype_name, nbytes
+from .memory import dtype_name, nbytes
 from .structured import Structured
 from .structured import composed as composed  # its laws are read from JSON too
 
@@ -71,9 +72,12 @@ class Parameter:
             if not all(type(number) is int for number in also):
                 raise ValueError(f"also must be a list of rules' numbers, not {also!r}")
             made = cls(name, checked_shape(shape), dtype_name(dtype), scheme, from_dict(law),
-                       counted and Fans(*counted), rule, reason, module, non_negative("lr", lr), tuple(also))  # fmt: skip
+                       None if counted is None else Fans(*counted), rule, reason, module, non_negative("lr", lr),
+                       tuple(also))  # fmt: skip
             if isinstance(made.distribution, Structured):
                 made.distribution.check(made.shape)
             return made
+        except RecursionError:
+            raise ValueError(f"parameter {name!r}: its law is nested too deeply") from None
         except (TypeError, ValueError) as error:
             raise ValueError(f"parameter {name!r}: {error}") from None

@@ -12,16 +12,19 @@ from functools import cache, cached_property
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from numpy.typing import DTypeLike
+
 from . import schemes
-from .blocks import block_shape
+from .arguments import checked_shape, file_path, instance
+from .blocks import Block, block_shape
 from .config import threads_for
 from .distributions import Distribution
 from .fans import Fans, fans
 from .fill import checked_parameters, draw
-from .memory import Array, checked_shape, dtype_name, empty, numpy_dtype
+from .memory import Array, dtype_name, empty, numpy_dtype
 from .model import Model, Tensor, checked_ties, parse_json, read_model
 from .parameter import Parameter
-from .recipe import Recipe, Rule, as_recipe
+from .recipe import Recipe, RecipeLike, Rule, as_recipe
 from .sizes import layers_of
 from .streams import Seed, resolve_seed
 from .structured import Structured
@@ -99,7 +102,7 @@ class Plan(Mapping[str, Parameter]):
     @classmethod
     def from_json(cls, text: str) -> Plan:
         """The plan that `to_json` described. Raises ValueError, naming the parameter, for anything else."""
-        data = parse_json(text.encode())
+        data = parse_json(instance("text", text, str).encode())
         match data:
             case {"recipe": str(recipe), "tied": dict(ties), "parameters": dict(rows)}:
                 parameters = {name: Parameter.from_dict(name, row) for name, row in rows.items()}
@@ -118,7 +121,7 @@ class Plan(Mapping[str, Parameter]):
         lines += [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
         return "\n".join([*lines, f"{len(self)} tensors, {self.nbytes:,} bytes, recipe {self.recipe}"])
 
-    def tensor(self, name: str, *, seed: Seed, block: Any = ..., threads: int | None = None) -> Array:
+    def tensor(self, name: str, *, seed: Seed, block: Block = ..., threads: int | None = None) -> Array:
         """A new array of a parameter's first values, or of the ``block`` of them alone: any part at any time.
 
         ``block`` is an index of integers, slices and "...", as in `draw`. A tied name gives its owner's values. Raises
@@ -248,23 +251,34 @@ def law_of(
 
 def plan_for(
     params: Plan | Mapping[str, Any] | str | os.PathLike[str],
-    recipe: Recipe | str | os.PathLike[str] | Mapping[str, Any] = "default",
-    dtype: Any = None,
+    recipe: RecipeLike | None = None,
+    *,
+    dtype: DTypeLike | None = None,
 ) -> Plan:
-    """The plan for a model file, or for a mapping of names to shapes (or arrays)."""
+    """The plan for a model file, or for a mapping of names to shapes or arrays. A plan is returned as it is.
+
+    ``recipe`` is as in `as_recipe`, "default" by default; ``dtype`` goes before the model's own. Raises TypeError for other
+    ``params`` and for a recipe or dtype beside a plan, OSError for a file that cannot be read, and ValueError for a
+    malformed one, an unknown recipe, and parameters that the recipe does not take.
+
+    >>> plan_for({"fc.weight": (4, 8)}, "he_normal")["fc.weight"].distribution
+    Normal(mean=0.0, std=0.5)
+    """
     if isinstance(params, Plan):
+        if recipe is not None or dtype is not None:
+            raise TypeError(f"a plan has its own laws, but recipe={recipe!r}, dtype={dtype!r} was asked for")
         return params
     chosen = None if dtype is None else dtype_name(dtype)
     if isinstance(params, Mapping):
         model = Model({name: _described(name, value) for name, value in params.items()})
     else:
-        model = read_model(params)
-    return make_plan(model, as_recipe(recipe), chosen)
+        model = read_model(file_path("params", params))
+    return make_plan(model, as_recipe("default" if recipe is None else recipe), chosen)
 
 
 def _described(name: Any, value: Any) -> Tensor:
     if not isinstance(name, str):
-        raise TypeError(f"parameter names must be strings, not {name!r}")
+        raise TypeError(f"names in params must be strings, not {name!r}")
     if hasattr(value, "shape"):
         shape, module = checked_shape(tuple(value.shape)), getattr(value, "module", "")
         return Tensor(shape, dtype_name(getattr(value, "dtype", "float32")), module)
@@ -302,22 +316,21 @@ def draw_plan(
 
 def init(
     params: Plan | Mapping[str, Any] | str | os.PathLike[str],
-    recipe: Recipe | str | os.PathLike[str] | Mapping[str, Any] = "default",
+    recipe: RecipeLike | None = None,
     *,
     seed: Seed = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     threads: int | None = None,
 ) -> dict[str, Array]:
     """New arrays for every parameter of a model, byte-identical to those that ``fastinit init`` writes.
 
-    ``params`` is a mapping of names to shapes, a model file, or a plan; ``recipe`` as in `as_recipe`. Tied names share
-    one array.
+    ``params``, ``recipe`` and ``dtype`` are those of `plan_for`, and so are the errors. Tied names share one array.
 
     >>> arrays = init({"fc.weight": (4, 8), "fc.bias": (4,)}, seed=0)
     >>> arrays["fc.weight"].shape, float(arrays["fc.bias"].sum())
     ((4, 8), 0.0)
     """
-    plan = plan_for(params, recipe, dtype)
+    plan = plan_for(params, recipe, dtype=dtype)
     arrays = {name: empty(parameter.shape, parameter.dtype) for name, parameter in plan.items()}
     draw_plan(plan, arrays, seed=seed, threads=threads)
     return arrays | {alias: arrays[owner] for alias, owner in plan.ties.items()}

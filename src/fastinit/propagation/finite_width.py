@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..activations import Activation, Function, Real, as_activation
-from ..distributions import choose, non_negative
-from ..fans import integers
+from ..arguments import choose, integers, non_negative
 from ..gaussian import expect
 from ..schemes import SCHEMES, distribution
 from .dead import dead_share, shared_correlation

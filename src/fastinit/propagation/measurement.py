@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..arguments import instance
 
 # Cosine and rank look at no more units of a layer than these, evenly chosen: both cost the square and more.
 _MOST_UNITS = 512
@@ -87,6 +89,14 @@ class Report:
         """The report for JSON; numbers that are not finite are None."""
         data: dict[str, Any] = _for_json(asdict(self))
         return data
+
+
+def reports_of(reports: Report | Sequence[Report]) -> tuple[Report, ...]:
+    """One report or several, as a tuple."""
+    shown = (reports,) if isinstance(reports, Report) or not isinstance(reports, Iterable) else tuple(reports)
+    if not shown or not all(instance("reports", report, Report).layers for report in shown):
+        raise ValueError("reports must hold one report or more, of one layer or more")
+    return shown
 
 
 def _for_json(value: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from ..arguments import instance
 from ..distributions import Constant, Law
 from ..fans import fans
 from ..memory import dtype_name
@@ -51,6 +52,7 @@ def record(factory: Callable[[], nn.Module]) -> Plan:
     >>> plan["weight"].scheme, plan["bias"].distribution
     ('kaiming_uniform', Uniform(low=-0.0625, high=0.0625))
     """
+    instance("factory", factory, Callable)
     plan, again = _record(factory, 0), _record(factory, 1)
     for name, parameter in plan.items():
         if name not in again or again[name].distribution != parameter.distribution:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from ..arguments import instance
 from ..config import threads_for
 from ..distributions import Constant, Distribution
 from ..fill import checked_parameters, draw
@@ -153,6 +154,8 @@ def _joined(runs: Sequence[Run]) -> list[Run]:
 
 def _tasks(model: nn.Module, plan: Plan) -> Iterator[_Task]:
     """What is to be done, all of it checked."""
+    instance("model", model, nn.Module)
+    instance("plan", plan, Plan)
     seen: set[str] = set()
     names: dict[int, str] = {}
     known = {*plan, *plan.ties}
@@ -201,12 +204,13 @@ def _task(parameter: Tensor, name: str, plan: Plan) -> _Task | None:
     runs: tuple[tuple[Run, ...], ...] = tuple([((0, size),) for size in shape])
     local = parameter
     if hasattr(parameter, "placements"):  # a DTensor
-        mesh = parameter.device_mesh  # type: ignore[attr-defined]
+        sharded: Any = parameter
+        mesh = sharded.device_mesh
         coordinate = mesh.get_coordinate()
         if coordinate is None:
             return None
-        local = parameter.detach().to_local()  # type: ignore[attr-defined]
-        runs = index_runs(shape, mesh.shape, coordinate, parameter.placements)
+        local = sharded.detach().to_local()
+        runs = index_runs(shape, mesh.shape, coordinate, sharded.placements)
     if local.is_inference():
         raise ValueError("it was made in inference mode, where it alone can be changed")
     if local.is_meta:
