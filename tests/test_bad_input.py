@@ -25,6 +25,15 @@ def test_shape_values(shape: Any) -> None:
 def test_too_much_memory() -> None:
     with pytest.raises(MemoryError):
         fi.normal(2**48)
+    with pytest.raises(MemoryError):
+        fi.normal(2**60 - 1, dtype="float64")
+
+
+def test_numbers_beyond_floats() -> None:
+    for shape, options in (((10**400, 3), {}), ((3, 4, 5), {"stride": 10**400})):
+        with pytest.raises(ValueError, match="fans"):
+            fi.fans(shape, **options)
+    assert (fi.identity((3, 4), shift=3 * 10**30 + 1) == fi.identity((3, 4), shift=1)).all()
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 4), (4, 0), (2, 0, 3)])
@@ -46,7 +55,7 @@ def test_scalars() -> None:
 
 
 @pytest.mark.parametrize(
-    "dtype", [np.int32, bool, object, "U3", "M8[s]", complex, "foo", ">f4", np.longdouble]
+    "dtype", [np.int32, bool, object, "U3", "M8[s]", complex, "foo", ",", "1,(", ">f4", np.longdouble]
 )
 def test_dtypes(dtype: Any) -> None:
     with pytest.raises(TypeError, match="dtype"):
@@ -91,6 +100,11 @@ BAD_NUMBERS = [
     ("he_normal", {"fan_in": 0}, ValueError),
     ("he_normal", {"fan_in": -1}, ValueError),
     ("he_normal", {"fan_in": float("nan")}, ValueError),
+    ("he_normal", {"gain": 1e200}, ValueError),
+    ("he_normal", {"stride": 10**400}, ValueError),
+    ("n_m_sparse", {"n": 10**400}, ValueError),
+    ("class_prior", {"classes": 10**400}, ValueError),
+    ("s4d_inv", {"states": 10**400}, ValueError),
     ("he_normal", {"groups": 0}, ValueError),
     ("he_normal", {"groups": 5}, ValueError),
     ("he_normal", {"layout": "xyz"}, ValueError),
@@ -120,6 +134,22 @@ def test_suggestions() -> None:
         fi.distribution("he_norml", (3, 4))
     with pytest.raises(ValueError, match="he_normal"):
         fi.distribution("He_Normal", (3, 4))
+
+
+def test_flags_are_bools() -> None:
+    for scheme in ("he_normal", "dirac", "conv_orthogonal"):
+        with pytest.raises(TypeError, match="transposed"):
+            fi.distribution(scheme, (4, 4, 3), transposed=1)
+    with pytest.raises(TypeError, match="normalised"):
+        fi.recommend("relu", normalised=0)
+
+
+def test_names_are_text() -> None:
+    for refuse in (lambda name: fi.normal(3, name=name), lambda name: fi.checksum(np.ones(3), name=name)):
+        with pytest.raises(ValueError, match="name"):
+            refuse("\ud800")
+        with pytest.raises(TypeError, match="name"):
+            refuse(3)
 
 
 def read_only() -> np.ndarray:

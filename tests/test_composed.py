@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import fastinit as fi
 from fastinit.distributions import Constant, Normal, TruncatedNormal, Uniform
 from fastinit.structured.composed import Function, Patched, affine
 from fastinit.structured.orthogonal import Orthogonal
+from fastinit.structured.transformed import Icnr
 
 
 def drawn(law: Any, shape: tuple[int, ...], dtype: str = "float32", block: Any = ...) -> np.ndarray:
@@ -42,6 +44,10 @@ def test_function(formula: Any, expected: Any) -> None:
     assert np.array_equal(
         drawn(Function(Uniform(1.0, 2.0), formula), (50, 7), block=np.s_[3:9, 2]), single[3:9, 2]
     )
+
+
+def test_a_formula_need_not_name_x() -> None:
+    assert (drawn(Function(Normal(), 2.0), (50, 7), block=np.s_[3:9, 2]) == 2).all()
 
 
 def test_patched() -> None:
@@ -78,6 +84,11 @@ def test_affine() -> None:
         (lambda: Function(Normal(), ("erf", "x")), ValueError, "operation 'erf'"),
         (lambda: Function(Normal(), ("exp", "y")), TypeError, "formula"),
         (lambda: Function(Normal(), math.nan), ValueError, "formula"),
+        (lambda: Function(Normal(), ("add", "x")), ValueError, "'add' of 1 operands"),
+        (lambda: Function(Normal(), ("add", 1.0, 2.0, "x")), ValueError, "'add' of 3 operands"),
+        (lambda: Function(Normal(), reduce(lambda x, _: ("neg", x), range(201), "x")), ValueError, "nested"),
+        (lambda: Function(Orthogonal(), "x"), TypeError, "elementwise"),
+        (lambda: Icnr(3.0), TypeError, "law"),
         (lambda: Patched(Normal(), [(((0, 3),), Constant(0.0))]), ValueError, "start, stop, step"),
         (lambda: Patched(Normal(), [((-1,), Constant(0.0))]), ValueError, "box"),
         (lambda: Patched(Normal(), [(((0, 3, 0),), Constant(0.0))]), ValueError, "box"),

@@ -1,4 +1,4 @@
-"""What the docs claim: docstrings and README run; imports go one way; only vec.h names instructions."""
+"""What the docs claim: docstrings, snippets and commands run; imports go one way; only vec.h names instructions."""
 
 from __future__ import annotations
 
@@ -8,23 +8,29 @@ import importlib
 import importlib.util
 import os
 import re
+import shlex
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+import numpy as np
 import pytest
 from conftest import optional
 
 import fastinit as fi
+from fastinit import cli
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "fastinit"
 # A module may import those before it; a folder's name is its __init__.
-ORDER = ["_core", "distributions", "activations", "gaussian", "streams", "fans", "gains", "memory",
+ORDER = ["_core", "arguments", "distributions", "activations", "gaussian", "streams", "fans", "gains", "memory",
          "structured.frame", "structured", "structured.elementary", "elementwise",
          "structured.transformed", "structured.composed", "structured.sparse", "structured.patterns",
          "structured.orthogonal", "structured.biases", "structured.state_space", "catalogue", "schemes",
-         "blocks", "config", "fill", "table", "model", "formula", "sizes", "recipe", "parameter", "plan", "lint", "checksum",
+         "blocks", "config", "fill", "table", "files", "model", "formula", "sizes", "recipe", "parameter", "plan", "lint", "checksum",
          "verify", "recommend", "propagation.moments", "propagation.theory", "propagation.dead",
          "propagation.exact", "propagation.finite_width", "propagation.slopes", "propagation.stack",
          "propagation.calibrate", "propagation.measurement", "propagation.probe", "propagation.verdict",
@@ -33,7 +39,12 @@ ORDER = ["_core", "distributions", "activations", "gaussian", "streams", "fans",
          "torch.functional", "torch.activations", "torch.layers", "torch.graph", "torch.auto",
          "torch.modules", "torch.observe", "torch.chain", "torch.probe", "torch.calibrate",
          "torch.contents", "torch.operations", "torch.trace", "torch.record", "torch.huggingface", "torch.sharded", "torch",
-         "jax", "keras", ".", "files", "checkpoint", "sharding", "cli", "__main__"]  # fmt: skip
+         "jax.keys", "jax.arrays", "jax.initializers", "jax.layers", "jax.trees", "jax",
+         "keras.tensors", "keras.initializers", "keras.layers", "keras.models", "keras",
+         ".", "checkpoint", "sharding", "cli", "__main__"]  # fmt: skip
+# What a room's doctests need.
+NEEDS = {"torch": "torch", "jax": "jax", "keras": "keras", "propagation.plot": "matplotlib",
+         "propagation.report": "matplotlib"}  # fmt: skip
 
 
 def dotted(path: Path) -> str:
@@ -46,9 +57,9 @@ PATHS = {dotted(path): path for path in SOURCE.rglob("*.py")}
 
 @pytest.mark.parametrize("module", sorted(set(PATHS) - {"__main__"}))
 def test_doctests(module: str) -> None:
-    framework = module.split(".")[0]
-    if framework in ("torch", "jax", "keras"):
-        optional(framework)
+    for room, needed in NEEDS.items():
+        if module == room or module.startswith(f"{room}."):
+            optional(needed)
     result = doctest.testmod(importlib.import_module(f"fastinit.{module}".rstrip(".")))
     assert result.failed == 0
 
@@ -62,26 +73,183 @@ def test_scheme_functions_run_their_examples(name: str) -> None:
     assert runner.tries >= 2 and runner.failures == 0
 
 
-def test_readme() -> None:
-    assert doctest.testfile(str(ROOT / "README.md"), module_relative=False).failed == 0
-    text = (ROOT / "README.md").read_text()
-    assert repr(fi.distribution("he_normal", (4096, 1024))) in text
+# Pages. `<!-- setup` begins what a snippet needs and no reader does.
+
+PAGES = {path.name: path for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
+SNIPPET = re.compile(
+    r"^<!-- (setup)\n(.*?)^-->|^```(python|sh|console)\n(.*?)^```$", re.DOTALL | re.MULTILINE
+)
+NEEDS = {name: rf"\b{name}\b" for name in ("torch", "transformers", "jax", "flax", "equinox", "keras")}
+NEEDS["matplotlib"] = r"-o \S+\.(png|html)"
+SETUP = {
+    "README.md": """
+import torch
+model = sharded_model = Net = torch.nn.Linear(3, 2)
+Net, config = lambda config: torch.nn.Linear(3, 2), None
+"""
+}
+
+
+def run_python(code: str, names: dict[str, Any], page: str) -> None:
+    if not code.startswith(">>>"):
+        exec(compile(code, page, "exec"), names)
+        return
+    test = doctest.DocTestParser().get_doctest(code, names, page, page, 0)
+    result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, clear_globs=False)
+    assert not result.failed
+    names.update(test.globs)
+
+
+def run_command(line: str) -> None:
+    command, _, status = line.partition("  # exit status ")
+    assert cli.main(shlex.split(command)[1:]) == int(status or 0), line
+
+
+def without_times(text: str) -> str:
+    return re.sub(r"[\d.]+ s, [\d.]+ GB/s", "? s, ? GB/s", text)
+
+
+@pytest.mark.parametrize("page", sorted(set(PAGES) - {"clusters.md"}))  # which has tests of its own
+def test_snippets_run(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [(a or b, code or more) for a, code, b, more in SNIPPET.findall(PAGES[page].read_text())]
+    for module, pattern in NEEDS.items():
+        if any(re.search(pattern, code) for _, code in found):
+            optional(module)
+    monkeypatch.chdir(tmp_path)
+    Path("examples").symlink_to(ROOT / "examples")
+    names: dict[str, Any] = {}
+    exec(SETUP.get(page, ""), names)
+    for kind, code in found:
+        if kind in ("setup", "python"):
+            run_python(code, names, page)
+        elif kind == "sh":
+            for line in code.replace("\\\n", "").splitlines():
+                if line.startswith("fastinit "):
+                    run_command(line)
+        else:
+            for line, expected in re.findall(r"^\$ (.*)\n((?:[^$].*\n)*)", code, re.MULTILINE):
+                capsys.readouterr()
+                run_command(line)
+                assert without_times(capsys.readouterr().out) == without_times(expected)
+
+
+def test_what_the_readme_would_draw() -> None:
+    assert repr(fi.distribution("he_normal", (4096, 1024))) in PAGES["README.md"].read_text()
+
+
+def test_tests_that_pages_name_exist() -> None:
+    for page in PAGES.values():
+        for file, name in re.findall(r"(test_\w+\.py)::(\w+)", page.read_text()):
+            assert f"def {name}(" in (ROOT / "tests" / file).read_text(), f"{page.name}: {name}"
+
+
+def test_the_api_pages_have_every_public_name_once() -> None:
+    found: Counter[str] = Counter()
+    for page in (ROOT / "docs" / "api").glob("*.rst"):
+        module = ""
+        for directive, name in re.findall(r"^\.\. (?:py:)?(\w+):: ([\w.]+)", page.read_text(), re.MULTILINE):
+            if directive in ("automodule", "currentmodule"):
+                module = name
+            if directive != "currentmodule":
+                found[name if name.startswith("fastinit") else f"{module}.{name}"] += 1
+    public = {
+        "fastinit": {*fi.__all__},
+        "fastinit.propagation": {*fi.propagation.__all__},
+        "fastinit.torch": names_beside(optional("torch").nn.init, "fastinit.torch")
+        | {"init_", "init_module", "plan_module", "record", "probe", "calibrate"},
+        "fastinit.jax": names_beside(optional("jax").nn.initializers, "fastinit.jax") | {"init", "plan"},
+        "fastinit.keras": names_beside(optional("keras").initializers, "fastinit.keras") | {"init", "plan"},
+    }
+    for module, names in public.items():
+        for name in names:
+            assert found[f"{module}.{name}"] == 1, f"{module}.{name}"
+
+
+def names_beside(framework: ModuleType, adapter: str) -> set[str]:
+    """The public names that an adapter shares with the framework's module."""
+    ours = importlib.import_module(adapter)
+    shared = {name for name in vars(framework) if not name.startswith("_") and hasattr(ours, name)}
+    return {name for name in shared if callable(getattr(ours, name))}
+
+
+def rows_of_calls(title: str) -> list[tuple[str, str]]:
+    section = PAGES["coming-from.md"].read_text().split(f"\n## {title}\n")[1].split("\n## ")[0]
+    return re.findall(r"^\| `(\w+\(.*?\))` \| `(\w+\(.*?\))` \|", section, re.MULTILINE)
+
+
+class _Schemes(dict[str, Any]):
+    def __missing__(self, name: str) -> Any:
+        return lambda **numbers: fi.distribution(name, (400, 300), **numbers)
+
+
+def test_what_is_called_what_in_torch() -> None:
+    torch = optional("torch")
+    from fastinit.torch import record
+
+    rows = rows_of_calls("torch.nn.init")
+    assert len(rows) == 17
+    for theirs, ours in rows:
+
+        def factory(call: str = theirs) -> Any:
+            model = torch.nn.Module()
+            model.w = torch.nn.Parameter(torch.empty(400, 300))
+            eval(f"torch.nn.init.{call}", {"torch": torch, "w": model.w})
+            return model
+
+        drawn, meant = record(factory)["w"].distribution, eval(ours, _Schemes())
+        assert type(drawn) is type(meant), theirs
+        assert drawn == meant or drawn.parameters == pytest.approx(meant.parameters, rel=1e-15), theirs
+
+
+@pytest.mark.parametrize("framework", ["jax", "keras"])
+def test_what_is_called_what_in_jax_and_keras(framework: str) -> None:
+    jax, keras = optional("jax"), optional("keras")
+    keras.utils.set_random_seed(0)
+    from scipy.stats import ks_2samp
+
+    module, title = {
+        "jax": (jax.nn.initializers, "jax.nn.initializers"),
+        "keras": (keras.initializers, "keras.initializers"),
+    }[framework]
+    rows = rows_of_calls(title)
+    assert len(rows) == {"jax": 12, "keras": 15}[framework]
+    for theirs, ours in rows:
+        initializer = eval(f"module.{theirs}", {"module": module})
+        key = (jax.random.key(0),) if framework == "jax" else ()
+        drawn = np.asarray(initializer(*key, (400, 300)))
+        meant = fi.fill(np.empty((400, 300), np.float32), eval(ours, _Schemes()), seed=0)
+        assert ks_2samp(drawn.ravel(), meant.ravel()).pvalue > 1e-6, theirs
+        gram, expected = drawn.T @ drawn, meant.T @ meant
+        assert ("rthogonal" not in theirs) or np.allclose(gram, expected, atol=1e-5), theirs
+
+
+def tool(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_the_page_of_schemes_is_up_to_date() -> None:
-    spec = importlib.util.spec_from_file_location("make_catalogue", ROOT / "tools" / "make_catalogue.py")
-    assert spec is not None and spec.loader is not None
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    assert tool.PAGE.read_text() == tool.page(), "run python tools/make_catalogue.py"
-    assert {row.category for row in fi.SCHEMES.values()} == set(tool.TITLES)
-    for scheme, call, *_ in tool.PARITY:
+    catalogue = tool("make_catalogue")
+    assert catalogue.PAGE.read_text() == catalogue.page(), "run python tools/make_catalogue.py"
+    assert {row.category for row in fi.SCHEMES.values()} == set(catalogue.TITLES)
+    for scheme, call, *_ in catalogue.PARITY:
         names = re.findall(r"`(\w+)", call)
         assert names and all(fi.SCHEMES[name] for name in names) and fi.SCHEMES[names[0]].name == scheme
 
 
-def test_theory_page() -> None:
-    assert doctest.testfile(str(ROOT / "docs" / "theory.md"), module_relative=False).failed == 0
+def test_every_scheme_has_a_picture(tmp_path: Path) -> None:
+    optional("matplotlib")
+    images = tool("make_scheme_images")
+    assert set(images.PICTURES) == {row.name for row in fi.SCHEMES.values()}
+    shown = {path.stem: path.stat().st_size for path in images.FOLDER.iterdir()}
+    assert shown.keys() == images.PICTURES.keys() and max(shown.values()) < 15_000
+    for scheme in images.PICTURES:
+        images.save(scheme, tmp_path)
 
 
 def test_links_lead_somewhere() -> None:

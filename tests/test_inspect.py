@@ -417,11 +417,29 @@ def test_few_outliers_and_wrong_range() -> None:
 # ------------------------------------------------------------------------------------------ command line and bad input
 
 
+def test_recipes_of_every_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shapes = {"fc.weight": (256, 128), "fc.bias": (256,)}
+    for given in ("he_normal", {"*.weight": "he_normal"}, fi.plan_for(shapes, "he_normal")):
+        arrays = fi.init(shapes, "he_normal", seed=0)
+        assert fi.inspect(arrays, given).deviating == ()
+        arrays["fc.weight"] *= 2
+        assert [tensor.name for tensor in fi.inspect(arrays, given).deviating] == ["fc.weight"]
+    text = '[sizes]\nwidth = 128\n[[rule]]\nmatch = "*"\nscheme = "normal"\nstd = "1 / sqrt(width)"\n'
+    (tmp_path / "own.toml").write_text(text)
+    recipe = fi.read_recipe(tmp_path / "own.toml", width=64)
+    arrays = fi.init({"w": (256, 128)}, recipe, seed=0)
+    assert fi.inspect(arrays, recipe).deviating == ()
+    path, own = save(arrays, tmp_path), str(tmp_path / "own.toml")
+    assert cli.main(["inspect", path, "--recipe", own, "--size", "width=64"]) == 0
+    assert cli.main(["inspect", path, "--recipe", own]) == 3
+    capsys.readouterr()
+
+
 def test_command_line(
     clean: dict[str, np.ndarray], recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = save(clean, tmp_path)
-    assert cli.main(["inspect", path, "--against", recipe]) == 0
+    assert cli.main(["inspect", path, "--recipe", recipe]) == 0
     out = capsys.readouterr().out
     assert (
         "h.0.weight  96x128" in out
@@ -430,12 +448,12 @@ def test_command_line(
     )
     clean["h.0.weight"][:] = 0
     path = save(clean, tmp_path)
-    assert cli.main(["inspect", path, "--against", recipe]) == 3
+    assert cli.main(["inspect", path, "--recipe", recipe]) == 3
     assert "h.0.weight: all values are zero" in capsys.readouterr().out
-    assert cli.main(["inspect", path, "--against", recipe, "--json"]) == 3
+    assert cli.main(["inspect", path, "--recipe", recipe, "--json"]) == 3
     data = json.loads(capsys.readouterr().out)
     assert data["deviating"] == 1 and data["tensors"][1]["findings"][0]["kind"] == "zero"
-    assert cli.main(["inspect", path, "--against", "gpt2"]) == 2
+    assert cli.main(["inspect", path, "--recipe", "gpt2"]) == 2
     assert cli.main(["inspect", str(tmp_path / "missing.safetensors")]) == 1
     assert cli.main(["inspect", str(tmp_path)]) == 1
     assert "missing.safetensors" in capsys.readouterr().err

@@ -453,3 +453,8 @@ def test_plain_trees() -> None:
     np.testing.assert_array_equal(
         drawn["blocks"][0]["w"], fi.xavier_normal((6, 2), layout="io", seed=5, name="blocks.0.w")
     )
+
+
+def test_a_tree_of_one_array() -> None:
+    drawn = fj.init(jax.ShapeDtypeStruct((8, 4), jnp.float32), "lecun_normal", seed=0)
+    np.testing.assert_array_equal(drawn, fi.lecun_normal((8, 4), layout="io", seed=0))

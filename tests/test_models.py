@@ -142,6 +142,7 @@ BAD_RECIPES = [
     ('layers = "h"\n[[rule]]\nscheme = "zeros"', "layers"),
     ('rules = 1', "rule"),
     ("x = [", "recipe"),
+    ("x = " + "[" * 10_000, "recipe.*nested"),
     ("", "rule"),
 ]  # fmt: skip
 
@@ -168,7 +169,8 @@ def test_unknown_recipe(small: Path) -> None:
      '{"parameters": {"a": {"shape": [1.5]}}}', '{"parameters": {"a": {"shape": [1]}, "a": {"shape": [1]}}}',
      '{"parameters": {"a": {"shape": [1], "dtype": "int8"}}}', '{"parameters": {"__metadata__": {"shape": [1]}}}',
      '{"parameters": {"a": {"shape": [1]}}, "tied": {"b": "c"}}', "[" * 100_000,
-     '{"parameters": {"a": {"shape": [4294967296, 4294967296]}}}'],
+     '{"parameters": {"a": {"shape": [4294967296, 4294967296]}}}', '{"parameters": {"\\ud800": {"shape": [1]}}}',
+     '{"parameters": {"a": {"shape": [1], "dtype": ","}}}'],
     ids=lambda text: text[:30],
 )  # fmt: skip
 def test_bad_model_files(text: str, tmp_path: Path) -> None:

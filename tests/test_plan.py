@@ -92,6 +92,14 @@ def test_bad_json(text: str) -> None:
         Plan.from_json(text)
 
 
+def test_json_nested_too_deeply() -> None:
+    law = {"law": "normal", "mean": 0, "std": 1}
+    for _ in range(300):
+        law = {"law": "patched", "inner": law, "patches": []}
+    with pytest.raises(ValueError, match="'w': its law is nested too deeply"):
+        Plan.from_json(changed(distribution=law))
+
+
 def test_digest_is_of_what_is_drawn() -> None:
     plan = one("normal", Normal(0, 0.02))
     assert plan.digest == "8d999d8d5af6bb5e07d27a7617e04bc6", (
@@ -159,7 +167,7 @@ def test_any_part_at_any_time() -> None:
 @pytest.mark.parametrize(("model", "recipe"), MODELS)
 def test_shipped_recipes_have_no_findings(model: str, recipe: str) -> None:
     for dtype in BITS:
-        assert fi.lint(plan_for(EXAMPLES / f"{model}.json", recipe, dtype)) == []
+        assert fi.lint(plan_for(EXAMPLES / f"{model}.json", recipe, dtype=dtype)) == []
 
 
 @pytest.mark.parametrize(
@@ -200,6 +208,32 @@ def test_lint_of_ties() -> None:
     assert [(f.name, f.kind) for f in fi.lint(Plan(row, {"w": "w", "v": "nothing"}, "test"))] == [
         ("w", "tie"), ("v", "tie"),
     ]  # fmt: skip
+
+
+def _overlapping(tmp_path: Path, *globs: str, optional: str = "false") -> list[tuple[str, str]]:
+    rules = [f'[[rule]]\nmatch = "{glob}"\nscheme = "ones"\noptional = {optional}\n' for glob in globs]
+    (tmp_path / "r.toml").write_text("".join(rules))
+    shapes = {name: (4,) for name in ("a.x", "a.y", "b.x", "b.y")}
+    plan = plan_for(shapes, tmp_path / "r.toml")
+    assert dict(Plan.from_json(plan.to_json())) == dict(plan)
+    return [(finding.name, finding.kind) for finding in fi.lint(plan)]
+
+
+def test_lint_of_rules_that_overlap(tmp_path: Path) -> None:
+    assert _overlapping(tmp_path, "a.*", "*.x", "*") == [("a.x", "twice")]
+    assert _overlapping(tmp_path, "a.*", "*.x", "*", optional="true") == []
+    assert _overlapping(tmp_path, "a.x", "a.*", "*") == []
+    assert _overlapping(tmp_path, "a.*", "b.*") == []
+    with pytest.raises(ValueError, match=r"rule 2 .*takes no parameter: rule 1 goes before it for 'a.x'"):
+        _overlapping(tmp_path, "*", "a.*")
+
+
+def test_lint_of_buffers() -> None:
+    plan = Plan(one("normal", Normal(0, 0.02)).parameters, {}, "test", ("steps",))
+    again = Plan.from_json(plan.to_json())
+    assert again == plan and [(f.name, f.kind) for f in fi.lint(again)] == [("steps", "buffer")]
+    with pytest.raises(ValueError, match="unfilled"):
+        Plan.from_json(plan.to_json().replace('"steps"', "3"))
 
 
 @pytest.mark.parametrize("dtype", BITS)
@@ -375,3 +409,11 @@ def test_bad_checksums() -> None:
         fi.checksum(x.astype(np.int32))
     with pytest.raises(TypeError, match="array"):
         fi.checksum([1.0])
+
+
+def test_a_plan_is_drawn_as_it_is() -> None:
+    plan = plan_for({"fc.weight": (4, 8)}, "he_normal")
+    assert plan_for(plan) is plan
+    for given in ({"recipe": "zeros"}, {"dtype": "float64"}):
+        with pytest.raises(TypeError, match=next(iter(given))):
+            fi.init(plan, seed=0, **given)

@@ -1,4 +1,4 @@
-"""The kernels built by other compilers, with sanitizers (of memory, arithmetic and threads), and for AArch64 (under qemu-user): the same bits."""
+"""The kernels built by other compilers, with sanitizers (of memory, arithmetic and threads), with musl and for AArch64 (under qemu-user): the same bits."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ BUILDS = {
     "clang": (["clang"], [], []),
     "sanitized": (["gcc"], SANITIZE, []),
     "threads": (["gcc"], ["-fsanitize=thread", "-g"], []),
+    "musl": (["musl-gcc"], ["-static"], []),
     "aarch64": (["aarch64-linux-gnu-gcc"], ["-static"], ["qemu-aarch64"]),
 }
 WORDS = [str(int.from_bytes(KEY[i : i + 4], "little")) for i in (0, 4, 8, 12)]

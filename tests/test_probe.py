@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 import math
 import re
@@ -309,11 +308,6 @@ def test_what_cannot_be_calibrated() -> None:
         calibrate([4, 64], "relu", "he_normal", bias=fi.Normal(std=3.0))
 
 
-def test_the_guide_runs() -> None:
-    page = Path(__file__).parents[1] / "docs" / "probe.md"
-    assert doctest.testfile(str(page), module_relative=False).failed == 0
-
-
 # Bad input
 
 
@@ -444,6 +438,7 @@ def test_pictures_without_matplotlib(
     ("arguments", "code", "says"),
     [
         (["--widths", "3x"], 2, "--widths"),
+        (["--widths", "3x9999999999"], 2, "layers at most"),
         (["--widths", "3,4", "--scheme", "normal:std"], 2, "NAME:KEY=VALUE"),
         (["--widths", "3,4", "--scheme", "normall"], 2, "normal"),
         (["--widths", "3,4", "--scheme", "normal:std=big"], 2, "std"),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import doctest
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -155,11 +153,6 @@ def test_plain_xavier_loses_a_sigmoids_and_a_tanhs_signal() -> None:
     assert second_moments("xavier_normal", {}, sigmoid, 20)[-1] == pytest.approx(0.264687, rel=0.1)
     deep = second_moments("xavier_normal", {"gain": 1.0}, np.tanh, 40)
     assert 0.005 < deep[-1] < 0.03  # 1 / (2 l), and no faster
-
-
-def test_the_page_on_choosing() -> None:
-    page = Path(__file__).parents[1] / "docs" / "choosing.md"
-    assert doctest.testfile(str(page), module_relative=False, optionflags=doctest.ELLIPSIS).failed == 0
 
 
 def test_plans_show_reasons_and_geometry() -> None:

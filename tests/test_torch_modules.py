@@ -309,14 +309,14 @@ BAD = [
     (lambda: (overflowing(), "normal", {"std": 1e9}), ValueError, "weight"),
     (lambda: (nn.LazyLinear(3), "he_normal", {}), ValueError, "lazy"),
     (lambda: (nn.utils.parametrizations.weight_norm(nn.Linear(3, 3)), "he_normal", {}), ValueError, "original0"),
-    (lambda: (torch.ones(3), "he_normal", {}), TypeError, "torch.nn.Module"),
+    (lambda: (torch.ones(3), "he_normal", {}), TypeError, "model"),
     (lambda: (model(), "he_norml", {}), ValueError, "did you mean 'he_normal'"),
     (lambda: (model(), "he_normal", {"std": 1.0}), ValueError, "takes no 'std'"),
     (lambda: (model(), "auto", {"gain": 1.0}), TypeError, "only a scheme takes numbers"),
     (lambda: (model(), "he_normal", {"layouts": {"nothing*": "oi"}}), ValueError, "nothing"),
     (lambda: (model(), "he_normal", {"rules": [{"match": "nothing", "scheme": "ones"}]}), ValueError, "takes no parameter"),
     (lambda: (model(), "he_normal", {"seed": -1}), ValueError, "seed"),
-    (lambda: (model(), "he_normal", {"prefix": 3}), TypeError, "name"),
+    (lambda: (model(), "he_normal", {"prefix": 3}), TypeError, "prefix"),
     (lambda: (model(), "he_normal", {"threads": 0}), ValueError, "threads"),
 ]  # fmt: skip
 

@@ -355,6 +355,18 @@ REFUSED = [
     ({"w": torch.ones(W)}, {}, ValueError, "'w' is not in the plan"),
     ({}, {"w": (W, Normal())}, ValueError, "'w' of the plan is not in the model"),
     ({"w": torch.ones(3, 2)}, {"w": (W, Normal())}, ValueError, r"'w'.*\(3, 2\).*\(2, 3\)"),
+    (
+        {"w": torch.ones(2, 1)},
+        {"w": (W, Normal())},
+        ValueError,
+        "'w'.*the parameter looks like 1/3 along axis 1",
+    ),
+    (
+        {"w": torch.ones(4, 3)},
+        {"w": (W, Normal())},
+        ValueError,
+        "'w'.*the plan's looks like 1/2 along axis 0",
+    ),
     ({"w": torch.ones(W, device="meta")}, {"w": (W, Normal())}, ValueError, "'w'.*to_empty"),
     ({"w": torch.ones(W, dtype=torch.complex64)}, {"w": (W, Normal())}, TypeError, "'w'.*dtype"),
     ({"w": torch.ones(W, dtype=torch.half)}, {"w": (W, Normal(std=1e6))}, ValueError, "'w'.*float16"),
@@ -370,6 +382,43 @@ def test_refused_before_the_first_write(tensors: Any, rows: Any, error: type, me
     with pytest.raises(error, match=message):
         ft.init_(model, _plan(first=((2,), Normal()), **rows), seed=0)
     assert (model.first == 1).all()
+
+
+def _normed() -> Any:
+    model = torch.nn.Sequential(torch.nn.Conv2d(2, 4, 3), torch.nn.BatchNorm2d(4))
+    model.register_buffer("kept", torch.arange(3.0))
+    model.register_buffer("passing", torch.ones(3), persistent=False)
+    return model
+
+
+def test_buffers_of_the_plan_are_filled() -> None:
+    plan = ft.record(_normed)
+    assert {"kept", "1.running_mean", "1.running_var"} < set(plan) and "passing" not in plan
+    assert plan.unfilled == ("1.num_batches_tracked",)
+    assert [(finding.name, finding.kind) for finding in fi.lint(plan)] == [
+        ("1.num_batches_tracked", "buffer")
+    ]
+    model, expected = _normed(), _normed().state_dict()
+    for buffer in model.buffers():
+        buffer.fill_(7)
+    ft.init_(model, plan, seed=0)
+    for name in ("kept", "1.running_mean", "1.running_var"):
+        assert torch.equal(model.state_dict()[name], expected[name])
+    assert (model.passing == 7).all()
+    drawn = {name: torch.from_numpy(array) for name, array in fi.init(plan, seed=0).items()}
+    other = _normed()
+    other.load_state_dict(drawn, strict=True)  # BatchNorm counts from 0 where a file has no count
+    assert all(torch.equal(other.state_dict()[name], tensor) for name, tensor in drawn.items())
+
+
+def test_buffers_without_memory_are_refused() -> None:
+    plan, model = ft.record(_normed), _normed()
+    before = model[0].weight.detach().clone()
+    model.passing = model.passing.to("meta")
+    model[1].num_batches_tracked = model[1].num_batches_tracked.to("meta")
+    with pytest.raises(ValueError, match=r"meta device.*passing, 1.num_batches_tracked"):
+        ft.init_(model, plan, seed=0)
+    assert torch.equal(model[0].weight, before)
 
 
 def test_seed_and_threads_are_checked() -> None:

@@ -69,6 +69,17 @@ PARITY = [
     ("s4d_lin", "`s4d_lin`, `s4d_inv`, `s4d_real`", "", "", "", "S4's code"),
     ("hippo_legs", "`hippo_legs`", "", "", "", "S4's code"),
 ]  # fmt: skip
+INTRODUCTION = """\
+# Schemes
+
+Every scheme is a function `fastinit.NAME(shape, seed=, name=, ...)` and a name for `fill`, `distribution` and recipes. Its numbers are
+keywords, shown with their defaults. In formulas $w$ is the weight, with $o$ its output, $i$ its input, $t$ its tap and $k$ the
+length of the kernel; $\\mathcal{N}$ is the normal law by mean and variance, $\\mathcal{U}$ the uniform one. Pictures show what
+is drawn with `seed=0, name="w"`, and the law's density where it has one.
+
+This page is written by `tools/make_catalogue.py` from the table in `catalogue.py`, its pictures by
+`tools/make_scheme_images.py`.
+"""
 NOTES = """\
 ## Notes
 
@@ -86,40 +97,38 @@ NOTES = """\
 
 def page() -> str:
     """The text of docs/schemes.md."""
-    rows = [row for name, row in SCHEMES.items() if name == row.name]
-    parts = [
-        "# Schemes\n\n"
-        "Every scheme is a function `fastinit.NAME(shape, seed=, name=, ...)` and a name for `fill`, `distribution` and recipes. This\n"
-        "page is written by `tools/make_catalogue.py` from the table in `catalogue.py`.\n"
-    ]
+    parts = [INTRODUCTION]
     for category in CATEGORIES:
-        lines = [
-            f"## {TITLES[category]}\n",
-            "| scheme | formula | numbers | what it is for | source |",
-            "|---|---|---|---|---|",
-        ]
-        lines += [_line(row) for row in rows if row.category == category]
-        parts.append("\n".join(lines) + "\n")
-    lines = [
-        "## What other libraries call it\n",
-        "| here | torch | JAX | Keras | others |",
-        "|---|---|---|---|---|",
-    ]
-    lines += [_cells(*entry[1:]) for entry in PARITY]
-    parts += ["\n".join(lines) + "\n", NOTES]
+        rows = [row for name, row in SCHEMES.items() if name == row.name and row.category == category]
+        links = " ·\n".join(f"[`{row.name}`](#{row.name})" for row in rows)
+        parts += [f"## {TITLES[category]}\n\n{links}\n", *map(_section, rows)]
+    table = ["| here | torch | JAX | Keras | others |", "|---|---|---|---|---|"]
+    table += ["| " + " | ".join(entry[1:]) + " |" for entry in PARITY]
+    parts += ["## What other libraries call it\n\n" + "\n".join(table) + "\n", NOTES]
     return "\n".join(parts)
 
 
-def _line(row: Scheme) -> str:
-    names = ", ".join(f"`{name}`" for name in (row.name, *row.aliases))
+def _section(row: Scheme) -> str:
     numbers = ", ".join(f"`{number}={default!r}`" for number, default in row.numbers.items())
     title, comma, link = row.source.rpartition(", https://")
-    source = f"[{title}](https://{link})" if comma else row.source
-    return _cells(names, f"`{row.formula}`", numbers, row.summary, source)
+    facts = [
+        f"Also called {', '.join(f'`{name}`' for name in row.aliases)}." if row.aliases else "",
+        f"Numbers: {numbers}." if numbers else "",
+        f"Source: [{title}](https://{link})." if comma else f"Source: {row.source}.",
+    ]
+    return f"""\
+### `{row.name}`
 
+$$
+{row.formula}
+$$
 
-def _cells(*cells: str) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+{row.summary}
+
+![What {row.name} draws](images/schemes/{row.name}.png)
+
+{" ".join(fact for fact in facts if fact)}
+"""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/probe.md: python tools/make_probe_images.py"""
+"""Draws the pictures of docs/probe.md and docs/getting-started.md: python tools/make_probe_images.py"""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ IMAGES = Path(__file__).parents[1] / "docs" / "images"
 
 
 def main() -> None:
+    first = [probe([784, *[256] * 20, 10], "relu", scheme) for scheme in ("he_normal", "xavier_normal")]
+    plot(first, IMAGES / "getting-started.png")
     relu = [
         probe([256] * 51, "relu", scheme, **numbers)
         for scheme, numbers in (

@@ -16,7 +16,6 @@ import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -109,8 +108,9 @@ class Copy:
             )
         shutil.copy(ROOT / "pyproject.toml", folder)
         self.objects = next((folder / "build").glob("temp*"))
-        suffix = sysconfig.get_config_var("EXT_SUFFIX")
-        self.extension = folder / "src" / "fastinit" / f"_core{suffix}"
+        for built in (folder / "src" / "fastinit").glob("_core*.so"):
+            built.unlink()
+        self.extension = folder / "src" / "fastinit" / "_core.so"
 
     def units(self, name: str) -> list[str]:
         """The files that are compiled anew when this one changes."""

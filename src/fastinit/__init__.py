@@ -1,6 +1,7 @@
 """Neural-network initialisation at the speed of memory, with the same bits everywhere."""
 
-from . import propagation
+from . import inspection, propagation
+from .catalogue import Scheme
 from .checksum import checksum
 from .config import available_isas, get_num_threads, isa, set_num_threads, show_config
 from .distributions import Constant, Distribution, Normal, TruncatedNormal, Uniform
@@ -8,12 +9,13 @@ from .fans import Fans, fans
 from .fill import draw, fill, random_bits, scheme_function
 from .gains import gain
 from .inspection import inspect
-from .lint import diff, lint
+from .lint import Change, Finding, diff, lint
 from .parameter import Parameter
 from .plan import Plan, init, plan_for
-from .recipe import read_recipe
+from .recipe import Recipe, read_recipe
 from .recommend import Recommendation, recommend
 from .schemes import SCHEMES, distribution
+from .structured import Structured
 from .verify import verify
 
 __version__ = "0.1.0"
@@ -71,16 +73,22 @@ s4d_real = scheme_function("s4d_real")
 s4d_lin = scheme_function("s4d_lin")
 s4d_inv = scheme_function("s4d_inv")
 hippo_legs = scheme_function("hippo_legs")
+del scheme_function
 
 __all__ = [
     "SCHEMES",
+    "Change",
     "Constant",
     "Distribution",
     "Fans",
+    "Finding",
     "Normal",
     "Parameter",
     "Plan",
+    "Recipe",
     "Recommendation",
+    "Scheme",
+    "Structured",
     "TruncatedNormal",
     "Uniform",
     "array",
@@ -120,6 +128,7 @@ __all__ = [
     "identity",
     "init",
     "inspect",
+    "inspection",
     "isa",
     "kaiming_normal",
     "kaiming_uniform",

@@ -1,4 +1,4 @@
-# cython: language_level=3, freethreading_compatible=True, embedsignature=True
+# cython: language_level=3, freethreading_compatible=True, embedsignature=True, autotestdict=False
 """The boundary: numbers and a pointer in, values written. No scheme, shape or fan comes this far."""
 
 from cpython.buffer cimport PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_GetBuffer
@@ -6,6 +6,9 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
+
+cdef extern from "stdbool.h":
+    ctypedef bint c_bool "bool"  # a bint is an int, and a function that returns one is of another type
 
 cdef extern from "fastinit.h" nogil:
     enum:
@@ -40,8 +43,8 @@ cdef extern from "fastinit.h" nogil:
         const fi_axis *axes
         size_t n_axes
         int threads
-        bint streaming
-        bint (*interrupted)(void *) noexcept
+        c_bool streaming
+        c_bool (*interrupted)(void *) noexcept
         void *context
     struct fi_moments:
         uint64_t count
@@ -57,7 +60,7 @@ cdef extern from "fastinit.h" nogil:
     void fi_stream_init(fi_stream *stream, const uint32_t *key)
     const char *fi_law_init(fi_law *law, fi_law_id id, fi_dtype_id dtype, const double *parameter)
     const fi_isa *fi_isa_at(size_t i)
-    bint fi_run_job(const fi_job *job)
+    c_bool fi_run_job(const fi_job *job)
 
 cdef extern from *:
     """
@@ -142,7 +145,7 @@ def read_dlpack(object capsule):
             tensor.dtype.code, tensor.dtype.bits, tensor.dtype.lanes, read_only)
 
 
-cdef bint interrupted(void *context) noexcept with gil:
+cdef c_bool interrupted(void *context) noexcept with gil:
     """Runs the signal handlers; an exception of theirs (KeyboardInterrupt) is kept for the caller."""
     try:
         PyErr_CheckSignals()

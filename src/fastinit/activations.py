@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .distributions import choose, real
+from .arguments import choose, real
 
 Real = NDArray[np.float64]
 Function = Callable[[Real], Real]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from types import EllipsisType
+from typing import Any, SupportsIndex, TypeAlias
 
+Index: TypeAlias = SupportsIndex | slice | EllipsisType
+Block: TypeAlias = Index | tuple[Index, ...]
+"""A part of a tensor, as NumPy's basic indices name it."""
 Axis = tuple[int, int, int, tuple[tuple[int, int], ...]]
 """(length, elements of the whole tensor per step, bytes per step, runs of (local position, global index))"""
 

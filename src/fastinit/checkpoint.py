@@ -106,7 +106,7 @@ def write(
     with files.replacing(path, resume=resume) as file, ThreadPoolExecutor(1) as writer:
         found = os.fstat(file).st_size
         if not start.startswith(files.read(file, len(start))) or (
-            resume and not found and os.path.exists(path)
+            resume and not found and files.mode_of(path) is not None
         ):
             raise ValueError(
                 f"cannot resume {str(path)!r}: what is there is of another plan, seed or version"
@@ -139,10 +139,11 @@ def is_whole(
 ) -> bool:
     """Whether the file is what `write` leaves, by its length and header; the values are not read."""
     start, _, size = _layout(plan, seed, names)
-    if not os.path.isfile(path):
-        return False
-    with open(path, "rb") as file:
-        return os.fstat(file.fileno()).st_size == len(start) + size and file.read(len(start)) == start
+    with files.naming(path):
+        if files.mode_of(path) is None:
+            return False
+        with open(path, "rb") as file:
+            return os.fstat(file.fileno()).st_size == len(start) + size and file.read(len(start)) == start
 
 
 def _layout(plan: Plan, seed: int, names: Collection[str] | None) -> tuple[bytes, list[Parameter], int]:

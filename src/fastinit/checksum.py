@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arguments import checked_shape
 from .blocks import normalize
-from .memory import Array, checked_shape, readable
+from .memory import Array, readable
+from .streams import encoded_name
 
 _AT_A_TIME = 1 << 15  # elements, to stay within a core's cache
 
@@ -27,7 +29,8 @@ def checksum(
     finaliser of SplitMix64 (Steele et al. 2014, https://doi.org/10.1145/2714064.2660195) and the key 64 bits of BLAKE2b
     of the name. It finds faults, no forgeries.
 
-    Raises TypeError or ValueError for an array that is no float array or does not fit ``shape`` and ``block``.
+    Raises TypeError or ValueError for an array that is no float array or does not fit ``shape`` and ``block``, IndexError
+    for a block out of range.
 
     >>> w = np.arange(12, dtype=np.float32).reshape(3, 4)
     >>> parts = [checksum(w[:, :2], shape=(3, 4), block=np.s_[:, :2]), checksum(w[:, 2:], shape=(3, 4), block=np.s_[:, 2:])]
@@ -49,7 +52,7 @@ def checksum(
         if kept:
             steps.insert(0, step * stride)
         stride *= size
-    key = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")
+    key = int.from_bytes(blake2b(encoded_name(name), digest_size=8).digest(), "little")
     return _sum(values, (key + origin) % 2**64, steps) % 2**64
 
 

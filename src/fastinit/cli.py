@@ -19,7 +19,7 @@ from .lint import lint
 from .memory import dtype_name
 from .plan import Plan, plan_for
 from .propagation import command as probe
-from .recipe import read_recipe
+from .recipe import Recipe, read_recipe
 from .streams import resolve_seed
 from .table import aligned, shape_text
 from .verify import stored, verify
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         "inspect", help="what a checkpoint's tensors are like; exit status 3 where something deviates"
     )
     look.add_argument("file", help="the safetensors file")
-    look.add_argument("--against", metavar="RECIPE", help="shipped recipe or TOML file that it should follow")
+    look.add_argument("--recipe", help="shipped recipe, TOML file or scheme that it should follow")
     probe.add_parser(commands)
 
     for command in (init, plan, check):
@@ -84,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
             "--recipe",
             help="shipped recipe (docs/recipes.md), TOML file or scheme; by default, that of a config folder's model, else default",
         )
+        command.add_argument("--dtype", help="float32, float64, float16 or bfloat16 instead of the model's")
+    for command in (init, plan, check, look):
         command.add_argument(
             "--size",
             action="append",
@@ -91,7 +93,6 @@ def _parser() -> argparse.ArgumentParser:
             metavar="NAME=NUMBER",
             help="a size of the recipe, such as base_width=256",
         )
-        command.add_argument("--dtype", help="float32, float64, float16 or bfloat16 instead of the model's")
     for command in (init, check, look):
         command.add_argument("--threads", type=int, help="at most so many; the values do not depend on it")
     for command in commands.choices.values():
@@ -100,18 +101,24 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _plan_of(model: str | Mapping[str, Any], arguments: argparse.Namespace) -> Plan:
-    recipe, dtype = arguments.recipe, arguments.dtype and dtype_name(arguments.dtype)
-    if arguments.size:
-        recipe = read_recipe(recipe or "default", **dict(map(_size, arguments.size)))
+    recipe, dtype = _recipe(arguments), arguments.dtype and dtype_name(arguments.dtype)
     if not (isinstance(model, str) and Path(model, "config.json").exists()):
-        return plan_for(model, recipe or "default", dtype)
+        return plan_for(model, recipe, dtype=dtype)
     from .torch.huggingface import plan_of_config  # only here: torch and transformers
 
     recorded = plan_of_config(model)
     if recipe is not None:
-        return replace(plan_for(dict(recorded), recipe, dtype), ties=recorded.ties)
+        return replace(plan_for(dict(recorded), recipe, dtype=dtype), ties=recorded.ties)
     chosen = {name: replace(row, dtype=dtype or row.dtype) for name, row in recorded.items()}
     return replace(recorded, parameters=chosen)
+
+
+def _recipe(arguments: argparse.Namespace) -> Recipe | str | None:
+    """The recipe's name, or the recipe with the sizes given."""
+    name: str | None = arguments.recipe
+    if not arguments.size:
+        return name
+    return read_recipe(name or "default", **dict(map(_size, arguments.size)))
 
 
 def _size(text: str) -> tuple[str, float]:
@@ -184,7 +191,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
     bar = cache(_bar)
     report = inspect(
         arguments.file,
-        arguments.against,
+        _recipe(arguments),
         threads=arguments.threads,
         progress=lambda done, total: bar(total)(done),
     )
@@ -197,7 +204,7 @@ def _report(report: Report) -> str:
     lines = aligned([(*head, "std/He", "std/Xavier"), *map(_measured, report.tensors.values())])
     lines += [f"{name}: {dtype}, not inspected" for name, dtype in report.skipped.items()]
     for tensor in report.deviating:
-        lines += [f"{tensor.name}: {finding.message}" for finding in tensor.findings]
+        lines += map(str, tensor.findings)
     rate = report.nbytes / report.seconds / 1e9
     lines.append(
         f"{len(report.tensors)} tensors, {report.nbytes:,} bytes, {report.seconds:.2f} s, {rate:.2f} GB/s"

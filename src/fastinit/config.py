@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import warnings
 
 import numpy as np
 
 from . import _core
+from .arguments import positive_integer
 from .streams import STREAM_VERSION
 
 
 def available_isas() -> tuple[str, ...]:
-    """Instruction sets that this machine runs, best first. All of them give the same bits."""
+    """Instruction sets that this machine runs, best first. All of them give the same bits.
+
+    >>> available_isas()[-1]
+    'base'
+    """
     return _core.available_isas()
 
 
@@ -50,33 +54,42 @@ def _default_threads() -> int:
 
 
 def _checked_threads(threads: int) -> int:
-    if isinstance(threads, (bool, np.bool_)):
-        raise TypeError(f"threads must be an integer, not {threads!r}")
-    try:
-        value = operator.index(threads)
-    except TypeError:
-        raise TypeError(f"threads must be an integer, not {type(threads).__name__}: {threads!r}") from None
-    if value < 1:
-        raise ValueError(f"threads must be at least 1, not {value}")
-    return min(value, _core.MAX_THREADS)
+    return min(positive_integer("threads", threads), _core.MAX_THREADS)
 
 
-_isa = _chosen_isa()
+ISA = _chosen_isa()  # its index in `available_isas`
 _threads = _default_threads()
 
 
 def isa() -> str:
-    """The instruction set in use: the best one, or the one named by the environment's FASTINIT_ISA."""
-    return available_isas()[_isa]
+    """The instruction set in use: the best one, or the one named by the environment's FASTINIT_ISA.
+
+    >>> isa() in available_isas()
+    True
+    """
+    return available_isas()[ISA]
 
 
 def get_num_threads() -> int:
-    """Threads that a fill may use. At first the CPUs granted to the process, or FASTINIT_NUM_THREADS."""
+    """Threads that a fill may use. At first the CPUs granted to the process, or FASTINIT_NUM_THREADS.
+
+    >>> 1 <= get_num_threads() <= 256
+    True
+    """
     return _threads
 
 
 def set_num_threads(threads: int) -> None:
-    """Set how many threads a fill may use; numbers above 256 count as 256. The values drawn do not depend on it."""
+    """Set how many threads a fill may use; numbers above 256 count as 256. The values drawn do not depend on it.
+
+    Raises TypeError for what is no integer, ValueError for a number below 1.
+
+    >>> before = get_num_threads()
+    >>> set_num_threads(2)
+    >>> get_num_threads()
+    2
+    >>> set_num_threads(before)
+    """
     global _threads
     _threads = _checked_threads(threads)
 
@@ -86,7 +99,13 @@ def threads_for(threads: int | None) -> int:
 
 
 def show_config() -> None:
-    """Print what matters for a report: versions, machine, instruction sets, threads."""
+    """Print what matters for a report: versions, machine, instruction sets, threads.
+
+    >>> show_config()  # doctest: +ELLIPSIS
+    fastinit ..., stream version 1
+    NumPy ..., Python ...
+    instruction set ... of ...; ... threads
+    """
     import platform
 
     from . import __version__

@@ -6,53 +6,18 @@ A law knows no shape, dtype or memory. Equal laws draw equal bits: that is why -
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-_T = TypeVar("_T")
+from .arguments import choose, non_negative, real
 
 _LAWS: dict[str, type[Law]] = {}  # by the name in JSON; each class enters itself
 _INFINITIES = {"inf": math.inf, "-inf": -math.inf}
-
-
-def real(argument: str, value: object, *, finite: bool = True) -> float:
-    """`value` as a float, or the error that names `argument`. A bool, a str or an array is no real number."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{argument} must be a real number, got {value!r} ({type(value).__name__})")
-    try:
-        number = float(value) + 0.0
-    except OverflowError:
-        raise ValueError(f"{argument} is too large for a float") from None
-    if math.isnan(number) or (finite and math.isinf(number)):
-        raise ValueError(f"{argument} must be {'finite' if finite else 'a number'}, got {value!r}")
-    return number
-
-
-def non_negative(argument: str, value: object) -> float:
-    """`value` as a finite float of at least 0, or the error that names `argument`."""
-    number = real(argument, value)
-    if number < 0:
-        raise ValueError(f"{argument} must be at least 0, got {value!r}")
-    return number
-
-
-def choose(argument: str, name: object, table: Mapping[str, _T]) -> _T:
-    """`table[name]`, or the error that names `argument` and the closest names."""
-    if not isinstance(name, str):
-        raise TypeError(f"{argument} must be a str, got {name!r} ({type(name).__name__})")
-    if name in table:
-        return table[name]
-    import difflib  # only on the way to an error
-
-    close = difflib.get_close_matches(name.lower(), table)
-    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"known: {', '.join(table)}"
-    raise ValueError(f"unknown {argument} {name!r}; {hint}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +186,15 @@ def from_dict(data: Mapping[str, Any]) -> Any:
     if set(data) != {"law", *names}:
         raise ValueError(f"the law {kind.law!r} has the parameters {', '.join(names)}, got {dict(data)!r}")
     return kind(**{name: _from_json(data[name]) for name in names})
+
+
+def as_law(value: Any) -> Any:
+    """A law itself, or as `to_dict` describes it; TypeError for anything else."""
+    if isinstance(value, Law):
+        return value
+    if not isinstance(value, Mapping):
+        raise TypeError(f"a law is needed, not {value!r}")
+    return from_dict(value)
 
 
 def _from_json(value: Any) -> Any:

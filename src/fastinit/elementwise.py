@@ -6,17 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .distributions import (
-    Constant,
-    Distribution,
-    Normal,
-    TruncatedNormal,
-    Uniform,
-    choose,
-    non_negative,
-    real,
-    truncated_std,
-)
+from .arguments import choose, non_negative, real
+from .distributions import Constant, Distribution, Normal, TruncatedNormal, Uniform, truncated_std
 from .gains import gain as activation_gain
 
 Fan = Callable[[str], float]
@@ -46,7 +37,8 @@ def of_variance(variance_times_fan: float, mode: str, law: str, fan: Fan) -> Dis
 
 
 def scaled(fan: Fan, law: str, mode: str, gain: float) -> Distribution:
-    return of_variance(non_negative("gain", gain) ** 2, mode, law, fan)
+    number = non_negative("gain", gain)
+    return of_variance(number * number, mode, law, fan)
 
 
 def he(
@@ -72,10 +64,3 @@ def uniform(low: float, high: float, eps: float | None) -> Distribution:
         eps = non_negative("eps", eps)
         return Uniform(-eps, eps)
     return Uniform(low, high)
-
-
-def positive(argument: str, value: float) -> float:
-    number = real(argument, value)
-    if number <= 0:
-        raise ValueError(f"{argument} must be positive, got {value!r}")
-    return number

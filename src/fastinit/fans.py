@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, SupportsIndex, TypeAlias
 
-from .distributions import real
+from .arguments import Shape, checked_shape, flag, integers, positive, positive_integer
 
-Shape: TypeAlias = SupportsIndex | Iterable[SupportsIndex]
 Stride: TypeAlias = SupportsIndex | Iterable[SupportsIndex]
 
 
@@ -121,10 +119,15 @@ def known_fans(
     fan_out: float | None = None,
 ) -> Callable[[str], float]:
     """The fans by name, counted from the shape only where they are asked for and not given."""
-    given = {"fan_in": _given("fan_in", fan_in), "fan_out": _given("fan_out", fan_out)}
-    sizes = integers("shape", shape)
+    given = {
+        name: None if value is None else positive(name, value)
+        for name, value in (("fan_in", fan_in), ("fan_out", fan_out))
+    }
+    sizes, strides = checked_shape(shape), integers("stride", stride)
+    weights, group_count = positive_integer("packed", packed), positive_integer("groups", groups)
+    flag("transposed", transposed)
     if layout is not None or len(sizes) >= 2:
-        counted = _count(sizes, layout, groups, stride, transposed, packed)
+        counted = _count(sizes, layout, group_count, strides, transposed, weights)
         return lambda name: counted[name] if given[name] is None else given[name]  # type: ignore[return-value]
 
     def known(name: str) -> float:
@@ -134,34 +137,6 @@ def known_fans(
         return value
 
     return known
-
-
-def _given(argument: str, value: float | None) -> float | None:
-    if value is None:
-        return None
-    number = real(argument, value)
-    if number <= 0:
-        raise ValueError(f"{argument} must be positive, got {value!r}")
-    return number
-
-
-def integers(argument: str, value: SupportsIndex | Iterable[SupportsIndex]) -> tuple[int, ...]:
-    """`value` as ints, or the error that names `argument`; bool is no int, and a shape has no negative sizes."""
-    items = tuple(value) if isinstance(value, Iterable) else (value,)
-    for item in items:
-        if isinstance(item, bool) or not hasattr(item, "__index__"):
-            raise TypeError(f"{argument} must be integers, got {value!r}")
-    numbers = tuple(operator.index(item) for item in items)
-    if argument == "shape" and any(n < 0 for n in numbers):
-        raise ValueError(f"shape {numbers} has negative dimensions")
-    return numbers
-
-
-def integer(argument: str, value: SupportsIndex) -> int:
-    """`value` as an int, or the TypeError that names `argument`; bool is no int."""
-    if isinstance(value, Iterable):
-        raise TypeError(f"{argument} must be one integer, got {value!r}")
-    return integers(argument, value)[0]
 
 
 def checked_layout(sizes: tuple[int, ...], layout: str | None, transposed: bool = False) -> str:
@@ -186,34 +161,36 @@ def _count(
     sizes: tuple[int, ...],
     layout: str | None,
     groups: int,
-    stride: Stride,
+    strides: tuple[int, ...],
     transposed: bool,
     packed: int,
 ) -> dict[str, float]:
     layout = checked_layout(sizes, layout, transposed)
     kernel = [n for n, axis in zip(sizes, layout, strict=True) if axis not in "oib"]
-    group_count = integer("groups", groups)
-    strides = integers("stride", stride)
     if len(strides) != 1 and len(strides) != len(kernel):
         raise ValueError(f"stride {strides} must be one integer or one per kernel axis ({len(kernel)})")
     if min(strides, default=1) < 1:
-        raise ValueError(f"stride must be at least 1, got {stride!r}")
+        raise ValueError(f"stride must be at least 1, got {strides}")
     if len(strides) == 1:
         strides *= len(kernel)
     n_in, n_out = sizes[layout.index("i")], sizes[layout.index("o")]
-    weights = integer("packed", packed)
-    if weights < 1 or n_out % weights:
-        raise ValueError(f"packed must be at least 1 and divide {n_out}, got {packed!r}")
-    n_out //= weights
+    if n_out % packed:
+        raise ValueError(f"packed must divide {n_out}, got {packed}")
+    n_out //= packed
     # The axis that counts the channels of all groups.
     everything = n_in if transposed else n_out
-    if group_count < 1 or everything % group_count:
-        raise ValueError(f"groups must be at least 1 and divide {everything}, got {groups!r}")
-    taps, thinned = float(math.prod(kernel)), math.prod(kernel) / math.prod(strides)
-    if transposed:
-        fan_in, fan_out = n_in / group_count * thinned, n_out * taps
-    else:
-        fan_in, fan_out = n_in * taps, n_out / group_count * thinned
+    if everything % groups:
+        raise ValueError(f"groups must divide {everything}, got {groups}")
+    try:
+        taps, thinned = float(math.prod(kernel)), math.prod(kernel) / math.prod(strides)
+        if transposed:
+            fan_in, fan_out = n_in / groups * thinned, n_out * taps
+        else:
+            fan_in, fan_out = n_in * taps, n_out / groups * thinned
+    except OverflowError:
+        fan_in = fan_out = math.inf
     if 0 in sizes:
         fan_in, fan_out = max(fan_in, 1.0), max(fan_out, 1.0)
+    if not (0 < fan_in < math.inf and 0 < fan_out < math.inf):
+        raise ValueError(f"shape {sizes} and stride {strides} give fans that are no floats")
     return {"fan_in": float(fan_in), "fan_out": float(fan_out)}

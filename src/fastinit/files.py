@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,9 +23,9 @@ def replacing(path: str | os.PathLike[str], *, resume: bool = False) -> Iterator
     next. A symbolic link's target is replaced, not the link; permissions are the old file's or follow the umask. Raises
     OSError with errno and the path.
     """
-    target = Path(os.path.realpath(path))
     try:
-        mode = _mode_of(target)
+        target = _resolved(path)
+        mode = mode_of(target)
         temporary, file = (_leftover(target, keep=resume) if fcntl else None) or _new_part(target)
         try:
             try:
@@ -49,6 +48,23 @@ def replacing(path: str | os.PathLike[str], *, resume: bool = False) -> Iterator
         raise type(error)(error.errno, os.strerror(error.errno), str(path)) from error
 
 
+def save(path: str | os.PathLike[str], data: bytes) -> None:
+    """The data as a file, by way of `replacing`."""
+    with replacing(path) as file:
+        write(file, memoryview(data))
+
+
+@contextlib.contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """An OSError from within that names no file, as those of reads do, gets this one's name."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise type(error)(error.errno, error.strerror, str(path)) from error
+
+
 def write(file: int, data: memoryview) -> None:
     """Write all of the data at the descriptor's position."""
     while data:
@@ -66,24 +82,32 @@ def read(file: int, count: int) -> bytes:
 
 def _new_part(target: Path) -> tuple[Path, int]:
     while True:
-        part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+        part = target.with_name(f".{target.name}.{os.urandom(8).hex()}.part")
         file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
-        if fcntl:
-            fcntl.flock(file, fcntl.LOCK_EX)  # tells a live file from a leftover
-            if not os.fstat(file).st_nlink:  # another writer was first, and took it for one
-                os.close(file)
-                continue
-        return part, file
+        try:
+            if fcntl:
+                fcntl.flock(file, fcntl.LOCK_EX)  # tells a live file from a leftover
+            if os.fstat(file).st_nlink:
+                return part, file
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(part)
+            os.close(file)
+            raise
+        os.close(file)  # another writer was first, and took it for a leftover
 
 
 def _leftover(target: Path, keep: bool) -> tuple[Path, int] | None:
-    """A part of the same file that nobody holds a lock on, to be continued; the others, or all, are removed."""
+    """A part of the same file that nobody holds a lock on, to be continued; the others, or all, are removed.
+
+    Those that are another writer's, or another user's, are left alone.
+    """
     found = None
     for name in os.listdir(target.parent):
         if not (name.startswith(f".{target.name}.") and name.endswith(".part")):
             continue
         part = target.with_name(name)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(BlockingIOError, FileNotFoundError, PermissionError):
             file = os.open(part, os.O_RDWR)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -98,10 +122,18 @@ def _leftover(target: Path, keep: bool) -> tuple[Path, int] | None:
     return found
 
 
-def _mode_of(target: Path) -> int | None:
-    """Permissions of the regular file at the target, None if there is nothing; OSError for anything else."""
+def _resolved(path: str | os.PathLike[str]) -> Path:
+    """What links lead to. Only for what is not there is an error ignored, as realpath alone ignores all."""
     try:
-        mode = target.stat().st_mode
+        return Path(os.path.realpath(path, strict=True))
+    except FileNotFoundError:
+        return Path(os.path.realpath(path))
+
+
+def mode_of(path: str | os.PathLike[str]) -> int | None:
+    """Permissions of the regular file at the path, None if there is nothing; OSError for anything else."""
+    try:
+        mode = os.stat(path).st_mode
     except FileNotFoundError:
         return None
     if stat.S_ISDIR(mode):

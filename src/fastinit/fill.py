@@ -4,45 +4,49 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol, TypeVar, overload
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from . import _core, blocks, config, memory, schemes, streams
+from .arguments import Shape, checked_shape
+from .blocks import Block
 from .catalogue import Scheme
 from .distributions import WORDS, Distribution, Words
 from .memory import Array
 from .streams import Seed
 from .structured import Stream, Structured
 
+_Out = TypeVar("_Out")
+
 # From here on the target does not fit a core's cache, and stores go past it.
 _STREAMING_BYTES = 4 << 20
 
 
 def draw(
-    target: Any,
+    out: Any,
     law: Distribution | Structured,
     *,
     seed: Seed = None,
     name: str = "",
-    shape: int | Sequence[int] | None = None,
-    block: Any = ...,
+    shape: Shape | None = None,
+    block: Block = ...,
     threads: int | None = None,
 ) -> None:
-    """Write the values of ``law`` into ``target``, in place.
+    """Write the values of ``law`` into ``out``, in place.
 
     Parameters
     ----------
-    target
+    out
         NumPy array of any strides, memory map, ml_dtypes array or CPU tensor with DLPack.
     law
         What to draw, in the unit of the values.
     seed, name
         The stream. Equal streams give equal values; use one name per parameter.
     shape, block
-        ``target`` holds ``whole[block]`` of a whole tensor of this shape; by default it is the whole.
+        ``out`` holds ``whole[block]`` of a whole tensor of this shape; by default it is the whole.
     threads
         At most so many threads; by default `get_num_threads`. The values do not depend on it.
 
@@ -51,9 +55,16 @@ def draw(
     TypeError, ValueError
         for an argument of the wrong kind or value. Nothing has been written then.
     KeyboardInterrupt
-        at Ctrl-C; the target is then filled in part.
+        at Ctrl-C; ``out`` is then filled in part.
+
+    >>> w = np.empty(3, np.float32)
+    >>> draw(w, schemes.distribution("normal", w.shape, std=0.02), seed=0, name="w")
+    >>> bool((w == fill(w.copy(), "normal", std=0.02, seed=0, name="w")).all())
+    True
     """
-    _draw(memory.target(target), law, seed, name, shape, block, threads)
+    if not isinstance(law, Distribution | Structured):
+        raise TypeError(f"law must be a law, as distribution returns it, not {law!r}")
+    _draw(memory.target(out), law, seed, name, shape, block, threads)
 
 
 def _draw(
@@ -61,19 +72,20 @@ def _draw(
     law: Distribution | Structured | Words,
     seed: Seed,
     name: str,
-    shape: Any,
-    block: Any,
+    shape: Shape | None,
+    block: Block,
     threads: int | None,
 ) -> None:
-    whole = to.shape if shape is None else memory.checked_shape(shape)
+    whole = to.shape if shape is None else checked_shape(shape)
     part = whole if block is ... else blocks.block_shape(block, whole)
     if part != to.shape:
         what = "shape" if block is ... else "block"
         raise ValueError(f"out has shape {to.shape}, but {what} asks for {part}")
     n_threads = config.threads_for(threads)
+    parameters: tuple[float, ...] = ()
     if isinstance(law, Structured):
         law.check(whole)
-        view = memory.as_array(to)
+        memory.numpy_dtype(to.dtype)  # needs ml_dtypes for bfloat16
     else:
         parameters = checked_parameters(law, to.dtype)
     # Last of the checks: a Generator given as the seed moves on only when values are drawn.
@@ -83,18 +95,18 @@ def _draw(
     if size == 0:
         return
     if isinstance(law, Structured):
-        view[...] = _structured(law, whole, block, key, to.dtype, n_threads)
+        memory.as_array(to)[...] = _structured(law, whole, block, key, to.dtype, n_threads)
         return
     if block is ... and to.contiguous:
         axes = blocks.contiguous(size, itemsize)
     else:
         axes = blocks.axes(whole, block, to.strides, itemsize)
     streaming = size * itemsize >= _STREAMING_BYTES
-    _core.fill(law.law, parameters, key, to.dtype, to.address, axes, n_threads, streaming, config._isa)
+    _core.fill(law.law, parameters, key, to.dtype, to.address, axes, n_threads, streaming, config.ISA)
 
 
 def _structured(
-    law: Structured, shape: tuple[int, ...], block: Any, key: bytes, dtype: str, threads: int
+    law: Structured, shape: tuple[int, ...], block: Block, key: bytes, dtype: str, threads: int
 ) -> Array:
     """The block of the whole tensor; narrow dtypes are rounded from float32 once, at the end."""
 
@@ -102,7 +114,7 @@ def _structured(
         array = memory.empty(shape, dtype)
         axes = ((array.size, 1, array.itemsize, ((0, first),)),)
         address, parameters = memory.target(array).address, checked_parameters(law, dtype)
-        _core.fill(law.law, parameters, key, dtype, address, axes, threads, False, config._isa)
+        _core.fill(law.law, parameters, key, dtype, address, axes, threads, False, config.ISA)
         return array
 
     with np.errstate(over="ignore", invalid="ignore"):
@@ -124,27 +136,29 @@ def checked_parameters(law: Distribution | Words, dtype: str) -> tuple[float, ..
 
 
 def fill(
-    out: Any,
+    out: _Out,
     scheme: str | Distribution | Structured,
     *,
     seed: Seed = None,
     name: str = "",
-    shape: int | Sequence[int] | None = None,
-    block: Any = ...,
+    shape: Shape | None = None,
+    block: Block = ...,
     threads: int | None = None,
     **numbers: Any,
-) -> Any:
+) -> _Out:
     """Fill ``out`` in place by a scheme's name, or by a law as `distribution` returns it. Returns ``out``.
 
     ``numbers`` are the scheme's own: ``gain``, ``std``, ``layout``, ``fan_in``, ...; see `distribution`.
     ``shape`` and ``block`` say which part of which whole tensor ``out`` is: fans are the whole tensor's.
+
+    Raises TypeError or ValueError, naming the argument, before anything is written.
 
     >>> w = np.empty((3, 5), dtype=np.float32)
     >>> fill(w, "xavier_uniform", seed=0, name="head.weight", gain=5 / 3) is w
     True
     """
     to = memory.target(out)
-    whole = to.shape if shape is None else memory.checked_shape(shape)
+    whole = to.shape if shape is None else checked_shape(shape)
     if isinstance(scheme, str):
         law = _law(scheme, whole, numbers)
     elif not isinstance(scheme, Distribution | Structured):
@@ -174,44 +188,74 @@ def _cached_law(
 
 
 def random_bits(
-    shape: int | Sequence[int],
+    shape: Shape,
     *,
     seed: Seed = None,
     name: str = "",
-    block: Any = ...,
+    block: Block = ...,
     threads: int | None = None,
-) -> Array:
+) -> NDArray[np.uint32]:
     """Raw 32-bit words of the stream: element i is word ``i & 3`` of Philox block ``i >> 2``.
 
     >>> random_bits(2, seed=0, name="x").dtype
     dtype('uint32')
     """
-    whole = memory.checked_shape(shape)
+    whole = checked_shape(shape)
     array = memory.empty(blocks.block_shape(block, whole), "float32")
     _draw(memory.target(array), WORDS, seed, name, whole, block, threads)
-    words: Array = array.view(np.uint32)
-    return words
+    return array.view(np.uint32)
 
 
-def scheme_function(name: str) -> Callable[..., Any]:
+class SchemeFunction(Protocol):
+    """The keywords of every scheme's function; ``numbers`` are the scheme's own and those that count its fans."""
+
+    @overload
+    def __call__(
+        self,
+        shape: Shape,
+        *,
+        out: None = None,
+        seed: Seed = None,
+        name: str = "",
+        dtype: DTypeLike | None = None,
+        block: Block = ...,
+        threads: int | None = None,
+        **numbers: Any,
+    ) -> Array: ...
+    @overload
+    def __call__(
+        self,
+        shape: Shape | None = None,
+        *,
+        out: _Out,
+        seed: Seed = None,
+        name: str = "",
+        dtype: DTypeLike | None = None,
+        block: Block = ...,
+        threads: int | None = None,
+        **numbers: Any,
+    ) -> _Out: ...
+
+
+def scheme_function(name: str) -> SchemeFunction:
     """The public function of one row of the table of schemes."""
     scheme = schemes.SCHEMES[name]
 
     def function(
-        shape: int | Sequence[int] | None = None,
+        shape: Shape | None = None,
         *,
         out: Any = None,
         seed: Seed = None,
         name: str = "",
-        dtype: Any = None,
-        block: Any = ...,
+        dtype: DTypeLike | None = None,
+        block: Block = ...,
         threads: int | None = None,
         **numbers: Any,
     ) -> Any:
         if out is None:
             if shape is None:
                 raise TypeError(f"{scheme.name} needs a shape or out=")
-            part = blocks.block_shape(block, memory.checked_shape(shape))
+            part = blocks.block_shape(block, checked_shape(shape))
             out = memory.empty(part, memory.dtype_name("float32" if dtype is None else dtype))
         elif dtype is not None and memory.dtype_name(dtype) != (has := memory.target(out).dtype):
             raise TypeError(f"out has dtype {has}, but dtype={dtype!r} was asked for")
@@ -233,7 +277,7 @@ def _docstring(name: str, scheme: Scheme) -> str:
     shape = scheme.example.partition(")")[0] + ")"
     return f"""{scheme.summary}
 
-    Draws ``{scheme.formula}``.
+    Draws :math:`{scheme.formula}`.
 
     Give ``shape`` for a new array of ``dtype`` (float32 by default; float64, float16 and bfloat16 too), or ``out``
     to fill an array or CPU tensor in place. ``seed`` and ``name`` choose the stream; ``block`` asks for a slice of

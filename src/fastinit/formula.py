@@ -8,7 +8,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .distributions import choose
+from .arguments import choose
 from .structured.elementary import log
 
 # Powers are left out: IEEE does not round them alike everywhere.
@@ -17,8 +17,8 @@ _OPERATORS: dict[type[ast.AST], Callable[..., float]] = {
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
-    ast.UAdd: operator.pos,
-    ast.USub: operator.neg,
+    ast.UAdd: lambda x: x,
+    ast.USub: lambda x: -x,
 }
 _FUNCTIONS: dict[str, Callable[..., float]] = {
     "sqrt": math.sqrt,
@@ -96,4 +96,5 @@ def _value(node: ast.AST, value_of: Callable[[str], float]) -> float:
             return float(value_of(name))
         case ast.Constant(int() | float() as value):
             return float(value)
-    raise AssertionError(node)
+        case _:
+            raise AssertionError(node)

@@ -8,13 +8,13 @@ from functools import cache
 import numpy as np
 
 from .activations import ACTIVATIONS, Activation, Function, as_activation
-from .distributions import choose
+from .arguments import choose
 from .gaussian import expect
 
 # torch.nn.init.calculate_gain, as far as it goes; leaky_relu is a formula.
 _CONVOLUTIONS = [f"conv{t}{n}d" for t in ("", "_transpose") for n in (1, 2, 3)]
-_TORCH = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 0.75}
-_TORCH |= dict.fromkeys(_CONVOLUTIONS, 1.0)
+_TORCH = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 0.75,
+          **dict.fromkeys(_CONVOLUTIONS, 1.0)}  # fmt: skip
 _NAMES = {name: None for name in (*ACTIVATIONS, *_CONVOLUTIONS)}
 
 
@@ -38,6 +38,8 @@ def gain(activation: str | Function, param: float | None = None, *, kind: str = 
     TypeError, ValueError
         for an unknown name, a param that does not belong, a function of the wrong shape or with non-finite values.
 
+    Examples
+    --------
     >>> gain("tanh"), round(gain("tanh", kind="exact"), 6), round(gain("gelu"), 6)
     (1.6666666666666667, 1.592537, 1.53353)
     >>> round(gain(lambda z: np.maximum(z, 0)), 6)

@@ -45,7 +45,10 @@ def lint(plan: Plan) -> list[Finding]:
     - "scale": a weight whose root mean square is more than 3 times sqrt(2 / n), the largest that keeps a signal or its
       gradient, with n the smaller fan; looked at where fans are known. Smaller ones are often meant, as in residual
       branches;
-    - "tie": a tied parameter that is drawn on its own too, or whose owner is missing.
+    - "tie": a tied parameter that is drawn on its own too, or whose owner is missing;
+    - "twice": a parameter that two rules match, where the first also matches others that the second does not; rules that
+      are ``optional`` or have no pattern do not count, nor does a rule that comes before one that matches all it does and more;
+    - "buffer": a persistent buffer of the model that the plan does not fill, so that a checkpoint lacks it.
 
     >>> from fastinit.plan import plan_for
     >>> lint(plan_for({"fc.weight": (0, 4)}))
@@ -57,7 +60,28 @@ def lint(plan: Plan) -> list[Finding]:
             findings.append(Finding(alias, "tie", f"is tied to {owner!r} and drawn on its own too"))
         if owner not in plan:
             findings.append(Finding(alias, "tie", f"is tied to {owner!r}, which is no parameter"))
+    findings += _matched_twice(plan)
+    findings += [Finding(name, "buffer", "is a buffer that the plan does not fill") for name in plan.unfilled]
     return findings
+
+
+def _matched_twice(plan: Plan) -> Iterator[Finding]:
+    """Each pair of rules that overlap, at its first parameter, unless the first rule is the more specific one."""
+    matched: dict[int, set[str]] = {}
+    for parameter in plan.values():
+        for rule in (parameter.rule, *parameter.also):
+            matched.setdefault(rule, set()).add(parameter.name)
+    seen = set()
+    for parameter in plan.values():
+        for other in parameter.also:
+            pair = parameter.rule, other
+            if pair not in seen and not matched[pair[0]] < matched[other]:
+                seen.add(pair)
+                yield Finding(
+                    parameter.name,
+                    "twice",
+                    f"rules {pair[0]} and {other} both match it, and neither is more specific; rule {pair[0]} counts",
+                )
 
 
 def _look(parameter: Parameter) -> Iterator[tuple[str, str]]:

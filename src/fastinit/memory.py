@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import math
-import operator
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
@@ -48,7 +46,7 @@ def dtype_name(dtype: Any) -> str:
         return dtype
     try:
         known = np.dtype(dtype)
-    except TypeError:
+    except Exception:  # NumPy's parser of texts raises ValueError and SyntaxError too
         known = None
     if dtype is None or known is None or known.name not in _SIZE:
         raise TypeError(f"dtype must be one of {', '.join(_SIZE)}, not {dtype!r}")
@@ -83,24 +81,6 @@ def numpy_dtype(name: str) -> np.dtype[Any]:
     return bfloat16
 
 
-def checked_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
-    """``shape`` as a tuple of non-negative integers whose product counts elements in 63 bits."""
-    sizes = shape if isinstance(shape, (tuple, list)) else (shape,)
-    result = []
-    for size in sizes:
-        if isinstance(size, (bool, np.bool_)) or not hasattr(size, "__index__"):
-            raise TypeError(f"shape must be an integer or a sequence of integers, not {shape!r}")
-        result.append(operator.index(size))
-    if min(result, default=0) < 0:
-        raise ValueError(f"shape {shape!r} has negative dimensions")
-    if len(result) > 64:
-        raise ValueError(f"shape has {len(result)} dimensions; at most 64 are possible")
-    # An empty array's other axes must multiply within range too, as NumPy has it.
-    if math.prod(size for size in result if size) >= 2**60:
-        raise ValueError(f"shape {shape!r} is too large")
-    return tuple(result)
-
-
 def empty(shape: tuple[int, ...], dtype: str) -> Array:
     """A new C-order array, uninitialised, aligned to 64 bytes; from 2 MiB on to a huge page.
 
@@ -110,7 +90,10 @@ def empty(shape: tuple[int, ...], dtype: str) -> Array:
     kind = numpy_dtype(dtype)
     size = math.prod(shape)
     alignment = _HUGE_PAGE if size * kind.itemsize >= _HUGE_PAGE else _ALIGNMENT
-    buffer = np.empty(size + alignment // kind.itemsize, kind)
+    try:
+        buffer = np.empty(size + alignment // kind.itemsize, kind)
+    except ValueError:  # more than there are addresses
+        raise MemoryError(f"no memory for shape {shape} of {dtype}") from None
     start = -_address(buffer, dtype) % alignment // kind.itemsize
     return buffer[start : start + size].reshape(shape)
 

@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .memory import checked_shape, dtype_name, nbytes
+from . import files
+from .arguments import checked_shape
+from .memory import dtype_name, nbytes
+from .streams import encoded_name
 
 # In the order in which the safetensors library lays them out.
 SAFETENSORS_DTYPES = {"float64": "F64", "float32": "F32", "bfloat16": "BF16", "float16": "F16"}
@@ -42,7 +45,8 @@ def read_model(path: str | os.PathLike[str]) -> Model:
     """
     path = Path(path)
     try:
-        return read_header(path) if path.suffix == ".safetensors" else _read_json(path)
+        with files.naming(path):
+            return read_header(path) if path.suffix == ".safetensors" else _read_json(path)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -94,6 +98,7 @@ def _tensor(name: str, shape: list[Any], dtype: Any, module: Any = "") -> Tensor
     if name == "__metadata__":
         raise ValueError("'__metadata__' cannot be a parameter's name in a safetensors file")
     try:
+        encoded_name(name)
         return Tensor(checked_shape(shape), dtype_name(dtype), module)
     except (TypeError, ValueError) as error:
         raise ValueError(f"parameter {name!r}: {error}") from None

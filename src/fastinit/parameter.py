@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import schemes
-from .distributions import Distribution, choose, from_dict, non_negative
+from .arguments import checked_shape, choose, non_negative
+from .distributions import Distribution, from_dict
 from .fans import Fans
-from .memory import checked_shape, dtype_name, nbytes
+from .memory import dtype_name, nbytes
 from .structured import Structured
 from .structured import composed as composed  # its laws are read from JSON too
 
@@ -17,7 +18,8 @@ from .structured import composed as composed  # its laws are read from JSON too
 class Parameter:
     """One row of a plan; ``rule`` counts the recipe's rules from 1, and is 0 where the ``reason`` is another.
 
-    ``module`` is the type of the module that owns it, or ""; ``lr`` multiplies its learning rate.
+    ``module`` is the type of the module that owns it, or ""; ``lr`` multiplies its learning rate; ``also`` are the later
+    rules whose patterns match it, optional ones apart.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Parameter:
     reason: str = ""
     module: str = ""
     lr: float = 1.0
+    also: tuple[int, ...] = ()
 
     @property
     def nbytes(self) -> int:
@@ -47,6 +50,7 @@ class Parameter:
             "reason": self.reason,
             "module": self.module,
             "lr": self.lr,
+            "also": list(self.also),
             "bytes": self.nbytes,
         }
 
@@ -58,17 +62,22 @@ class Parameter:
                 "shape": list(shape), "dtype": str(dtype), "scheme": str(scheme), "distribution": dict(law),
                 "fans": (None | [int() | float(), int() | float()]) as counted,
                 "rule": int(rule), "reason": str(reason), "module": str(module),
-                "lr": int() | float() as lr,
+                "lr": int() | float() as lr, "also": list(also),
             }:  # fmt: skip
                 pass
             case _:
                 raise ValueError(f"parameter {name!r} is no row of a plan: {data!r}")
         try:
             choose("scheme", scheme, schemes.SCHEMES)
+            if not all(type(number) is int for number in also):
+                raise ValueError(f"also must be a list of rules' numbers, not {also!r}")
             made = cls(name, checked_shape(shape), dtype_name(dtype), scheme, from_dict(law),
-                       counted and Fans(*counted), rule, reason, module, non_negative("lr", lr))  # fmt: skip
+                       None if counted is None else Fans(*counted), rule, reason, module, non_negative("lr", lr),
+                       tuple(also))  # fmt: skip
             if isinstance(made.distribution, Structured):
                 made.distribution.check(made.shape)
             return made
+        except RecursionError:
+            raise ValueError(f"parameter {name!r}: its law is nested too deeply") from None
         except (TypeError, ValueError) as error:
             raise ValueError(f"parameter {name!r}: {error}") from None

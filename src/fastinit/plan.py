@@ -6,22 +6,25 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from numpy.typing import DTypeLike
+
 from . import schemes
-from .blocks import block_shape
+from .arguments import checked_shape, file_path, instance
+from .blocks import Block, block_shape
 from .config import threads_for
 from .distributions import Distribution
 from .fans import Fans, fans
 from .fill import checked_parameters, draw
-from .memory import Array, checked_shape, dtype_name, empty, numpy_dtype
+from .memory import Array, dtype_name, empty, numpy_dtype
 from .model import Model, Tensor, checked_ties, parse_json, read_model
 from .parameter import Parameter
-from .recipe import Recipe, as_recipe
+from .recipe import Recipe, RecipeLike, Rule, as_recipe
 from .sizes import layers_of
 from .streams import Seed, resolve_seed
 from .structured import Structured
@@ -35,6 +38,7 @@ _GEOMETRY = {parameter.name for parameter in schemes.GEOMETRY}
 @dataclass(frozen=True, eq=False)
 class Plan(Mapping[str, Parameter]):
     """The parameters by name, in the model's order. Tied ones stand once; ``ties`` maps the other names to them.
+    ``unfilled`` are the model's persistent buffers that the plan does not fill, where it knows of them.
 
     Plans are equal, and have one ``digest`` and hash, where they give the same names, shapes, dtypes and laws in the same
     order, whatever recipe they come from.
@@ -55,6 +59,7 @@ class Plan(Mapping[str, Parameter]):
     parameters: Mapping[str, Parameter]
     ties: Mapping[str, str]
     recipe: str
+    unfilled: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Parameter:
         return self.parameters[name]
@@ -77,7 +82,7 @@ class Plan(Mapping[str, Parameter]):
 
     @cached_property
     def digest(self) -> str:
-        """32 hexadecimal digits that stand for what is drawn, alike on all machines: BLAKE2b of the plan's content."""
+        """32 hexadecimal digits that stand for what is drawn, alike on all machines (BLAKE2b of the plan's content)."""
         rows = [[p.name, p.shape, p.dtype, p.distribution.to_dict()] for p in self.values()]
         text = json.dumps([rows, sorted(self.ties.items())], separators=(",", ":"))
         return blake2b(text.encode(), digest_size=16).hexdigest()
@@ -89,6 +94,7 @@ class Plan(Mapping[str, Parameter]):
             "recipe": self.recipe,
             "bytes": self.nbytes,
             "tied": dict(self.ties),
+            "unfilled": list(self.unfilled),
             "parameters": parameters,
         }
         return json.dumps(content, indent=1)
@@ -96,13 +102,16 @@ class Plan(Mapping[str, Parameter]):
     @classmethod
     def from_json(cls, text: str) -> Plan:
         """The plan that `to_json` described. Raises ValueError, naming the parameter, for anything else."""
-        data = parse_json(text.encode())
+        data = parse_json(instance("text", text, str).encode())
         match data:
             case {"recipe": str(recipe), "tied": dict(ties), "parameters": dict(rows)}:
                 parameters = {name: Parameter.from_dict(name, row) for name, row in rows.items()}
             case _:
                 raise ValueError('a plan has "recipe", "tied" and "parameters"')
-        return cls(parameters, checked_ties(ties, parameters), recipe)
+        unfilled = data.get("unfilled", [])
+        if not isinstance(unfilled, list) or not all(isinstance(name, str) for name in unfilled):
+            raise ValueError(f'"unfilled" must be a list of names, not {unfilled!r}')
+        return cls(parameters, checked_ties(ties, parameters), recipe, tuple(unfilled))
 
     def __str__(self) -> str:
         head = ("name", "shape", "dtype", "scheme", "fans", "law", "lr", "bytes", "why")
@@ -112,7 +121,7 @@ class Plan(Mapping[str, Parameter]):
         lines += [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
         return "\n".join([*lines, f"{len(self)} tensors, {self.nbytes:,} bytes, recipe {self.recipe}"])
 
-    def tensor(self, name: str, *, seed: Seed, block: Any = ..., threads: int | None = None) -> Array:
+    def tensor(self, name: str, *, seed: Seed, block: Block = ..., threads: int | None = None) -> Array:
         """A new array of a parameter's first values, or of the ``block`` of them alone: any part at any time.
 
         ``block`` is an index of integers, slices and "...", as in `draw`. A tied name gives its owner's values. Raises
@@ -180,7 +189,8 @@ def make_plan(
     known: dict[Any, tuple[Distribution | Structured, Fans | None]] = {}  # models repeat a few shapes often
     parameters = {}
     for name, tensor in model.tensors.items():
-        rule = next((rule for rule in recipe.rules if rule.takes(name, tensor)), None)
+        taking = [rule for rule in recipe.rules if rule.takes(name, tensor)]
+        rule = taking[0] if taking else None
         kind = dtype or tensor.dtype
         try:
             if rule is None:
@@ -203,7 +213,8 @@ def make_plan(
             raise ValueError(f"{where},{by} parameter {name!r}: {error}") from None
         number = 0 if rule is None else rule.number
         parameters[name] = Parameter(name, tensor.shape, kind, choice.scheme, *known[case], number,
-                                     choice.reason, tensor.module, choice.lr)  # fmt: skip
+                                     choice.reason, tensor.module, choice.lr,
+                                     _also(taking))  # fmt: skip
     if missing:
         several = "s" if len(missing) > 1 else ""
         raise ValueError(
@@ -211,8 +222,18 @@ def make_plan(
         )
     for rule in recipe.rules:
         if rule.number not in used and not rule.optional:
-            raise ValueError(f"{where}: rule {rule.number} ({rule.conditions}) takes no parameter")
+            first = next((p for p in parameters.values() if rule.number in p.also), None)
+            why = f": rule {first.rule} goes before it for {first.name!r}" if first else ""
+            raise ValueError(f"{where}: rule {rule.number} ({rule.conditions}) takes no parameter{why}")
     return Plan(parameters, model.ties, recipe.name)
+
+
+def _also(taking: Sequence[Rule]) -> tuple[int, ...]:
+    """The rules that would take what the first does, but for those in an order that is meant: optional ones, and those
+    without a pattern, which catch what others leave."""
+    if not taking or taking[0].optional:
+        return ()
+    return tuple([rule.number for rule in taking[1:] if rule.match and not rule.optional])
 
 
 def law_of(
@@ -230,23 +251,34 @@ def law_of(
 
 def plan_for(
     params: Plan | Mapping[str, Any] | str | os.PathLike[str],
-    recipe: Recipe | str | os.PathLike[str] | Mapping[str, Any] = "default",
-    dtype: Any = None,
+    recipe: RecipeLike | None = None,
+    *,
+    dtype: DTypeLike | None = None,
 ) -> Plan:
-    """The plan for a model file, or for a mapping of names to shapes (or arrays)."""
+    """The plan for a model file, or for a mapping of names to shapes or arrays. A plan is returned as it is.
+
+    ``recipe`` is as in `as_recipe`, "default" by default; ``dtype`` goes before the model's own. Raises TypeError for other
+    ``params`` and for a recipe or dtype beside a plan, OSError for a file that cannot be read, and ValueError for a
+    malformed one, an unknown recipe, and parameters that the recipe does not take.
+
+    >>> plan_for({"fc.weight": (4, 8)}, "he_normal")["fc.weight"].distribution
+    Normal(mean=0.0, std=0.5)
+    """
     if isinstance(params, Plan):
+        if recipe is not None or dtype is not None:
+            raise TypeError(f"a plan has its own laws, but recipe={recipe!r}, dtype={dtype!r} was asked for")
         return params
     chosen = None if dtype is None else dtype_name(dtype)
     if isinstance(params, Mapping):
         model = Model({name: _described(name, value) for name, value in params.items()})
     else:
-        model = read_model(params)
-    return make_plan(model, as_recipe(recipe), chosen)
+        model = read_model(file_path("params", params))
+    return make_plan(model, as_recipe("default" if recipe is None else recipe), chosen)
 
 
 def _described(name: Any, value: Any) -> Tensor:
     if not isinstance(name, str):
-        raise TypeError(f"parameter names must be strings, not {name!r}")
+        raise TypeError(f"names in params must be strings, not {name!r}")
     if hasattr(value, "shape"):
         shape, module = checked_shape(tuple(value.shape)), getattr(value, "module", "")
         return Tensor(shape, dtype_name(getattr(value, "dtype", "float32")), module)
@@ -284,22 +316,21 @@ def draw_plan(
 
 def init(
     params: Plan | Mapping[str, Any] | str | os.PathLike[str],
-    recipe: Recipe | str | os.PathLike[str] | Mapping[str, Any] = "default",
+    recipe: RecipeLike | None = None,
     *,
     seed: Seed = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     threads: int | None = None,
 ) -> dict[str, Array]:
     """New arrays for every parameter of a model, byte-identical to those that ``fastinit init`` writes.
 
-    ``params`` is a mapping of names to shapes, a model file, or a plan; ``recipe`` as in `as_recipe`. Tied names share
-    one array.
+    ``params``, ``recipe`` and ``dtype`` are those of `plan_for`, and so are the errors. Tied names share one array.
 
     >>> arrays = init({"fc.weight": (4, 8), "fc.bias": (4,)}, seed=0)
     >>> arrays["fc.weight"].shape, float(arrays["fc.bias"].sum())
     ((4, 8), 0.0)
     """
-    plan = plan_for(params, recipe, dtype)
+    plan = plan_for(params, recipe, dtype=dtype)
     arrays = {name: empty(parameter.shape, parameter.dtype) for name, parameter in plan.items()}
     draw_plan(plan, arrays, seed=seed, threads=threads)
     return arrays | {alias: arrays[owner] for alias, owner in plan.ties.items()}

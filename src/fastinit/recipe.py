@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from math import sqrt
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from . import schemes
-from .distributions import choose, non_negative
+from . import files, schemes
+from .arguments import choose, file_path, non_negative
 from .fans import fans
 from .formula import Formula
 from .model import Tensor
@@ -132,17 +132,15 @@ def read_recipe(recipe: str | os.PathLike[str], /, **sizes: float) -> Recipe:
     'mup, base_width=128'
     """
     shipped = shipped_recipes()
-    if isinstance(recipe, str) and recipe in shipped:
-        text = shipped[recipe].read_text()
-    elif isinstance(recipe, str) and not recipe.endswith(".toml"):
-        choose("recipe", recipe, shipped)
-        raise AssertionError
-    else:
-        text = Path(recipe).read_text()
+    by_name = isinstance(recipe, str) and not recipe.endswith(".toml")
+    path = choose("recipe", recipe, shipped) if by_name else file_path("recipe", recipe)
     import tomllib  # here, to keep the package's import short
 
     try:
-        read = _parse(str(recipe), tomllib.loads(text))
+        with files.naming(path):
+            read = _parse(str(recipe), tomllib.loads(path.read_text(encoding="utf-8")))
+    except RecursionError:
+        raise ValueError(f"recipe {str(recipe)!r} is nested too deeply") from None
     except (TypeError, ValueError) as error:
         raise ValueError(f"recipe {str(recipe)!r}: {error}") from None
     for name in sizes:
@@ -152,7 +150,10 @@ def read_recipe(recipe: str | os.PathLike[str], /, **sizes: float) -> Recipe:
     return replace(read, name=name, sizes={**read.sizes, **given})
 
 
-def as_recipe(recipe: Recipe | str | os.PathLike[str] | Mapping[str, Any]) -> Recipe:
+RecipeLike: TypeAlias = Recipe | str | os.PathLike[str] | Mapping[str, Any]
+
+
+def as_recipe(recipe: RecipeLike) -> Recipe:
     """A recipe itself, or by its name or file; or the default one, changed: by a scheme's name, for all weights that have fans, or
     by a mapping of globs to schemes (``{"*head.kernel": "zeros"}``) or rules (``{"*kernel": {"scheme": "normal",
     "std": 0.02}}``), which go first.
@@ -163,7 +164,9 @@ def as_recipe(recipe: Recipe | str | os.PathLike[str] | Mapping[str, Any]) -> Re
         tables = {glob: {"scheme": rule} if isinstance(rule, str) else rule for glob, rule in recipe.items()}
         for glob, table in tables.items():
             if not isinstance(table, Mapping):
-                raise TypeError(f"the rule of {glob!r} must be a scheme's name or a mapping, not {table!r}")
+                raise TypeError(
+                    f"recipe: the rule of {glob!r} must be a scheme's name or a mapping, not {table!r}"
+                )
         own = [parse_rule(i, {"match": glob, **table}) for i, (glob, table) in enumerate(tables.items(), 1)]
         default = [replace(rule, number=rule.number + len(own)) for rule in read_recipe("default").rules]
         return Recipe("default, changed", (*own, *default))

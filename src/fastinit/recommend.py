@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .activations import Function
+from .arguments import choose, flag, positive, real
 from .catalogue import GLOROT, HE, LECUN
-from .distributions import choose, real
 from .gains import gain
 from .recipe import DEPTH_RULES
 from .schemes import SCHEMES
@@ -105,8 +105,10 @@ def recommend(
     >>> recommend("linear", residual=True, depth=12).numbers
     {'gain': 0.20412414523193154}
     """
-    if depth is not None and real("depth", depth) <= 0:
-        raise ValueError(f"depth must be positive, got {depth!r}")
+    flag("residual", residual)
+    flag("normalised", normalised)
+    if depth is not None:
+        positive("depth", depth)
     if residual and depth is None:
         raise ValueError("residual needs depth: the scale is 1 / sqrt(2 depth)")
     of_layer = choose("layer", layer, _LAYERS)

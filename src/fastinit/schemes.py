@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from .arguments import Shape, checked_shape, choose
 from .catalogue import SCHEMES, Weight
-from .distributions import Distribution, choose
+from .distributions import Distribution
 from .elementwise import Fan
-from .fans import Shape, integers, known_fans
+from .fans import known_fans
 from .structured import Structured
 
 __all__ = ["GEOMETRY", "SCHEMES", "distribution"]
@@ -39,6 +40,8 @@ def distribution(
     ValueError
         for an unknown scheme, a wrong value, or a shape whose fans are not defined.
 
+    Examples
+    --------
     >>> distribution("he_normal", (4096, 1024))
     Normal(mean=0.0, std=0.04419417382415922)
     """
@@ -56,7 +59,7 @@ def distribution(
     def another(scheme: str, shape: Shape, **numbers: Any) -> Distribution | Structured:
         return distribution(scheme, shape, **geometry, **numbers)
 
-    weight = Weight(integers("shape", shape), fan, layout, groups, transposed, packed, another)
+    weight = Weight(checked_shape(shape), fan, layout, groups, transposed, packed, another)
     law = row.build(weight, **{**row.numbers, **numbers})
     if isinstance(law, Structured):
         law.check(weight.shape)

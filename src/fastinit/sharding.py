@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import checkpoint, files
+from .arguments import choose, integer, positive_integer
 from .config import threads_for
-from .distributions import choose
 from .memory import numpy_dtype
 from .plan import Plan
 from .streams import resolve_seed
@@ -41,11 +41,7 @@ def parse_size(size: int | str) -> int:
             size = int(size) if size.isdecimal() else int(float(number) * choose("unit", unit, _UNITS))
         except (ValueError, OverflowError):
             raise ValueError(f"a shard's size is a number of bytes, KB, MB, GB or TB, not {size!r}") from None
-    if isinstance(size, bool) or not isinstance(size, int):
-        raise TypeError(f"a shard's size must be an int or a str, not {size!r}")
-    if size < 1:
-        raise ValueError(f"a shard's size must be at least 1 byte, got {size}")
-    return size
+    return positive_integer("a shard's size", size)
 
 
 def split(plan: Plan, max_shard_size: int | str) -> list[Shard]:
@@ -112,13 +108,9 @@ def write(
     another plan or seed.
     """
     started = time.perf_counter()
-    for argument, value, least in (("of", of, 1), ("rank", rank, 0)):
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{argument} must be an int, not {value!r}")
-        if value < least:
-            raise ValueError(f"{argument} must be at least {least}, got {value}")
-    if rank >= of:
-        raise ValueError(f"rank must be below of={of}, got {rank}")
+    of, rank = positive_integer("of", of), integer("rank", rank)
+    if not 0 <= rank < of:
+        raise ValueError(f"rank must be at least 0 and below of={of}, got {rank}")
     # What could fail later is asked for before anything is removed.
     seed, threads = resolve_seed(seed), threads_for(threads)
     for parameter in plan.values():
@@ -147,8 +139,7 @@ def write(
         mean, std = max(mean, summary.mean_deviation), max(std, summary.std_deviation)
     progress(done)
     if len(shards) > 1 and all(map(is_whole, shards)):
-        with files.replacing(folder / _INDEX) as file:
-            files.write(file, memoryview(index(plan, shards).encode()))
+        files.save(folder / _INDEX, index(plan, shards).encode())
     tensors = sum(len(shard.names) for shard in mine)
     return checkpoint.Summary(tensors, done, kept_nbytes, time.perf_counter() - started, mean, std)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from .distributions import real
+from .arguments import real
 from .model import Tensor
 
 
@@ -33,7 +33,8 @@ def layers_of(patterns: Iterable[str], names: Iterable[str]) -> dict[str, Layer]
 
 def _expression(pattern: str) -> re.Pattern[str]:
     before, after = (re.escape(part).replace(r"\*", ".*") for part in pattern.split("{layer}"))
-    return re.compile(f"{before}([0-9]+){after}")
+    whole = "(?<![0-9])" if before.endswith(".*") else ""  # no digit of the number is the star's
+    return re.compile(f"{before}{whole}([0-9]+){after}", re.DOTALL)
 
 
 def checked_pattern(pattern: Any) -> str:

@@ -28,6 +28,8 @@ def resolve_seed(seed: Seed) -> int:
     ValueError
         for an integer outside [0, 2**64).
 
+    Examples
+    --------
     >>> resolve_seed(np.uint64(7))
     7
     """
@@ -65,8 +67,11 @@ def key(seed: int, name: str) -> bytes:
     return blake2b(message, digest_size=16).digest()
 
 
-def encoded_name(name: str) -> bytes:
+def encoded_name(name: str, argument: str = "name") -> bytes:
     """The name in UTF-8; TypeError or ValueError for what has no such form."""
-    if not isinstance(name, str):
-        raise TypeError(f"name must be a str, not {type(name).__name__}: {name!r}")
-    return name.encode()
+    try:
+        return str.encode(name)
+    except TypeError:
+        raise TypeError(f"{argument} must be a str, not {name!r} ({type(name).__name__})") from None
+    except UnicodeEncodeError:
+        raise ValueError(f"{argument} must be Unicode text, got {name!r}") from None

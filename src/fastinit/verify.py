@@ -12,6 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from . import files
+from .arguments import file_path, instance
+from .config import threads_for
 from .distributions import Distribution, Normal, TruncatedNormal, Uniform
 from .lint import Finding, drawn_range
 from .memory import Array, empty, numpy_dtype, readable, rounding_step
@@ -46,7 +49,7 @@ class Stored:
 
     def pieces(self, buffer: Array) -> Iterator[Array]:
         """The values in C order, as many at a time as the buffer holds."""
-        with open(self.file, "rb") as file:
+        with files.naming(self.file), open(self.file, "rb") as file:
             file.seek(self.extent.begin)
             left = self.extent.end - self.extent.begin
             while left:
@@ -88,7 +91,11 @@ def stored(path: str | os.PathLike[str]) -> dict[str, Stored]:
     index = path / "model.safetensors.index.json"
     if not index.exists():
         return _stored_in(path / "model.safetensors")
-    weight_map = parse_json(index.read_bytes()).get("weight_map")
+    try:
+        with files.naming(index):
+            weight_map = parse_json(index.read_bytes()).get("weight_map")
+    except ValueError as error:
+        raise ValueError(f"{index}: {error}") from None
     if not isinstance(weight_map, dict) or not all(
         isinstance(file, str) and os.path.basename(file) == file for file in weight_map.values()
     ):
@@ -105,14 +112,14 @@ def stored(path: str | os.PathLike[str]) -> dict[str, Stored]:
 
 def _stored_in(path: Path) -> dict[str, Stored]:
     try:
-        with open(path, "rb") as file:
+        with files.naming(path), open(path, "rb") as file:
             return {extent.name: Stored(path, extent) for extent in read_extents(file)}
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
 
 
 def verify(
-    params: Mapping[str, Any] | str | os.PathLike[str],
+    checkpoint: Mapping[str, Any] | str | os.PathLike[str],
     plan: Plan,
     *,
     seed: Seed = None,
@@ -126,8 +133,10 @@ def verify(
     the law's bounds or 10 sigma, and constants are compared bit for bit; of structured laws, only that values are
     finite. The other kinds are "mean", "std", "bounds", "missing", "unexpected", "shape" and "dtype".
 
-    ``params`` maps names to arrays or CPU tensors, or is the path of a safetensors file, or of a folder of them with
+    ``checkpoint`` maps names to arrays or CPU tensors, or is the path of a safetensors file, or of a folder of them with
     their index. Tied names may be there or not. ``progress`` is told the bytes of values done so far.
+
+    Raises TypeError or ValueError for arguments, OSError for a file that cannot be read, and ValueError for a malformed one.
 
     >>> from fastinit.plan import init, plan_for
     >>> plan = plan_for({"fc.weight": (4, 8)})
@@ -138,12 +147,15 @@ def verify(
     >>> print(verify(arrays, plan, seed=0)[0])
     fc.weight: 1 of 32 values differ, the first at (2, 3): 1.0, not -0.3014577031135559
     """
-    number = None if seed is None else resolve_seed(seed)
+    instance("plan", plan, Plan)
+    number, n_threads = None if seed is None else resolve_seed(seed), threads_for(threads)
     tensors: dict[str, Stored | _InMemory]
-    if isinstance(params, Mapping):
-        tensors = {name: _InMemory(readable(values, name)) for name, values in params.items()}
+    if isinstance(checkpoint, Mapping):
+        tensors = {
+            name: _InMemory(readable(values, f"checkpoint[{name!r}]")) for name, values in checkpoint.items()
+        }
     else:
-        tensors = {**stored(params)}
+        tensors = {**stored(file_path("checkpoint", checkpoint))}
     findings = [Finding(name, "missing", "is missing") for name in plan if name not in tensors]
     buffers = [empty((_CHUNK_BYTES // 8,), "float64") for _ in range(2)]
     done = 0
@@ -162,7 +174,7 @@ def verify(
         else:
             law = parameter.distribution
             if number is not None or not (isinstance(law, Structured) or law.moments()[1]):
-                found = _compare(name, parameter, tensor, plan, number or 0, buffers, threads)
+                found = _compare(name, parameter, tensor, plan, number or 0, buffers, n_threads)
             else:
                 found = _measure(name, parameter, tensor, buffers[0])
             findings += found
@@ -178,7 +190,7 @@ def _compare(
     plan: Plan,
     seed: int,
     buffers: list[Array],
-    threads: int | None,
+    threads: int,
 ) -> list[Finding]:
     differing, first, message, at = 0, None, "", 0
     drawn = _split(

@@ -199,7 +199,7 @@ def measure_all(
                 _read(file, buffer[:size].data, job.source.start + chunk.offset)
                 address = read_to
             _core.inspect(
-                job.source.dtype, address, chunk.rows, chunk.row_count, chunk.word, config._isa,
+                job.source.dtype, address, chunk.rows, chunk.row_count, chunk.word, config.ISA,
                 job.moments_at + chunk.number * _MOMENTS.itemsize, counts_at, 0 if job.hashes is None else hashes_at,
             )  # fmt: skip
             with lock:

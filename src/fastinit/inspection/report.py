@@ -6,30 +6,24 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from .. import files
+from ..arguments import file_path
 from ..distributions import Distribution, Normal, TruncatedNormal, Uniform
 from ..fans import Fans, fans
+from ..lint import Finding
 from ..memory import dtype_name, rounding_step, target
 from ..model import Model, Tensor, read_extents
 from ..parameter import Parameter
 from ..plan import Plan, make_plan
-from ..recipe import read_recipe
+from ..recipe import RecipeLike, as_recipe
 from ..structured import Structured
 from . import fit
 from .measure import Measured, Source, measure_all
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A deviation: ``kind`` is "non-finite", "zero", "value", "mean", "std", "range", "law" or "duplicates"."""
-
-    kind: str
-    message: str
 
 
 @dataclass(frozen=True)
@@ -40,7 +34,8 @@ class TensorReport:
     (at 2 sigma), "other", or None where there are too few values to tell. ``he`` and ``xavier`` are the std in units
     of sqrt(2 / fan_in) and sqrt(2 / (fan_in + fan_out)), None for a shape without fans. ``duplicate_rows`` counts
     rows, along the first axis, that repeat an earlier one; None where rows are not compared: tensors of one axis, and
-    rows of fewer than 4 values. ``expected`` is the recipe's law.
+    rows of fewer than 4 values. ``expected`` is the recipe's law. A finding's ``kind`` is "non-finite", "zero", "value",
+    "mean", "std", "range", "law" or "duplicates".
     """
 
     name: str
@@ -70,7 +65,7 @@ class TensorReport:
         return data | {
             "shape": list(self.shape),
             "expected": self.expected.to_dict() if self.expected else None,
-            "findings": [asdict(finding) for finding in self.findings],
+            "findings": [finding.to_dict() for finding in self.findings],
         }
 
 
@@ -101,7 +96,7 @@ class Report:
 
 def inspect(
     checkpoint: str | os.PathLike[str] | Mapping[str, Any],
-    recipe: str | os.PathLike[str] | Plan | None = None,
+    recipe: RecipeLike | Plan | None = None,
     *,
     threads: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -109,7 +104,7 @@ def inspect(
     """Measure every tensor of a safetensors file, or of a mapping of names to arrays, in one pass.
 
     Without a recipe, what no initialisation wants is found: values that are not finite, weights of two axes or more
-    that are all zero, rows that are equal bit for bit. With one (its name, its file, or a plan), also what its laws
+    that are all zero, rows that are equal bit for bit. With one (as in `as_recipe`, or a plan), also what its laws
     do not give: another value, mean, std, range or shape, each beyond 6 standard errors. Mean and std are compared
     with the law's own; the shape by range, skew, kurtosis and Pearson's test, apart from mean and std.
 
@@ -126,6 +121,8 @@ def inspect(
     TypeError
         for what is neither path nor mapping of arrays.
 
+    Examples
+    --------
     >>> import fastinit as fi
     >>> report = inspect({"fc.weight": fi.uniform((64, 64), low=-0.1, high=0.1, seed=0)}, "default")
     >>> report.tensors["fc.weight"].law
@@ -136,24 +133,22 @@ def inspect(
     if isinstance(checkpoint, Mapping):
         sources, skipped = _arrays(checkpoint)
         return _inspect(sources, None, skipped, recipe, threads, progress)
-    path = Path(checkpoint)
+    path = file_path("checkpoint", checkpoint)
     try:
-        with open(path, "rb") as file:
+        with files.naming(path), open(path, "rb") as file:
             extents = read_extents(file)
             sources = [Source(e.name, e.shape, e.dtype, e.begin) for e in extents if e.dtype]
             skipped = {e.name: e.code for e in extents if not e.dtype}
             return _inspect(sources, file.fileno(), skipped, recipe, threads, progress)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(path)) from error
 
 
 def _arrays(arrays: Mapping[str, Any]) -> tuple[list[Source], dict[str, str]]:
     sources, skipped = [], {}
     for name, array in arrays.items():
         if not isinstance(name, str):
-            raise TypeError(f"parameter names must be strings, not {name!r}")
+            raise TypeError(f"names in checkpoint must be strings, not {name!r}")
         try:
             if isinstance(array, np.ndarray):
                 if array.dtype.kind in "biu":
@@ -176,7 +171,7 @@ def _inspect(
     sources: list[Source],
     file: int | None,
     skipped: Mapping[str, str],
-    recipe: str | os.PathLike[str] | Plan | None,
+    recipe: RecipeLike | Plan | None,
     threads: int | None,
     progress: Callable[[int, int], None],
 ) -> Report:
@@ -193,9 +188,9 @@ def _inspect(
                   time.perf_counter() - started)  # fmt: skip
 
 
-def _plan(sources: list[Source], recipe: str | os.PathLike[str] | Plan) -> Plan:
+def _plan(sources: list[Source], recipe: RecipeLike | Plan) -> Plan:
     if not isinstance(recipe, Plan):
-        return make_plan(Model({s.name: Tensor(s.shape, s.dtype) for s in sources}), read_recipe(recipe))
+        return make_plan(Model({s.name: Tensor(s.shape, s.dtype) for s in sources}), as_recipe(recipe))
     shapes = {source.name: source.shape for source in sources}
     for name in (*recipe, *recipe.ties):
         if name not in shapes and name not in recipe.ties:
@@ -232,31 +227,33 @@ def _report(source: Source, measured: Measured, parameter: Parameter | None) -> 
         xavier=counted and measured.std / math.sqrt(2 / (counted.fan_in + counted.fan_out)),
         duplicate_rows=measured.duplicates,
         expected=law,
-        findings=tuple(_findings(source, measured, law)),
+        findings=tuple(Finding(source.name, *found) for found in _findings(source, measured, law)),
     )
 
 
-def _findings(source: Source, measured: Measured, law: Distribution | Structured | None) -> list[Finding]:
+def _findings(
+    source: Source, measured: Measured, law: Distribution | Structured | None
+) -> list[tuple[str, str]]:
     found = []
     if measured.nan or measured.inf:
-        found.append(Finding("non-finite", f"{measured.nan:,} NaN and {measured.inf:,} infinite values"))
+        found.append(("non-finite", f"{measured.nan:,} NaN and {measured.inf:,} infinite values"))
     if measured.count == 0 or isinstance(law, Structured):  # of whose moments and rows nothing is known
         return found
     constant = measured.low == measured.high
     if law is not None and law.moments()[1] == 0:
         value = law.moments()[0]
         if max(abs(measured.low - value), abs(measured.high - value)) > _half_step(value, source.dtype):
-            found.append(Finding("value", f"from {measured.low:g} to {measured.high:g}, expected {value:g}"))
+            found.append(("value", f"from {measured.low:g} to {measured.high:g}, expected {value:g}"))
         return found
     if constant and measured.low == 0 and (law is not None or len(source.shape) >= 2):
-        found.append(Finding("zero", "all values are zero"))
+        found.append(("zero", "all values are zero"))
         return found
     if law is not None:
         found += _against(measured, source.dtype, law)
     if measured.duplicates and not constant and not _by_chance(source):
         first, second = measured.twins or (0, 0)
         found.append(
-            Finding("duplicates", f"{measured.duplicates:,} rows repeat another; row {second} is row {first}")
+            ("duplicates", f"{measured.duplicates:,} rows repeat another; row {second} is row {first}")
         )
     return found
 
@@ -273,7 +270,7 @@ def _half_step(value: float, dtype: str) -> float:
     return rounding_step(value, dtype) / 2 if value else 0.0
 
 
-def _against(measured: Measured, dtype: str, law: Distribution) -> list[Finding]:
+def _against(measured: Measured, dtype: str, law: Distribution) -> list[tuple[str, str]]:
     found = []
     mean, std = law.moments()
     # What rounding to the dtype may add to both, in units of the std.
@@ -283,23 +280,25 @@ def _against(measured: Measured, dtype: str, law: Distribution) -> list[Finding]
     error = std / math.sqrt(measured.count)
     if abs(measured.mean - mean) > fit.LEVEL * error + coarse * std:
         off = (measured.mean - mean) / error
-        found.append(
-            Finding("mean", f"mean {measured.mean:.4g}, expected {mean:.4g} ({off:+.1f} standard errors)")
-        )
+        found.append(("mean", f"mean {measured.mean:.4g}, expected {mean:.4g} ({off:+.1f} standard errors)"))
     ratio, allowed = measured.std / std, fit.LEVEL * fit.std_error(measured) + coarse
     if abs(ratio - 1) > allowed:
         message = f"std {measured.std:.4g}, expected {std:.4g} (x {ratio:.4g}; by chance 1 +- {allowed:.2g} at most)"
-        found.append(Finding("std", message))
+        found.append(("std", message))
     # Where mean or std are off, the shape apart from them.
     shape = fit.fitted(law, measured, dtype) if found else law
     if isinstance(law, (Uniform, TruncatedNormal)):
         slack = max(_half_step(law.low, dtype), _half_step(law.high, dtype))
         if measured.low < law.low - slack or measured.high > law.high + slack:
             between = f"from {measured.low:.4g} to {measured.high:.4g}"
-            found.append(Finding("range", f"{between}, expected {law.low:.4g} to {law.high:.4g}"))
+            found.append(("range", f"{between}, expected {law.low:.4g} to {law.high:.4g}"))
     if different := fit.misfit(measured, dtype, shape):
-        found.append(Finding("law", f"not {_NAMES[type(law)]}: {different}"))
+        found.append(("law", f"not {_NAMES[type(law)]}: {different}"))
     return found
 
 
-_NAMES = {Normal: "normal", Uniform: "uniform", TruncatedNormal: "truncated normal"}
+_NAMES: dict[type[Distribution], str] = {
+    Normal: "normal",
+    Uniform: "uniform",
+    TruncatedNormal: "truncated normal",
+}

@@ -48,7 +48,9 @@ def calibrate(
     gains = []
     for i, (weight, b) in enumerate(zip(stack.weights, stack.biases, strict=True)):
         product = x @ weight.T.astype(np.float64)
-        gains.append(unit_variance_factor(f"layer.{i}", product, np.broadcast_to(b, product.shape)))
+        gains.append(
+            unit_variance_factor(f"layer.{i}", product, np.broadcast_to(b.astype(np.float64), product.shape))
+        )
         x = f(gains[-1] * product + b)
     return tuple(gains)
 

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .. import files
 from .measurement import Report
 from .plot import plot
 from .probe import probe
 from .report import html, text
 from .verdict import judge
 
+_MOST_LAYERS = 1_000_000
 _FORMATS = (".html", ".png", ".svg", ".pdf", ".json")
 
 
@@ -64,15 +66,14 @@ def run(arguments: argparse.Namespace) -> int:
         for report in reports:
             print(f"{report.title}: {judge(report).findings[0].text}")
     else:
-        print("\n\n".join(map(text, reports)))
+        print(text(reports))
     return max(judge(report).exit_code for report in reports)
 
 
 def _write(reports: Sequence[Report], path: Path, suffix: str) -> None:
-    if suffix == ".json":
-        path.write_text(_json(reports) + "\n")
-    elif suffix == ".html":
-        path.write_text(html(reports), encoding="utf-8")
+    if suffix in (".json", ".html"):
+        content = html(reports) if suffix == ".html" else _json(reports) + "\n"
+        files.save(path, content.encode())
     else:
         plot(reports, path)
 
@@ -93,7 +94,10 @@ def _widths(given: str) -> list[int]:
         match = re.fullmatch(r"\s*(\d+)(?:x(\d+))?\s*", part)
         if match is None:
             raise ValueError(f"--widths must be numbers or WIDTHxCOUNT, got {part!r}")
-        widths += [int(match[1])] * int(match[2] or 1)
+        count = int(match[2] or 1)
+        if count > _MOST_LAYERS:
+            raise ValueError(f"--widths takes {_MOST_LAYERS:,} layers at most, got {part!r}")
+        widths += [int(match[1])] * count
     return widths
 
 

@@ -9,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..activations import Activation, Function, Real, as_activation
-from ..distributions import non_negative, real
-from ..fans import integers
+from ..arguments import integers, non_negative, positive_integer, real
 from ..gaussian import expect
 from .theory import correlation
 
@@ -42,7 +41,7 @@ def dead_share(
     1.0
     """
     c = shared_correlation("c", c)
-    (size,) = positive("batch", [batch])
+    size = positive_integer("batch", batch)
     f, q, bias = as_activation(activation, param), non_negative("q", q), real("bias", bias)
     if q == 0:
         return float(f(np.array([bias]))[0] == 0)
@@ -84,8 +83,8 @@ def _zero_regions(f: Activation, mean: float, std: float) -> Real:
     regions = []
     for start in starts:
         later = last[last > start]
-        low = _edge(f, h[start], h[start - 1]) if start else -math.inf
-        high = _edge(f, h[later[0]], h[later[0] + 1]) if len(later) else math.inf
+        low = _edge(f, float(h[start]), float(h[start - 1])) if start else -math.inf
+        high = _edge(f, float(h[later[0]]), float(h[later[0] + 1])) if len(later) else math.inf
         regions.append((low, high))
     return np.array(regions).reshape(-1, 2)
 
@@ -107,7 +106,8 @@ def dead_ray(widths: int | Iterable[int]) -> float:
     >>> dead_ray([2, 2])
     0.4375
     """
-    return -math.expm1(sum(math.log1p(-(2.0**-n)) for n in positive("widths", widths)))
+    sizes = [positive_integer("widths", n) for n in integers("widths", widths)]
+    return -math.expm1(sum(math.log1p(-(2.0**-n)) for n in sizes))
 
 
 def dead_network(width: int, hidden: int) -> Bounds:
@@ -119,7 +119,7 @@ def dead_network(width: int, hidden: int) -> Bounds:
     >>> dead_network(2, 2).lower
     0.15625
     """
-    n, layers = positive("width", [width])[0], positive("hidden", [hidden])[0]
+    n, layers = positive_integer("width", width), positive_integer("hidden", hidden)
     one, both = 1 - 2.0**-n, 1 - 2.0 ** (1 - n) - (n - 1) * 4.0**-n
     share = (1 - 2.0 ** (1 - n)) * one / (1 + (n - 1) * 2.0**-n)
     lower = 1 - one ** (layers - 1) + share * (both ** (layers - 1) - one ** (layers - 1))
@@ -132,11 +132,3 @@ def shared_correlation(argument: str, value: float) -> float:
     if number < 0:
         raise ValueError(f"{argument} must be at least 0, which a whole batch can share, got {value!r}")
     return number
-
-
-def positive(argument: str, value: int | Iterable[int]) -> tuple[int, ...]:
-    """One or several integers of at least 1, or the error that names `argument`."""
-    numbers = integers(argument, value)
-    if min(numbers, default=1) < 1:
-        raise ValueError(f"{argument} must be at least 1, got {value!r}")
-    return numbers

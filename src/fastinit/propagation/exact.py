@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..activations import Real
-from .dead import positive
+from ..arguments import positive_integer
 
 
 def relu_log_moments(width: int) -> tuple[float, float]:
@@ -19,7 +19,7 @@ def relu_log_moments(width: int) -> tuple[float, float]:
     >>> [round(x, 8) for x in relu_log_moments(64)]
     [-0.0401086, 0.08299735]
     """
-    (n,) = positive("width", [width])
+    n = positive_integer("width", width)
     on = np.arange(1, n + 1)
     log_factorial = np.cumsum(np.log(np.arange(1, n + 1)))
     below = np.concatenate([log_factorial[-2::-1], [0.0]])
@@ -39,7 +39,7 @@ def linear_lyapunov(width: int) -> Real:
     >>> linear_lyapunov(100)[[0, -1]].round(8)
     array([-0.00501667, -2.93776652])
     """
-    (n,) = positive("width", [width])
+    n = positive_integer("width", width)
     exponents: Real = 0.5 * (math.log(2 / n) + _polygamma(n)[0][::-1])
     return exponents
 
@@ -52,7 +52,7 @@ def largest_squared_singular_value(depth: int) -> float:
     >>> largest_squared_singular_value(2)
     6.75
     """
-    (layers,) = positive("depth", [depth])
+    layers = positive_integer("depth", depth)
     return float((layers + 1) * (1 + 1 / layers) ** layers)
 
 

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..activations import Activation, Function, Real, as_activation
-from ..distributions import choose, non_negative
-from ..fans import integers
+from ..arguments import choose, integers, non_negative
 from ..gaussian import expect
 from ..schemes import SCHEMES, distribution
 from .dead import dead_share, shared_correlation
@@ -39,7 +38,7 @@ class Prediction(NamedTuple):
     gradient: Band
     """Squared norm of dL/dh, relative to that of the last layer."""
     c: Real
-    """Correlation of two inputs' pre-activations: mean of h h' over q."""
+    """Correlation of two inputs' pre-activations, the mean of h h' over q."""
     dead: Real
     """Share of units that give 0 for the whole batch."""
 
@@ -56,6 +55,9 @@ def predict(
     batch: int = 1,
 ) -> Prediction:
     """What a fully connected network does at its first step, layer by layer, with a band for its finite width.
+
+    Sources: Hanin 2018 (https://arxiv.org/abs/1801.03744), Hanin and Nica 2020 (https://arxiv.org/abs/1812.05994);
+    for other activations than ReLU the same first-order expansion, in `docs/theory.md`.
 
     Parameters
     ----------
@@ -82,9 +84,8 @@ def predict(
     TypeError, ValueError
         for fewer than two widths, one below 1, variances of another number or negative, or as `mean_field` does.
 
-    Sources: Hanin 2018 (https://arxiv.org/abs/1801.03744), Hanin and Nica 2020 (https://arxiv.org/abs/1812.05994);
-    for other activations than ReLU the same first-order expansion, in `docs/theory.md`.
-
+    Examples
+    --------
     >>> p = predict([784, 100, 100, 100], "relu", 2.0)
     >>> p.q.mean, p.output.low.round(3), p.output.high.round(3)
     (array([2., 2., 2.]), array([0.633, 0.516, 0.439]), array([1.505, 1.757, 1.967]))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..arguments import instance
 
 # Cosine and rank look at no more units of a layer than these, evenly chosen: both cost the square and more.
 _MOST_UNITS = 512
@@ -44,11 +46,11 @@ class Layer:
     mean: float | None
     """Mean of h over batch and units."""
     rms: float | None
-    """Root of the mean square of h: sqrt(q)."""
+    """Root of the mean square of h, sqrt(q)."""
     gradient: float | None
     """Norm of dL/dh, relative to that of the last layer."""
     saturated: float | None
-    """Share of values where the activation is flat at either end: its slope is below 5.91 % of its largest, as tanh's is
+    """Share of values where the activation is flat at either end, where its slope is below 5.91 % of its largest, as tanh's is
     beyond +-0.97. None for activations that are not flat at both ends."""
     dead: float | None
     """Share of units whose activation is 0 for the whole batch."""
@@ -59,7 +61,7 @@ class Layer:
     full_rank: int | None
     """The largest rank that is possible there."""
     copies: int | None
-    """Units that equal another one in weights, bias and gradient: training cannot tell them apart."""
+    """Units that equal another one in weights, bias and gradient; training cannot tell them apart."""
     expected: Expected | None = None
 
     @property
@@ -79,7 +81,7 @@ class Report:
     loss: float | None = None
     """The first loss."""
     classes: int | None = None
-    """K: a classifier that knows nothing has the loss ln K."""
+    """K, for the loss ln K of a classifier that knows nothing."""
     seed: int | None = None
     """Of all streams that were drawn from."""
 
@@ -87,6 +89,14 @@ class Report:
         """The report for JSON; numbers that are not finite are None."""
         data: dict[str, Any] = _for_json(asdict(self))
         return data
+
+
+def reports_of(reports: Report | Sequence[Report]) -> tuple[Report, ...]:
+    """One report or several, as a tuple."""
+    shown = (reports,) if isinstance(reports, Report) or not isinstance(reports, Iterable) else tuple(reports)
+    if not shown or not all(instance("reports", report, Report).layers for report in shown):
+        raise ValueError("reports must hold one report or more, of one layer or more")
+    return shown
 
 
 def _for_json(value: Any) -> Any:

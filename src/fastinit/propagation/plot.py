@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .measurement import Layer, Report
+from .. import files
+from ..arguments import file_path, flag
+from .measurement import Layer, Report, reports_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,10 +41,13 @@ def plot(
     in the format that its ending says (.png, .svg, .pdf).
 
     Raises ValueError for no report, ImportError without matplotlib, OSError for a file that cannot be written.
+
+    >>> from fastinit.propagation import probe
+    >>> len(plot(probe([64, 64, 10], "relu", "he_normal")).axes)
+    4
     """
-    shown = (reports,) if isinstance(reports, Report) else tuple(reports)
-    if not shown or not all(report.layers for report in shown):
-        raise ValueError("reports must hold one report or more, of one layer or more")
+    shown, dark = reports_of(reports), flag("dark", dark)
+    target = None if path is None else file_path("path", path)
     try:
         import matplotlib
     except ImportError as error:
@@ -54,10 +59,17 @@ def plot(
         figure = Figure(figsize=(9.5, 6.6), layout="constrained")
         FigureCanvasAgg(figure)
         _draw(figure, shown, _DARK_COLOURS if dark else _COLOURS)
-        if path is not None:
-            svg = str(path).lower().endswith(".svg")
-            figure.savefig(path, dpi=160, metadata={"Date": None} if svg else None)
+        if target is not None:
+            files.save(target, _rendered(figure, target.suffix.lower()[1:]))
     return figure
+
+
+def _rendered(figure: Figure, ending: str) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(
+        stream, format=ending or None, dpi=160, metadata={"Date": None} if ending == "svg" else None
+    )
+    return stream.getvalue()
 
 
 def _style(colours: dict[str, str]) -> Any:
@@ -178,7 +190,5 @@ def svg(reports: Sequence[Report], *, dark: bool = False) -> bytes:
     import matplotlib
 
     figure = plot(reports, dark=dark)
-    stream = io.BytesIO()
     with matplotlib.rc_context(_style(_DARK if dark else _LIGHT)):
-        figure.savefig(stream, format="svg", metadata={"Date": None})
-    return stream.getvalue()
+        return _rendered(figure, "svg")

@@ -65,6 +65,8 @@ def probe(
         for widths that are no two or more positive integers, an unknown scheme, an activation that returns another
         shape or non-finite values, a batch of another width, or one that is empty or not finite.
 
+    Examples
+    --------
     >>> report = probe([100, 100, 100, 10], "relu", "he_normal", seed=0)
     >>> [(layer.name, layer.shape) for layer in report.layers]
     [('layer.0', (100, 100)), ('layer.1', (100, 100)), ('layer.2', (10, 100))]

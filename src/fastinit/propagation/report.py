@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 
 from ..table import aligned, shape_text
-from .measurement import Layer, Report
+from .measurement import Layer, Report, reports_of
 from .plot import svg
 from .verdict import Verdict, judge
 
@@ -52,13 +52,17 @@ def _cells(report: Report, verdict: Verdict) -> list[list[str]]:
     ]
 
 
-def text(report: Report) -> str:
-    """The report as a table with its verdict; of many layers, at most 16 evenly chosen ones.
+def text(reports: Report | Sequence[Report]) -> str:
+    """Each report as a table with its verdict; of many layers, at most 16 evenly chosen ones.
 
     >>> from fastinit.propagation import probe
     >>> print(text(probe([100, 100, 100], "relu", "he_normal", seed=0)).splitlines()[-1])
     keeps: the gradient norm changes by a factor of 1 over 1 layer
     """
+    return "\n\n".join(map(_text, reports_of(reports)))
+
+
+def _text(report: Report) -> str:
     verdict = judge(report)
     cells = _cells(report, verdict)
     if len(cells) > _MOST_ROWS:
@@ -98,8 +102,12 @@ def html(reports: Report | Sequence[Report]) -> str:
     """A page with the picture, the verdicts and all numbers, light or dark as the reader's system is.
 
     It loads nothing: the picture is inside, as SVG in base64. Raises ImportError without matplotlib.
+
+    >>> from fastinit.propagation import probe
+    >>> html(probe([64, 64, 10], "relu", "he_normal")).splitlines()[0]
+    '<!DOCTYPE html>'
     """
-    shown = (reports,) if isinstance(reports, Report) else tuple(reports)
+    shown = reports_of(reports)
     light, dark = (base64.b64encode(svg(shown, dark=dark)).decode() for dark in (False, True))
     kind = "data:image/svg+xml;base64,"
     sections = "\n".join(_section(report) for report in shown)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..activations import Activation, Real
-from ..distributions import Distribution, real
-from ..fans import integers
+from ..arguments import instance, positive_integer, real
+from ..distributions import Distribution
 from ..fill import draw, fill
 from ..schemes import SCHEMES, distribution
 from ..structured import Structured
 from .slopes import slope
 
-Law: TypeAlias = "str | Distribution | Structured"
+Law: TypeAlias = str | Distribution | Structured
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,7 @@ class Stack:
 def inputs(batch: int | ArrayLike, width: int, seed: int) -> Real:
     """So many standard normal rows, or the given ones, checked."""
     if np.ndim(batch) == 0:
-        (size,) = integers("batch", batch)  # type: ignore[arg-type]
-        if size < 1:
-            raise ValueError(f"batch must be at least 1, got {batch!r}")
+        size = positive_integer("batch", batch)  # type: ignore[arg-type]
         drawn = np.empty((size, width), np.float32)
         draw(drawn, distribution("normal", drawn.shape), seed=seed, name="batch")
         return drawn.astype(np.float64)
@@ -88,7 +86,9 @@ def drawn_stack(
         if not isinstance(given, str | Distribution | Structured):
             raise TypeError(f"{argument} must be a scheme's name or a law, got {given!r}")
     depth = len(widths) - 1
-    factors = [1.0] * depth if gains is None else [real("gains", gain) for gain in gains]
+    factors = [1.0] * depth
+    if gains is not None:
+        factors = [real("gains", gain) for gain in instance("gains", gains, Iterable)]
     if len(factors) != depth:
         raise ValueError(f"gains must be one number per layer ({depth}), got {len(factors)}")
     weights, biases, laws = [], [], []

@@ -14,8 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..activations import Activation, Function, Real, as_activation
-from ..distributions import non_negative, real
-from ..fans import integer
+from ..arguments import non_negative, positive_integer, real
 from .moments import LEAST_STD, pair_moment, pair_slope, second_moment, second_moment_slope, slope_moment
 
 # Fixed points are looked for between these powers of 2 (1e-14 to 1e8), and further down for tiny bias variances.
@@ -29,7 +28,7 @@ _FLAT, _CRITICAL = 1e-11, 1e-6
 
 
 class FixedPoint(NamedTuple):
-    """A q that the q-map keeps, and the map's slope there: it attracts where |slope| < 1."""
+    """A q that the q-map keeps, and the map's slope there: it attracts where abs(slope) < 1."""
 
     q: float
     slope: float
@@ -60,18 +59,20 @@ class MeanField:
 
     def q_map(self, q: float) -> float:
         """E[h^2] in the next layer, from that in this one: weight_variance E[f(sqrt(q) z)^2] + bias_variance."""
-        return self.weight_variance * second_moment(self.activation, _at("q", q)) + self.bias_variance
+        return (
+            self.weight_variance * second_moment(self.activation, non_negative("q", q)) + self.bias_variance
+        )
 
     def q_slope(self, q: float) -> float:
         """The derivative of `q_map` at ``q``."""
-        return self.weight_variance * second_moment_slope(self.activation, _at("q", q))
+        return self.weight_variance * second_moment_slope(self.activation, non_negative("q", q))
 
     def chi_map(self, q: float) -> float:
         """The factor on the squared gradient norm per layer, from the output back: weight_variance E[f'(sqrt(q) z)^2].
 
         Where the activation jumps, the jump counts as flat, as it does in backpropagation.
         """
-        return self.weight_variance * slope_moment(self.activation, _at("q", q))
+        return self.weight_variance * slope_moment(self.activation, non_negative("q", q))
 
     def c_map(self, c: float, *, q: float | None = None) -> float:
         """The correlation of two inputs' h in the next layer, from that in this one; both have E[h^2] = q (`q_star`)."""
@@ -87,7 +88,7 @@ class MeanField:
 
     def _reference(self, q: float | None) -> float:
         """A positive, finite q: the limits 0 and infinity are stood for by their neighbours."""
-        return min(max(self.q_star if q is None else _at("q", q), LEAST_STD**2), _INFINITE)
+        return min(max(self.q_star if q is None else non_negative("q", q), LEAST_STD**2), _INFINITE)
 
     def _share(self, moment: float, q: float) -> float:
         whole = self.q_map(q)
@@ -119,12 +120,12 @@ class MeanField:
 
     @cached_property
     def slope(self) -> float:
-        """`q_slope` at `q_star`: the fixed point is stable where its magnitude is below 1."""
+        """`q_slope` at `q_star`; the fixed point is stable where its magnitude is below 1."""
         return self.q_slope(min(self.q_star, _INFINITE))
 
     @cached_property
     def chi(self) -> float:
-        """`chi_map` at `q_star`: above 1 gradients explode and inputs part, below 1 gradients vanish."""
+        """`chi_map` at `q_star`; above 1 gradients explode and inputs part, below 1 gradients vanish."""
         return self.chi_map(min(self.q_star, _INFINITE))
 
     @cached_property
@@ -136,7 +137,7 @@ class MeanField:
 
     @cached_property
     def c_star(self) -> float:
-        """The correlation that pairs of inputs go to: 1 unless the c-map is steeper than 1 there."""
+        """The correlation that pairs of inputs go to, 1 unless the c-map is steeper than 1 there."""
         if not self.c_slope(1.0) > 1 + _CRITICAL:
             return 1.0
         # On [0, 1] the map is convex (a power series without negative terms): Newton's steps from 0 never go too far.
@@ -150,7 +151,7 @@ class MeanField:
 
     @cached_property
     def xi_q(self) -> float:
-        """Layers in which q comes e times closer to `q_star`: -1 / ln(slope)."""
+        """Layers in which q comes e times closer to `q_star`, -1 / ln(slope)."""
         return _depth(abs(self.slope))
 
     @cached_property
@@ -160,7 +161,7 @@ class MeanField:
 
     @cached_property
     def xi_gradient(self) -> float:
-        """Layers in which the squared gradient norm falls by e: -1 / ln(chi); negative where it grows."""
+        """Layers in which the squared gradient norm falls by e, -1 / ln(chi); negative where it grows."""
         return _depth(self.chi)
 
     def trajectory(self, depth: int, *, q: float = 1.0, c: float = 0.0) -> Trajectory:
@@ -172,14 +173,13 @@ class MeanField:
         >>> mean_field("relu", weight_variance=2).trajectory(3, c=0).correlation.round(6)
         array([0.      , 0.31831 , 0.493731])
         """
-        if integer("depth", depth) < 1:
-            raise ValueError(f"depth must be at least 1, got {depth!r}")
-        qs, cs = [_at("q", q)], [correlation("c", c)]
+        positive_integer("depth", depth)
+        qs, cs = [non_negative("q", q)], [correlation("c", c)]
         for _ in range(depth - 1):
             cs.append(self.c_map(cs[-1], q=qs[-1]))
             qs.append(self.q_map(qs[-1]))
         factors = [self.chi_map(q) for q in qs[:-1]]
-        gradient: Real = np.cumprod(np.array([1.0, *reversed(factors)]))[::-1]
+        gradient: Real = np.cumprod([1.0, *reversed(factors)], dtype=np.float64)[::-1]
         return Trajectory(np.array(qs), np.array(cs), gradient)
 
 
@@ -191,6 +191,9 @@ def mean_field(
     param: float | None = None,
 ) -> MeanField:
     """The mean-field theory of a deep network with this activation, Var(W) fan_in and Var(b).
+
+    Sources: Poole et al. 2016 (https://arxiv.org/abs/1606.05340), Schoenholz et al. 2017
+    (https://arxiv.org/abs/1611.01232).
 
     Parameters
     ----------
@@ -213,9 +216,8 @@ def mean_field(
         for an unknown name, a negative or non-finite variance; and later, for a function that returns another
         shape or non-finite values, or whose moments do not converge.
 
-    Sources: Poole et al. 2016 (https://arxiv.org/abs/1606.05340), Schoenholz et al. 2017
-    (https://arxiv.org/abs/1611.01232).
-
+    Examples
+    --------
     >>> theory = mean_field("tanh", weight_variance=1.5, bias_variance=0.05)
     >>> round(theory.q_star, 6), round(theory.chi, 6), theory.c_star, theory.phase
     (0.418037, 0.938636, 1.0, 'ordered')
@@ -290,10 +292,6 @@ def _depth(factor: float) -> float:
     if factor == 0:
         return 0.0
     return -1 / math.log(factor) if abs(factor - 1) > _CRITICAL else math.inf
-
-
-def _at(argument: str, value: float) -> float:
-    return non_negative(argument, value)
 
 
 def correlation(argument: str, value: float) -> float:

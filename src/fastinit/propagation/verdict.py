@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..arguments import instance
 from .measurement import Layer, Report
 
 # By how much a norm may change over the whole depth: optimisers make up for a little, and for much less than the second.
@@ -34,7 +35,7 @@ class Verdict:
 
     @property
     def level(self) -> str:
-        """The worst finding's: "fine", "warning" or "fault"."""
+        """The worst finding's, "fine", "warning" or "fault"."""
         return self.findings[0].level
 
     @property
@@ -54,7 +55,12 @@ def judge(report: Report) -> Verdict:
     A gradient's norm or a signal's rms that changes by more than 10 over the network is a warning, by more than 1000 a
     fault; so are units of which half or 95 % are dead. Values beyond float32 and units that training cannot tell apart
     are faults; saturation, rank and loss give warnings.
+
+    >>> from fastinit.propagation import probe
+    >>> judge(probe([64] * 51, "relu", "xavier_normal", seed=0)).level
+    'fault'
     """
+    instance("report", report, Report)
     measured = [layer for layer in report.layers if layer.rms is not None]
     # Between which a signal is passed on: not lookups, which have no rank.
     signals = [layer for layer in measured if layer.rank is not None] or measured

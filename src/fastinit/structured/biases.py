@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..distributions import Uniform, non_negative, real
-from ..fans import integer
+from ..arguments import integer, non_negative, positive_integer, real
+from ..distributions import Uniform
 from ..memory import Array
 from .elementary import expm1, log
-from .frame import Sizes, Stream, Structured, positive_integer, set_fields
+from .frame import Sizes, Stream, Structured, set_fields
 from .transformed import LogUniform
 
 

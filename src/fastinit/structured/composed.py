@@ -8,8 +8,8 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from ..distributions import Constant, Distribution, Law, choose, from_dict, real
-from ..fans import integer
+from ..arguments import choose, integer, real
+from ..distributions import Constant, Distribution, Law, as_law
 from ..memory import Array
 from .elementary import exp, expm1, log
 from .frame import Sizes, Stream, Structured, set_fields
@@ -19,6 +19,8 @@ Formula: TypeAlias = Any
 Box: TypeAlias = tuple[int | tuple[int, int, int], ...]
 """For each axis an index or (start, stop, step), all counted from the front."""
 
+_DEEPEST = 200  # formulas, by far within Python's recursion
+_OF_ONE = ("neg", "abs", "sqrt", "exp", "expm1", "log")
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "add": np.add,
     "sub": np.subtract,
@@ -42,15 +44,16 @@ def evaluate(formula: Formula, x: Any) -> Any:
     return x if formula == "x" else formula
 
 
-def _checked_formula(formula: Any) -> Formula:
+def _checked_formula(formula: Any, depth: int = 0) -> Formula:
     if isinstance(formula, (tuple, list)) and formula:
-        choose("operation", formula[0], OPERATIONS)
-        return (formula[0], *map(_checked_formula, formula[1:]))
+        operation, *operands = formula
+        choose("operation", operation, OPERATIONS)
+        if len(operands) != (1 if operation in _OF_ONE else 2):
+            raise ValueError(f"formula has {operation!r} of {len(operands)} operands")
+        if depth == _DEEPEST:
+            raise ValueError(f"formula is nested more than {_DEEPEST} deep")
+        return (operation, *[_checked_formula(operand, depth + 1) for operand in operands])
     return "x" if formula == "x" else real("formula", formula)
-
-
-def _law(value: Any) -> Any:
-    return value if isinstance(value, Law) else from_dict(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,9 @@ class Function(Structured):
     formula: Formula
 
     def __post_init__(self) -> None:
-        set_fields(self, inner=_law(self.inner), formula=_checked_formula(self.formula))
+        set_fields(self, inner=as_law(self.inner), formula=_checked_formula(self.formula))
+        if not isinstance(self.inner, Distribution):
+            raise TypeError(f"inner must be an elementwise law, not {self.inner}")
 
     def check(self, shape: Sizes) -> None:
         pass
@@ -75,7 +80,7 @@ class Function(Structured):
     def values(self, shape: Sizes, stream: Stream) -> Array:
         x = stream.draw(self.inner, shape).astype(np.float64)
         result: Array = np.asarray(evaluate(self.formula, x)).astype(stream.dtype)
-        return result
+        return np.broadcast_to(result, shape)  # a formula need not name x
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +100,8 @@ class Patched(Structured):
     patches: tuple[tuple[Box, Law], ...]
 
     def __post_init__(self) -> None:
-        patches = tuple([(_checked_box(box), _law(law)) for box, law in self.patches])
-        set_fields(self, inner=_law(self.inner), patches=patches)
+        patches = tuple([(_checked_box(box), as_law(law)) for box, law in self.patches])
+        set_fields(self, inner=as_law(self.inner), patches=patches)
 
     def to_dict(self) -> dict[str, Any]:
         patches = [[box, law.to_dict()] for box, law in self.patches]

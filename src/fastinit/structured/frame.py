@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..distributions import WORDS, Law, Words, real
-from ..fans import checked_layout, integer
+from ..arguments import flag, positive_integer, real
+from ..distributions import WORDS, Law, Words
+from ..fans import checked_layout
 from ..memory import Array
 
 Sizes = tuple[int, ...]
@@ -74,6 +75,7 @@ class Grouped(Structured):
     transposed: bool = False
 
     def __post_init__(self) -> None:
+        flag("transposed", self.transposed)
         set_fields(self, gain=real("gain", self.gain), groups=positive_integer("groups", self.groups))
 
     def check(self, shape: Sizes) -> None:
@@ -101,14 +103,6 @@ def set_fields(law: Structured, **values: Any) -> None:
     """Store checked values in a frozen law, from its __post_init__."""
     for name, value in values.items():
         object.__setattr__(law, name, value)
-
-
-def positive_integer(argument: str, value: int) -> int:
-    """`value` as an int of at least 1, or the error that names `argument`."""
-    number = integer(argument, value)
-    if number < 1:
-        raise ValueError(f"{argument} must be at least 1, got {value!r}")
-    return number
 
 
 def checked_axis(axis: int, shape: Sizes) -> int:

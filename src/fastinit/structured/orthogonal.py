@@ -8,18 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..distributions import Normal, real
-from ..fans import integer, integers
+from ..arguments import integer, integers, positive_integer, real
+from ..distributions import Normal
 from ..memory import Array
-from .frame import (
-    Grouped,
-    Sizes,
-    Stream,
-    Structured,
-    checked_axis,
-    positive_integer,
-    set_fields,
-)
+from .frame import Grouped, Sizes, Stream, Structured, checked_axis, set_fields
 from .patterns import hadamard
 
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..distributions import choose, real
-from ..fans import checked_layout, integer
+from ..arguments import choose, flag, integer, real
+from ..fans import checked_layout
 from ..memory import Array
 from .elementary import cos_of_turns
 from .frame import (
@@ -49,7 +49,7 @@ class Identity(Structured):
         view = whole.transpose(canonical_order(self._layout(shape)))
         n_out, n_in = view.shape[-2:]
         inputs = np.arange(min(n_out, n_in))
-        view[..., (inputs + self.shift) % n_out, inputs] = self.gain
+        view[..., (inputs + self.shift % max(n_out, 1)) % n_out, inputs] = self.gain
         return whole
 
 
@@ -174,6 +174,7 @@ class Stft(Structured):
             choose("window", self.window, _WINDOWS)
         if self.scaling is not None:
             choose("scaling", self.scaling, {name: None for name in _SCALINGS if name})
+        flag("periodic", self.periodic)
 
     def check(self, shape: Sizes) -> None:
         if len(shape) != 3 or shape[1] != 1 or shape[2] == 1:

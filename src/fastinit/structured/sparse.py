@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..distributions import Normal, non_negative, real
-from ..fans import integer
+from ..arguments import integer, non_negative, real
+from ..distributions import Normal
 from ..memory import Array
 from .frame import Sizes, Stream, Structured, checked_axis, set_fields
 

@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..distributions import choose
+from ..arguments import choose, positive_integer, real
 from ..memory import Array
 from .elementary import log
-from .frame import Sizes, Stream, Structured, positive_integer, set_fields
+from .frame import Sizes, Stream, Structured, set_fields
 from .transformed import check_complex
 
 
@@ -50,6 +50,7 @@ class StateMatrix(Structured):
         choose("kind", self.kind, _MATRICES)
         if self.states is not None:
             set_fields(self, states=positive_integer("states", self.states))
+            real("states", self.states)
 
     def check(self, shape: Sizes) -> None:
         if self.kind in ("s4d_lin", "s4d_inv"):

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..distributions import Law, Normal, Uniform, choose, non_negative
-from ..elementwise import positive
+from ..arguments import choose, flag, non_negative, positive, positive_integer
+from ..distributions import Law, Normal, Uniform, as_law
 from ..fans import checked_layout
 from ..memory import Array
 from .elementary import exp, log
-from .frame import Sizes, Stream, Structured, positive_integer, set_fields
+from .frame import Sizes, Stream, Structured, set_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,8 @@ class Icnr(Structured):
     transposed: bool = False
 
     def __post_init__(self) -> None:
-        set_fields(self, factor=positive_integer("factor", self.factor))
+        set_fields(self, inner=as_law(self.inner), factor=positive_integer("factor", self.factor))
+        flag("transposed", self.transposed)
         choose("order", self.order, {"pixel_shuffle": None, "depth_to_space": None})
 
     def check(self, shape: Sizes) -> None:

@@ -16,7 +16,7 @@ from torch.nn.init import (
     zeros_,
 )
 
-from .calibrate import calibrate as calibrate
+from .calibrate import calibrate
 from .functional import _no_grad_normal_ as _no_grad_normal_
 from .functional import _no_grad_trunc_normal_ as _no_grad_trunc_normal_
 from .functional import _no_grad_uniform_ as _no_grad_uniform_
@@ -45,20 +45,22 @@ from .functional import (
     xavier_uniform,
     xavier_uniform_,
 )
-from .modules import init_module as init_module
-from .modules import plan_module as plan_module
-from .probe import probe as probe
-from .record import record as record
-from .sharded import init_ as init_
+from .modules import init_module, plan_module
+from .probe import probe
+from .record import record
+from .sharded import init_
 
 __all__ = [
     "calculate_gain",
+    "calibrate",
     "constant",
     "constant_",
     "dirac",
     "dirac_",
     "eye",
     "eye_",
+    "init_",
+    "init_module",
     "kaiming_normal",
     "kaiming_normal_",
     "kaiming_uniform",
@@ -68,6 +70,9 @@ __all__ = [
     "ones_",
     "orthogonal",
     "orthogonal_",
+    "plan_module",
+    "probe",
+    "record",
     "sparse",
     "sparse_",
     "trunc_normal_",

@@ -47,6 +47,8 @@ def calibrate(
         for a model without such layers, and a layer whose output does not vary, or varies by more than 1 through its bias
         alone; and whatever the model raises.
 
+    Examples
+    --------
     >>> net = nn.Sequential(nn.Linear(32, 64), nn.Tanh(), nn.Linear(64, 10))
     >>> factors = calibrate(net, torch.randn(128, 32))
     >>> list(factors)

@@ -14,7 +14,8 @@ from torch.nn.init import _calculate_correct_fan, _calculate_fan_in_and_fan_out,
 from torch.nn.init import calculate_gain as _torch_gain
 from torch.overrides import handle_torch_function, has_torch_function_variadic
 
-from ..distributions import Constant, Normal, TruncatedNormal, Uniform, real
+from ..arguments import real
+from ..distributions import Constant, Normal, TruncatedNormal, Uniform
 from ..schemes import distribution
 from .tensors import InvalidValueError, check_target, fill
 

@@ -70,7 +70,7 @@ def slots(model: nn.Module) -> Iterator[Slot]:
                     f"parameter {local!r} of {path!r} has no shape yet: run the lazy module once"
                 )
             if tensor is not None:
-                role, geometry = _known(path, module, local, tensor)
+                role, geometry = known(path, module, local, tensor)
                 padding = module.padding_idx if isinstance(module, (nn.Embedding, nn.EmbeddingBag)) else None
                 yield Slot(f"{path}.{local}" if path else local, tensor, module, role, geometry, padding)
 
@@ -82,12 +82,12 @@ def is_norm(module: nn.Module) -> bool:
 def is_layer(module: nn.Module) -> bool:
     """Whether the module itself multiplies by a weight."""
     return any(
-        tensor is not None and _known("", module, local, tensor)[0] in ("weight", "recurrent")
+        tensor is not None and known("", module, local, tensor)[0] in ("weight", "recurrent")
         for local, tensor in module._parameters.items()
     )
 
 
-def _known(path: str, module: nn.Module, local: str, tensor: Tensor) -> tuple[str, dict[str, Any]]:
+def known(path: str, module: nn.Module, local: str, tensor: Tensor) -> tuple[str, dict[str, Any]]:
     kind = type(module).__name__
     if kind == "ParametrizationList":
         return "", {}

@@ -6,12 +6,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 from torch import nn
 
-from .. import distributions, memory, schemes
+from .. import memory, schemes
+from ..arguments import choose, instance
 from ..model import Model, Tensor
 from ..plan import Choice, Plan, draw_plan, make_plan
 from ..recipe import Recipe, parse_rule, read_recipe, shipped_recipes
@@ -20,7 +21,8 @@ from . import auto
 from .layers import FIXED, Slot, slots
 from .tensors import draw_block
 
-_Scheme: TypeAlias = "Recipe | str | os.PathLike[str]"
+_Module = TypeVar("_Module", bound=nn.Module)
+_Scheme: TypeAlias = Recipe | str | os.PathLike[str]
 
 
 def plan_module(
@@ -44,7 +46,7 @@ def plan_module(
 
 
 def init_module(
-    model: nn.Module,
+    model: _Module,
     scheme: _Scheme = "auto",
     *,
     seed: Seed = None,
@@ -53,7 +55,7 @@ def init_module(
     rules: Sequence[Mapping[str, Any]] = (),
     threads: int | None = None,
     **numbers: Any,
-) -> nn.Module:
+) -> _Module:
     """Initialise every parameter of a module, in place, each from the stream of its own name. Returns the module.
 
     Parameters
@@ -87,6 +89,8 @@ def init_module(
         for parameters on the meta device or of other dtypes, for those that nothing says how to draw (all of them are
         named), and for a pattern that matches nothing. Nothing has been written then.
 
+    Examples
+    --------
     >>> import fastinit
     >>> model = init_module(nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2)), seed=0)
     >>> bool((model[0].weight.detach().numpy() == fastinit.he_normal((16, 8), seed=0, name="0.weight")).all())
@@ -123,25 +127,26 @@ def _plan(
     numbers: Mapping[str, Any],
 ) -> tuple[Plan, dict[str, Slot]]:
     """The plan, and by its names the parameters' first owners."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}")
-    encoded_name(prefix)
-    owners, ties = _owners(model, prefix, layouts or {})
+    instance("model", model, nn.Module)
+    encoded_name(prefix, "prefix")
+    owners, ties = _owners(model, prefix, {} if layouts is None else instance("layouts", layouts, Mapping))
     tensors = {name: _described(slot) for name, slot in owners.items()}
-    first = tuple(parse_rule(i, dict(rule)) for i, rule in enumerate(rules, 1))
+    first = tuple(parse_rule(i, dict(rule)) for i, rule in enumerate(instance("rules", rules, Sequence), 1))
     if isinstance(scheme, str) and (scheme == "auto" or scheme in schemes.SCHEMES):
         recipe = Recipe(scheme, first)
-        choose = auto.chooser(model) if scheme == "auto" else _chooser(scheme, numbers)
+        otherwise = auto.chooser(model) if scheme == "auto" else _chooser(scheme, numbers)
     else:
         if isinstance(scheme, str) and not scheme.endswith(".toml"):
-            distributions.choose("scheme", scheme, {"auto": 0, **schemes.SCHEMES, **shipped_recipes()})
+            choose("scheme", scheme, {"auto": 0, **schemes.SCHEMES, **shipped_recipes()})
+        if not isinstance(scheme, Recipe | str | os.PathLike):
+            raise TypeError(f"scheme must be a name, a recipe or its file, not {scheme!r}")
         recipe = scheme if isinstance(scheme, Recipe) else read_recipe(scheme)
         later = tuple(replace(rule, number=rule.number + len(first)) for rule in recipe.rules)
         recipe = replace(recipe, rules=first + later)
-        choose = _nothing
+        otherwise = _nothing
     if numbers and recipe.name not in schemes.SCHEMES:
         raise TypeError(f"{recipe.name!r} takes no {', '.join(numbers)}: only a scheme takes numbers")
-    return make_plan(Model(tensors, ties), recipe, otherwise=lambda name: choose(owners[name])), owners
+    return make_plan(Model(tensors, ties), recipe, otherwise=lambda name: otherwise(owners[name])), owners
 
 
 def _nothing(slot: Slot) -> Choice | None:

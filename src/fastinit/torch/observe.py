@@ -16,7 +16,7 @@ from torch.nn.utils import parametrize
 
 from ..fans import checked_layout
 from ..fans import fans as count_fans
-from .layers import _known, clean_modules
+from .layers import clean_modules, known
 
 _ROLES = ("weight", "recurrent", "embedding")
 
@@ -87,7 +87,7 @@ def weights(model: nn.Module) -> dict[str, Weight]:
                 raise ValueError(f"parameter {name!r} of {path!r} has no shape yet: run the lazy module once")
             if tensor is None:
                 continue
-            role, geometry = _known(path, module, name, tensor)
+            role, geometry = known(path, module, name, tensor)
             if role in _ROLES:
                 found[path] = Weight(path, module, name, tensor.detach(), role, geometry)
                 break

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import torch
@@ -172,7 +173,7 @@ def replayed(call: Call, before: dict[int, list[Write]], i: int) -> Callable[[],
     positional = [argument.name for argument in func._schema.arguments if not argument.kwarg_only]
 
     def run() -> Tensor:
-        now = tree_map_only(type(value), lambda thunk: thunk(), later)
+        now = tree_map_only(FunctionType, lambda thunk: thunk(), later)
         args = [now[name] for name in positional if name in now]
         out = func(*args, **{name: argument for name, argument in now.items() if name not in positional})
         results = [now[name] for name in written] if written else out
@@ -231,4 +232,5 @@ def linear(formula: Formula) -> tuple[float, float] | None:
             return b * c, b * d
         case "div", [(a, b), (0.0, d)] if d:
             return a / d, b / d
-    return None
+        case _:
+            return None

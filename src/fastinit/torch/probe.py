@@ -14,7 +14,7 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.overrides import TorchFunctionMode
 
 from .. import activations
-from ..fans import integer
+from ..arguments import instance, integer
 from ..fill import draw
 from ..propagation.measurement import Layer, Report, cosine_and_rank, count_copies
 from ..propagation.probe import keeping_variance
@@ -152,6 +152,8 @@ def probe(
         for a model without parameters, weights or batch that are not finite, an empty batch, unknown names of modules, or a
         loss that is no scalar; and whatever the model raises.
 
+    Examples
+    --------
     >>> net = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
     >>> report = probe(net, torch.ones(8, 64))
     >>> [(layer.name, layer.shape) for layer in report.layers]
@@ -159,6 +161,13 @@ def probe(
     """
     check(model, batch)
     model = unwrapped(model)
+    for argument, given, kind in (
+        ("loss", loss, Callable),
+        ("modules", modules, Iterable),
+        ("title", title, str),
+    ):
+        if given is not None:
+            instance(argument, given, kind)
     if classes is not None and integer("classes", classes) < 2:
         raise ValueError(f"classes must be at least 2, got {classes!r}")
     seed = resolve_seed(seed)

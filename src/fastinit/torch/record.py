@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from ..arguments import instance
 from ..distributions import Constant, Law
 from ..fans import fans
 from ..memory import dtype_name
@@ -39,7 +41,8 @@ def record(factory: Callable[[], nn.Module]) -> Plan:
     parameter decides, later ones rescale or overwrite parts. Values without chance become constants or given values. The
     factory is called twice, to see that these are the same. torch's generator is left as it was.
 
-    Tied parameters stand once, under their first name. Buffers are no part of a plan. Two parameters that the code draws
+    Tied parameters stand once, under their first name. Persistent buffers, whose values are without chance, come after the
+    parameters; those that cannot be drawn (of integers, say, or never written) are the plan's ``unfilled``. Two parameters that the code draws
     once and copies are two draws of the plan's.
 
     Raises ValueError, naming the parameter and the operation, for one that is never initialised or whose law cannot be told,
@@ -49,6 +52,7 @@ def record(factory: Callable[[], nn.Module]) -> Plan:
     >>> plan["weight"].scheme, plan["bias"].distribution
     ('kaiming_uniform', Uniform(low=-0.0625, high=0.0625))
     """
+    instance("factory", factory, Callable)
     plan, again = _record(factory, 0), _record(factory, 1)
     for name, parameter in plan.items():
         if name not in again or again[name].distribution != parameter.distribution:
@@ -69,12 +73,17 @@ def _record(factory: Callable[[], nn.Module], seed: int) -> Plan:
         for write in trace.read(buffer):
             if is_random(write.content):
                 raise ValueError(
-                    f"buffer {name!r} is random ({write.content.text}); a plan has parameters alone"
+                    f"buffer {name!r} is random ({write.content.text}); a plan has random parameters alone"
                 )
     parameters: dict[str, Parameter] = {}
     ties: dict[str, str] = {}
     owners: dict[int, dict[View, str]] = {}  # by storage
-    for name, tensor in model.named_parameters(remove_duplicate=False):
+    unfilled: list[str] = []
+    persistent = model.state_dict(keep_vars=True)
+    buffers = {
+        name: tensor for name, tensor in model.named_buffers(remove_duplicate=False) if name in persistent
+    }
+    for name, tensor in itertools.chain(model.named_parameters(remove_duplicate=False), buffers.items()):
         view, sharers = View.of(tensor), owners.setdefault(tensor.untyped_storage()._cdata, {})
         if view in sharers:
             ties[name] = sharers[view]
@@ -89,6 +98,10 @@ def _record(factory: Callable[[], nn.Module], seed: int) -> Plan:
             if isinstance(law, Structured):
                 law.check(tuple(tensor.shape))
         except (TypeError, ValueError) as error:
+            if name in buffers:
+                unfilled.append(name)
+                sharers.pop(view, None)
+                continue
             raise type(error)(f"parameter {name!r}: {error}") from None
         scheme, owner = _scheme(law, text), model.get_submodule(name.rpartition(".")[0])
         counted = fans(tuple(tensor.shape)) if f"{scheme}_" in _BY_FANS else None
@@ -96,7 +109,7 @@ def _record(factory: Callable[[], nn.Module], seed: int) -> Plan:
         parameters[name] = Parameter(
             name, tuple(tensor.shape), dtype, scheme, law, counted, 0, reason, type(owner).__name__
         )
-    return Plan(parameters, ties, f"recorded from {type(model).__name__}")
+    return Plan(parameters, ties, f"recorded from {type(model).__name__}", tuple(unfilled))
 
 
 def _scheme(law: Any, text: str) -> str:

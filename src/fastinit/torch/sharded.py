@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from ..arguments import instance
 from ..config import threads_for
 from ..distributions import Constant, Distribution
 from ..fill import checked_parameters, draw
@@ -77,10 +78,10 @@ def init_(model: _Model, plan: Plan, *, seed: Seed, threads: int | None = None) 
 
     A structured law is computed whole by every process that holds a part (constant boxes within an elementwise law,
     such as an embedding's row for padding, are not). On other devices than the CPU values are drawn in host memory
-    and copied, 4 MiB at a time. Buffers are left alone.
+    and copied, 4 MiB at a time. Buffers are filled where the plan has them, and left alone elsewhere.
 
     Raises, before the first write: ValueError for a parameter that the plan or the model lacks, a shape that differs, a
-    partial placement and a tensor on the meta device; TypeError for a dtype that cannot be drawn and for seed=None.
+    partial placement and a parameter or buffer on the meta device; TypeError for a dtype that cannot be drawn and for seed=None.
 
     >>> from fastinit.torch import record
     >>> plan = record(lambda: torch.nn.Linear(3, 2))
@@ -153,11 +154,19 @@ def _joined(runs: Sequence[Run]) -> list[Run]:
 
 def _tasks(model: nn.Module, plan: Plan) -> Iterator[_Task]:
     """What is to be done, all of it checked."""
+    instance("model", model, nn.Module)
+    instance("plan", plan, Plan)
     seen: set[str] = set()
     names: dict[int, str] = {}
     known = {*plan, *plan.ties}
-    for path, parameter in model.named_parameters(remove_duplicate=False):
+    buffers = dict(model.named_buffers(remove_duplicate=False))
+    lost = [path for path, buffer in buffers.items() if buffer.is_meta and _plain(path, known) not in known]
+    if lost:
+        raise ValueError(f"buffers on the meta device that the plan does not fill: {', '.join(lost)}")
+    for path, parameter in itertools.chain(model.named_parameters(remove_duplicate=False), buffers.items()):
         name = _plain(path, known)
+        if path in buffers and name not in known:
+            continue
         owner = plan.ties.get(name, name)
         if owner not in plan:
             raise ValueError(f"parameter {path!r} is not in the plan")
@@ -189,16 +198,19 @@ def _task(parameter: Tensor, name: str, plan: Plan) -> _Task | None:
     """What this process has to do for a parameter; nothing, if it is no part of the parameter's mesh."""
     law, shape = plan[name].distribution, tuple(parameter.shape)
     if shape != plan[name].shape:
-        raise ValueError(f"its shape is {shape}, the plan's is {plan[name].shape}")
+        raise ValueError(
+            f"its shape is {shape}, the plan's is {plan[name].shape}{_shard(shape, plan[name].shape)}"
+        )
     runs: tuple[tuple[Run, ...], ...] = tuple([((0, size),) for size in shape])
     local = parameter
     if hasattr(parameter, "placements"):  # a DTensor
-        mesh = parameter.device_mesh  # type: ignore[attr-defined]
+        sharded: Any = parameter
+        mesh = sharded.device_mesh
         coordinate = mesh.get_coordinate()
         if coordinate is None:
             return None
-        local = parameter.detach().to_local()  # type: ignore[attr-defined]
-        runs = index_runs(shape, mesh.shape, coordinate, parameter.placements)
+        local = sharded.detach().to_local()
+        runs = index_runs(shape, mesh.shape, coordinate, sharded.placements)
     if local.is_inference():
         raise ValueError("it was made in inference mode, where it alone can be changed")
     if local.is_meta:
@@ -215,6 +227,18 @@ def _task(parameter: Tensor, name: str, plan: Plan) -> _Task | None:
     if isinstance(task.inner, Distribution):
         checked_parameters(task.inner, DTYPES[task.dtype])
     return task
+
+
+def _shard(shape: Sequence[int], whole: Sequence[int]) -> str:
+    """A hint, where the shape is an integer part of the whole along one axis."""
+    axes = [axis for axis, (n, all_of_it) in enumerate(zip(shape, whole, strict=False)) if n != all_of_it]
+    if len(shape) != len(whole) or len(axes) != 1:
+        return ""
+    small, large = sorted((shape[axes[0]], whole[axes[0]]))
+    if not small or large % small:
+        return ""
+    shard = "the parameter" if shape[axes[0]] == small else "the plan's"
+    return f"; {shard} looks like 1/{large // small} along axis {axes[0]}, a shard without its mesh"
 
 
 def _fill(task: _Task, seed: int, threads: int) -> None:

@@ -24,7 +24,7 @@ DTYPES = {
     torch.float16: "float16",
     torch.bfloat16: "bfloat16",
 }
-_NO_DISPATCH = Tensor.__torch_dispatch__
+_NO_DISPATCH = Tensor.__torch_dispatch__  # pyright: ignore[reportAttributeAccessIssue]
 _STAGING_BYTES = 4 << 20
 
 
@@ -132,7 +132,8 @@ def check_target(tensor: Tensor) -> None:
     """Raise for what cannot be filled, whatever the dtype."""
     if not isinstance(tensor, Tensor):
         raise TypeError(f"tensor must be a torch.Tensor, not {type(tensor).__name__}")
-    if type(tensor).__torch_dispatch__ is not _NO_DISPATCH and not isinstance(tensor, FakeTensor):
+    dispatch = type(tensor).__torch_dispatch__  # pyright: ignore[reportAttributeAccessIssue]
+    if dispatch is not _NO_DISPATCH and not isinstance(tensor, FakeTensor):
         raise UnsupportedTensorError(f"tensor must hold its own values, not be a {type(tensor).__name__}")
     if tensor.layout is not torch.strided or tensor.is_nested:
         layout = "nested" if tensor.is_nested else tensor.layout

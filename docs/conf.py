@@ -1,0 +1,89 @@
+"""How the documentation is built: ``sphinx-build -W -n docs build/docs``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from docutils.nodes import Node
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.docutils import SphinxDirective
+
+import fastinit
+from fastinit.cli import _parser
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
+project = "fastinit"
+version = release = fastinit.__version__
+html_title = "fastinit"
+html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_copyright = False
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "sphinx-mathjax-offline",
+]
+myst_enable_extensions = ["amsmath", "dollarmath"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 90
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+# `name` in a docstring is a link where the site documents that name, and code elsewhere.
+default_role = "py:obj"
+# What other packages document: there is no net to look it up in.
+nitpick_ignore_regex = [("py:.*", r"(?!fastinit\.).*")]
+
+
+def documented_above(app: Sphinx, env: BuildEnvironment, node: Any, contents: Node) -> Node | None:
+    """What lives in `fastinit.plan` is documented where it is exported from: `fastinit.Plan`."""
+    domain = env.domains.python_domain
+    *rooms, name = node["reftarget"].split(".")
+    while rooms:
+        full = ".".join([*rooms, name])
+        if full in domain.objects:
+            return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", full, node, contents)
+        rooms.pop()
+    return None
+
+
+class CommandLine(SphinxDirective):
+    """A section for each subcommand, from the parser itself."""
+
+    def run(self) -> list[Node]:
+        commands = next(a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction))
+        helps = {action.dest: action.help for action in commands._choices_actions}
+        lines = [
+            line for name, parser in commands.choices.items() for line in _help(name, helps[name], parser)
+        ]
+        return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
+
+
+def _help(name: str, text: str | None, parser: argparse.ArgumentParser) -> Iterator[str]:
+    yield from (name, "-" * len(name), "", f"{text}.".capitalize(), "", ".. code-block:: text", "")
+    parser.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=88)  # type: ignore[assignment]
+    yield from (f"   {line}" for line in parser.format_usage().removeprefix("usage: ").splitlines())
+    yield from ("", f".. program:: {parser.prog}", "")
+    for action in parser._actions:
+        value = action.metavar or action.dest.upper()
+        takes = f" {value}" if action.option_strings and action.nargs != 0 else ""
+        names = ", ".join(f"{option}{takes}" for option in action.option_strings) or action.dest
+        yield from (f".. option:: {names}", "", f"   {action.help}", "")
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("missing-reference", documented_above)
+    app.add_directive("command-line", CommandLine)

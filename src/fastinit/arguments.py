@@ -1,0 +1,120 @@
+"""What an argument must be: the value as its plain type, or the error that names the argument and the value."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, SupportsIndex, TypeAlias, TypeVar
+
+_T = TypeVar("_T")
+
+Shape: TypeAlias = SupportsIndex | Iterable[SupportsIndex]
+
+
+def real(argument: str, value: object, *, finite: bool = True) -> float:
+    """`value` as a float. A bool, a str or an array is no real number."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{argument} must be a real number, got {value!r} ({type(value).__name__})")
+    try:
+        number = float(value) + 0.0
+    except OverflowError:
+        raise ValueError(f"{argument} is too large for a float") from None
+    if math.isnan(number) or (finite and math.isinf(number)):
+        raise ValueError(f"{argument} must be {'finite' if finite else 'a number'}, got {value!r}")
+    return number
+
+
+def non_negative(argument: str, value: object) -> float:
+    """`value` as a finite float of at least 0."""
+    number = real(argument, value)
+    if number < 0:
+        raise ValueError(f"{argument} must be at least 0, got {value!r}")
+    return number
+
+
+def positive(argument: str, value: object) -> float:
+    """`value` as a finite float above 0."""
+    number = real(argument, value)
+    if number <= 0:
+        raise ValueError(f"{argument} must be positive, got {value!r}")
+    return number
+
+
+def integer(argument: str, value: SupportsIndex) -> int:
+    """`value` as an int. A bool is no integer."""
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)
+    except TypeError:
+        pass
+    raise TypeError(f"{argument} must be an integer, got {value!r} ({type(value).__name__})")
+
+
+def positive_integer(argument: str, value: SupportsIndex) -> int:
+    """`value` as an int of at least 1."""
+    number = integer(argument, value)
+    if number < 1:
+        raise ValueError(f"{argument} must be at least 1, got {value!r}")
+    return number
+
+
+def integers(argument: str, value: SupportsIndex | Iterable[SupportsIndex]) -> tuple[int, ...]:
+    """One integer or several, as a tuple."""
+    try:
+        items = tuple(value) if isinstance(value, Iterable) else (value,)
+        if bool not in map(type, items):
+            return tuple(map(operator.index, items))
+    except TypeError:
+        pass
+    raise TypeError(f"{argument} must be integers, got {value!r}")
+
+
+def checked_shape(shape: Shape) -> tuple[int, ...]:
+    """``shape`` as a tuple of non-negative integers whose product counts elements in 63 bits."""
+    sizes = integers("shape", shape)
+    if min(sizes, default=0) < 0:
+        raise ValueError(f"shape {sizes} has negative dimensions")
+    if len(sizes) > 64:
+        raise ValueError(f"shape has {len(sizes)} dimensions; at most 64 are possible")
+    # An empty array's other axes must multiply within range too, as NumPy has it.
+    if math.prod([size for size in sizes if size]) >= 2**60:
+        raise ValueError(f"shape {sizes} is too large")
+    return sizes
+
+
+def flag(argument: str, value: object) -> bool:
+    """`value`, if it is a bool: a number is no flag."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{argument} must be a bool, got {value!r} ({type(value).__name__})")
+    return value
+
+
+def choose(argument: str, name: object, table: Mapping[str, _T]) -> _T:
+    """`table[name]`, or the error with the closest names."""
+    if not isinstance(name, str):
+        raise TypeError(f"{argument} must be a str, got {name!r} ({type(name).__name__})")
+    if name in table:
+        return table[name]
+    import difflib  # only on the way to an error
+
+    close = difflib.get_close_matches(name.lower(), table)
+    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"known: {', '.join(table)}"
+    raise ValueError(f"unknown {argument} {name!r}; {hint}")
+
+
+def file_path(argument: str, value: str | os.PathLike[str]) -> Path:
+    """`value` as a path."""
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{argument} must be a path, not {value!r} ({type(value).__name__})")
+    return Path(value)
+
+
+def instance(argument: str, value: Any, kind: Any) -> Any:
+    """`value`, if it is of that class."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{argument} must be a {kind.__name__}, not {value!r} ({type(value).__name__})")
+    return value

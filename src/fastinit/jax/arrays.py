@@ -1,0 +1,109 @@
+"""New JAX arrays: drawn into memory of the host, shard by shard, or by a callback from a traced function."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec
+
+from .. import memory
+from ..blocks import block_shape
+from ..distributions import Normal, TruncatedNormal, Uniform
+from ..fill import draw
+from ..memory import Array
+from ..schemes import distribution
+from .keys import seed_of
+
+_PARTS = {"complex64": "float32", "complex128": "float64"}  # of real and imaginary part
+
+
+def _sharding(sharding: Any, traced: bool) -> NamedSharding | None:
+    """With the mesh of the context, where it names none; outside of a trace that is one of devices."""
+    if sharding is None:
+        return None
+    spec: Any = sharding if isinstance(sharding, PartitionSpec) else getattr(sharding, "spec", None)
+    if isinstance(sharding, PartitionSpec) or isinstance(getattr(sharding, "mesh", None), AbstractMesh):
+        mesh: Any = jax.sharding.get_abstract_mesh() if traced else jax.sharding.get_mesh()
+        if mesh.empty:
+            raise ValueError(f"out_sharding {sharding} needs a mesh: see jax.set_mesh")
+        return NamedSharding(mesh, spec)
+    if not isinstance(sharding, NamedSharding):
+        raise TypeError(f"out_sharding must be a NamedSharding or a PartitionSpec, not {sharding!r}")
+    return sharding
+
+
+def sharded_array(
+    whole: tuple[int, ...], dtype: np.dtype[Any], sharding: Any, draw_one: Callable[..., None]
+) -> jax.Array:
+    """A new array, by shards if ``sharding`` is one. JAX keeps aligned memory without a copy: each shard gets its own."""
+    placed = _sharding(sharding, traced=False)
+
+    def part(block: Any) -> Array:
+        out = _empty(block_shape(block, whole), dtype)
+        draw_one(out, block=block)
+        return out
+
+    if placed is None:
+        return jax.device_put(part(...))
+    return jax.make_array_from_callback(whole, placed, part, dtype=dtype)
+
+
+def traced_array(
+    words: Any, whole: tuple[int, ...], dtype: np.dtype[Any], out_sharding: Any, draw_one: Callable[..., None]
+) -> jax.Array:
+    """The same values, drawn when the traced function runs; where sharded, each shard by itself."""
+    sharding = _sharding(out_sharding, traced=True)
+    # Whatever is wrong with the law is said now: a callback could not.
+    draw_one(_empty((0,) * len(whole), dtype), block=(slice(0, 0),) * len(whole), seed=0)
+    part = whole if sharding is None else sharding.shard_shape(whole)
+
+    def on_host(words: Any, starts: Any) -> Array:
+        words, starts = np.asarray(words), np.asarray(starts)
+        out = _empty(words.shape[:-1] + part, dtype)
+        for i in np.ndindex(words.shape[:-1]):  # under vmap: one key, one tensor
+            block = tuple(slice(s, s + n) for s, n in zip(starts[i].tolist(), part, strict=True))
+            draw_one(out[(*i, ...)], block=block, seed=seed_of(words[i]))
+        return out
+
+    def call(words: Any, *starts: Any) -> Any:
+        result = jax.ShapeDtypeStruct(part, dtype)
+        place = jnp.array(starts, jnp.int32).reshape(len(whole))
+        return jax.pure_callback(on_host, result, words, place, vmap_method="broadcast_all")
+
+    if sharding is None:
+        return call(words, *[0] * len(whole))
+    axes = (*sharding.spec, *[None] * (len(whole) - len(sharding.spec)))
+
+    def shard(words: Any) -> Any:
+        return call(words, *[jax.lax.axis_index(a) * n if a else 0 for a, n in zip(axes, part, strict=True)])
+
+    mapped = jax.shard_map(
+        shard, mesh=sharding.mesh, in_specs=PartitionSpec(), out_specs=sharding.spec, check_vma=False
+    )
+    return mapped(words)
+
+
+def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    if dtype.kind != "c":
+        return memory.empty(shape, dtype.name)
+    return memory.empty((*shape, 2), _PARTS[dtype.name]).view(dtype)[..., 0]
+
+
+def draw_complex(out: Array, law: Any, *, seed: int, shape: tuple[int, ...], block: Any) -> None:
+    """JAX's complex laws of the real law's variance: normal; uniform in a disk; normal, cut at a modulus of 2 sigma."""
+    std, whole = law.moments()[1], (*shape, 2)
+    if isinstance(law, Uniform) and std:
+        law = distribution("complex_uniform", whole, radius=math.sqrt(2) * std)
+    elif isinstance(law, TruncatedNormal):
+        law = distribution("complex_truncated_normal", whole, std=std / math.sqrt(1 - 4 / math.expm1(4)))
+    else:
+        law = Normal(0.0, std / math.sqrt(2))
+    pairs = memory.empty((*out.shape, 2), _PARTS[out.dtype.name])
+    where = (..., slice(None)) if block is ... else (*block, slice(None))
+    draw(pairs, law, seed=seed, shape=whole, block=where)
+    out[...] = pairs.view(out.dtype)[..., 0]

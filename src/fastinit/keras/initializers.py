@@ -1,0 +1,196 @@
+"""The initializers of ``keras.initializers``: Keras's names, arguments, defaults and laws; fastinit's values."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..arguments import checked_shape, non_negative, real
+from ..distributions import Normal, Uniform
+from ..fill import draw
+from ..schemes import distribution
+from ..streams import resolve_seed
+from .tensors import dtype_of, new_tensor
+
+_serializable = keras.saving.register_keras_serializable(package="fastinit")
+
+
+class _Drawn:
+    """In front of an initializer of Keras: its configuration, fastinit's values."""
+
+    seed: Any
+
+    def _law(self, shape: tuple[int, ...]) -> Any:
+        raise NotImplementedError
+
+    def __call__(self, shape: Any, dtype: Any = None, layout: Any = None) -> Any:
+        whole, name = checked_shape(tuple(shape)), ""
+        law, kind = self._law(whole), dtype_of(dtype)
+        if isinstance(self.seed, keras.random.SeedGenerator):
+            seed, count = np.asarray(keras.ops.convert_to_numpy(self.seed.next())).tolist()
+            name = str(count)
+        else:
+            seed = resolve_seed(self.seed)
+        return new_tensor(whole, kind, layout, partial(draw, law=law, seed=seed, name=name, shape=whole))
+
+
+@_serializable
+class RandomNormal(_Drawn, keras.initializers.RandomNormal):
+    """N(mean, stddev^2).
+
+    >>> RandomNormal(stddev=0.02, seed=0)((2, 3)).shape == (2, 3)
+    True
+    """
+
+    def _law(self, shape: tuple[int, ...]) -> Any:
+        return Normal(real("mean", self.mean), non_negative("stddev", self.stddev))
+
+
+@_serializable
+class TruncatedNormal(_Drawn, keras.initializers.TruncatedNormal):
+    """N(mean, stddev^2) cut at 2 stddev on either side; the cut is not made up for.
+
+    >>> TruncatedNormal(seed=0)((2, 3)).shape == (2, 3)
+    True
+    """
+
+    def _law(self, shape: tuple[int, ...]) -> Any:
+        mean, std = real("mean", self.mean), non_negative("stddev", self.stddev)
+        return distribution("truncated_normal", shape, mean=mean, std=std)
+
+
+@_serializable
+class RandomUniform(_Drawn, keras.initializers.RandomUniform):
+    """U[minval, maxval).
+
+    >>> RandomUniform(seed=0)((2, 3)).shape == (2, 3)
+    True
+    """
+
+    def _law(self, shape: tuple[int, ...]) -> Any:
+        low, high = real("minval", self.minval), real("maxval", self.maxval)
+        if low > high:
+            raise ValueError(f"minval must not be above maxval, got minval={low}, maxval={high}")
+        return Uniform(low, high)
+
+
+class _Scaled(_Drawn):
+    scale: float
+    mode: str
+    distribution: str
+    input_axes: Any
+    output_axes: Any
+
+    def _law(self, shape: tuple[int, ...]) -> Any:
+        fan_in, fan_out = _fans_of_shape(shape, self.input_axes, self.output_axes)
+        law = "normal" if self.distribution == "untruncated_normal" else self.distribution
+        return distribution(
+            "variance_scaling",
+            shape,
+            fan_in=fan_in,
+            fan_out=fan_out,
+            scale=self.scale,
+            mode=self.mode,
+            law=law,
+        )
+
+
+def _fans_of_shape(shape: tuple[int, ...], input_axes: Any, output_axes: Any) -> tuple[int, int]:
+    """As Keras counts them: the last two axes are in and out, unless the layer says otherwise."""
+    if input_axes is not None and output_axes is not None:
+        fans = [math.prod(shape[axis] for axis in axes) for axes in (input_axes, output_axes)]
+    elif len(shape) < 2:
+        fans = [math.prod(shape)] * 2
+    else:
+        fans = [math.prod(shape[:-1]), math.prod(shape[:-2]) * shape[-1]]
+    return max(fans[0], 1), max(fans[1], 1)
+
+
+@_serializable
+class VarianceScaling(_Scaled, keras.initializers.VarianceScaling):
+    """Mean 0 and variance scale / n, with n the fan that ``mode`` names; ``"normal"`` is the truncated one, as in Keras.
+
+    The fans are Keras's, from the shape alone, and wrong for transposed and depthwise convolutions: `init` knows better.
+
+    >>> VarianceScaling(seed=0)((2, 3)).shape == (2, 3)
+    True
+    """
+
+
+@_serializable
+class GlorotUniform(_Scaled, keras.initializers.GlorotUniform):
+    """U[-a, a), a = sqrt(6 / (fan_in + fan_out)).
+
+    >>> GlorotUniform(seed=0)((2, 3)).shape == (2, 3)
+    True
+    """
+
+
+@_serializable
+class GlorotNormal(_Scaled, keras.initializers.GlorotNormal):
+    """Normal of variance 2 / (fan_in + fan_out), cut at 2 sigma of the normal it is cut from.
+
+    >>> GlorotNormal(seed=0)((2, 3)).shape == (2, 3)
+    True
+    """
+
+
+@_serializable
+class LecunNormal(_Scaled, keras.initializers.LecunNormal):
+    """Normal of variance 1 / fan_in, cut at 2 sigma of the normal it is cut from.
+
+    >>> LecunNormal(seed=0)((2, 3)).shape == (2, 3)
+    True
+    """
+
+
+@_serializable
+class LecunUniform(_Scaled, keras.initializers.LecunUniform):
+    """U[-a, a), a = sqrt(3 / fan_in).
+
+    >>> LecunUniform(seed=0)((2, 3)).shape == (2, 3)
+    True
+    """
+
+
+@_serializable
+class HeNormal(_Scaled, keras.initializers.HeNormal):
+    """Normal of variance 2 / fan_in, cut at 2 sigma of the normal it is cut from.
+
+    >>> HeNormal(seed=0)((2, 3)).shape == (2, 3)
+    True
+    """
+
+
+@_serializable
+class HeUniform(_Scaled, keras.initializers.HeUniform):
+    """U[-a, a), a = sqrt(6 / fan_in).
+
+    >>> HeUniform(seed=0)((2, 3)).shape == (2, 3)
+    True
+    """
+
+
+@_serializable
+class Orthogonal(_Drawn, keras.initializers.Orthogonal):
+    """gain times a semi-orthogonal matrix of Haar's law: the last axis counts the columns, all others the rows.
+
+    >>> Orthogonal(seed=0)((2, 3)).shape == (2, 3)
+    True
+    """
+
+    def _law(self, shape: tuple[int, ...]) -> Any:
+        return distribution("orthogonal", shape, gain=self.gain, axis=-1)
+
+
+# Keras's other names for them.
+OrthogonalInitializer = orthogonal = Orthogonal
+random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
+variance_scaling = VarianceScaling
+glorot_normal, glorot_uniform = GlorotNormal, GlorotUniform
+he_normal, he_uniform = HeNormal, HeUniform
+lecun_normal, lecun_uniform = LecunNormal, LecunUniform

@@ -1,0 +1,411 @@
+"""Every call that touches a file fails in turn, and so does every allocation; after each, what is promised is looked at.
+
+python tools/faults.py [SCENARIO ...] [--every K] names the scenarios (all by default), and takes each K-th call alone.
+Needs Linux and gcc.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import errno
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+NOTHING, FILES, MEMORY = range(3)  # what is counted, as in faults.c
+KILL, HALF = 0, -1
+ERRORS = (errno.EIO, errno.ENOSPC, errno.EINTR, errno.EDQUOT, errno.EACCES)
+INDEX = "model.safetensors.index.json"
+SHAPES = {"a": (60, 40), "b.weight": (50, 30), "b.bias": (50,), "empty": (0, 3), "c": (30, 30)}
+MODEL = {"parameters": {name: {"shape": list(shape)} for name, shape in SHAPES.items()}, "tied": {"d": "a"}}
+RECIPE = """
+[[rule]]
+match = "c"
+scheme = "orthogonal"
+[[rule]]
+ndim = 2
+scheme = "he_normal"
+[[rule]]
+scheme = "ones"
+"""
+
+Contents = Mapping[str, bytes]
+
+
+@dataclass
+class Outcome:
+    """What became of a child process: its exit code, or minus the signal that ended it."""
+
+    code: int
+    out: str = ""
+    err: str = ""
+    log: tuple[str, ...] = ()  # the calls counted
+
+
+def in_child(act: Callable[[], dict[str, Any]]) -> Outcome:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        signal.alarm(60)  # for what would hang
+        with open(writing, "w") as pipe:
+            json.dump(act(), pipe)
+        os._exit(0)
+    os.close(writing)
+    with open(reading) as pipe:
+        text = pipe.read()
+    status = os.waitpid(child, 0)[1]
+    return Outcome(**json.loads(text)) if text else Outcome(os.waitstatus_to_exitcode(status))
+
+
+class Shim:
+    """faults.c, which is preloaded."""
+
+    def __init__(self) -> None:
+        self.library = ctypes.CDLL(None)
+        self.library.faults_log.restype = ctypes.c_char_p
+        self.library.faults_arm.argtypes = [ctypes.c_int, ctypes.c_char_p, *2 * [ctypes.c_long], ctypes.c_int]
+        self.library.faults_disarm.restype = ctypes.c_long
+
+    def arm(self, what: int, folder: Path, first: int, last: int, fault: int) -> None:
+        self.library.faults_arm(what, os.fsencode(folder), first, last, fault)
+
+    def disarm(self) -> int:
+        return int(self.library.faults_disarm())
+
+    def log(self) -> tuple[str, ...]:
+        return tuple(self.library.faults_log().decode().splitlines())
+
+
+# ------------------------------------------------------------------------------------------- files
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line, run in a folder that holds ``before``, and then holds ``after``."""
+
+    arguments: tuple[str, ...]  # {} stands for the folder
+    before: Contents
+    after: Contents
+    link: str = ""  # to the old file
+    resumes: bool = False  # parts may stay
+    replaces: bool = False  # old files may be gone
+
+    def broken(self, shim: Shim, folder: Path, every: int) -> Iterator[str]:
+        """One line for each promise that is not kept."""
+        self._lay(folder)
+        clean = self._run(shim, folder, FILES, 1, 0, KILL)
+        if clean.code or contents(folder) != self.after:
+            yield f"without faults: {clean}, {sorted(contents(folder))}"
+            return
+        yield from unsynced(clean.log)
+        for at in range(1, len(clean.log) + 1, every):
+            call = clean.log[at - 1].replace(str(folder), "")
+            for fault, last in [*((error, at) for error in (*ERRORS, KILL, HALF)), (errno.EIO, 2**62)]:
+                self._lay(folder)
+                got = self._run(shim, folder, FILES, at, last, fault)
+                what = {KILL: "killed", HALF: "half"}.get(fault) or errno.errorcode[fault]
+                for promise in self._judge(shim, folder, clean, got, call.split()[0], fault, last > at):
+                    yield f"call {at} of {len(clean.log)}, {call}: {what}{' on' * (last > at)}: {promise}"
+
+    def _lay(self, folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        if self.before:
+            folder.mkdir()
+        for name, data in self.before.items():
+            (folder / name).write_bytes(data)
+            (folder / name).chmod(0o640)
+        if self.link:
+            (folder / self.link).symlink_to(next(iter(self.before)))
+
+    def _run(self, shim: Shim, folder: Path, what: int, first: int, last: int, fault: int) -> Outcome:
+        from fastinit import cli
+
+        def act() -> dict[str, Any]:
+            out, err = io.StringIO(), io.StringIO()
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                shim.arm(what, folder, first, last, fault)
+                try:
+                    code = cli.main([argument.replace("{}", str(folder)) for argument in self.arguments])
+                except Exception as error:
+                    code = f"{error!r}"
+                shim.disarm()
+            return {"code": code, "out": out.getvalue(), "err": err.getvalue(), "log": shim.log()}
+
+        return in_child(act)
+
+    def _judge(
+        self, shim: Shim, folder: Path, clean: Outcome, got: Outcome, call: str, fault: int, on: bool
+    ) -> Iterator[str]:
+        found = contents(folder)
+        parts = [name for name in found if name.endswith(".part")]
+        final = {name: data for name, data in found.items() if name not in parts}
+        for name, data in final.items():
+            if name != self.link and data not in (self.before.get(name), self.after.get(name)):
+                yield f"{name} is neither old nor new"
+        if (
+            not self.replaces
+            and not {name for name in self.before if not name.endswith(".part")} <= final.keys()
+        ):
+            yield "an old file is gone"
+        if INDEX in final and final not in (self.before, self.after):
+            yield f"an index, and files of which not all are new: {sorted(final)}"
+        if got.code == 0:
+            if final != self.after:
+                yield f"success, but {sorted(found)}"
+            if parts and fault != errno.EACCES:
+                yield f"success, but {parts} stays"
+            if self.before == self.after and timeless(got.out) != timeless(clean.out):
+                yield f"success, but the output is {got.out!r}"
+        elif got.code == 1 and fault > 0:
+            said = re.fullmatch(r"fastinit: error: \[Errno (\d+)\] (.+): '(.*)'\n", got.err)
+            if call == "lseek64" and "not seekable" in got.err:
+                pass  # as Python's files understand it
+            elif not said or int(said[1]) != fault or not said[3].startswith(str(folder)):
+                yield f"the error is {got.err!r}"
+            if parts and not self.resumes and not on and not self.before.keys() & set(parts):
+                yield f"an error, but {parts} stays"
+        elif (got.code, fault) != (-signal.SIGKILL, KILL):
+            yield f"ends with {got.code}: {got.err!r}"
+        again = self._run(shim, folder, NOTHING, 0, 0, 0)
+        stays = (
+            self.before.keys() & set(parts) if fault == errno.EACCES else set()
+        )  # another user's, as it seemed
+        if (
+            again.code
+            or {name: data for name, data in contents(folder).items() if name not in stays} != self.after
+        ):
+            yield f"not made good by another run: {again.code} {again.err!r}, {sorted(contents(folder))}"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """What each name holds; of a link, where it leads."""
+    paths = sorted(folder.iterdir()) if folder.exists() else []
+    return {
+        path.name: os.readlink(path).encode() if path.is_symlink() else path.read_bytes() for path in paths
+    }
+
+
+def timeless(text: str) -> str:
+    return re.sub(r'[\d.e-]+ (s|GB/s)|"(seconds|gigabytes_per_second)": [\d.e-]+', "", text)
+
+
+def unsynced(log: tuple[str, ...]) -> Iterator[str]:
+    """What a power cut could take: a file is synced between its last write and its new name, its folder behind that."""
+    dirty: set[str] = set()
+    for line in log:
+        call, path = line.split(" ", 1)
+        if call in ("write", "ftruncate64"):
+            dirty.add(path)
+        elif call == "fsync":
+            dirty.discard(path)
+        elif call == "rename":
+            if any(os.path.dirname(one) == os.path.dirname(path) for one in dirty):
+                yield f"{path} is renamed before it is synced"
+            dirty.add(os.path.dirname(path))
+    if dirty:
+        yield f"never synced: {sorted(dirty)}"
+
+
+def commands(work: Path) -> dict[str, Command]:
+    from fastinit import checkpoint, cli, sharding
+    from fastinit.plan import plan_for
+
+    (work / "model.json").write_text(json.dumps(MODEL))
+    (work / "recipe.toml").write_text(RECIPE)
+    plan = plan_for(work / "model.json", work / "recipe.toml")
+    checkpoint._CHUNK_BYTES = 4096  # several writes for a tensor
+    made = {}
+    for seed in (3, 4):
+        checkpoint.write(plan, work / f"{seed}", seed=seed)
+        sharding.write(plan, work / f"shards {seed}", seed=seed, max_shard_size="8KB")
+        made[seed] = ((work / f"{seed}").read_bytes(), contents(work / f"shards {seed}"))
+    (one, shards), (old, old_shards) = made[3], made[4]
+    part, first, *_ = ".m.safetensors.0123456789abcdef.part", *shards
+    plan_options = (str(work / "model.json"), "--recipe", str(work / "recipe.toml"))
+    init = ("init", *plan_options, "--seed", "3", "--threads", "1", "-o")
+    file, split = (*init, "{}/m.safetensors"), (*init, "{}", "--max-shard-size", "8KB")
+    left = {f".{name}.0123456789abcdef.part": shards[name][:-2000] for name in list(shards)[1:2]}
+    stored = {"m.safetensors": one}
+    probe = ("probe", "--widths", "6,5,4", "--batch", "8", "-o")
+    (work / "probe").mkdir()
+    with contextlib.redirect_stdout(io.StringIO()):
+        cli.main([*probe, str(work / "probe" / "r.json")])
+    model = {"model.json": json.dumps(MODEL).encode(), "recipe.toml": RECIPE.encode()}
+    verify = ("verify", "--recipe", plan_options[2], "--seed", "3", "--threads", "1")
+    return {
+        "new file": Command(file, {"other": b""}, {"other": b"", **stored}),
+        "old file": Command(file, {"m.safetensors": old}, stored),
+        "linked file": Command(
+            (*init, "{}/link"), {"m.safetensors": old}, {**stored, "link": b"m.safetensors"}, link="link"
+        ),
+        "file with a leftover": Command(file, {"m.safetensors": old, part: one[:9000]}, stored),
+        "resumed: nothing": Command(
+            (*file, "--resume"), {"other": b""}, {"other": b"", **stored}, resumes=True
+        ),
+        "resumed: a part": Command((*file, "--resume"), {part: one[:9000]}, stored, resumes=True),
+        "resumed: a damaged part": Command(
+            (*file, "--resume"), {part: one[:5000] + bytes(4000) + one + b"?"}, stored, resumes=True
+        ),
+        "resumed: the whole": Command((*file, "--resume"), stored, stored, resumes=True),
+        "new shards": Command(split, {}, shards),
+        "old shards": Command(split, old_shards, shards, replaces=True),
+        "resumed shards": Command((*split, "--resume"), {first: shards[first], **left}, shards, resumes=True),
+        "verify a file": Command((*verify, "{}/m.safetensors"), stored, stored),
+        "verify shards": Command((*verify, "{}"), shards, shards),
+        "inspect": Command(("inspect", "--threads", "1", "{}/m.safetensors"), stored, stored),
+        "plan of a header": Command(("plan", "{}/m.safetensors"), stored, stored),
+        "probe": Command((*probe, "{}/r.json"), {"r.json": b"old"}, contents(work / "probe")),
+        "plan of a model": Command(("plan", "{}/model.json", "--recipe", "{}/recipe.toml"), model, model),
+    }
+
+
+# ------------------------------------------------------------------------------------------ memory
+
+
+@dataclass(frozen=True)
+class Use:
+    """A call that allocates; ``result`` gives the bytes that it leaves, from what it returns and what it was given.
+
+    It succeeds or raises, and then the target is as it was; the next call succeeds. The error need be no MemoryError:
+    NumPy and Python themselves raise others here and there.
+    """
+
+    act: Callable[[Any], Any]
+    given: Callable[[], Any] = lambda: None
+    result: Callable[[Any, Any], Any] = lambda returned, given: returned
+
+    def broken(self, shim: Shim, folder: Path, every: int) -> Iterator[str]:
+        expected = self.result(self.act(given := self.given()), given)
+        counted = self._run(shim, folder, 1, 0, expected)
+        total = int(counted.out)
+        for at in range(1, total + 1, every):
+            for last in (at, at + 49):
+                got = self._run(shim, folder, at, last, expected)
+                if got.err or got.code:
+                    yield f"allocations {at} to {last} of {total}: {got.code} {got.err}"
+
+    def _run(self, shim: Shim, folder: Path, first: int, last: int, expected: Any) -> Outcome:
+        def act() -> dict[str, Any]:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # "Exception ignored in ..."
+            given, untouched = self.given(), self.result(None, self.given())
+            act, disarm, said = self.act, shim.library.faults_disarm, ""
+            calls = failed = returned = None
+            shim.arm(MEMORY, folder, first, last, errno.ENOMEM)
+            try:
+                returned = act(given)
+            except BaseException as error:
+                failed = error
+            while calls is None:
+                try:
+                    calls = disarm()
+                except MemoryError:  # the call itself asks for some
+                    continue
+            if failed is None:
+                said = "" if self.result(returned, given) == expected else "success, but other values"
+            elif self.result(None, given) != untouched:
+                said = f"{failed!r}, but the target is not as it was"
+            del failed, returned
+            given = self.given()
+            if self.result(self.act(given), given) != expected:
+                said += "; the next call gives other values"
+            return {"code": 0, "out": str(calls), "err": said}
+
+        return in_child(act)
+
+
+def uses(work: Path) -> dict[str, Use]:
+    import numpy as np
+
+    import fastinit as fi
+    from fastinit.plan import Plan, plan_for
+
+    shape = (300, 70)
+
+    def sevens() -> Any:
+        return np.full(shape, 7, np.float32)
+
+    def bytes_of(returned: Any, given: Any) -> bytes:
+        return given.tobytes()
+
+    def new(returned: Any, given: Any) -> bytes:
+        return b"" if returned is None else returned.tobytes()
+
+    plan_files = (work / "model.json", work / "recipe.toml")
+    text = plan_for(*plan_files).to_json()
+    plain = plan_for(plan_files[0])  # without structured laws, where NumPy crashes for want of memory
+    return {
+        "memory: fill": Use(lambda out: fi.fill(out, "normal", seed=1, name="w"), sevens, bytes_of),
+        "memory: fill of columns": Use(
+            lambda out: fi.fill(out[:, ::-2], "he_uniform", seed=1, block=np.s_[1:, 3:38], shape=(301, 90)),
+            sevens, bytes_of,
+        ),
+        "memory: fill with threads": Use(
+            lambda out: fi.fill(out, "normal", seed=1, threads=4), lambda: np.full(600_000, 7, np.float32), bytes_of
+        ),
+        "memory: new array": Use(
+            lambda _: fi.he_normal(shape, seed=1, name="w", dtype="bfloat16"), result=new
+        ),
+        "memory: plan": Use(lambda _: str(plan_for(*plan_files))),
+        "memory: plan from JSON": Use(lambda _: Plan.from_json(text).digest),
+        "memory: init": Use(
+            lambda _: fi.init(plan_files[0], seed=1),
+            result=lambda returned, _: returned and {name: array.tobytes() for name, array in returned.items()},
+        ),
+        "memory: verify": Use(lambda _: fi.verify(work / "3", plain, seed=4)),
+    }  # fmt: skip
+
+
+# -------------------------------------------------------------------------------------------- main
+
+
+def preloaded() -> int:
+    """The same command in a process whose calls go through faults.c."""
+    with tempfile.TemporaryDirectory() as folder:
+        shim = Path(folder, "faults.so")
+        source = Path(__file__).with_suffix(".c")
+        subprocess.run(["gcc", "-D_GNU_SOURCE", "-O1", "-shared", "-fPIC", source, "-o", shim], check=True)
+        # Python's own allocator would hide most allocations.
+        settings = {"LD_PRELOAD": str(shim), "PYTHONMALLOC": "malloc", "OPENBLAS_NUM_THREADS": "1"}
+        return subprocess.run(
+            [sys.executable, __file__, *sys.argv[1:]], env={**os.environ, **settings}
+        ).returncode
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("scenario", nargs="*")
+    parser.add_argument("--every", type=int, default=1)
+    arguments = parser.parse_args()
+    if "faults.so" not in os.environ.get("LD_PRELOAD", ""):
+        return preloaded()
+    shim, total = Shim(), 0
+    with tempfile.TemporaryDirectory() as temporary:
+        work = Path(temporary)
+        scenarios: dict[str, Command | Use] = {**commands(work), **uses(work)}
+        for name in arguments.scenario or scenarios:
+            started, broken = time.monotonic(), []
+            broken = list(scenarios[name].broken(shim, work / "folder", arguments.every))
+            print(
+                f"{name}: {len(broken) or 'no'} broken promises, {time.monotonic() - started:.1f} s",
+                flush=True,
+            )
+            print(*(f"  {line}\n" for line in broken), sep="", end="", flush=True)
+            total += len(broken)
+    return 1 if total else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
