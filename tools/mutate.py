@@ -1,0 +1,206 @@
+"""Change one constant or operator of the core at a time, and see whether the tests notice.
+
+    python tools/mutate.py [--sample N] [--seed S] [FILE...]
+
+FILE defaults to every file of csrc/ that decides values. Mutants are built in a temporary copy of the tree, the header's
+on the base instruction set alone, without optimisation. A mutant whose object file is the original's is no mutant.
+Prints each mutant's fate; exit status 1 where one survives that `EQUIVALENT` does not explain.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FILES = ["philox.h", "dist.h", "vmath.h", "coefficients.h", "kernel.h", "inspect.h"]
+FILES += ["scalar.c", "stream.c", "truncated.c", "law.c", "inspect.c", "dispatch.c"]
+QUICK = ["test_kernels.py", "test_bad_input.py", "test_fill.py"]
+INSPECT = ["test_inspect.py"]
+THOROUGH = ["test_statistics.py", "test_lanes.py", "test_environment.py"]
+COMPILE = [
+    "gcc",
+    "-std=c11",
+    "-D_GNU_SOURCE",
+    "-O0",
+    "-ffp-contract=off",
+    "-Wno-psabi",
+    "-w",
+    "-fPIC",
+    "-pthread",
+]
+SECONDS = 300  # a mutant that takes longer never ends
+
+EQUIVALENT: dict[str, str] = {
+    "enum { CHUNK = 1 << 16, PER_THREAD = 1 << 17, SCATTER_BYTES = 1 << 14 };": "sizes of work: speed alone",
+    "if (calling_thread && job->interrupted && seconds() - asked > 0.03) {": "how often a signal is looked for",
+    "(to_aligned == head || count >= 8 * half_count))": "from which length on an aligned address is sought",
+}
+"""Lines whose mutants may survive, and why."""
+
+OPERATORS = {
+    "<": "<=",
+    "<=": "<",
+    ">": ">=",
+    ">=": ">",
+    "+": "-",
+    "-": "+",
+    "*": "+",
+    "/": "*",
+    "&": "|",
+    "|": "&",
+}
+OPERATORS |= {"^": "|", "<<": ">>", ">>": "<<", "==": "!=", "!=": "==", "&&": "||", "||": "&&"}
+OPERATORS |= {"+=": "-=", "-=": "+=", "|=": "&=", "&=": "|=", "^=": "|="}
+TOKEN = re.compile(
+    r"(?P<number>\b(?:0x[0-9a-fA-F.]+(?:p[+-]?\d+)?|\d+(?:\.\d+)?)[uflUL]*\b)"
+    r"|(?<= )(?P<operator><<|>>|<=|>=|==|!=|&&|\|\||[-+|&^]=|[-+*/<>&|^])(?= )"
+)
+
+
+def changed(number: str) -> str:
+    """Another value: an integer's successor; a float whose first digit after the point, or exponent, is another."""
+    body, suffix = re.fullmatch(r"(.*?)([uUlL]*|f)", number).groups()  # type: ignore[union-attr]
+    if "p" in body:
+        mantissa, exponent = body.split("p")
+        if "." in mantissa:
+            whole, digits = mantissa.split(".")
+            return f"{whole}.{int(digits[0], 16) ^ 1:x}{digits[1:]}p{exponent}{suffix}"
+        return f"{mantissa}p{int(exponent) + 1}{suffix}"
+    if body.startswith("0x"):
+        return f"{int(number.rstrip('uUlL'), 16) + 1:#x}{re.search(r'[uUlL]*$', number).group()}"  # type: ignore[union-attr]
+    return f"{float(body) * 1.5}{suffix}" if "." in body else f"{int(body) + 1}{suffix}"
+
+
+def mutants(name: str) -> list[tuple[str, int, int, int, str]]:
+    """(file, line, from, to, replacement) for each; comments, directives and string literals are left alone."""
+    text = (ROOT / "csrc" / name).read_text()
+    blank = re.sub(r'/\*.*?\*/|"[^"\n]*"', lambda m: re.sub(r"[^\n]", " ", m.group()), text, flags=re.S)
+    found = []
+    for line, code in enumerate(blank.splitlines()):
+        if code.startswith(("#if", "#el", "#include", "#error", "extern")):
+            continue
+        for match in TOKEN.finditer(code):
+            token = match.group()
+            new = changed(token) if match["number"] else OPERATORS[token]
+            found.append((name, line, match.start(), match.end(), new))
+    return found
+
+
+class Copy:
+    """The tree in a temporary folder, with the objects of its last build."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for part in ("csrc", "src", "tests", "build"):
+            shutil.copytree(
+                ROOT / part,
+                folder / part,
+                ignore=shutil.ignore_patterns("address*", "stress*", "__pycache__"),
+            )
+        shutil.copy(ROOT / "pyproject.toml", folder)
+        self.objects = next((folder / "build").glob("temp*"))
+        for built in (folder / "src" / "fastinit").glob("_core*.so"):
+            built.unlink()
+        self.extension = folder / "src" / "fastinit" / "_core.so"
+
+    def units(self, name: str) -> list[str]:
+        """The files that are compiled anew when this one changes."""
+        own = [name] if name.endswith(".c") else ["isa_base.c"]
+        return [*own, "scalar.c"] if name == "coefficients.h" else own
+
+    def compile(self, name: str) -> dict[str, bytes]:
+        """Their objects, or nothing where it is no program."""
+        made = {}
+        for unit in self.units(name):
+            out = self.objects / "csrc" / f"{Path(unit).stem}.o"
+            command = [*COMPILE, "-c", f"csrc/{unit}", "-o", str(out)]
+            if subprocess.run(command, cwd=self.folder, stderr=subprocess.DEVNULL).returncode:
+                return {}
+            made[unit] = out.read_bytes()
+        return made
+
+    def link(self) -> None:
+        objects = [str(path) for path in self.objects.rglob("*.o")]
+        subprocess.run(["gcc", "-shared", "-pthread", *objects, "-o", str(self.extension)], check=True)
+
+    def passes(self, tests: list[str]) -> bool:
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            *(f"tests/{t}" for t in tests),
+        ]
+        command += ["-k", "not avx512 and not avx2 and not test_tails"]
+        environment = {**os.environ, "PYTHONPATH": str(self.folder / "src")}
+        try:
+            done = subprocess.run(
+                command, cwd=self.folder, env=environment, capture_output=True, timeout=SECONDS
+            )
+        except subprocess.TimeoutExpired:
+            return False
+        return done.returncode == 0
+
+
+def tests_of(name: str) -> list[str]:
+    return INSPECT if name.startswith("inspect") else QUICK
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("files", nargs="*", default=FILES)
+    parser.add_argument("--sample", type=int, default=150, help="so many, spread evenly; 0 for all")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    subprocess.run([sys.executable, "setup.py", "-q", "build_ext", "--inplace"], cwd=ROOT, check=True)
+    chosen = [mutant for name in options.files for mutant in mutants(name)]
+    if options.sample and options.sample < len(chosen):
+        chosen = sorted(random.Random(options.seed).sample(chosen, options.sample))
+    fates: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Copy(Path(folder) / "copy")
+        original: dict[str, dict[str, bytes]] = {}
+        for name, line, begin, end, new in chosen:
+            source = copy.folder / "csrc" / name
+            text = source.read_text()
+            lines = text.splitlines(keepends=True)
+            old = lines[line].strip()
+            if name not in original:
+                original[name] = copy.compile(name)
+                copy.link()
+                if not copy.passes(tests_of(name)):
+                    raise SystemExit(f"the tests fail without a change of {name}")
+            lines[line] = lines[line][:begin] + new + lines[line][end:]
+            source.write_text("".join(lines))
+            made = copy.compile(name)
+            if not made:
+                fate = "no program"
+            elif made == original[name]:
+                fate = "same object"
+            else:
+                copy.link()
+                fate = "survived" if copy.passes(tests_of(name)) and copy.passes(THOROUGH) else "killed"
+            if fate == "survived" and old in EQUIVALENT:
+                fate = "equivalent"
+            source.write_text(text)
+            copy.compile(name)
+            fates[fate] += 1
+            print(f"{fate:11} {name}:{line + 1}: {lines[line].strip()[:150]}", flush=True)
+    print(", ".join(f"{count} {fate}" for fate, count in sorted(fates.items())))
+    return 1 if fates["survived"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
