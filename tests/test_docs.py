@@ -79,8 +79,8 @@ PAGES = {path.name: path for path in [ROOT / "README.md", *(ROOT / "docs").glob(
 SNIPPET = re.compile(
     r"^<!-- (setup)\n(.*?)^-->|^```(python|sh|console)\n(.*?)^```$", re.DOTALL | re.MULTILINE
 )
-NEEDS = {name: rf"\b{name}\b" for name in ("torch", "transformers", "jax", "flax", "equinox", "keras")}
-NEEDS["matplotlib"] = r"-o \S+\.(png|html)"
+USES = {name: rf"\b{name}\b" for name in ("torch", "transformers", "jax", "flax", "equinox", "keras")}
+USES["matplotlib"] = r"-o \S+\.(png|html)"
 SETUP = {
     "README.md": """
 import torch
@@ -114,7 +114,7 @@ def test_snippets_run(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = [(a or b, code or more) for a, code, b, more in SNIPPET.findall(PAGES[page].read_text())]
-    for module, pattern in NEEDS.items():
+    for module, pattern in USES.items():
         if any(re.search(pattern, code) for _, code in found):
             optional(module)
     monkeypatch.chdir(tmp_path)

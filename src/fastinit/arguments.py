@@ -74,7 +74,7 @@ def integers(argument: str, value: SupportsIndex | Iterable[SupportsIndex]) -> t
 
 
 def checked_shape(shape: Shape) -> tuple[int, ...]:
-    """``shape`` as a tuple of non-negative integers whose product counts elements in 63 bits."""
+    """``shape`` as a tuple of non-negative integers whose product is below 2**60."""
     sizes = integers("shape", shape)
     if min(sizes, default=0) < 0:
         raise ValueError(f"shape {sizes} has negative dimensions")
