@@ -85,13 +85,16 @@ def empty(shape: tuple[int, ...], dtype: str) -> Array:
     """A new C-order array, uninitialised, aligned to 64 bytes; from 2 MiB on to a huge page.
 
     NumPy asks the system for huge pages where the buffer is large; they are had by the threads that fill it. What
-    comes before the first one is never touched and takes no memory.
+    comes before the first one is never touched and takes no memory; the last one is had whole where that adds no more than
+    an eighth.
     """
     kind = numpy_dtype(dtype)
     size = math.prod(shape)
     alignment = _HUGE_PAGE if size * kind.itemsize >= _HUGE_PAGE else _ALIGNMENT
+    rest = -size % (_HUGE_PAGE // kind.itemsize)
+    last = rest if rest <= size // 8 else 0
     try:
-        buffer = np.empty(size + alignment // kind.itemsize, kind)
+        buffer = np.empty(size + last + alignment // kind.itemsize, kind)
     except ValueError:  # more than there are addresses
         raise MemoryError(f"no memory for shape {shape} of {dtype}") from None
     start = -_address(buffer, dtype) % alignment // kind.itemsize
