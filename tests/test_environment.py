@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -83,28 +82,20 @@ assert same and os.waitpid(child, 0)[1] == 0
     assert run(code).returncode == 0
 
 
-def test_interrupt() -> None:
-    out = np.zeros(1 << 26, np.float32)
-    timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        fi.fill(out, "truncated_normal", low=9, high=10, threads=2)
-    timer.join()
-    assert out[0] >= 9
-
-
 def test_interrupt_is_answered() -> None:
+    """In the midst of a fill of some seconds, and the rest is left alone."""
     code = """
-import os, signal, threading, time, numpy as np, fastinit as fi
+import os, signal, threading, numpy as np, fastinit as fi
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it for what runs in their background
 out = np.zeros(1 << 26, np.float32)
-sent = []
-threading.Timer(0.3, lambda: (sent.append(time.monotonic()), os.kill(os.getpid(), signal.SIGINT))).start()
+threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 try:
     fi.fill(out, "truncated_normal", low=9, high=10, threads=2)
 except KeyboardInterrupt:
-    print(time.monotonic() - sent[0])
+    print(out[0], out[-1])
 """
-    assert float(run(code).stdout) < 2  # 0.1 is promised; a loaded machine may be late
+    first, last = run(code).stdout.split()
+    assert float(first) >= 9 and float(last) == 0
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's fenv by name")
