@@ -16,7 +16,7 @@ mkdir -p "$objects"
 compile() { # FLAG...
     printf '%s\n' csrc/*.c tests/stress.c | xargs -P "$(nproc)" -I {} sh -c \
         'out=$1/$(basename "$2").o; shift 2; gcc "$@" -c {} -o "$out"' sh "$objects" {} \
-        -std=c11 -D_GNU_SOURCE -ffp-contract=off -Wno-psabi -pthread -Icsrc -g "$@"
+        -std=c11 -D_GNU_SOURCE -ffp-contract=off -Wno-psabi -pthread -Icsrc -g1 "$@"
     gcc -pthread "$@" "$objects"/*.o -o "$objects/stress" -lm
 }
 
