@@ -28,7 +28,7 @@ address)
     # Python itself frees little at its end. The programs of test_lanes and test_portability are built with sanitizers of
     # their own or with other compilers, which a preloaded library breaks.
     LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so) $(gcc -print-file-name=libstdc++.so)" \
-        ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc PYTHONPATH=$PWD/build/address \
+        ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 PYTHONMALLOC=malloc PYTHONPATH=$PWD/build/address \
         python -m pytest --ignore tests/test_lanes.py --ignore tests/test_portability.py "$@"
     ;;
 thread)
