@@ -22,7 +22,13 @@ if sys.platform.startswith("linux"):
     flags += ["-D_GNU_SOURCE", "-pthread", "-g0"]
     link += ["-pthread"]
 if sanitizers := os.environ.get("FASTINIT_SANITIZE"):
-    flags += [f"-fsanitize={sanitizers}", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all", "-g1", "-O1"]
+    flags += [
+        f"-fsanitize={sanitizers}",
+        "-fno-omit-frame-pointer",
+        "-fno-sanitize-recover=all",
+        "-g1",
+        "-O1",
+    ]
     link += [f"-fsanitize={sanitizers}"]
 
 # One build for every CPython from 3.11 on, by its limited API, which free-threaded ones do not have.
