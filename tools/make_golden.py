@@ -18,7 +18,16 @@ import reference  # noqa: E402
 from test_kernels import KEY, LAWS  # noqa: E402
 from test_structured import FOLLOWS_MATRIX_PRODUCT, STRUCTURED, structured_digest  # noqa: E402
 
-names = ("bits", "uniform", "uniform unit", "normal", "normal shifted", "truncated 2", "truncated skew")
+names = (
+    "bits",
+    "uniform",
+    "uniform unit",
+    "normal",
+    "normal shifted",
+    "truncated 2",
+    "truncated 6",
+    "truncated skew",
+)
 lines = [
     "# law, dtype, SHA-256 of the little-endian values 1..100000 of seed 0, name 'weight'; from reference.py"
 ]
