@@ -100,6 +100,7 @@ PLAN = fi.plan_for({"fc.weight": (4, 3)})
 REPORT = propagation.probe([4, 4, 4], "relu", "he_normal", seed=0)
 CALLS: Calls = [
     (fi.checksum, {"array": np.ones(3)}),
+    (fi.diff, {"a": PLAN, "b": PLAN}),
     (fi.distribution, {"scheme": "he_normal", "shape": (4, 4)}),
     (fi.draw, {"out": np.empty(3), "law": fi.Normal()}),
     (fi.fans, {"shape": (4, 4)}),
@@ -107,6 +108,7 @@ CALLS: Calls = [
     (fi.gain, {"activation": "leaky_relu"}),
     (fi.init, {"params": {"fc.weight": (4, 3)}}),
     (fi.inspect, {"checkpoint": fi.init(PLAN, seed=0)}),
+    (fi.lint, {"plan": PLAN}),
     (fi.plan_for, {"params": {"fc.weight": (4, 3)}}),
     (fi.random_bits, {"shape": 3}),
     (fi.recommend, {"activation": "leaky_relu", "depth": 2}),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .arguments import instance
 from .distributions import Distribution, TruncatedNormal
 from .fans import Fans
 from .memory import rounding_step
@@ -54,6 +55,7 @@ def lint(plan: Plan) -> list[Finding]:
     >>> lint(plan_for({"fc.weight": (0, 4)}))
     [Finding(name='fc.weight', kind='empty', message='has no elements', index=None)]
     """
+    instance("plan", plan, Plan)
     findings = [Finding(p.name, *found) for p in plan.values() for found in _look(p)]
     for alias, owner in plan.ties.items():
         if alias in plan:
@@ -153,6 +155,8 @@ def diff(a: Plan, b: Plan) -> list[Change]:
     w: shape (4, 8) -> (8, 8)
     w: law Normal(mean=0.0, std=0.408248290463863) -> Normal(mean=0.0, std=0.3535533905932738)
     """
+    instance("a", a, Plan)
+    instance("b", b, Plan)
     changes = []
     for name in dict.fromkeys((*a, *b)):
         old, new = a.get(name), b.get(name)
