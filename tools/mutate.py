@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import TypeAlias
 
 ROOT = Path(__file__).parents[1]
 FILES = ["philox.h", "dist.h", "vmath.h", "coefficients.h", "kernel.h", "inspect.h"]
@@ -80,7 +81,10 @@ def changed(number: str) -> str:
     return f"{float(body) * 1.5}{suffix}" if "." in body else f"{int(body) + 1}{suffix}"
 
 
-def mutants(name: str) -> list[tuple[str, int, int, int, str]]:
+Mutant: TypeAlias = tuple[str, int, int, int, str]
+
+
+def mutants(name: str) -> list[Mutant]:
     """(file, line, from, to, replacement) for each; comments, directives and string literals are left alone."""
     text = (ROOT / "csrc" / name).read_text()
     blank = re.sub(r'/\*.*?\*/|"[^"\n]*"', lambda m: re.sub(r"[^\n]", " ", m.group()), text, flags=re.S)
@@ -121,12 +125,19 @@ class Copy:
         """Their objects, or nothing where it is no program."""
         made = {}
         for unit in self.units(name):
-            out = self.objects / "csrc" / f"{Path(unit).stem}.o"
+            out = self.object(unit)
             command = [*COMPILE, "-c", f"csrc/{unit}", "-o", str(out)]
             if subprocess.run(command, cwd=self.folder, stderr=subprocess.DEVNULL).returncode:
                 return {}
             made[unit] = out.read_bytes()
         return made
+
+    def object(self, unit: str) -> Path:
+        return self.objects / "csrc" / f"{Path(unit).stem}.o"
+
+    def restore(self, made: dict[str, bytes]) -> None:
+        for unit, data in made.items():
+            self.object(unit).write_bytes(data)
 
     def link(self) -> None:
         objects = [str(path) for path in self.objects.rglob("*.o")]
@@ -154,6 +165,14 @@ class Copy:
         return done.returncode == 0
 
 
+def sample(chosen: list[Mutant], count: int, rng: random.Random) -> list[Mutant]:
+    """One mutant of each of `count` lines: the tables' many numbers count no more than other lines."""
+    lines: dict[tuple[str, int], list[Mutant]] = {}
+    for mutant in chosen:
+        lines.setdefault(mutant[:2], []).append(mutant)
+    return [rng.choice(lines[line]) for line in sorted(rng.sample(sorted(lines), min(count, len(lines))))]
+
+
 def tests_of(name: str) -> list[str]:
     return INSPECT if name.startswith("inspect") else QUICK
 
@@ -161,13 +180,13 @@ def tests_of(name: str) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("files", nargs="*", default=FILES)
-    parser.add_argument("--sample", type=int, default=150, help="so many, spread evenly; 0 for all")
+    parser.add_argument("--sample", type=int, default=150, help="of so many lines one each; 0 for all of all")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     subprocess.run([sys.executable, "setup.py", "-q", "build_ext", "--inplace"], cwd=ROOT, check=True)
     chosen = [mutant for name in options.files for mutant in mutants(name)]
-    if options.sample and options.sample < len(chosen):
-        chosen = sorted(random.Random(options.seed).sample(chosen, options.sample))
+    if options.sample:
+        chosen = sample(chosen, options.sample, random.Random(options.seed))
     fates: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         copy = Copy(Path(folder) / "copy")
@@ -195,7 +214,7 @@ def main() -> int:
             if fate == "survived" and old in EQUIVALENT:
                 fate = "equivalent"
             source.write_text(text)
-            copy.compile(name)
+            copy.restore(original[name])
             fates[fate] += 1
             print(f"{fate:11} {name}:{line + 1}: {lines[line].strip()[:150]}", flush=True)
     print(", ".join(f"{count} {fate}" for fate, count in sorted(fates.items())))
