@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +95,9 @@ def test_bad_json(text: str) -> None:
 
 
 @pytest.mark.parametrize("depth", [700, 100_000])  # too deep for the reader of laws; for that of JSON too
-def test_json_nested_too_deeply(depth: int) -> None:
+def test_json_nested_too_deeply(depth: int, request: pytest.FixtureRequest) -> None:
+    request.addfinalizer(partial(sys.setrecursionlimit, sys.getrecursionlimit()))
+    sys.setrecursionlimit(1000)  # Python's own; some frameworks raise it
     law = '{"law": "normal", "mean": 0, "std": 1}'
     nested = '{"law": "patched", "patches": [], "inner": ' * depth + law + "}" * depth
     with pytest.raises(ValueError, match="nested too deeply"):
