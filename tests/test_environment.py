@@ -66,6 +66,29 @@ def test_eight_threads_fill_at_once() -> None:
         np.testing.assert_array_equal(target, want)
 
 
+def test_threads_share_what_is_cached() -> None:
+    """First calls of everything that keeps what it has found, from eight threads at once."""
+    code = """
+import threading, fastinit as fi
+start, results = threading.Barrier(8), []
+def work():
+    start.wait()
+    plan = fi.plan_for({f"layers.{i}.fc.weight": (64, 48) for i in range(50)})
+    arrays = fi.init(plan, seed=0)
+    gains = [fi.gain(name) for name in ("gelu", "silu", "tanh", "relu")]
+    weights = [fi.fill(fi.zeros((8, 8)), name, seed=0).tolist() for name in ("orthogonal", "sparse", "he_normal")]
+    lengths = fi.propagation.mean_field("tanh", weight_variance=1.5).fixed_points()
+    sums = {name: fi.checksum(array) for name, array in arrays.items()}
+    results.append((plan.digest, sums, gains, weights, str(lengths)))
+workers = [threading.Thread(target=work) for _ in range(8)]
+for worker in workers: worker.start()
+for worker in workers: worker.join()
+assert len(results) == 8 and all(result == results[0] for result in results)
+"""
+    done = run(code)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_fork_after_and_during_threaded_fills() -> None:
     code = """

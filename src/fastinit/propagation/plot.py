@@ -51,7 +51,7 @@ def plot(
     try:
         import matplotlib
     except ImportError as error:
-        raise ImportError('pictures need matplotlib: pip install "fastinit-nn[plot]"') from error
+        raise ImportError("pictures need matplotlib (pip install matplotlib)") from error
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
