@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -213,3 +216,26 @@ def test_numbers_of_the_wrong_type(scheme: str, numbers: dict[str, Any]) -> None
 def test_no_elements(scheme: str, shape: Shape, numbers: dict[str, Any]) -> None:
     empty = (0, *shape[1:])
     assert getattr(fi, scheme)(empty, seed=0, **numbers).shape == empty
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or "LD_PRELOAD" in os.environ,
+    reason="needs a limit on memory, which sanitizers exceed",
+)
+def test_shapes_beyond_memory() -> None:
+    """No scheme takes what there is before it finds that there is not enough."""
+    code = """
+import resource, fastinit as fi
+resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+for scheme in fi.SCHEMES:
+    for shape in ((2**45,), (2**45, 4), (4, 2**45), (2**45, 1, 1), (3, 2**45, 3)):
+        for block in (..., slice(0, 3)):
+            try:
+                getattr(fi, scheme)(shape, seed=0, block=block)
+            except (MemoryError, TypeError, ValueError):
+                pass
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 300_000  # KiB

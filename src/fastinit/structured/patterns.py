@@ -99,9 +99,15 @@ class Channelwise(Grouped):
 
 def hadamard(rows: int, columns: int, dtype: str) -> Array:
     """The upper left part of Sylvester's matrix of +1 and -1, doubled as often as it takes."""
-    matrix = np.ones((1, 1), dtype)
-    while matrix.shape != (rows, columns):
-        matrix = np.block([[matrix, matrix], [matrix, -matrix]])[:rows, :columns]
+    matrix = np.empty((rows, columns), dtype)
+    matrix[:1, :1] = 1
+    n = 1
+    while n < max(rows, columns):
+        right, below, corner = matrix[:n, n : 2 * n], matrix[n : 2 * n, :n], matrix[n : 2 * n, n : 2 * n]
+        right[:] = matrix[:n, : right.shape[1]]
+        below[:] = matrix[: below.shape[0], :n]
+        np.negative(matrix[: corner.shape[0], : corner.shape[1]], out=corner)
+        n *= 2
     return matrix
 
 
