@@ -240,6 +240,13 @@ def test_file_equals_arrays_and_the_librarys_own(small: Path, tmp_path: Path) ->
     assert summary.tensors == len(stored) and summary.mean_deviation < 6 and summary.std_deviation < 6
 
 
+@pytest.mark.parametrize("std", [1e-36, 0.02, 1e36])
+def test_deviations_of_any_scale(std: float, tmp_path: Path) -> None:
+    drawn = plan.plan_for({"w": (300, 300)}, {"w": {"scheme": "normal", "std": std}})
+    summary = checkpoint.write(drawn, tmp_path / "m.safetensors", seed=0)
+    assert 0 < summary.mean_deviation < 6 and 0 < summary.std_deviation < 6
+
+
 def test_chunks_do_not_show(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, pieces = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
     checkpoint.write(plan.plan_for(small), whole, seed=3)

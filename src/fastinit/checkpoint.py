@@ -24,13 +24,13 @@ from .streams import STREAM_VERSION, resolve_seed
 from .structured import Structured
 
 _CHUNK_BYTES = 8 << 20
-_MOMENT_BLOCK = 1 << 16
+_MOMENT_COUNT, _MOMENT_BLOCK = 1 << 20, 1 << 16
 
 
 @dataclass(frozen=True)
 class Summary:
     """What was written. Deviations are the largest of any tensor, in standard errors of the law's own moments, by its
-    first values: 8 MiB at most."""
+    first values, a million at most."""
 
     tensors: int
     nbytes: int  # of values
@@ -115,17 +115,15 @@ def write(
         files.write(file, memoryview(start))
         writing: Future[None] | None = None
         for parameter in order:
-            moments = _Moments(parameter)
-            for chunk in plan.chunks(parameter.name, buffers, seed=seed, threads=threads):
-                if not moments.n:
-                    moments.add(chunk)
+            for i, chunk in enumerate(plan.chunks(parameter.name, buffers, seed=seed, threads=threads)):
+                if i == 0:
+                    mean, std = _deviations(parameter, chunk)
+                    worst_mean, worst_std = max(worst_mean, mean), max(worst_std, std)
                 if writing:
                     writing.result()
                     progress(done)
                 writing = writer.submit(_put, file, chunk.view(np.uint8).data, found)
                 done += chunk.nbytes
-            mean, std = moments.deviations()
-            worst_mean, worst_std = max(worst_mean, mean), max(worst_std, std)
         if writing:
             writing.result()
         if found > len(start) + size:
@@ -170,32 +168,17 @@ def _put(file: int, data: memoryview, found: int) -> None:
     files.write(file, data)
 
 
-class _Moments:
-    """First two moments of what is drawn about the law's mean, against what the law says."""
-
-    def __init__(self, parameter: Parameter) -> None:
-        law = parameter.distribution
-        self.mean, self.std = (0.0, 0.0) if isinstance(law, Structured) else law.moments()
-        self.n, self.first, self.second = 0, 0.0, 0.0
-
-    def add(self, chunk: Array) -> None:
-        if self.std == 0:
-            return
-        x = chunk if chunk.dtype.itemsize > 2 else chunk.astype(np.float32)
-        for at in range(0, len(x), _MOMENT_BLOCK):
-            block = x[at : at + _MOMENT_BLOCK]
-            if self.mean:
-                block = block - block.dtype.type(self.mean)
-            self.first += float(block.sum())
-            self.second += float(np.dot(block, block))
-        self.n += len(x)
-
-    def deviations(self) -> tuple[float, float]:
-        if self.n < 2 or self.std == 0:
-            return 0.0, 0.0
-        mean, variance = self.first / self.n, self.second / self.n
-        # A bound for every law here: the variance's standard error is largest for the normal.
-        return (
-            abs(mean) / (self.std / math.sqrt(self.n)),
-            abs(variance / self.std**2 - 1) * math.sqrt(self.n / 2),
-        )
+def _deviations(parameter: Parameter, values: Array) -> tuple[float, float]:
+    """By how many standard errors the first values' mean and standard deviation are off the law's."""
+    law, n = parameter.distribution, min(len(values), _MOMENT_COUNT)
+    mean, std = (0.0, 0.0) if isinstance(law, Structured) else law.moments()
+    if n < 2 or std == 0:
+        return 0.0, 0.0
+    first = second = 0.0
+    for at in range(0, n, _MOMENT_BLOCK):
+        z = values[at : min(at + _MOMENT_BLOCK, n)].astype(np.float64)
+        z -= mean
+        z /= std
+        first, second = first + float(z.sum()), second + float(z @ z)
+    # A bound for every law here: the variance's standard error is largest for the normal.
+    return abs(first) / math.sqrt(n), abs(second / n - 1) * math.sqrt(n / 2)
