@@ -43,7 +43,15 @@ SECONDS = 300  # a mutant that takes longer never ends
 EQUIVALENT: dict[str, str] = {
     "enum { CHUNK = 1 << 16, PER_THREAD = 1 << 17, SCATTER_BYTES = 1 << 14 };": "sizes of work: speed alone",
     "if (calling_thread && job->interrupted && seconds() - asked > 0.03) {": "how often a signal is looked for",
+    "double asked = calling_thread && job->interrupted ? seconds() : 0;": "how often a signal is looked for",
+    "return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;": "how often a signal is looked for",
     "(to_aligned == head || count >= 8 * half_count))": "from which length on an aligned address is sought",
+    'return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");': "shows on a machine without",
+    'return runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&': "the same",
+    '__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");': "the same",
+    "const uint64_t rows = least(next_left, (end - at) / inner->length);": "the same values written twice",
+    "for (uint64_t rows = next && column == 0 ? next_left : 1; rows && at < end; rows--) {": "a part of a row ends it",
+    "if (n < inner->length) break; /* the run ends within the row */": "positions looked up again: speed alone",
 }
 """Lines whose mutants may survive, and why."""
 
