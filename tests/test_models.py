@@ -247,6 +247,17 @@ def test_deviations_of_any_scale(std: float, tmp_path: Path) -> None:
     assert 0 < summary.mean_deviation < 6 and 0 < summary.std_deviation < 6
 
 
+def test_a_reader_that_leaves(small: Path) -> None:
+    """As under `| head`: silence, whether the pipe breaks at once or with the last that is printed."""
+    for model in (EXAMPLES / "gpt2.json", small):
+        command = [sys.executable, "-m", "fastinit", "plan", str(model)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout and process.stderr
+            process.stdout.close()
+            assert process.stderr.read() == b""
+        assert process.returncode == 141
+
+
 def test_chunks_do_not_show(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, pieces = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
     checkpoint.write(plan.plan_for(small), whole, seed=3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -30,13 +31,19 @@ _MODEL = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0, 1 for a failed write or read, 2 for wrong arguments, 3 for deviations or faults found, 130 after Ctrl-C."""
+    """Returns 0, 1 for a failed write or read, 2 for wrong arguments, 3 for deviations or faults found, 130 after Ctrl-C,
+    141 where the reader of what is printed has left."""
     arguments = _parser().parse_args(argv)
     try:
         commands = {"init": _init, "plan": _plan, "verify": _verify, "inspect": _inspect, "probe": probe.run}
-        return commands[arguments.command](arguments)
+        status = commands[arguments.command](arguments)
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at its end
+        return 141
     except OSError as error:
         return _fail(str(error), 1)
     except (TypeError, ValueError, MemoryError) as error:
@@ -183,7 +190,8 @@ def _verify(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"file": arguments.file, "findings": [finding.to_dict() for finding in findings]}))
     else:
-        print(*findings, f"{arguments.file}: {len(findings) or 'no'} differences", sep="\n")
+        count = f"{len(findings) or 'no'} difference{'' if len(findings) == 1 else 's'}"
+        print(*findings, f"{arguments.file}: {count}", sep="\n")
     return 3 if findings else 0
 
 
