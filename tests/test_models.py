@@ -249,8 +249,8 @@ def test_deviations_of_any_scale(std: float, tmp_path: Path) -> None:
 
 def test_a_reader_that_leaves(small: Path) -> None:
     """As under `| head`: silence, whether the pipe breaks at once or with the last that is printed."""
-    for model in (EXAMPLES / "gpt2.json", small):
-        command = [sys.executable, "-m", "fastinit", "plan", str(model)]
+    for described in (EXAMPLES / "gpt2.json", small):
+        command = [sys.executable, "-m", "fastinit", "plan", str(described)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             assert process.stdout and process.stderr
             process.stdout.close()
