@@ -50,6 +50,8 @@ EQUIVALENT: dict[str, str] = {
     'return runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&': "the same",
     '__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");': "the same",
     "const uint64_t rows = least(next_left, (end - at) / inner->length);": "the same values written twice",
+    "sign[v] = (x[v] & law->sign_and) ^ law->sign_xor;": "never both: what is entered from both tails is not mirrored",
+    "W sign = (((W)x[v] >> 32) & law->sign_and) ^ law->sign_xor;": "the same",
     "struct shared shared = {.job = job, .count = 1};": "the same values written twice",
     "for (uint64_t rows = next && column == 0 ? next_left : 1; rows && at < end; rows--) {": "a part of a row ends it",
     "if (n < inner->length) break; /* the run ends within the row */": "positions looked up again: speed alone",
