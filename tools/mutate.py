@@ -59,6 +59,7 @@ EQUIVALENT: dict[str, str] = {
     "m->mean = m->m2 = m->m3 = m->m4 = 0;": "moments of no values have no weight",
     "if (m->mean < m->low) m->mean = m->low; /* by rounding; a constant's mean is the constant */": "an equal value",
     "if (m->mean > m->high) m->mean = m->high;": "an equal value",
+    "memcpy(&scale, &scale_bits, 4);": "AddressSanitizer tells",
     "struct shared shared = {.job = job, .count = 1};": "the same values written twice",
     "for (uint64_t rows = next && column == 0 ? next_left : 1; rows && at < end; rows--) {": "a part of a row ends it",
     "if (n < inner->length) break; /* the run ends within the row */": "positions looked up again: speed alone",
