@@ -4,16 +4,28 @@ FASTINIT_SANITIZE=address,undefined builds with those sanitizers.
 """
 
 import os
+import shutil
 import sys
 import sysconfig
 from glob import glob
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+
+class BuildExt(build_ext):
+    def build_extensions(self) -> None:
+        if sys.platform == "win32":  # MSVC's own compiler has no vector types
+            self.compiler.initialize()
+            self.compiler.cc = shutil.which("clang-cl") or "clang-cl"
+        super().build_extensions()
+
 
 # The bits depend on it: no contraction of a * b + c that the source does not write, no fast-math.
-flags = []
-if sys.platform != "win32":
-    flags += ["-std=c11", "-O2", "-ffp-contract=off", "-fno-fast-math", "-Wno-psabi"]
+if sys.platform == "win32":
+    flags = ["/clang:-std=c11", "/clang:-ffp-contract=off", "-Wno-psabi"]
+else:
+    flags = ["-std=c11", "-O2", "-ffp-contract=off", "-fno-fast-math", "-Wno-psabi"]
     flags += ["-Werror=incompatible-pointer-types"]  # as newer compilers have it
     # Where a loop falls in the cache lines of instructions is worth a fifth.
     flags += ["-falign-functions=64", "-falign-loops=64"]
@@ -35,6 +47,7 @@ if sanitizers := os.environ.get("FASTINIT_SANITIZE"):
 limited = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 setup(
+    cmdclass={"build_ext": BuildExt},
     ext_modules=[
         Extension(
             "fastinit._core",

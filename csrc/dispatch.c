@@ -11,7 +11,7 @@
 #endif
 
 extern const struct fi_isa fi_isa_base;
-#if defined(__x86_64__) || defined(_M_X64)
+#ifdef FI_AVX
 extern const struct fi_isa fi_isa_avx2, fi_isa_avx512;
 
 static bool runs_avx2(void) {
@@ -28,7 +28,7 @@ static bool runs_avx512(void) {
 const struct fi_isa *fi_isa_at(size_t i) {
     const struct fi_isa *found[3];
     size_t n = 0;
-#if defined(__x86_64__) || defined(_M_X64)
+#ifdef FI_AVX
     if (runs_avx512()) found[n++] = &fi_isa_avx512;
     if (runs_avx2()) found[n++] = &fi_isa_avx2;
 #endif

@@ -9,6 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Kernels for AVX2 and AVX-512 beside the base one. In clang's likeness of MSVC, headers have those instructions only
+ * where flags ask for them, for a whole file. */
+#if defined(__x86_64__) && !defined(_MSC_VER)
+#define FI_AVX
+#endif
+
 #ifdef __FAST_MATH__
 #error "fastinit's bits need IEEE arithmetic: build without -ffast-math"
 #endif

@@ -1,19 +1,17 @@
 /* Compile what follows for FI_TARGET, whatever the compiler's flags. System headers come first: their functions
  * carry targets of their own. */
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "fastinit.h"
+
 #include <string.h>
 
-#if defined(__x86_64__) || defined(_M_X64)
-#define FI_X86_64
+#if defined(__x86_64__)
 #include <immintrin.h>
 #elif defined(__ARM_NEON) && defined(__aarch64__)
 #include <arm_neon.h>
 #endif
 
 #define FI_PRAGMA(x) _Pragma(#x)
-#if defined(FI_TARGET) && defined(FI_X86_64)
+#if defined(FI_TARGET) && defined(FI_AVX)
 #if defined(__clang__)
 #define FI_PUSH(isa) FI_PRAGMA(clang attribute push(__attribute__((target(isa))), apply_to = function))
 FI_PUSH(FI_TARGET)

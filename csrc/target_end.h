@@ -1,3 +1,3 @@
-#if defined(FI_TARGET) && defined(FI_X86_64) && defined(__clang__)
+#if defined(FI_TARGET) && defined(FI_AVX) && defined(__clang__)
 #pragma clang attribute pop
 #endif

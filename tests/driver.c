@@ -4,6 +4,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#ifdef _WIN32
+#include <fcntl.h>
+#include <io.h>
+#endif
 
 int main(int argc, char **argv) {
     if (argc < 10 || argc > 14) return 2;
@@ -24,6 +28,9 @@ int main(int argc, char **argv) {
     const struct fi_axis axis = {count, 1, (int64_t)size, &run, 1};
     const struct fi_job job = {fi_isa_at((size_t)isa), &law, &stream, out, &axis, 1, 2, true, NULL, NULL};
     if (!out || !fi_run_job(&job)) return 5;
+#ifdef _WIN32
+    _setmode(1, _O_BINARY);
+#endif
     const bool written = fwrite(out, size, count, stdout) == count;
     free(out);
     return written ? 0 : 6;

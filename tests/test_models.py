@@ -409,6 +409,24 @@ def test_transformers_loads_gpt2(tmp_path: Path) -> None:
     assert abs(loss / np.log(50257) - 1) < 0.02
 
 
+def test_without_locks(small: Path, old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows, which renames closed files alone and has no fchmod."""
+    closed: list[int] = []
+    close, move = os.close, os.replace
+
+    def replace(source: Path, target: Path) -> None:
+        assert closed
+        move(source, target)
+
+    monkeypatch.setattr(checkpoint.files, "fcntl", None)
+    monkeypatch.delattr(os, "fchmod")
+    monkeypatch.setattr(os, "close", lambda file: (closed.append(file), close(file)))
+    monkeypatch.setattr(os, "replace", replace)
+    drawn = plan.plan_for(small)
+    checkpoint.write(drawn, old, seed=3)
+    assert fi.verify(old, drawn, seed=3) == [] and [*old.parent.glob(".*")] == []
+
+
 def test_permissions(small: Path, old: Path) -> None:
     old.chmod(0o640)
     write(small, old)

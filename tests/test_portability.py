@@ -1,9 +1,11 @@
-"""The kernels built by other compilers, with sanitizers (of memory, arithmetic and threads), with musl and for AArch64 (under qemu-user): the same bits."""
+"""The kernels built by other compilers, with sanitizers (of memory, arithmetic and threads), with musl, for AArch64 (under
+qemu-user) and for Windows (under Wine): the same bits."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,6 +25,7 @@ BUILDS = {
     "threads": (["gcc"], ["-fsanitize=thread", "-g"], []),
     "musl": (["musl-gcc"], ["-static"], []),
     "aarch64": (["aarch64-linux-gnu-gcc"], ["-static"], ["qemu-aarch64"]),
+    "windows": ([sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-windows-gnu"], [], ["wine"]),
 }
 WORDS = [str(int.from_bytes(KEY[i : i + 4], "little")) for i in (0, 4, 8, 12)]
 
@@ -30,10 +33,10 @@ WORDS = [str(int.from_bytes(KEY[i : i + 4], "little")) for i in (0, 4, 8, 12)]
 @pytest.fixture(scope="module", params=BUILDS)
 def driver(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     compiler, extra, runner = BUILDS[request.param]
-    for tool in (*compiler, *runner):
-        if not shutil.which(tool):
-            pytest.skip(f"{tool} is not installed")
-    program = tmp_path_factory.mktemp("driver") / request.param
+    for tool in filter(None, (compiler, runner)):
+        if not shutil.which(tool[0]) or subprocess.run([*tool, "--version"], capture_output=True).returncode:
+            pytest.skip(f"{' '.join(tool)} is not installed")
+    program = tmp_path_factory.mktemp("driver") / f"{request.param}.exe"
     build([*compiler, *FLAGS, *extra], [ROOT / "tests" / "driver.c"], program)
     return [*runner, str(program)]
 

@@ -29,13 +29,16 @@ def replacing(path: str | os.PathLike[str], *, resume: bool = False) -> Iterator
         temporary, file = _leftover(target, keep=resume) or _new_part(target)
         try:
             try:
-                if mode is not None:
+                if mode is not None and hasattr(os, "fchmod"):
                     os.fchmod(file, mode)
                 yield file
                 os.fsync(file)
-                os.replace(temporary, target)
+                if fcntl:  # under the lock
+                    os.replace(temporary, target)
             finally:
                 os.close(file)
+            if not fcntl:  # Windows renames no open file
+                os.replace(temporary, target)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 if not resume or not os.path.getsize(temporary):
@@ -83,7 +86,7 @@ def read(file: int, count: int) -> bytes:
 def _new_part(target: Path) -> tuple[Path, int]:
     while True:
         part = target.with_name(f".{target.name}.{os.urandom(8).hex()}.part")
-        file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+        file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         try:
             if fcntl:
                 fcntl.flock(file, fcntl.LOCK_EX)  # tells a live file from a leftover
