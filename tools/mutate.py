@@ -63,6 +63,8 @@ EQUIVALENT: dict[str, str] = {
     "const U tail[2] = {tail_bits(law->id, law->dtype, law, word[0]), tail_bits(law->id, law->dtype, law, word[1])};": "a longer array",
     "U word[2 * MAX_GROUPS];": "a longer array",
     "draw(id, dtype, false, 2, law, x, &joined);": "AddressSanitizer tells",
+    "U joined = ~(U){0};": "a bit below those that tell",
+    "U x[2 * MAX_GROUPS], joined = ~(U){0};": "a longer array, or a bit below those that tell",
     "struct shared shared = {.job = job, .count = 1};": "the same values written twice",
     "for (uint64_t rows = next && column == 0 ? next_left : 1; rows && at < end; rows--) {": "a part of a row ends it",
     "if (n < inner->length) break; /* the run ends within the row */": "positions looked up again: speed alone",
