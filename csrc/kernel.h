@@ -156,11 +156,10 @@ FN void segment(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, con
             done = group_count;
         } else {
             tile(id, dtype, plain, 1, law, stream, &opening, block, spare, false);
-            done = group_count - skip;
-            if (head && head < done) done = head;
+            done = head ? head : group_count; /* a head ends within its group */
             if (count < done) done = count;
             memcpy(to, spare + skip * size, done * size);
-            head = head ? head - done : 0;
+            head = 0;
         }
         to += done * size, count -= done;
         block += (skip + done) / per_block, skip = (skip + done) % per_block;

@@ -45,6 +45,7 @@ EQUIVALENT: dict[str, str] = {
     "if (calling_thread && job->interrupted && seconds() - asked > 0.03) {": "how often a signal is looked for",
     "double asked = calling_thread && job->interrupted ? seconds() : 0;": "how often a signal is looked for",
     "return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;": "how often a signal is looked for",
+    "if ((skip + to_aligned) % per_block == 0 && ((uintptr_t)to + to_aligned * size) % sizeof(U) == 0 &&": "streaming or not",
     "(to_aligned == head || count >= 8 * half_count))": "from which length on an aligned address is sought",
     'return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");': "shows on a machine without",
     'return runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&': "the same",
