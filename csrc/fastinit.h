@@ -94,7 +94,7 @@ extern const struct fi_bits { uint32_t sign, fraction, one, octave23, not_octave
 double fi_normal_slow(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, uint64_t word);
 
 /* Scalar functions of IEEE arithmetic alone, hence equal everywhere. */
-double fi_log(double x);
+double fi_log(double x);       /* for x >= 2^-1022 */
 double fi_exp(double x);       /* for x <= 0 */
 double fi_upper(double x);     /* P(Z > x) for x >= 0 */
 double fi_log_upper(double x); /* -log P(Z > x) for x >= 0 */

@@ -38,7 +38,7 @@ static double round_down(enum fi_dtype_id dtype, double x) {
     const double steps = (double)(int64_t)(x / unit); /* exact: at most 53 bits */
     return (steps * unit > x ? steps - 1 : steps) * unit;
 }
-static double round_up(enum fi_dtype_id dtype, double x) { return -round_down(dtype, -x); }
+static double round_up(enum fi_dtype_id dtype, double x) { return 0.0 - round_down(dtype, -x); } /* no -0.0 */
 
 /* The largest double < x. */
 static double below(double x) {
@@ -123,7 +123,7 @@ static const char *truncated_init(struct fi_law *law, double mean, double std, d
     law->scale = (float)std, law->shift = (float)mean;
     law->dscale = std, law->dshift = mean;
     fi_truncated_init(law, a, b);
-    law->plain = law->symmetric && mean == 0 && law->low == -law->high && !law->tail;
+    law->plain = law->symmetric && mean == 0 && law->low == -law->high && law->high > 0 && !law->tail;
     return NULL;
 }
 

@@ -20,12 +20,10 @@ static uint64_t to_bits(double x) {
     return bits;
 }
 
-/* x = 2^e m with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh(s), s = (m-1)/(m+1), by its series. */
+/* x = 2^e m, not subnormal, with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh(s), s = (m-1)/(m+1), by its series. */
 double fi_log(double x) {
-    int subnormal = 0;
-    if (x < 0x1p-1022) x *= 0x1p54, subnormal = 54;
     const uint64_t root_half = 0x3fe6a09e667f3bcdu, offset = to_bits(x) - root_half;
-    const double e = (double)((int64_t)offset >> 52) - subnormal;
+    const double e = (double)((int64_t)offset >> 52);
     const double f = from_bits((offset & 0x000fffffffffffffu) + root_half) - 1.0;
     const double s = f / (2.0 + f), z = s * s;
     double sum = 0;

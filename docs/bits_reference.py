@@ -69,7 +69,12 @@ def down(x: float, dtype: str) -> float:
 
 
 def up(x: float, dtype: str) -> float:
-    return -down(-x, dtype)
+    return 0.0 - down(-x, dtype)
+
+
+def kept(x: float, bottom: float, top: float) -> float:
+    x = x if x > bottom else bottom
+    return x if x < top else top
 
 
 def fma(a: float, b: float, c: float) -> float:
@@ -183,7 +188,7 @@ def uniform(dtype: str, i: int, stream: Stream, low: float, high: float) -> floa
     else:
         value = single(float(signed(word(dtype, i, stream), 32))) * single(width * (1 - 2**-23) * 2**-32)
         value = single(single(value) + single(middle))
-    return min(max(value, bottom), top)
+    return kept(value, bottom, top)
 
 
 def box_muller(i: int, stream: Stream) -> float:
@@ -258,7 +263,7 @@ def truncated_normal(
         z = sliver(p) if kind == "sliver" else tail(reference - log(p))
         value = (-1) ** negative * z * std + mean
         value = value if dtype == "float64" else single(value)
-    return min(max(value, bottom), top)
+    return kept(value, bottom, top)
 
 
 def draw(law: str, parameters: tuple[float, ...], dtype: str, seed: int, name: str, index: int) -> float:

@@ -2,7 +2,7 @@
  * without.
  *
  *   lanes philox C0 C1 C2 C3 K0 K1          the words of two vectors of blocks, the counter's first
- *   lanes uniform DTYPE LOW HIGH            a value for each of the 2^24 codes that a word can give
+ *   lanes uniform DTYPE LOW HIGH            values of 2^24 words: each upper 24 bits, and both outermost words
  *   lanes bfloat16                          nothing, if every kind of rounding is to nearest-even */
 #define FI_ISA lanes
 #if defined(LANES_AVX512)
@@ -37,15 +37,24 @@ static int uniform(char **argument) {
     const double bounds[2] = {strtod(argument[1], NULL), strtod(argument[2], NULL)};
     struct fi_law law;
     if (fi_law_init(&law, FI_uniform, dtype, bounds)) return 3;
-    for (uint32_t code = 0; code < 1u << 24; code += 2 * N) {
-        U x[2];
-        for (uint32_t i = 0; i < 2 * N; i++) x[i / N][i % N] = (code + i) << 8;
+    const size_t size = fi_dtype_size[dtype], count = dtype == FI_float64 ? N : 2 * N;
+    for (uint32_t code = 0; code < 1u << 24; code += (uint32_t)count) {
+        U x[2], joined = ~(U){0};
+        for (uint32_t i = 0; i < count; i++) {
+            /* Words whose sign bit is 0 end in ones, so that both outermost words are there. */
+            const uint64_t top = code + i, word = top << 40 | (top >> 23 ? 0 : ~0ull >> 24);
+            if (dtype == FI_float64)
+                memcpy((char *)x + 8 * i, &word, 8);
+            else
+                x[i / N][i % N] = (uint32_t)(word >> 32);
+        }
+        if (law.plain)
+            draw(FI_uniform, dtype, true, 2, &law, x, &joined);
+        else
+            draw(FI_uniform, dtype, false, 2, &law, x, &joined);
         char values[2 * sizeof(U)];
-        size_t size = 0;
-        if (dtype == FI_float32) uniform_float(false, 2, &law, x), put(FI_float32, false, x, values, false), size = 4;
-        if (dtype == FI_float16) uniform_float(false, 2, &law, x), put(FI_float16, false, x, values, false), size = 2;
-        if (dtype == FI_bfloat16) uniform_float(false, 2, &law, x), put(FI_bfloat16, false, x, values, false), size = 2;
-        if (!size || fwrite(values, size, 2 * N, stdout) != 2 * N) return 6;
+        put(dtype, false, x, values, false);
+        if (fwrite(values, size, count, stdout) != count) return 6;
     }
     return 0;
 }

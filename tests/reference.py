@@ -248,7 +248,13 @@ def floor_to(dtype: str, x: float) -> float:
 
 
 def ceil_to(dtype: str, x: float) -> float:
-    return -floor_to(dtype, -x)
+    return 0.0 - floor_to(dtype, -x)
+
+
+def keep(x: Any, low: Any, high: Any) -> Any:
+    """A value that equals a bound becomes it: zeros have signs."""
+    x = np.where(x > low, x, low)
+    return np.where(x < high, x, high)
 
 
 def uniform_bounds(dtype: str, low: float, high: float) -> tuple[float, float]:
@@ -266,9 +272,9 @@ def uniform(index: np.ndarray, key: bytes, low: float, high: float, dtype: str) 
     bottom, top = uniform_bounds(dtype, low, high)
     if dtype == "float64":
         w = words64(index, key).view(np.int64).astype(F64)
-        return np.clip(w * (width * (1 - 2.0**-52) * 2.0**-64) + middle, bottom, top)
+        return keep(w * (width * (1 - 2.0**-52) * 2.0**-64) + middle, bottom, top)
     w = words32(index, key).view(np.int32).astype(F32)
-    return np.clip(w * F32(width * (1 - 2.0**-23) * 2.0**-32) + F32(middle), F32(bottom), F32(top))
+    return keep(w * F32(width * (1 - 2.0**-23) * 2.0**-32) + F32(middle), F32(bottom), F32(top))
 
 
 def normal(index: np.ndarray, key: bytes, mean: float, std: float, dtype: str) -> np.ndarray:
@@ -369,7 +375,7 @@ def truncated_normal(
         z = sliver(p) if sliced else tail(log_ref - log(p))
         flip = (half & sign_and) ^ mirrored
         y[i] = (-z if flip else z) * std + mean
-    return np.clip(y, bottom, top) if wide else np.clip(y, F32(bottom), F32(top))
+    return keep(y, bottom, top) if wide else keep(y, F32(bottom), F32(top))
 
 
 LAWS = {"uniform": uniform, "normal": normal, "truncated_normal": truncated_normal}

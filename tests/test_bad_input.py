@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -194,6 +196,21 @@ def test_degenerate_laws() -> None:
     np.testing.assert_array_equal(
         fi.truncated_normal(99, low=-np.inf, high=np.inf, seed=0), fi.normal(99, seed=0)
     )
+
+
+@pytest.mark.parametrize(("dtype", "largest"), [("float16", 65504.0), ("float32", 2.0**128 * (1 - 2.0**-24))])
+def test_the_widest_laws(dtype: str, largest: float) -> None:
+    """As wide as the dtype has room for, and not a bit wider."""
+    beyond = math.nextafter(largest, math.inf)
+    for law, number, others in (
+        ("constant", "value", {}),
+        ("uniform", "high", {"low": 0}),
+        ("normal", "mean", {"std": 0}),
+    ):
+        draw = partial(getattr(fi, law), 100, dtype=dtype, seed=0, **others)
+        assert np.isfinite(draw(**{number: largest})).all()
+        with pytest.raises(ValueError, match="beyond the dtype's range"):
+            draw(**{number: beyond})
 
 
 def test_far_tail_of_the_truncated_normal() -> None:

@@ -27,6 +27,8 @@ LAWS = {
     "normal small": ("normal", (0.0, 2.0**-59)),
     "normal subnormal": ("normal", (0.0, 2.0**-128)),
     "truncated 2": ("truncated_normal", (0.0, 1.0, -2.0, 2.0)),
+    "truncated subnormal": ("truncated_normal", (0.0, 1e-38, -1.1e-39, 3.3e-40)),
+    "truncated to zeros": ("truncated_normal", (0.0, 1e-38, -2e-38, 2e-38)),
     "truncated 6": ("truncated_normal", (0.0, 0.02, -0.12, 0.12)),
     "truncated skew": ("truncated_normal", (0.5, 2.0, -1.0, 7.0)),
     "truncated one-sided": ("truncated_normal", (0.0, 1.0, 0.0, INF)),
