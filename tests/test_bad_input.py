@@ -221,7 +221,7 @@ def test_far_tail_of_the_truncated_normal() -> None:
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 @pytest.mark.parametrize("bounds", [(0, 1), (-0.1, 0.1), (1, 1.0625), (-3e-5, 1e-5), (0.1, 0.9), (100, 101)])
 def test_uniform_is_half_open(bounds: tuple[float, float], dtype: str) -> None:
-    """However the caller compares: in the dtype or in double. Every code of a word: test_lanes.py."""
+    """However the caller compares: in the dtype or in double. Outermost words: test_lanes.py."""
     low, high = bounds
     x = fi.uniform(1 << 20, low=low, high=high, dtype=dtype, seed=0)
     assert (x >= x.dtype.type(low)).all() and (x < x.dtype.type(high)).all()
