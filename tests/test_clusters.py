@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 
 import fastinit as fi
-from fastinit import sharding
+from fastinit.checkpoints import sharded as sharding
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 import fastinit as fi
-from fastinit.distributions import Constant, Normal, TruncatedNormal, Uniform
-from fastinit.structured.composed import Function, Patched, affine
-from fastinit.structured.orthogonal import Orthogonal
-from fastinit.structured.transformed import Icnr
+from fastinit.laws.composed import Patched, Transformed, affine
+from fastinit.laws.distributions import Constant, Normal, TruncatedNormal, Uniform
+from fastinit.laws.orthogonal import Orthogonal
+from fastinit.laws.transformed import Icnr
 
 
 def drawn(law: Any, shape: tuple[int, ...], dtype: str = "float32", block: Any = ...) -> np.ndarray:
     part = np.empty(np.empty(shape)[block].shape, dtype)
-    fi.draw(part, law, seed=3, name="w", shape=shape, block=block)
+    fi.fill(part, law, seed=3, name="w", shape=shape, block=block)
     return part
 
 
@@ -36,18 +36,18 @@ FORMULAS: list[tuple[Any, Any]] = [
 def test_function(formula: Any, expected: Any) -> None:
     x = drawn(Uniform(1.0, 2.0), (50, 7), "float64")
     assert np.allclose(
-        drawn(Function(Uniform(1.0, 2.0), formula), (50, 7), "float64"), expected(x), rtol=1e-15
+        drawn(Transformed(Uniform(1.0, 2.0), formula), (50, 7), "float64"), expected(x), rtol=1e-15
     )
-    single = drawn(Function(Uniform(1.0, 2.0), formula), (50, 7))
+    single = drawn(Transformed(Uniform(1.0, 2.0), formula), (50, 7))
     x = drawn(Uniform(1.0, 2.0), (50, 7)).astype(np.float64)
     assert np.allclose(single, expected(x), rtol=1e-7)
     assert np.array_equal(
-        drawn(Function(Uniform(1.0, 2.0), formula), (50, 7), block=np.s_[3:9, 2]), single[3:9, 2]
+        drawn(Transformed(Uniform(1.0, 2.0), formula), (50, 7), block=np.s_[3:9, 2]), single[3:9, 2]
     )
 
 
 def test_a_formula_need_not_name_x() -> None:
-    assert (drawn(Function(Normal(), 2.0), (50, 7), block=np.s_[3:9, 2]) == 2).all()
+    assert (drawn(Transformed(Normal(), 2.0), (50, 7), block=np.s_[3:9, 2]) == 2).all()
 
 
 def test_patched() -> None:
@@ -81,13 +81,17 @@ def test_affine() -> None:
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: Function(Normal(), ("erf", "x")), ValueError, "operation 'erf'"),
-        (lambda: Function(Normal(), ("exp", "y")), TypeError, "formula"),
-        (lambda: Function(Normal(), math.nan), ValueError, "formula"),
-        (lambda: Function(Normal(), ("add", "x")), ValueError, "'add' of 1 operands"),
-        (lambda: Function(Normal(), ("add", 1.0, 2.0, "x")), ValueError, "'add' of 3 operands"),
-        (lambda: Function(Normal(), reduce(lambda x, _: ("neg", x), range(201), "x")), ValueError, "nested"),
-        (lambda: Function(Orthogonal(), "x"), TypeError, "elementwise"),
+        (lambda: Transformed(Normal(), ("erf", "x")), ValueError, "operation 'erf'"),
+        (lambda: Transformed(Normal(), ("exp", "y")), TypeError, "formula"),
+        (lambda: Transformed(Normal(), math.nan), ValueError, "formula"),
+        (lambda: Transformed(Normal(), ("add", "x")), ValueError, "'add' of 1 operands"),
+        (lambda: Transformed(Normal(), ("add", 1.0, 2.0, "x")), ValueError, "'add' of 3 operands"),
+        (
+            lambda: Transformed(Normal(), reduce(lambda x, _: ("neg", x), range(201), "x")),
+            ValueError,
+            "nested",
+        ),
+        (lambda: Transformed(Orthogonal(), "x"), TypeError, "elementwise"),
         (lambda: Icnr(3.0), TypeError, "law"),
         (lambda: Patched(Normal(), [(((0, 3),), Constant(0.0))]), ValueError, "start, stop, step"),
         (lambda: Patched(Normal(), [((-1,), Constant(0.0))]), ValueError, "box"),

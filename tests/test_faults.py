@@ -17,12 +17,12 @@ import pytest
 from conftest import ROOT
 
 import fastinit as fi
-from fastinit import checkpoint, files
-from fastinit.model import read_model
-from fastinit.plan import plan_for
-from fastinit.recipe import read_recipe
+from fastinit.checkpoints import write as checkpoint
+from fastinit.files import atomic as files
+from fastinit.plans.model import read_model
+from fastinit.plans.recipe import read_recipe
 
-PLAN = plan_for({"w": (30, 40), "b": (30,)})
+PLAN = fi.plan({"w": (30, 40), "b": (30,)})
 
 
 def failing(real: Callable[..., Any], code: int, ending: str) -> Callable[..., Any]:

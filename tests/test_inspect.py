@@ -16,7 +16,8 @@ import safetensors.numpy
 from conftest import BITS, ISAS
 
 import fastinit as fi
-from fastinit import _core, cli, memory, plan
+from fastinit import _core, cli, plan
+from fastinit.drawing import memory
 from fastinit.inspection import fit, measure
 
 DTYPES = ["float32", "float64", "float16", "bfloat16"]
@@ -262,7 +263,7 @@ LAWS = {
 @pytest.mark.parametrize("count", [10, 300, 5_000, 100_000, 3_000_000])
 def test_likely_law(law: str, dtype: str, count: int) -> None:
     values = memory.empty((count,), dtype)
-    fi.draw(values, LAWS[law], seed=0)
+    fi.fill(values, LAWS[law], seed=0)
     likely = fit.likely_law(measured(values), dtype)
     assert likely in ((law, None) if count < 5_000 else (law,))
 
@@ -284,7 +285,7 @@ def test_no_law_is_refused_its_own_values(dtype: str) -> None:
         for law in laws:
             for shape in ((16, 16), (30, 100), (150, 200)):
                 array = memory.empty(shape, dtype)
-                fi.draw(array, law, seed=seed)
+                fi.fill(array, law, seed=seed)
                 parameter = plan.Parameter("w", shape, dtype, "", law, None, 1)
                 report = fi.inspect({"w": array}, plan.Plan({"w": parameter}, {}, "own"))
                 assert report.deviating == (), (seed, law, shape, report.tensors["w"].findings)
@@ -400,7 +401,7 @@ def test_planted_faults(clean: dict[str, np.ndarray], recipe: str, tmp_path: Pat
 
 
 def test_few_outliers_and_wrong_range() -> None:
-    def own(law: fi.Distribution) -> plan.Plan:
+    def own(law: fi.laws.Distribution) -> plan.Plan:
         return plan.Plan({"w": plan.Parameter("w", (400, 500), "float32", "", law, None, 1)}, {}, "own")
 
     array = fi.normal((400, 500), std=0.02, seed=0)
@@ -419,7 +420,7 @@ def test_few_outliers_and_wrong_range() -> None:
 
 def test_recipes_of_every_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shapes = {"fc.weight": (256, 128), "fc.bias": (256,)}
-    for given in ("he_normal", {"*.weight": "he_normal"}, fi.plan_for(shapes, "he_normal")):
+    for given in ("he_normal", {"*.weight": "he_normal"}, fi.plan(shapes, "he_normal")):
         arrays = fi.init(shapes, "he_normal", seed=0)
         assert fi.inspect(arrays, given).deviating == ()
         arrays["fc.weight"] *= 2
@@ -522,7 +523,7 @@ def test_bad_arguments(arrays: Any, error: type[Exception]) -> None:
 
 
 def test_a_plan_that_does_not_fit() -> None:
-    planned = plan.plan_for({"a": (2, 3), "b": (4,)})
+    planned = fi.plan({"a": (2, 3), "b": (4,)})
     with pytest.raises(ValueError, match="'b' is missing"):
         fi.inspect({"a": np.zeros((2, 3))}, planned)
     with pytest.raises(ValueError, match="shape"):

@@ -21,8 +21,11 @@ import safetensors.numpy
 from conftest import KILLED_AT
 
 import fastinit as fi
-from fastinit import checkpoint, cli, files, sharding
-from fastinit.plan import Plan, plan_for
+from fastinit import cli
+from fastinit.checkpoints import sharded as sharding
+from fastinit.checkpoints import write as checkpoint
+from fastinit.files import atomic as files
+from fastinit.plans.plan import Plan
 
 INDEX = "model.safetensors.index.json"
 SHAPES = {
@@ -55,7 +58,7 @@ def model(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def plan(model: Path) -> Plan:
-    return plan_for(model, model.with_name("recipe.toml"))
+    return fi.plan(model, model.with_name("recipe.toml"))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -183,7 +186,7 @@ def test_one_file_of_a_model_too_large_for_this_machine(tmp_path: Path) -> None:
     """280 TB: the plan, the index, any part of any tensor, and one shard by itself."""
     shapes = {f"layers.{i}.weight": (2**20, 2**20) for i in range(64)}
     shapes |= {"norm.weight": (2**10,), **{f"last.{i}.weight": (2**20, 2**20) for i in range(64)}}
-    plan = plan_for(shapes, dtype="bfloat16")
+    plan = fi.plan(shapes, dtype="bfloat16")
     shards = sharding.split(plan, 2**41)
     assert plan.nbytes > 2.8e14 and len(shards) == 129
     (at,) = [i for i, shard in enumerate(shards) if "norm.weight" in shard.names]
@@ -200,7 +203,7 @@ def test_transformers_loads_shards(tmp_path: Path) -> None:
     empty = transformers.GPT2LMHeadModel(config)
     config.save_pretrained(tmp_path)
     shapes = {name: tuple(p.shape) for name, p in empty.named_parameters()}
-    plan = plan_for(shapes, "gpt2")
+    plan = fi.plan(shapes, "gpt2")
     sharding.write(plan, tmp_path, seed=0, max_shard_size="10KB")
     loaded, info = transformers.GPT2LMHeadModel.from_pretrained(tmp_path, output_loading_info=True)
     assert not any(info.values()) and len(list(tmp_path.glob("*.safetensors"))) > 2
@@ -212,9 +215,9 @@ def test_transformers_loads_shards(tmp_path: Path) -> None:
 
 KILLER = f"""{KILLED_AT}
 from fastinit import checkpoint, sharding
-from fastinit.plan import plan_for
+import fastinit as fi
 checkpoint._CHUNK_BYTES = 4096
-plan = plan_for(sys.argv[1], sys.argv[1].replace("model.json", "recipe.toml"))
+plan = fi.plan(sys.argv[1], sys.argv[1].replace("model.json", "recipe.toml"))
 count("listdir", "open", "write", "read", "fsync", "replace", "close")
 sharding.write(plan, sys.argv[2], seed=3, max_shard_size="20KB", resume=True)
 """
@@ -311,7 +314,7 @@ def test_another_plan_or_seed_refuses(
     plan: Plan, one: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, reference = one
-    other = plan_for(SHAPES, dtype="float32")
+    other = fi.plan(SHAPES, dtype="float32")
     part = begun(plan, path, monkeypatch)
     before = contents(path.parent)
     for refused, seed in ((other, 3), (plan, 4)):

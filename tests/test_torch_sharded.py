@@ -15,10 +15,10 @@ import reference
 from conftest import optional
 
 import fastinit as fi
-from fastinit.distributions import Constant, Normal, Uniform
-from fastinit.parameter import Parameter
-from fastinit.plan import Plan
-from fastinit.structured.composed import Patched
+from fastinit.laws.composed import Patched
+from fastinit.laws.distributions import Constant, Normal, Uniform
+from fastinit.plans.parameter import Parameter
+from fastinit.plans.plan import Plan
 
 torch = optional("torch")
 
@@ -217,7 +217,7 @@ def test_shards_of_4096_devices() -> None:
         rows, columns = corner
         part = np.empty((len(rows), len(columns)), np.float32)
         block = np.s_[rows.start : rows.stop, columns.start : columns.stop]
-        fi.draw(part, law, seed=SEED, name="w", shape=shape, block=block)
+        fi.fill(part, law, seed=SEED, name="w", shape=shape, block=block)
         index = np.array([row * shape[1] + column for row in rows for column in columns], np.uint64)
         expected = reference.draw("normal", law.parameters, index, key, "float32")
         assert np.array_equal(part.view(np.uint32).ravel(), expected)
@@ -344,7 +344,7 @@ def test_other_devices_get_copies(monkeypatch: pytest.MonkeyPatch) -> None:
             elsewhere = target.as_subclass(Elsewhere)
             sharded._fill(sharded._Task(elsewhere, elsewhere, law, "w", whole, runs), 1, 1)
             expected = np.empty(whole, np.float32)
-            fi.draw(expected, law, seed=1, name="w")
+            fi.fill(expected, law, seed=1, name="w")
             assert np.array_equal(target.numpy(), expected[..., shape[-1] :])
 
 

@@ -36,7 +36,7 @@ WEIGHT = (256, 128)
 
 
 def draw(scheme: str, shape: tuple[int, ...], **numbers: Any) -> np.ndarray:
-    values: np.ndarray = getattr(fi, scheme)(shape, seed=0, name="w", **numbers)
+    values: np.ndarray = getattr(fi.schemes, scheme)(shape, seed=0, name="w", **numbers)
     return values
 
 
@@ -276,7 +276,7 @@ PICTURES: dict[str, Callable[[str], Figure]] = {
     "uniform": density(1.25, low=-0.25),
     "normal": density(4),
     "truncated_normal": density(4),
-    "array": matrix((8, 20), values=np.add.outer(np.arange(-4, 4), np.sin(np.arange(20)) * 3)),
+    "given": matrix((8, 20), values=np.add.outer(np.arange(-4, 4), np.sin(np.arange(20)) * 3)),
     "log_uniform": log_uniform,
     "complex_normal": plane(0),
     "complex_truncated_normal": plane(2),

@@ -14,16 +14,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from . import __version__, checkpoint, sharding
-from .inspection import Report, TensorReport, inspect
-from .lint import lint
-from .memory import dtype_name
-from .plan import Plan, plan_for
+from ._version import __version__
+from .checkpoints import sharded as sharding
+from .checkpoints import write as checkpoint
+from .checkpoints.verify import stored, verify
+from .drawing.streams import resolve_seed
+from .dtypes import dtype_name
+from .inspection import Inspection, TensorReport, inspect
+from .plans.lint import lint
+from .plans.make import plan as plan_for
+from .plans.plan import Plan
+from .plans.recipe import Recipe, read_recipe
 from .propagation import command as probe
-from .recipe import Recipe, read_recipe
-from .streams import resolve_seed
 from .table import aligned, shape_text
-from .verify import stored, verify
 
 _MODEL = (
     "JSON file of names and shapes, .safetensors file for its header, or folder of a Hugging Face config.json"
@@ -111,7 +114,7 @@ def _plan_of(model: str | Mapping[str, Any], arguments: argparse.Namespace) -> P
     recipe, dtype = _recipe(arguments), arguments.dtype and dtype_name(arguments.dtype)
     if not (isinstance(model, str) and Path(model, "config.json").exists()):
         return plan_for(model, recipe, dtype=dtype)
-    from .torch.huggingface import plan_of_config  # only here: torch and transformers
+    from .torch.recording.huggingface import plan_of_config  # only here: torch and transformers
 
     recorded = plan_of_config(model)
     if recipe is not None:
@@ -207,7 +210,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
     return 3 if report.deviating else 0
 
 
-def _report(report: Report) -> str:
+def _report(report: Inspection) -> str:
     head = ("name", "shape", "dtype", "law", "mean", "std", "skew", "kurtosis", "min", "max", "zeros")
     lines = aligned([(*head, "std/He", "std/Xavier"), *map(_measured, report.tensors.values())])
     lines += [f"{name}: {dtype}, not inspected" for name, dtype in report.skipped.items()]

@@ -12,8 +12,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..distributions import Distribution, Normal, TruncatedNormal, Uniform
-from ..memory import rounding_step
+from ..dtypes import rounding_step
+from ..laws.distributions import Distribution, Normal, TruncatedNormal, Uniform
 from .measure import Measured
 
 Floats = NDArray[np.float64]

@@ -13,8 +13,10 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _core, config
-from ..memory import empty, nbytes
+from .. import _core
+from ..drawing import config
+from ..drawing.memory import empty
+from ..dtypes import nbytes
 
 _T = TypeVar("_T")
 

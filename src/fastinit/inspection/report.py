@@ -11,17 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from .. import files
 from ..arguments import file_path
-from ..distributions import Distribution, Normal, TruncatedNormal, Uniform
-from ..fans import Fans, fans
-from ..lint import Finding
-from ..memory import dtype_name, rounding_step, target
-from ..model import Model, Tensor, read_extents
-from ..parameter import Parameter
-from ..plan import Plan, make_plan
-from ..recipe import RecipeLike, as_recipe
-from ..structured import Structured
+from ..drawing.memory import target
+from ..dtypes import dtype_name, rounding_step
+from ..files import atomic, safetensors
+from ..laws.distributions import Distribution, Normal, TruncatedNormal, Uniform
+from ..laws.structured import Structured
+from ..plans.lint import Finding
+from ..plans.make import make_plan
+from ..plans.model import Model, TensorSpec
+from ..plans.parameter import Parameter
+from ..plans.plan import Plan
+from ..plans.recipe import RecipeLike, as_recipe
+from ..schemes.fans import Fans, fans
 from . import fit
 from .measure import Measured, Source, measure_all
 
@@ -70,7 +72,7 @@ class TensorReport:
 
 
 @dataclass(frozen=True)
-class Report:
+class Inspection:
     """The tensors by name; ``skipped`` names those not inspected, with their dtype."""
 
     tensors: Mapping[str, TensorReport]
@@ -100,7 +102,7 @@ def inspect(
     *,
     threads: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Report:
+) -> Inspection:
     """Measure every tensor of a safetensors file, or of a mapping of names to arrays, in one pass.
 
     Without a recipe, what no initialisation wants is found: values that are not finite, weights of two axes or more
@@ -135,8 +137,8 @@ def inspect(
         return _inspect(sources, None, skipped, recipe, threads, progress)
     path = file_path("checkpoint", checkpoint)
     try:
-        with files.naming(path), open(path, "rb") as file:
-            extents = read_extents(file)
+        with atomic.naming(path), open(path, "rb") as file:
+            extents = safetensors.read_header(file).extents
             sources = [Source(e.name, e.shape, e.dtype, e.begin) for e in extents if e.dtype]
             skipped = {e.name: e.code for e in extents if not e.dtype}
             return _inspect(sources, file.fileno(), skipped, recipe, threads, progress)
@@ -174,7 +176,7 @@ def _inspect(
     recipe: RecipeLike | Plan | None,
     threads: int | None,
     progress: Callable[[int, int], None],
-) -> Report:
+) -> Inspection:
     started = time.perf_counter()
     plan = None if recipe is None else _plan(sources, recipe)
 
@@ -184,13 +186,13 @@ def _inspect(
 
     total = sum(source.nbytes for source in sources)
     reports = measure_all(sources, file, report, threads=threads, progress=lambda done: progress(done, total))
-    return Report({r.name: r for r in reports}, skipped, None if plan is None else plan.recipe, total,
+    return Inspection({r.name: r for r in reports}, skipped, None if plan is None else plan.recipe, total,
                   time.perf_counter() - started)  # fmt: skip
 
 
 def _plan(sources: list[Source], recipe: RecipeLike | Plan) -> Plan:
     if not isinstance(recipe, Plan):
-        return make_plan(Model({s.name: Tensor(s.shape, s.dtype) for s in sources}), as_recipe(recipe))
+        return make_plan(Model({s.name: TensorSpec(s.shape, s.dtype) for s in sources}), as_recipe(recipe))
     shapes = {source.name: source.shape for source in sources}
     for name in (*recipe, *recipe.ties):
         if name not in shapes and name not in recipe.ties:

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..activations import Activation, Function, Real, as_activation
 from ..arguments import choose, integers, non_negative
-from ..gaussian import expect
-from ..schemes import SCHEMES, distribution
+from ..schemes.activations import Activation, ActivationFunction, Real, as_activation
+from ..schemes.quadrature import expect
+from ..schemes.resolve import SCHEMES, distribution
 from .dead import dead_share, shared_correlation
 from .moments import second_moment, second_moment_slope, slope_moment
 from .theory import MeanField
@@ -45,7 +45,7 @@ class Prediction(NamedTuple):
 
 def predict(
     widths: Sequence[int],
-    activation: str | Function,
+    activation: str | ActivationFunction,
     weight_variances: float | Sequence[float],
     bias_variances: float | Sequence[float] = 0.0,
     *,

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from ..arguments import instance
-from ..config import threads_for
-from ..distributions import Constant, Distribution
-from ..fill import checked_parameters, draw
-from ..plan import Plan
-from ..streams import Seed, resolve_seed
-from ..structured import Structured
-from ..structured.composed import Box, Patched
+from ..drawing.config import threads_for
+from ..drawing.fill import checked_parameters, fill
+from ..drawing.streams import Seed, resolve_seed
+from ..laws.composed import Box, Patched
+from ..laws.distributions import Constant, Distribution
+from ..laws.structured import Structured
+from ..plans.plan import Plan
 from .layers import AROUND
 from .tensors import DTYPES, check_target, draw_block, host_memory
 
@@ -246,7 +246,7 @@ def _fill(task: _Task, seed: int, threads: int) -> None:
         return
     if not isinstance(task.inner, Distribution):
         whole = torch.empty(task.shape, dtype=task.local.dtype, device="cpu")
-        draw(host_memory(whole), task.law, seed=seed, name=task.name, threads=threads)
+        fill(host_memory(whole), task.law, seed=seed, name=task.name, threads=threads)
         for target, block in task.boxes():
             target.copy_(whole[block])
         return
