@@ -21,7 +21,7 @@ from test_structured import CASES
 
 import fastinit as fi
 from fastinit import checkpoints
-from fastinit.checkpoints import sharded
+from fastinit.checkpoints import sharded, stored
 from fastinit.files import safetensors as format
 from fastinit.laws.composed import Patched, Transformed
 from fastinit.laws.distributions import Constant, Normal, TruncatedNormal, Uniform
