@@ -59,7 +59,9 @@ WORDS = {
 }
 # On a phone a table of prose becomes a list: it has three columns or more, and cells longer than a number.
 PROSE = 12.0
-DIRECTIVE = re.compile(r"^\.\. (autofunction|autoclass|automodule|currentmodule):: ([\w.]+)", re.MULTILINE)
+DIRECTIVE = re.compile(
+    r"^\.\. (autofunction|autoclass|automodule|currentmodule|py:module):: ([\w.]+)", re.MULTILINE
+)
 
 
 class Pictures(SphinxTransform):
@@ -112,7 +114,7 @@ def with_tables(_: Sphinx, docname: str, source: list[str]) -> None:
         for section in re.split(r"(?m)^(?=.+\n-+$)", source[0]):
             names, before = list[str](), ""
             for directive, name in DIRECTIVE.findall(section):
-                if directive in ("automodule", "currentmodule"):
+                if directive in ("automodule", "currentmodule", "py:module"):
                     module = name
                 else:
                     before = before or module
