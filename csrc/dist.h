@@ -48,8 +48,8 @@ FN void normal_double(const int count, const struct fi_law *law, U x[]) {
     W angular[BATCH / 2];
     D r[BATCH / 2], angle[BATCH / 2], s[BATCH / 2], c[BATCH / 2];
     EACH(g, count / 2) {
-        angular[g] = SHUFFLE2((W)x[2 * g], (W)x[2 * g + 1], 1, N / 2 + 1);
-        r[g] = fraction(SHUFFLE2((W)x[2 * g], (W)x[2 * g + 1], 0, N / 2), -0x1p-53);
+        angular[g] = SHUFFLE2(x[2 * g], x[2 * g + 1], 1, N / 2 + 1);
+        r[g] = fraction(SHUFFLE2(x[2 * g], x[2 * g + 1], 0, N / 2), -0x1p-53);
         angle[g] = fraction(angular[g] << 2, 0.5);
     }
     radius(count / 2, r);

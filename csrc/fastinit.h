@@ -88,7 +88,9 @@ void fi_truncated_init(struct fi_law *law, double low, double high); /* bounds i
 
 /* Parts of a float's bits, and 150 << 23. They are kept in memory, out of the compiler's sight: it would build such a
  * vector anew for every tile, where loading one takes no arithmetic. */
-extern const struct fi_bits { uint32_t sign, fraction, one, octave23, not_octave23_to_30; } fi_bits;
+extern const struct fi_bits {
+    uint32_t sign, fraction, one, octave23, not_octave23_to_30;
+} fi_bits;
 
 /* Standard normal value of a word that the vector path leaves out; index counts elements of the whole tensor. */
 double fi_normal_slow(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, uint64_t word);

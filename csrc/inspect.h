@@ -8,7 +8,7 @@
  * Value i is summed in lane i mod 16 whatever the length of a vector, and the lanes in one order: the moments are the
  * same bits on every instruction set. */
 
-enum { LANES = 16, PARTS = LANES / (N / 2) };
+enum { SUM_LANES = 16, PARTS = SUM_LANES / (N / 2) };
 
 FN F load_float(enum fi_dtype_id dtype, const char *from) {
     if (dtype == FI_float16) return load_float16(from);
@@ -20,9 +20,9 @@ FN F load_float(enum fi_dtype_id dtype, const char *from) {
 
 FN void load(enum fi_dtype_id dtype, const char *from, D x[PARTS]) {
     if (dtype == FI_float64) {
-        memcpy(x, from, LANES * sizeof(double));
+        memcpy(x, from, SUM_LANES * sizeof(double));
     } else {
-        EACH(i, LANES / N) widen_all(load_float(dtype, from + (size_t)(i * N) * ELEMENT(dtype)), x + 2 * i);
+        EACH(i, SUM_LANES / N) widen_all(load_float(dtype, from + (size_t)(i * N) * ELEMENT(dtype)), x + 2 * i);
     }
 }
 
@@ -59,9 +59,9 @@ FN void second_pass(enum fi_dtype_id dtype, const char *from, D mean, struct sec
 }
 
 static double total(const D part[PARTS]) {
-    double lane[LANES];
+    double lane[SUM_LANES];
     memcpy(lane, part, sizeof lane);
-    for (int width = LANES / 2; width; width /= 2)
+    for (int width = SUM_LANES / 2; width; width /= 2)
         for (int i = 0; i < width; i++) lane[i] += lane[i + width];
     return lane[0];
 }
@@ -81,10 +81,10 @@ static uint64_t counted(L minus) {
 }
 
 FN void safe(enum fi_dtype_id dtype, const char *from, size_t count, struct fi_moments *m) {
-    const size_t step = LANES * ELEMENT(dtype), left = count % LANES;
-    const char *end = from + count / LANES * step;
+    const size_t step = SUM_LANES * ELEMENT(dtype), left = count % SUM_LANES;
+    const char *end = from + count / SUM_LANES * step;
     /* The values left over, filled up with NaN: all bits set, in every dtype. */
-    _Alignas(64) char rest[LANES * sizeof(double)];
+    _Alignas(64) char rest[SUM_LANES * sizeof(double)];
     memset(rest, 0xff, sizeof rest);
     memcpy(rest, end, left * ELEMENT(dtype));
 
@@ -92,7 +92,7 @@ FN void safe(enum fi_dtype_id dtype, const char *from, size_t count, struct fi_m
     for (const char *at = from; at < end; at += step) first_pass(dtype, at, &first);
     first_pass(dtype, rest, &first);
     m->count = counted(first.finite);
-    m->nan = counted(first.nan) - (LANES - left);
+    m->nan = counted(first.nan) - (SUM_LANES - left);
     m->inf = count - m->count - m->nan;
     m->zeros = counted(first.zeros);
     m->low = extreme(first.low, -1), m->high = extreme(first.high, 1);
@@ -109,7 +109,7 @@ FN void safe(enum fi_dtype_id dtype, const char *from, size_t count, struct fi_m
     m->m2 = total(second.m2), m->m3 = total(second.m3), m->m4 = total(second.m4);
 }
 
-enum { FLOATS = LANES / N, RUN = 32 };
+enum { FLOATS = SUM_LANES / N, RUN = 32 };
 
 struct quick {
     F sum[FLOATS], m2[FLOATS], m3[FLOATS], m4[FLOATS], low, high;
@@ -149,7 +149,7 @@ FN bool quick(enum fi_dtype_id dtype, const char *from, size_t count, const stru
     memcpy(&scale, &scale_bits, 4);
     const float shift = (float)before->mean;
 
-    const size_t step = LANES * ELEMENT(dtype);
+    const size_t step = SUM_LANES * ELEMENT(dtype);
     const char *end = from + count * ELEMENT(dtype);
     struct quick q = {.low = f_all(__builtin_inff()), .high = f_all(-__builtin_inff())};
     D sum[PARTS] = {{0}}, m2[PARTS] = {{0}}, m3[PARTS] = {{0}}, m4[PARTS] = {{0}};
@@ -177,7 +177,8 @@ FN bool quick(enum fi_dtype_id dtype, const char *from, size_t count, const stru
 #define M(dtype, size)                                                                                                 \
     static void measure_##dtype(const void *from, size_t count, const struct fi_moments *before,                       \
                                 struct fi_moments *m) {                                                                \
-        if (FI_##dtype == FI_float64 || count % LANES || !before->count || !quick(FI_##dtype, from, count, before, m)) \
+        if (FI_##dtype == FI_float64 || count % SUM_LANES || !before->count ||                                         \
+            !quick(FI_##dtype, from, count, before, m))                                                                \
             safe(FI_##dtype, from, count, m);                                                                          \
     }
 FI_DTYPES(M)
