@@ -75,7 +75,7 @@ void fi_inspect(const struct fi_isa *isa, const struct fi_chunk *chunk, struct f
     for (size_t at = 0, n; at < count; at += n) {
         struct fi_moments tile;
         n = count - at < FI_TILE ? count - at : FI_TILE;
-        isa->measure[chunk->dtype](values + at * size, n, moments, &tile);
+        isa->measure(chunk->dtype, values + at * size, n, moments, &tile);
         fi_merge(moments, &tile);
         if (at % (every * FI_TILE) == 0) count_bins(chunk->dtype, values + at * size, n, bins);
     }

@@ -59,7 +59,7 @@ static const char *keep_within(struct fi_law *law, double low, double high) {
 }
 
 static const char *constant_init(struct fi_law *law, double value) {
-    law->id = FI_constant;
+    law->kernel = FI_constant;
     law->shift = (float)value, law->dshift = value;
     return NULL;
 }
@@ -83,9 +83,9 @@ static const char *uniform_init(struct fi_law *law, double low, double high) {
     const float reach = law->scale * 0x1p31f;
     const double dreach = law->dscale * 0x1p63;
     if (law->dtype == FI_float64)
-        law->plain = dreach + law->dshift <= law->dhigh && law->dshift - dreach >= law->dlow;
+        law->shortcut = dreach + law->dshift <= law->dhigh && law->dshift - dreach >= law->dlow;
     else
-        law->plain = reach + law->shift <= law->high && law->shift - reach >= law->low;
+        law->shortcut = reach + law->shift <= law->high && law->shift - reach >= law->low;
     return complaint;
 }
 
@@ -95,7 +95,7 @@ static const char *normal_init(struct fi_law *law, double mean, double std) {
     if (std == 0) return constant_init(law, mean);
     law->scale = (float)std, law->shift = (float)mean;
     law->dscale = std, law->dshift = mean;
-    law->plain = mean == 0 && std > 0x1p-60; /* no value is subnormal: |z| is 0 or above 2^-34 */
+    law->never_subnormal = mean == 0 && std > 0x1p-60; /* no value is subnormal: |z| is 0 or above 2^-34 */
     return keep_within(law, -FORMAT[law->dtype].largest, FORMAT[law->dtype].largest);
 }
 
@@ -106,7 +106,7 @@ static const char *truncated_init(struct fi_law *law, double mean, double std, d
         const char *complaint = normal_init(law, mean, std);
         if (complaint) return complaint;
         if (unbounded_below && unbounded_above) {
-            if (law->id == FI_truncated_normal) law->id = FI_normal;
+            if (law->kernel == FI_truncated_normal) law->kernel = FI_normal;
             return NULL;
         }
     }
@@ -123,14 +123,14 @@ static const char *truncated_init(struct fi_law *law, double mean, double std, d
     law->scale = (float)std, law->shift = (float)mean;
     law->dscale = std, law->dshift = mean;
     fi_truncated_init(law, a, b);
-    law->plain = law->symmetric && mean == 0 && law->low == -law->high && law->high > 0 && !law->tail;
+    law->shortcut = law->symmetric && mean == 0 && law->low == -law->high && law->high > 0 && !law->has_rare;
     return NULL;
 }
 
 static const char *init(struct fi_law *law, enum fi_law_id id, enum fi_dtype_id dtype, const double *p) {
     const double largest = FORMAT[dtype].largest;
     memset(law, 0, sizeof *law);
-    law->id = id, law->dtype = dtype;
+    law->kernel = id, law->dtype = dtype;
     switch (id) {
     case FI_bits: return dtype == FI_float16 || dtype == FI_bfloat16 ? "has 32- or 64-bit words" : NULL;
     case FI_constant: return magnitude(p[0]) > largest ? "is beyond the dtype's range" : constant_init(law, p[0]);

@@ -170,17 +170,19 @@ FN F narrow(D2 x) { return (F)_mm_movelh_ps(_mm_cvtpd_ps((__m128d)x.low), _mm_cv
 FN D2 widen(F x) { return (D2){{x[0], x[1]}, {x[2], x[3]}}; }
 FN F narrow(D2 x) { return (F){(float)x.low[0], (float)x.low[1], (float)x.high[0], (float)x.high[1]}; }
 #endif
-/* Rounding twice, to double and to float, is rounding once unless the double is halfway between two floats, which few
- * are, or the float is subnormal. */
+/* Rounding twice, to double and to float, is rounding once unless the double lies halfway between two floats, which is
+ * rare, or the float is subnormal. Those few go by this function. */
+static __attribute__((noinline, cold)) F fma_to_odd(F a, F b, F c) {
+    const D2 x = widen(a), y = widen(b), z = widen(c);
+    return narrow((D2){add_to_odd(x.low * y.low, z.low), add_to_odd(x.high * y.high, z.high)});
+}
 FN F fma_f(F a, F b, F c) {
     const D2 x = widen(a), y = widen(b), z = widen(c);
     D2 sum = {x.low * y.low + z.low, x.high * y.high + z.high};
     const F once = narrow(sum);
     const U lower = SHUFFLE(U, sum.low, sum.high, 0, 2, 4, 6);
     const U halfway = (U)((lower & 0x1fffffffu) == 0x10000000u), tiny = (U)(((U)once & 0x7f800000u) == 0);
-    if (!UNLIKELY(any(halfway | tiny))) return once;
-    sum = (D2){add_to_odd(x.low * y.low, z.low), add_to_odd(x.high * y.high, z.high)};
-    return narrow(sum);
+    return UNLIKELY(any(halfway | tiny)) ? fma_to_odd(a, b, c) : once;
 }
 #if defined(FI_ISA_SSE2)
 FN D sqrt_d(D a) { return (D)_mm_sqrt_pd((__m128d)a); }
