@@ -19,10 +19,18 @@
 #error "fastinit's bits need IEEE arithmetic: build without -ffast-math"
 #endif
 
-/* The laws and the dtypes, each written once: enum, names and kernel tables follow from these lists. */
+/* The laws and the dtypes. Each is one row here; enums, names and kernels follow from these lists. The narrow dtypes
+ * are rounded from float32. */
 #define FI_LAWS(M) M(constant) M(bits) M(uniform) M(normal) M(truncated_normal)
-#define FI_NARROW_DTYPES(M) M(float16, 2) M(bfloat16, 2)
-#define FI_DTYPES(M) M(float32, 4) M(float64, 8) FI_NARROW_DTYPES(M)
+
+/* Name, bytes, significant bits, exponent of the least normal value, largest value. */
+#define FI_NARROW_DTYPES(M)                                                                                            \
+    M(float16, 2, 11, -14, 0x1.ffcp15)                                                                                 \
+    M(bfloat16, 2, 8, -126, 0x1.fep127)
+#define FI_DTYPES(M)                                                                                                   \
+    M(float32, 4, 24, -126, 0x1.fffffep127)                                                                            \
+    M(float64, 8, 53, -1022, 0x1.fffffffffffffp1023)                                                                   \
+    FI_NARROW_DTYPES(M)
 
 enum fi_law_id {
 #define M(law) FI_##law,
@@ -30,13 +38,20 @@ enum fi_law_id {
 #undef M
         FI_LAW_COUNT
 };
+extern const char *const fi_law_names[FI_LAW_COUNT];
 
 enum fi_dtype_id {
-#define M(dtype, size) FI_##dtype,
+#define M(name, ...) FI_##name,
     FI_DTYPES(M)
 #undef M
         FI_DTYPE_COUNT
 };
+extern const struct fi_dtype {
+    const char *name;
+    size_t size;
+    int precision, least_exponent;
+    double largest;
+} fi_dtypes[FI_DTYPE_COUNT];
 
 /* Philox4x32-10 keyed for one (seed, name): the round keys, and the upper half of the counter. */
 enum { FI_ROUNDS = 10 };
@@ -181,7 +196,5 @@ enum { FI_MAX_THREADS = 256 };
 
 /* Run the job on at most `threads` threads; false when interrupted. The values do not depend on the threads. */
 bool fi_run_job(const struct fi_job *job);
-
-extern const size_t fi_dtype_size[FI_DTYPE_COUNT];
 
 #endif

@@ -14,7 +14,7 @@ enum { SUM_LANES = 16, PARTS = SUM_LANES / (N / 2) };
 
 /* The sizes of the dtypes, as constants. */
 FN size_t size_of(enum fi_dtype_id dtype) {
-#define M(name, size) dtype == FI_##name ? size:
+#define M(name, size, ...) dtype == FI_##name ? size:
     return FI_DTYPES(M) 0;
 #undef M
 }
@@ -186,7 +186,7 @@ FN bool quick(enum fi_dtype_id dtype, const char *from, size_t count, const stru
 
 /* Values of a narrow dtype as float32; the last vector is filled up. */
 static void to_floats(enum fi_dtype_id dtype, const char *from, size_t count, float *to) {
-#define M(name, size)                                                                                                  \
+#define M(name, size, ...)                                                                                             \
     if (dtype == FI_##name) {                                                                                          \
         for (; count >= N; count -= N, from += N * size, to += N) {                                                    \
             const F x = load_float(FI_##name, from);                                                                   \
@@ -208,14 +208,6 @@ static void to_floats(enum fi_dtype_id dtype, const char *from, size_t count, fl
     }
 SAFE(floats, false)
 SAFE(doubles, true)
-#define M(name, size)                                                                                                  \
-    static __attribute__((noinline)) bool quick_##name(const char *from, size_t count,                                 \
-                                                       const struct fi_moments *before, struct fi_moments *m) {        \
-        return quick(FI_##name, from, count, before, m);                                                               \
-    }
-M(float32, 4)
-FI_NARROW_DTYPES(M)
-#undef M
 
 static void measure(enum fi_dtype_id dtype, const void *values, size_t count, const struct fi_moments *before,
                     struct fi_moments *m) {
@@ -224,9 +216,9 @@ static void measure(enum fi_dtype_id dtype, const void *values, size_t count, co
         return;
     }
     if (count % SUM_LANES == 0 && before->count) {
-#define M(name, size)                                                                                                  \
-    if (dtype == FI_##name && quick_##name(values, count, before, m)) return;
-        M(float32, 4)
+#define M(name, ...)                                                                                                   \
+    if (dtype == FI_##name && quick(FI_##name, values, count, before, m)) return;
+        M(float32)
         FI_NARROW_DTYPES(M)
 #undef M
     }

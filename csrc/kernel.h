@@ -35,7 +35,7 @@ FN void put(enum fi_dtype_id dtype, const bool never_subnormal, const U x[2], ch
 /* Several groups that wait in memory: one loop for each dtype. */
 static __attribute__((noinline)) void put_all(enum fi_dtype_id dtype, int groups, const U x[], char *to,
                                               bool streaming) {
-#define M(name, size)                                                                                                  \
+#define M(name, size, ...)                                                                                             \
     if (dtype == FI_##name)                                                                                            \
         for (int g = 0; g < groups; g++, to += GROUP_BYTES(size)) put(FI_##name, false, x + 2 * g, to, streaming);
     FI_DTYPES(M)
@@ -75,7 +75,7 @@ static __attribute__((noinline)) void redraw_rare(enum fi_dtype_id dtype, int gr
     const bool wide = dtype == FI_float64;
     U word[2 * MAX_GROUPS];
     philox(MAX_GROUPS, stream, opening, (uint32_t)block, word);
-    for (int g = 0; g < groups; g++, block += GROUP_BLOCKS, to += GROUP_BYTES(fi_dtype_size[dtype])) {
+    for (int g = 0; g < groups; g++, block += GROUP_BLOCKS, to += GROUP_BYTES(fi_dtypes[dtype].size)) {
         U x[2] = {word[2 * g], word[2 * g + 1]};
         const U tail[2] = {tail_bits(kernel, wide, law, x[0]), tail_bits(kernel, wide, law, x[1])};
         U tails = tail[0] & tail[1];
@@ -98,7 +98,7 @@ FN void tile(enum fi_law_id kernel, const bool wide, const bool shortcut, const 
              bool streaming) {
     const int batch = groups == 1 ? 2 : wide ? BATCH : BATCH / 2;
     const enum fi_dtype_id lanes = wide ? FI_float64 : FI_float32;
-    const bool narrow = fi_dtype_size[law->dtype] < 4, streaming_lanes = streaming && !narrow;
+    const bool narrow = fi_dtypes[law->dtype].size < 4, streaming_lanes = streaming && !narrow;
     U x[2 * MAX_GROUPS], waiting[2 * MAX_GROUPS], tails = ~(U){0};
     char *const at = narrow ? (char *)waiting : to;
     philox(groups, stream, opening, (uint32_t)block, x);
@@ -120,7 +120,7 @@ FN void pipeline(enum fi_law_id kernel, const bool shortcut, const int groups, c
                  const struct fi_stream *stream, const struct fi_opening *opening, uint64_t block, size_t tiles,
                  char *to, bool streaming) {
     const enum fi_dtype_id dtype = law->dtype;
-    const size_t group_bytes = GROUP_BYTES(fi_dtype_size[dtype]);
+    const size_t group_bytes = GROUP_BYTES(fi_dtypes[dtype].size);
     const bool never_subnormal = kernel == FI_normal && converts_bfloat16() && law->never_subnormal;
     U x[2 * MAX_GROUPS];
     philox(groups, stream, opening, (uint32_t)block, x);
@@ -156,7 +156,7 @@ struct loops {
         body                                                                                                           \
     }
 #define TILES(name, kernel, wide, shortcut, groups)                                                                    \
-    LOOP(name, const size_t bytes = (groups) * GROUP_BYTES(fi_dtype_size[law->dtype]);                                 \
+    LOOP(name, const size_t bytes = (groups) * GROUP_BYTES(fi_dtypes[law->dtype].size);                                \
          for (; tiles; tiles--, block += (groups) * GROUP_BLOCKS, to += bytes)                                         \
              tile(kernel, wide, shortcut, groups, law, stream, opening, block, to, streaming);)
 #define TILED(name, kernel, wide, shortcut)                                                                            \
@@ -246,7 +246,7 @@ static void fill(const struct loops *loops, size_t size, size_t per_block, const
                          void *to, bool streaming) {                                                                   \
         const bool wide = law->dtype == FI_float64;                                                                    \
         const size_t per_block = PER_BLOCK(wide);                                                                      \
-        fill(wide ? doubles : floats, fi_dtype_size[law->dtype], per_block, law, stream, index / per_block,            \
+        fill(wide ? doubles : floats, fi_dtypes[law->dtype].size, per_block, law, stream, index / per_block,           \
              (size_t)(index % per_block), count, to, streaming);                                                       \
     }
 KERNEL(uniform, law->shortcut ? &uniform_floats_shortcut : &uniform_floats,
@@ -266,7 +266,7 @@ static void bits(const struct fi_law *law, const struct fi_stream *stream, uint6
 static void constant(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, size_t count, void *out,
                      bool streaming) {
     (void)stream, (void)index;
-    const size_t size = fi_dtype_size[law->dtype], bytes = count * size;
+    const size_t size = fi_dtypes[law->dtype].size, bytes = count * size;
     const U lanes = law->dtype == FI_float64 ? (U)d_all(law->dshift) : (U)f_all(law->shift), group[2] = {lanes, lanes};
     _Alignas(64) char value[2 * sizeof(U)];
     put_all(law->dtype, 1, group, value, false);

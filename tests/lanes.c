@@ -37,7 +37,7 @@ static int every_uniform(char **argument) {
     const double bounds[2] = {strtod(argument[1], NULL), strtod(argument[2], NULL)};
     struct fi_law law;
     if (fi_law_init(&law, FI_uniform, dtype, bounds)) return 3;
-    const size_t size = fi_dtype_size[dtype], count = dtype == FI_float64 ? N : 2 * N;
+    const size_t size = fi_dtypes[dtype].size, count = dtype == FI_float64 ? N : 2 * N;
     for (uint32_t code = 0; code < 1u << 24; code += (uint32_t)count) {
         U x[2], tails = ~(U){0};
         for (uint32_t i = 0; i < count; i++) {
