@@ -13,7 +13,6 @@ import peers
 from timing import NORMAL, TRUNCATED, UNIFORM, Call, Pairs, check, limit, paired
 
 import fastinit as fi
-from fastinit.plan import plan_for
 
 GPT2 = Path(__file__).parent.parent / "examples" / "gpt2.json"
 # Seconds until a peer's threads have given their memory back.
@@ -61,11 +60,11 @@ class Row:
         return self
 
 
-def draws(out: np.ndarray, law: fi.Distribution) -> Call:
+def draws(out: np.ndarray, law: fi.laws.Distribution) -> Call:
     """Our fill of ``out``, believed only after a look at what it drew."""
 
     def call() -> None:
-        fi.draw(out, law, seed=0, name="w")
+        fi.fill(out, law, seed=0, name="w")
 
     call()
     check(out, law)
@@ -73,7 +72,7 @@ def draws(out: np.ndarray, law: fi.Distribution) -> Call:
 
 
 # Law, dtype, and the least ratio to the limit by instruction set.
-LIMIT_ROWS: list[tuple[str, fi.Distribution, str, dict[str, float]]] = [
+LIMIT_ROWS: list[tuple[str, fi.laws.Distribution, str, dict[str, float]]] = [
     ("uniform", UNIFORM, "float32", {"avx512": 0.95, "avx2": 0.38}),
     ("uniform", UNIFORM, "float64", {"avx512": 0.90, "avx2": 0.35}),
     ("normal", NORMAL, "float32", {"avx512": 0.60, "avx2": 0.22}),
@@ -115,7 +114,7 @@ def numpy_dtype(name: str) -> np.dtype[Any] | None:
     return np.dtype(ml_dtypes.bfloat16) if ml_dtypes else None
 
 
-def against_peer(peer: str, label: str, law: fi.Distribution, target: float, scale: Scale) -> Row:
+def against_peer(peer: str, label: str, law: fi.laws.Distribution, target: float, scale: Scale) -> Row:
     row = Row(f"{label}, float32", peer, target, elements=scale.elements)
     if draw := peers.DRAWS[peer](law, row.elements):
         check(draw(), law)  # the first call also compiles and touches the memory
@@ -219,7 +218,7 @@ def many_tensors(scale: Scale) -> Row:
         for out in outs:
             generator.standard_normal(out=out, dtype=np.float32)
 
-    plan = plan_for(shapes)
+    plan = fi.plan(shapes)
 
     def ours() -> Any:
         return fi.init(plan, seed=0)
@@ -261,7 +260,7 @@ def memory_part(scale: Scale) -> list[Row]:
         return []
     peak.write_text("5")  # the peak falls to what is in use now
     before = peak_mib()
-    fi.draw(out, NORMAL, seed=0)
+    fi.fill(out, NORMAL, seed=0)
     grown = peak_mib() - before
     return [Row(f"peak above a buffer of {scale.buffer >> 20} MiB", "before the fill", 8, "MiB", grown)]
 

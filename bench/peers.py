@@ -39,7 +39,7 @@ def fastest_generator(method: str) -> np.random.Generator:
     )
 
 
-def numpy_draw(law: fi.Distribution, n: int) -> Draw | None:
+def numpy_draw(law: fi.laws.Distribution, n: int) -> Draw | None:
     method = {NORMAL: "standard_normal", UNIFORM: "random"}.get(law)
     if method is None:
         return None
@@ -47,7 +47,7 @@ def numpy_draw(law: fi.Distribution, n: int) -> Draw | None:
     return lambda: draw(out=out, dtype=out.dtype)
 
 
-def torch_draw(law: fi.Distribution, n: int) -> Draw | None:
+def torch_draw(law: fi.laws.Distribution, n: int) -> Draw | None:
     torch = torch_module()
     if not torch:
         return None
@@ -59,7 +59,7 @@ def torch_draw(law: fi.Distribution, n: int) -> Draw | None:
     }.get(law)
 
 
-def jax_draw(law: fi.Distribution, n: int) -> Draw | None:
+def jax_draw(law: fi.laws.Distribution, n: int) -> Draw | None:
     """Jitted, with a key that the compiler has not seen; the first call compiles."""
     jax = installed("jax")
     if not jax:

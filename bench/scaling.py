@@ -25,7 +25,7 @@ from timing import NORMAL, UNIFORM, Call, best, check, limit, machine
 
 import fastinit as fi
 
-LAWS: dict[str, fi.Distribution] = {"normal": NORMAL, "uniform": UNIFORM}
+LAWS: dict[str, fi.laws.Distribution] = {"normal": NORMAL, "uniform": UNIFORM}
 LIMIT = "limit"  # a fill with a constant
 # Okabe and Ito's palette, told apart by the colour-blind.
 COLOURS = {LIMIT: "#000000", "fastinit": "#0072B2", "NumPy": "#E69F00", "torch": "#D55E00", "JAX": "#009E73"}
@@ -36,8 +36,8 @@ Curve = dict[int, float]  # seconds by size or by threads
 Curves = dict[str, Curve]
 
 
-def ours(out: np.ndarray, law: fi.Distribution, threads: int | None = None) -> Call:
-    return lambda: fi.draw(out, law, seed=0, name="w", threads=threads)
+def ours(out: np.ndarray, law: fi.laws.Distribution, threads: int | None = None) -> Call:
+    return lambda: fi.fill(out, law, seed=0, name="w", threads=threads)
 
 
 def by_size(sizes: list[int], during: float) -> dict[str, Curves]:

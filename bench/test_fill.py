@@ -14,7 +14,7 @@ from timing import NORMAL, TRUNCATED, UNIFORM, best, check, limit
 
 import fastinit as fi
 
-LAWS: dict[str, fi.Distribution] = {"normal": NORMAL, "uniform": UNIFORM, "truncated normal": TRUNCATED}
+LAWS: dict[str, fi.laws.Distribution] = {"normal": NORMAL, "uniform": UNIFORM, "truncated normal": TRUNCATED}
 SIZES = [10**k for k in range(3, 9)]
 
 
@@ -38,7 +38,7 @@ def report(benchmark: Any, out: np.ndarray, threads: int) -> None:
 def test_fastinit(benchmark: Any, law: str, dtype: str, size: int, threads: int) -> None:
     benchmark.group = f"{law} {dtype} {size:.0e}"
     out = zeros(size, dtype)
-    benchmark(fi.draw, out, LAWS[law], seed=0, threads=threads)
+    benchmark(fi.fill, out, LAWS[law], seed=0, threads=threads)
     check(out, LAWS[law])
     report(benchmark, out, threads)
 

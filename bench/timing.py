@@ -65,10 +65,10 @@ def rested(call: Call, calls: int, rest: float) -> float:
 
 def limit(out: np.ndarray, threads: int | None = None) -> Call:
     """The yardstick: a fill of the same buffer with a constant, with streaming stores where it is large."""
-    return lambda: fi.draw(out, fi.Constant(1.0), threads=threads)
+    return lambda: fi.fill(out, fi.Constant(1.0), threads=threads)
 
 
-def check(values: Any, law: fi.Distribution) -> None:
+def check(values: Any, law: fi.laws.Distribution) -> None:
     """Mean and variance within 6 standard errors, on up to 4 M elements spread over the whole."""
     x = np.asarray(values).reshape(-1)
     x = x[:: max(1, x.size >> 22)].astype(np.float64)

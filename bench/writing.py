@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fastinit import checkpoint
-from fastinit.plan import plan_for
+import fastinit as fi
+from fastinit import checkpoints
 
 ROUNDS = 5
 
@@ -29,13 +29,13 @@ def plain(path: Path, nbytes: int) -> float:
 
 def main(folder: Path, gigabytes: float) -> None:
     rows = round(gigabytes * 1e9 / 8 / 2 / 4096)
-    plan = plan_for({f"layers.{i}.weight": (rows, 4096) for i in range(8)}, dtype="bfloat16")
+    plan = fi.plan({f"layers.{i}.weight": (rows, 4096) for i in range(8)}, dtype="bfloat16")
     path = folder / "writing.safetensors"
     for _ in range(ROUNDS):
         seconds = []
         for write in (
             lambda: plain(path, plan.nbytes),
-            lambda: checkpoint.write(plan, path, seed=0).seconds,
+            lambda: checkpoints.write(plan, path, seed=0).seconds,
         ):
             seconds.append(write())
             path.unlink()

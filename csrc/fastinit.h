@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Kernels for AVX2 and AVX-512 beside the base one. In clang's likeness of MSVC, headers have those instructions only
- * where flags ask for them, for a whole file. */
+/* Kernels for AVX2 and AVX-512 beside the base one. clang-cl's headers have those instructions only under flags for a
+ * whole file. */
 #if defined(__x86_64__) && !defined(_MSC_VER)
 #define FI_AVX
 #endif

@@ -11,7 +11,7 @@ from network import Init, Networks, Real, digits
 
 import fastinit as fi
 from fastinit import propagation
-from fastinit.activations import Activation
+from fastinit.schemes.activations import Activation
 
 XAVIER, HE = Init("xavier_normal"), Init("he_normal")
 PIXELS, CLASSES = 64, 10

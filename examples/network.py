@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastinit as fi
-from fastinit.activations import ACTIVATIONS
+from fastinit.schemes.activations import ACTIVATIONS
 
 Real = NDArray[np.float64]
 Labels = NDArray[np.int64]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 import fastinit as fi
 from fastinit import inspection, propagation
+from fastinit.schemes.catalogue import SCHEMES
 
 
 def arrays(out: NDArray[np.float32]) -> None:
@@ -20,39 +21,39 @@ def arrays(out: NDArray[np.float32]) -> None:
     assert_type(fi.he_normal(out=out, seed=np.random.default_rng(0), gain=1.5), NDArray[np.float32])
     assert_type(fi.fill(out, "xavier_uniform", seed=0, gain=5 / 3), NDArray[np.float32])
     assert_type(fi.fill(out, fi.Normal(std=0.02), threads=2), NDArray[np.float32])
-    fi.draw(out, fi.Uniform(-1, 1), seed=np.random.SeedSequence(0), name="fc.weight")
-    assert_type(fi.random_bits(4, seed=0), NDArray[np.uint32])
+    fi.fill(out, fi.Uniform(-1, 1), seed=np.random.SeedSequence(0), name="fc.weight")
+    assert_type(fi.drawing.random_bits(4, seed=0), NDArray[np.uint32])
     assert_type(fi.checksum(out, name="fc.weight"), int)
 
 
 def laws() -> None:
     """Laws before anything is drawn."""
     law = fi.distribution("he_normal", (4096, 1024))
-    assert_type(law, fi.Distribution | fi.Structured)
+    assert_type(law, fi.laws.Distribution | fi.laws.Structured)
     if isinstance(law, fi.Normal):
         assert_type(law.std, float)
-    assert_type(fi.fans((64, 32, 3, 3), "oihw"), fi.Fans)
+    assert_type(fi.fans((64, 32, 3, 3), "oihw"), fi.schemes.Fans)
     assert_type(fi.fans((4, 8)).fan_in, float)
     assert_type(fi.gain("gelu"), float)
     assert_type(fi.gain(np.tanh, kind="exact"), float)
-    assert_type(fi.recommend("relu", depth=12), fi.Recommendation)
-    assert_type(fi.SCHEMES["he_normal"], fi.Scheme)
+    assert_type(fi.recommend("relu", depth=12), fi.schemes.Recommendation)
+    assert_type(SCHEMES["he_normal"], fi.schemes.Scheme)
 
 
 def plans() -> None:
     """Whole models by name."""
-    plan = fi.plan_for({"fc.weight": (4, 8), "fc.bias": 4}, "he_normal", dtype="float32")
+    plan = fi.plan({"fc.weight": (4, 8), "fc.bias": 4}, "he_normal", dtype="float32")
     assert_type(plan, fi.Plan)
-    assert_type(plan["fc.weight"], fi.Parameter)
+    assert_type(plan["fc.weight"], fi.plans.Parameter)
     assert_type(plan.tensor("fc.weight", seed=0), NDArray[Any])
     assert_type(fi.Plan.from_json(plan.to_json()), fi.Plan)
     weights = fi.init(plan, seed=0)
     assert_type(weights, dict[str, NDArray[Any]])
-    assert_type(fi.lint(plan), list[fi.Finding])
-    assert_type(fi.diff(plan, plan), list[fi.Change])
-    assert_type(fi.verify(weights, plan, seed=0), list[fi.Finding])
+    assert_type(fi.lint(plan), list[fi.plans.Finding])
+    assert_type(fi.diff(plan, plan), list[fi.plans.Change])
+    assert_type(fi.verify(weights, plan, seed=0), list[fi.plans.Finding])
     report = fi.inspect(weights, plan)
-    assert_type(report, inspection.Report)
+    assert_type(report, inspection.Inspection)
     assert_type(report.tensors["fc.weight"], inspection.TensorReport)
     assert_type(fi.read_recipe("mup", base_width=128), fi.Recipe)
 
@@ -71,10 +72,10 @@ def signals() -> None:
     gains = propagation.calibrate([8, 8, 4], "tanh", seed=0)
     assert_type(gains, tuple[float, ...])
     report = propagation.probe([8, 8, 4], "tanh", "orthogonal", gains=gains)
-    assert_type(report, propagation.Report)
+    assert_type(report, propagation.ProbeReport)
     assert_type(report.layers[0], propagation.Layer)
     assert_type(propagation.judge(report), propagation.Verdict)
-    assert_type(propagation.judge(report).findings, tuple[propagation.Finding, ...])
+    assert_type(propagation.judge(report).findings, tuple[propagation.Judgement, ...])
     assert_type(propagation.text([report, report]), str)
     weights, biases = propagation.variances([8, 8, 4], "he_normal")
     assert_type(weights, list[float])
@@ -105,7 +106,7 @@ def with_torch() -> None:
     assert_type(plan, fi.Plan)
     assert_type(init.init_(model, plan, seed=0), torch.nn.Linear)
     assert_type(init.init_module(model, "orthogonal", seed=0, gain=1.5), torch.nn.Linear)
-    assert_type(init.probe(model, torch.ones(2, 8)), propagation.Report)
+    assert_type(init.probe(model, torch.ones(2, 8)), propagation.ProbeReport)
     assert_type(init.calibrate(model, torch.randn(16, 8)), dict[str, float])
     assert_type(fi.fill(model.weight.detach(), "he_normal", seed=0), torch.Tensor)
 
@@ -144,8 +145,7 @@ if TYPE_CHECKING:  # what both refuse
         fi.he_normal((4, 8), 0)  # type: ignore[call-overload]
         fi.he_normal((4, 8), seed="0")  # type: ignore[call-overload]
         fi.fill(out, 3)  # type: ignore[arg-type]
-        fi.draw(out, "he_normal")  # type: ignore[arg-type]
-        fi.plan_for({}, "default", "float16")  # type: ignore[call-arg]
+        fi.plan({}, "default", "float16")  # type: ignore[call-arg]
         fi.verify({}, {})  # type: ignore[arg-type]
         plan.tensor("fc.weight")  # type: ignore[call-arg]
         propagation.judge([])  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from scipy import stats
 from scipy.special import ndtr
 
 import fastinit as fi
-from fastinit.streams import key
+from fastinit.drawing.streams import key
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tools"))

@@ -14,7 +14,7 @@ from conftest import read_vectors
 from test_kernels import LAWS
 
 import fastinit as fi
-from fastinit import memory
+from fastinit.drawing import memory
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "tools")]
@@ -53,7 +53,7 @@ def by_fastinit(
 ) -> np.ndarray:
     values = memory.empty((count,), dtype)
     block = (slice(start, start + count),)
-    fi.draw(values, KINDS[law](*parameters), seed=seed, name=name, shape=(2**56,), block=block)
+    fi.fill(values, KINDS[law](*parameters), seed=seed, name=name, shape=(2**56,), block=block)
     return values.view(f"u{values.itemsize}")
 
 
@@ -110,7 +110,7 @@ def test_agrees_with_fastinit(law: str, parameters: tuple[float, ...], dtype: st
 
 @pytest.mark.parametrize("case", ["normal", "truncated 6", "truncated skew", "truncated one-sided"])
 def test_agrees_where_words_are_lengthened(case: str) -> None:
-    words = fi.random_bits(1 << 20, seed=3, name="rare").view(np.int32)
+    words = fi.drawing.random_bits(1 << 20, seed=3, name="rare").view(np.int32)
     law, parameters = LAWS[case]
     rare = np.flatnonzero(abs(words.astype(np.int64)) < 1 << 17)
     assert len(rare) > 50

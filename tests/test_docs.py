@@ -12,6 +12,7 @@ import shlex
 import subprocess
 import sys
 from collections import Counter
+from graphlib import TopologicalSorter
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,29 +23,16 @@ from conftest import optional
 
 import fastinit as fi
 from fastinit import cli
+from fastinit.schemes.catalogue import SCHEMES
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "fastinit"
-# A module may import those before it; a folder's name is its __init__.
-ORDER = ["_core", "arguments", "distributions", "activations", "gaussian", "streams", "fans", "gains", "memory",
-         "structured.frame", "structured", "structured.elementary", "elementwise",
-         "structured.transformed", "structured.composed", "structured.sparse", "structured.patterns",
-         "structured.orthogonal", "structured.biases", "structured.state_space", "catalogue", "schemes",
-         "blocks", "config", "fill", "table", "files", "model", "formula", "sizes", "recipe", "parameter", "plan", "lint", "checksum",
-         "verify", "recommend", "propagation.moments", "propagation.theory", "propagation.dead",
-         "propagation.exact", "propagation.finite_width", "propagation.slopes", "propagation.stack",
-         "propagation.calibrate", "propagation.measurement", "propagation.probe", "propagation.verdict",
-         "propagation.plot", "propagation.report", "propagation.command", "propagation",
-         "inspection.measure", "inspection.fit", "inspection.report", "inspection", "torch.tensors",
-         "torch.functional", "torch.activations", "torch.layers", "torch.graph", "torch.auto",
-         "torch.modules", "torch.observe", "torch.chain", "torch.probe", "torch.calibrate",
-         "torch.contents", "torch.operations", "torch.trace", "torch.record", "torch.huggingface", "torch.sharded", "torch",
-         "jax.keys", "jax.arrays", "jax.initializers", "jax.layers", "jax.trees", "jax",
-         "keras.tensors", "keras.initializers", "keras.layers", "keras.models", "keras",
-         ".", "checkpoint", "sharding", "cli", "__main__"]  # fmt: skip
+# Bottom to top, as the README draws it: a folder imports only what stands before it.
+FOLDERS = ["_core", "_version", "arguments", "dtypes", "table", "files", "laws", "schemes", "drawing", "plans",
+           "checkpoints", "inspection", "propagation", "torch", "jax", "keras", ".", "cli", "__main__"]  # fmt: skip
 # What a room's doctests need.
 NEEDS = {"torch": "torch", "jax": "jax", "keras": "keras", "propagation.plot": "matplotlib",
-         "propagation.report": "matplotlib"}  # fmt: skip
+         "propagation.render": "matplotlib"}  # fmt: skip
 
 
 def dotted(path: Path) -> str:
@@ -64,9 +52,9 @@ def test_doctests(module: str) -> None:
     assert result.failed == 0
 
 
-@pytest.mark.parametrize("name", sorted(fi.SCHEMES))
+@pytest.mark.parametrize("name", sorted(SCHEMES))
 def test_scheme_functions_run_their_examples(name: str) -> None:
-    function = getattr(fi, name)
+    function = getattr(fi.schemes, name)
     runner = doctest.DocTestRunner()
     for test in doctest.DocTestFinder().find(function, name, globs={}):
         runner.run(test)
@@ -186,7 +174,7 @@ class _Schemes(dict[str, Any]):
 
 def test_what_is_called_what_in_torch() -> None:
     torch = optional("torch")
-    from fastinit.torch import record
+    from fastinit.torch.recording import record
 
     rows = rows_of_calls("torch.nn.init")
     assert len(rows) == 17
@@ -236,16 +224,16 @@ def tool(name: str) -> ModuleType:
 def test_the_page_of_schemes_is_up_to_date() -> None:
     catalogue = tool("make_catalogue")
     assert catalogue.PAGE.read_text() == catalogue.page(), "run python tools/make_catalogue.py"
-    assert {row.category for row in fi.SCHEMES.values()} == set(catalogue.TITLES)
+    assert {row.category for row in SCHEMES.values()} == set(catalogue.TITLES)
     for scheme, call, *_ in catalogue.PARITY:
         names = re.findall(r"`(\w+)", call)
-        assert names and all(fi.SCHEMES[name] for name in names) and fi.SCHEMES[names[0]].name == scheme
+        assert names and all(SCHEMES[name] for name in names) and SCHEMES[names[0]].name == scheme
 
 
 def test_every_scheme_has_a_picture(tmp_path: Path) -> None:
     optional("matplotlib")
     images = tool("make_scheme_images")
-    assert set(images.PICTURES) == {row.name for row in fi.SCHEMES.values()}
+    assert set(images.PICTURES) == {row.name for row in SCHEMES.values()}
     shown = {path.stem: path.stat().st_size for path in images.FOLDER.iterdir()}
     assert shown.keys() == images.PICTURES.keys() and max(shown.values()) < 15_000
     for scheme in images.PICTURES:
@@ -258,19 +246,35 @@ def test_links_lead_somewhere() -> None:
             assert (page.parent / link).exists(), f"{page.name}: {link}"
 
 
-def test_imports_go_one_way() -> None:
-    assert sorted({*PATHS, "_core"}) == sorted(ORDER)
-    for module, path in PATHS.items():
-        folder = path.relative_to(SOURCE).parent.parts
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.level:
-                base = [*folder[: len(folder) - node.level + 1], *(node.module or "").split(".")]
-                room = ".".join(filter(None, base))
-                for name in [alias.name for alias in node.names]:
-                    inner = f"{room}.{name}".lstrip(".")
-                    below = inner if inner in ORDER else room or "."
-                    if (module, name) != ("config", "__version__"):
-                        assert ORDER.index(below) < ORDER.index(module), f"{module} imports {below}"
+# The functions of the schemes draw, and yet their place is beside the table.
+FACES = {"schemes"}
+
+
+def imported(module: str) -> set[str]:
+    """The modules of the package that a module imports when it is loaded or later."""
+    path, found = PATHS[module], set()
+    folder = path.relative_to(SOURCE).parent.parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*folder[: len(folder) - node.level + 1], *(node.module or "").split(".")]
+            room = ".".join(filter(None, base))
+            for name in [alias.name for alias in node.names]:
+                inner = f"{room}.{name}".lstrip(".")
+                found.add(inner if inner in PATHS or inner == "_core" else room or ".")
+    return found
+
+
+def test_folders_import_those_below_them() -> None:
+    folder_of = {module: module.partition(".")[0] or "." for module in [*PATHS, "_core"]}
+    assert set(folder_of.values()) == set(FOLDERS)
+    for module in PATHS.keys() - FACES:
+        for below in imported(module):
+            order = FOLDERS.index(folder_of[below]) - FOLDERS.index(folder_of[module])
+            assert order <= 0, f"{module} imports {below}, which stands above it"
+
+
+def test_modules_import_each_other_in_no_circle() -> None:
+    TopologicalSorter({module: imported(module) for module in PATHS.keys() - FACES}).prepare()
 
 
 def test_only_vec_h_names_instructions() -> None:

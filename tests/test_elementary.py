@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import optional
 
-from fastinit.structured.elementary import cos_of_turns, exp, expm1, log
+from fastinit.laws.exact_math import cos_of_turns, exp, expm1, log
 
 mpmath = optional("mpmath")
 BOTH_SIGNS = np.concatenate([s * np.geomspace(1e-12, 700, 4001) for s in (-1, 1)])

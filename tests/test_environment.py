@@ -73,7 +73,7 @@ import threading, fastinit as fi
 start, results = threading.Barrier(8), []
 def work():
     start.wait()
-    plan = fi.plan_for({f"layers.{i}.fc.weight": (64, 48) for i in range(50)})
+    plan = fi.plan({f"layers.{i}.fc.weight": (64, 48) for i in range(50)})
     arrays = fi.init(plan, seed=0)
     gains = [fi.gain(name) for name in ("gelu", "silu", "tanh", "relu")]
     weights = [fi.fill(fi.zeros((8, 8)), name, seed=0).tolist() for name in ("orthogonal", "sparse", "he_normal")]

@@ -6,7 +6,6 @@ import doctest
 import importlib
 import inspect
 import sys
-import tomllib
 import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from conftest import optional
 
 import fastinit as fi
 from fastinit import propagation
+from fastinit.schemes.catalogue import SCHEMES
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "examples"))
@@ -69,7 +69,7 @@ def test_every_function_is_documented_and_typed(name: str) -> None:
         )
         if called and "eprecated" not in docstring:
             assert any(test.examples for test in finder.find(value, key)), f"{key} has no example"
-        if inspect.isfunction(value) and key not in fi.SCHEMES:
+        if inspect.isfunction(value) and key not in SCHEMES:
             signature = inspect.signature(value)
             assert signature.return_annotation is not signature.empty, key
             assert all(p.annotation is not p.empty for p in signature.parameters.values()), key
@@ -77,9 +77,13 @@ def test_every_function_is_documented_and_typed(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "jax", "keras", "propagation", "torch"])
 def test_what_functions_return_has_a_public_name(name: str) -> None:
-    public = [value for place in ("", "inspection", "propagation") for _, value in own(space(place))]
+    public = [
+        value
+        for place in ("", "inspection", "laws", "plans", "propagation", "schemes")
+        for _, value in own(space(place))
+    ]
     for key, value in own(space(name)):
-        if inspect.isfunction(value) and key not in fi.SCHEMES:
+        if inspect.isfunction(value) and key not in SCHEMES:
             hint = eval(
                 value.__annotations__["return"], {"Figure": Any, **vars(sys.modules[value.__module__])}
             )
@@ -96,21 +100,20 @@ class Odd:
 
 
 Calls: TypeAlias = list[tuple[Callable[..., Any], dict[str, Any]]]
-PLAN = fi.plan_for({"fc.weight": (4, 3)})
+PLAN = fi.plan({"fc.weight": (4, 3)})
 REPORT = propagation.probe([4, 4, 4], "relu", "he_normal", seed=0)
 CALLS: Calls = [
     (fi.checksum, {"array": np.ones(3)}),
     (fi.diff, {"a": PLAN, "b": PLAN}),
     (fi.distribution, {"scheme": "he_normal", "shape": (4, 4)}),
-    (fi.draw, {"out": np.empty(3), "law": fi.Normal()}),
     (fi.fans, {"shape": (4, 4)}),
     (fi.fill, {"out": np.empty((4, 3)), "scheme": "he_normal"}),
     (fi.gain, {"activation": "leaky_relu"}),
     (fi.init, {"params": {"fc.weight": (4, 3)}}),
     (fi.inspect, {"checkpoint": fi.init(PLAN, seed=0)}),
     (fi.lint, {"plan": PLAN}),
-    (fi.plan_for, {"params": {"fc.weight": (4, 3)}}),
-    (fi.random_bits, {"shape": 3}),
+    (fi.plan, {"params": {"fc.weight": (4, 3)}}),
+    (fi.drawing.random_bits, {"shape": 3}),
     (fi.recommend, {"activation": "leaky_relu", "depth": 2}),
     (fi.set_num_threads, {"threads": fi.get_num_threads()}),
     (fi.verify, {"checkpoint": fi.init(PLAN, seed=0), "plan": PLAN}),
@@ -142,7 +145,7 @@ def example(row: str) -> dict[str, Any]:
     return arguments
 
 
-CALLS += [(getattr(fi, name), example(row.example)) for name, row in fi.SCHEMES.items()]
+CALLS += [(getattr(fi.schemes, name), example(row.example)) for name, row in SCHEMES.items()]
 
 
 def of_matplotlib() -> Calls:
@@ -212,9 +215,3 @@ def test_the_examples_for_type_checkers_run(capsys: pytest.CaptureFixture[str]) 
         optional(framework)
     typed.main()
     assert "stream version" in capsys.readouterr().out
-
-
-def test_the_package_lists_all_of_its_rooms() -> None:
-    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    folders = {path.parent for pattern in ("*.py", "*.toml") for path in (ROOT / "src").rglob(pattern)}
-    assert {".".join(folder.relative_to(ROOT / "src").parts) for folder in folders} == set(packages)

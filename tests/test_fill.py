@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastinit as fi
-from fastinit import streams
+from fastinit.drawing import streams
 
 WHOLE = fi.normal((12, 20, 30), seed=5, name="w")
 

@@ -12,8 +12,8 @@ import pytest
 
 import fastinit as fi
 from fastinit import cli
-from fastinit.formula import Formula
-from fastinit.recipe import DEPTH_RULES
+from fastinit.plans.formula import Formula
+from fastinit.schemes.depth import DEPTH_RULES
 
 ROOT = Path(__file__).parents[1]
 
@@ -45,7 +45,7 @@ def test_what_is_no_formula(text: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="formula"):
         Formula(text)
     with pytest.raises(ValueError, match=r"rule 1: formula"):
-        fi.plan_for({"w": (2, 2)}, with_std(text, tmp_path=tmp_path))
+        fi.plan({"w": (2, 2)}, with_std(text, tmp_path=tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -54,14 +54,14 @@ def test_what_is_no_formula(text: str, tmp_path: Path) -> None:
 def test_formulas_without_a_value(text: str, tmp_path: Path) -> None:
     recipe = with_std(text, {"d": "w:1", "heads": "nowhere:0"}, tmp_path)
     with pytest.raises(ValueError, match="parameter 'w': std: formula"):
-        fi.plan_for({"w": (2, 2)}, recipe)
+        fi.plan({"w": (2, 2)}, recipe)
 
 
 def test_sizes(tmp_path: Path) -> None:
     shapes = {"enc.0.w": (2, 3), "enc.1.w": (2, 3), "dec.0.w": (4, 5)}
 
     def std(text: str, **sizes: Any) -> float:
-        made = fi.plan_for(shapes, with_std(text, sizes, tmp_path))
+        made = fi.plan(shapes, with_std(text, sizes, tmp_path))
         return made["dec.0.w"].distribution.to_dict()["std"]  # type: ignore[no-any-return]
 
     assert std("d", d="enc.*:1") == 3 and std("d", d=["nowhere:0", "dec*:-1"]) == 5 and std("d", d=7) == 7
@@ -91,7 +91,7 @@ def test_sizes_from_outside(capsys: pytest.CaptureFixture[str]) -> None:
 def test_learning_rates_must_not_be_negative(tmp_path: Path) -> None:
     for lr in (-1.0, "0 - 1", True):
         with pytest.raises((TypeError, ValueError), match="lr"):
-            fi.plan_for({"w": (2, 2)}, with_std(1.0, tmp_path=tmp_path, lr=lr))
+            fi.plan({"w": (2, 2)}, with_std(1.0, tmp_path=tmp_path, lr=lr))
 
 
 def test_depth_rules() -> None:
@@ -110,7 +110,7 @@ def test_depth_rules() -> None:
 def test_each_stack_counts_its_own_layers(tmp_path: Path) -> None:
     path = with_std(1.0, tmp_path=tmp_path, depth="1/L")
     path.write_text('layers = ["enc.{layer}.*", "dec.{layer}.*"]\n' + path.read_text())
-    rows = fi.plan_for({f"{s}.{i}.w": (2, 2) for s, n in (("enc", 4), ("dec", 2)) for i in range(n)}, path)
+    rows = fi.plan({f"{s}.{i}.w": (2, 2) for s, n in (("enc", 4), ("dec", 2)) for i in range(n)}, path)
     assert rows["enc.3.w"].distribution == fi.Normal(0, 0.25) and rows["dec.1.w"].distribution == fi.Normal(
         0, 0.5
     )

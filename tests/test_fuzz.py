@@ -21,21 +21,22 @@ from typing import Any
 import ml_dtypes  # noqa: F401
 import numpy as np
 import pytest
+from fastinit.checkpoints.verify import stored
 from hypothesis import given
 from hypothesis import strategies as st
 from test_structured import CASES
 
 import fastinit as fi
-from fastinit import cli, sharding
+from fastinit import checkpoints, cli
 from fastinit.arguments import choose
-from fastinit.formula import Formula
-from fastinit.lint import lint
-from fastinit.plan import Plan, plan_for
+from fastinit.checkpoints import sharded
+from fastinit.laws.composed import Patched, Transformed
+from fastinit.plans.formula import Formula
+from fastinit.plans.lint import lint
+from fastinit.plans.plan import Plan
+from fastinit.plans.recipe import shipped_recipes
+from fastinit.plans.sizes import Size
 from fastinit.propagation import command as probe
-from fastinit.recipe import shipped_recipes
-from fastinit.sizes import Size
-from fastinit.structured.composed import Function, Patched
-from fastinit.verify import stored
 
 SHAPES = {"a.0.weight": [4, 6], "a.1.weight": [4, 6], "conv.weight": [4, 2, 3, 3], "bias": [4], "scalar": []}
 ENTRIES = {name: {"shape": shape} for name, shape in SHAPES.items()}
@@ -76,12 +77,12 @@ value = 0.5
 
 def _laws() -> str:
     """A plan of many laws."""
-    rows = plan_for({f"w{i}": shape for i, (_, shape, _) in enumerate(CASES)}, {"*": "zeros"})
+    rows = fi.plan({f"w{i}": shape for i, (_, shape, _) in enumerate(CASES)}, {"*": "zeros"})
     data = json.loads(rows.to_json())
     for row, (scheme, shape, numbers) in zip(data["parameters"].values(), CASES, strict=True):
         row |= {"scheme": scheme, "distribution": fi.distribution(scheme, shape, **numbers).to_dict()}
     row = {**row, "shape": [3, 4]}
-    function = Function(fi.Uniform(1.0, 16.0), ("add", ("log", "x"), 2.0))
+    function = Transformed(fi.Uniform(1.0, 16.0), ("add", ("log", "x"), 2.0))
     patched = Patched(
         fi.TruncatedNormal(0, 1, -math.inf, 2), [((0, (0, 4, 2)), fi.Constant(0)), (((1, 3, 1), 2), function)]
     )
@@ -98,7 +99,7 @@ def read_header(data: bytes, folder: Path) -> None:
     path = folder / "m.safetensors"
     for content in (data, struct.pack("<Q", len(data)) + data + bytes(64)):
         path.write_bytes(content)
-        for read in (plan_for, stored, fi.inspect):
+        for read in (fi.plan, stored, fi.inspect):
             with _refused(str(path)):
                 read(path)
 
@@ -107,7 +108,7 @@ def read_model(data: bytes, folder: Path) -> None:
     path = folder / "m.json"
     path.write_bytes(data)
     with _refused(str(path), "recipe 'default'"):
-        _use(plan_for(path))
+        _use(fi.plan(path))
 
 
 def read_plan(data: bytes, folder: Path) -> None:
@@ -121,7 +122,7 @@ def read_recipe(data: bytes, folder: Path) -> None:
     model = folder / "model.json"
     model.write_text(json.dumps(MODEL))
     with _refused(f"recipe {str(path)!r}"):
-        _use(plan_for(model, path))
+        _use(fi.plan(model, path))
 
 
 def read_index(data: bytes, folder: Path) -> None:
@@ -143,7 +144,7 @@ def read_options(data: bytes, folder: Path) -> None:
     """What the command line and recipes have in one word."""
     text = data.decode(errors="replace")
     for read in (
-        sharding.parse_size,
+        sharded.parse_size,
         cli._size,
         probe._widths,
         probe._schemes,
@@ -177,7 +178,7 @@ Reader = Callable[[bytes, Path], None]
 READERS: dict[str, tuple[Reader, list[bytes]]] = {
     "header": (read_header, [json.dumps(HEADER).encode()]),
     "model": (read_model, [json.dumps(MODEL).encode()]),
-    "plan": (read_plan, [plan_for(dict(SHAPES)).to_json().encode(), _laws().encode()]),
+    "plan": (read_plan, [fi.plan(dict(SHAPES)).to_json().encode(), _laws().encode()]),
     "recipe": (
         read_recipe, [RULES.encode(), *(path.read_bytes() for path in sorted(shipped_recipes().values()))]
     ),
@@ -259,12 +260,12 @@ BLOCKS = (
 SEEDS = st.integers(0, 2**64 - 1) | ODD
 DTYPES = st.sampled_from(["float32", "float64", "float16", "bfloat16"])
 ARRAYS = st.builds(lambda shape, dtype: np.full(shape, 7).astype(dtype), SMALL, DTYPES)
-SCHEMES = st.sampled_from(sorted(fi.SCHEMES))
+SCHEMES = st.sampled_from(sorted(fi.schemes.SCHEMES))
 
 
 @st.composite
 def numbers_of(draw: Callable[[st.SearchStrategy[Any]], Any], scheme: str) -> dict[str, Any]:
-    row = fi.SCHEMES[scheme]
+    row = fi.schemes.SCHEMES[scheme]
     names = draw(
         st.lists(st.sampled_from([*row.numbers, *row.geometry, "fan_in", "values"]), unique=True, max_size=3)
     )
@@ -305,7 +306,7 @@ def test_arguments_of_new_arrays(data: st.DataObject, scheme: str, shape: Any) -
     with contextlib.suppress(
         TypeError, ValueError, MemoryError, *([IndexError] if "block" in options else [])
     ):
-        array = getattr(fi, scheme)(shape, seed=0, **options)
+        array = getattr(fi.schemes, scheme)(shape, seed=0, **options)
         assert np.isfinite(array.astype(np.float64)).all()
 
 
@@ -328,14 +329,14 @@ def test_arguments_of_small_calls(data: st.DataObject, first: Any, second: Any) 
         lambda: fi.gain(first if isinstance(first, str) else "leaky_relu", second),
         lambda: fi.recommend(first, second),
         lambda: fi.recommend("relu", depth=first, residual=True, layer="conv"),
-        lambda: fi.random_bits(3, seed=first, name=second),
+        lambda: fi.drawing.random_bits(3, seed=first, name=second),
         lambda: fi.checksum(np.ones(3, np.float32), shape=first, block=second),
         lambda: fi.read_recipe("mup", base_width=first),
-        lambda: fi.plan_for({"w": first}, second if isinstance(second, str) else "default"),
-        lambda: fi.plan_for({"w": (3, 4)}, {"w": second}, dtype=first),
+        lambda: fi.plan({"w": first}, second if isinstance(second, str) else "default"),
+        lambda: fi.plan({"w": (3, 4)}, {"w": second}, dtype=first),
         lambda: fi.TruncatedNormal(0.0, 1.0, first, second).moments(),
-        lambda: fi.verify({"w": first}, fi.plan_for({"w": (3, 4)}), seed=second),
-        lambda: sharding.split(fi.plan_for({"w": (3, 4)}), first),
+        lambda: fi.verify({"w": first}, fi.plan({"w": (3, 4)}), seed=second),
+        lambda: checkpoints.split(fi.plan({"w": (3, 4)}), first),
     ]
     with contextlib.suppress(TypeError, ValueError, IndexError):  # the last for blocks
         data.draw(st.sampled_from(calls))()

@@ -11,7 +11,8 @@ from conftest import ISAS, Kernel, read_vectors
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastinit import _core, streams
+from fastinit import _core
+from fastinit.drawing import streams
 
 INF = float("inf")
 KEY = streams.key(0, "weight")
@@ -28,6 +29,7 @@ LAWS = {
     "normal subnormal": ("normal", (0.0, 2.0**-128)),
     "truncated 2": ("truncated_normal", (0.0, 1.0, -2.0, 2.0)),
     "truncated subnormal": ("truncated_normal", (0.0, 1e-38, -1.1e-39, 3.3e-40)),
+    "truncated least": ("truncated_normal", (0.0, 1e-44, -7.7 * 2.0**-149, 9.7 * 2.0**-149)),
     "truncated to zeros": ("truncated_normal", (0.0, 1e-38, -2e-38, 2e-38)),
     "truncated 6": ("truncated_normal", (0.0, 0.02, -0.12, 0.12)),
     "truncated skew": ("truncated_normal", (0.5, 2.0, -1.0, 7.0)),

@@ -11,7 +11,8 @@ import pytest
 import reference
 from conftest import FLAGS, ISAS, ROOT, read_vectors
 
-from fastinit import _core, memory
+from fastinit import _core
+from fastinit.drawing import memory
 
 BOUNDS = [(0.0, 1.0), (-0.1, 0.1), (1.0, 1.0625), (-3e-5, 1e-5), (0.1, 0.9), (100.0, 101.0)]
 

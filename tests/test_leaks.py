@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import fastinit as fi
-from fastinit import _core, checkpoint, plan
+from fastinit import _core, checkpoints
 
 CALLS = int(os.environ.get("FASTINIT_FAILING_CALLS", "20000"))
 ERRORS = (TypeError, ValueError, IndexError, OSError, MemoryError, KeyError, OverflowError)
@@ -80,18 +80,18 @@ def files(folder: Path) -> list[Callable[[], object]]:
         (folder / f"{name}.safetensors").write_bytes(content)
     shapes = folder / "shapes.json"
     shapes.write_text('{"a.weight": [-3, 4]}')
-    whole = fi.plan_for({"a.weight": (3, 4)})
+    whole = fi.plan({"a.weight": (3, 4)})
     return [
         *[lambda path=folder / f"{name}.safetensors": fi.inspect(path) for name in contents],
         lambda: fi.inspect(folder / "nothing.safetensors"),
         lambda: fi.inspect(folder),
-        lambda: fi.plan_for(shapes),
-        lambda: fi.plan_for({"a": (2, -3)}),
-        lambda: fi.plan_for({"a.weight": (3, 4)}, recipe="nothing"),
-        lambda: plan.Plan.from_json("{"),
-        lambda: checkpoint.write(whole, folder / "none" / "m.safetensors", seed=0),
-        lambda: checkpoint.write(whole, folder, seed=0),
-        lambda: checkpoint.write(whole, folder / "m.safetensors", seed=-1),
+        lambda: fi.plan(shapes),
+        lambda: fi.plan({"a": (2, -3)}),
+        lambda: fi.plan({"a.weight": (3, 4)}, recipe="nothing"),
+        lambda: fi.Plan.from_json("{"),
+        lambda: checkpoints.write(whole, folder / "none" / "m.safetensors", seed=0),
+        lambda: checkpoints.write(whole, folder, seed=0),
+        lambda: checkpoints.write(whole, folder / "m.safetensors", seed=-1),
     ]
 
 

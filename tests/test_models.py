@@ -21,7 +21,13 @@ import safetensors.numpy
 from conftest import KILLED_AT
 
 import fastinit as fi
-from fastinit import checkpoint, cli, model, plan
+from fastinit import checkpoints, cli
+from fastinit.checkpoints import single
+from fastinit.files import atomic
+from fastinit.files.safetensors import header as header_of
+from fastinit.plans import model
+from fastinit.plans.make import make_plan
+from fastinit.plans.recipe import as_recipe
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SMALL = {
@@ -58,11 +64,11 @@ def recipe(tmp_path: Path, text: str) -> Path:
 
 
 def test_gpt2_has_its_own_numbers() -> None:
-    gpt2 = plan.plan_for(EXAMPLES / "gpt2.json", "gpt2")
+    gpt2 = fi.plan(EXAMPLES / "gpt2.json", "gpt2")
     assert len(gpt2) == 148 and gpt2.nbytes == 497_759_232
     for name, parameter in gpt2.items():
         std = 0.02 * (2 * 12) ** -0.5 if "c_proj.weight" in name else 0.02
-        expected: fi.Distribution = fi.Normal(0, std)
+        expected: fi.laws.Distribution = fi.Normal(0, std)
         if name.endswith(".bias"):
             expected = fi.Constant(0)
         elif ".ln_" in name:
@@ -72,38 +78,38 @@ def test_gpt2_has_its_own_numbers() -> None:
 
 
 def test_default_recipe() -> None:
-    resnet = plan.plan_for(EXAMPLES / "resnet-50.json")
+    resnet = fi.plan(EXAMPLES / "resnet-50.json")
     assert resnet["resnet.embedder.embedder.convolution.weight"].distribution == fi.distribution(
         "he_normal", (64, 3, 7, 7)
     )
     assert resnet["resnet.embedder.embedder.normalization.weight"].distribution == fi.Constant(1)
     assert resnet["resnet.embedder.embedder.normalization.bias"].distribution == fi.Constant(0)
     assert resnet["classifier.1.weight"].distribution == fi.distribution("xavier_normal", (1000, 2048))
-    gpt2 = plan.plan_for(EXAMPLES / "gpt2.json")
+    gpt2 = fi.plan(EXAMPLES / "gpt2.json")
     assert gpt2["transformer.h.0.mlp.c_fc.weight"].fans == (768, 3072)
 
 
 def test_a_scheme_or_globs_change_the_default_recipe() -> None:
     shapes = {"a.weight": (4, 8), "b.weight": (4, 8), "a.bias": (4,), "conv.weight": (2, 3, 3, 3)}
-    laws = {name: row.distribution for name, row in plan.plan_for(shapes, "lecun_uniform").items()}
+    laws = {name: row.distribution for name, row in fi.plan(shapes, "lecun_uniform").items()}
     assert laws["a.weight"] == fi.distribution("lecun_uniform", (4, 8)) and laws["a.bias"] == fi.Constant(0)
     assert laws["conv.weight"] == fi.distribution("lecun_uniform", (2, 3, 3, 3))
     globs = {"a.*": {"scheme": "normal", "std": 3.0}, "b.weight": "ones"}
-    laws = {name: row.distribution for name, row in plan.plan_for(shapes, globs).items()}
+    laws = {name: row.distribution for name, row in fi.plan(shapes, globs).items()}
     assert laws["a.weight"] == laws["a.bias"] == fi.Normal(0, 3) and laws["b.weight"] == fi.Constant(1)
     assert laws["conv.weight"] == fi.distribution("he_normal", (2, 3, 3, 3))
     for bad in ({"a.*": "he_norml"}, {"a.*": {"std": 3.0}}, {"nothing": "ones"}, {"a.*": 3}, {3: "ones"}):
         with pytest.raises((TypeError, ValueError)):
-            plan.plan_for(shapes, bad)
+            fi.plan(shapes, bad)
 
 
 def test_a_parameter_may_know_its_axes_and_a_rule_knows_better() -> None:
-    tensor = model.Tensor((6, 4, 5), "float32", "", {"layout": "kio", "stride": (2,)})
+    tensor = model.TensorSpec((6, 4, 5), "float32", "", {"layout": "kio", "stride": (2,)})
     one = model.Model({"w": tensor})
-    assert plan.make_plan(one, plan.as_recipe("he_normal"))["w"].fans == (24, 15)
-    own = plan.as_recipe({"w": {"scheme": "he_normal", "layout": "koi", "stride": 1}})
-    assert plan.make_plan(one, own)["w"].fans == (30, 24)
-    law = plan.make_plan(one, plan.as_recipe({"w": "orthogonal"}))["w"].distribution
+    assert make_plan(one, as_recipe("he_normal"))["w"].fans == (24, 15)
+    own = as_recipe({"w": {"scheme": "he_normal", "layout": "koi", "stride": 1}})
+    assert make_plan(one, own)["w"].fans == (30, 24)
+    law = make_plan(one, as_recipe({"w": "orthogonal"}))["w"].distribution
     assert law == fi.distribution("orthogonal", (6, 4, 5), layout="kio")
 
 
@@ -121,7 +127,7 @@ scheme = "zeros"
     base = fi.distribution("xavier_normal", (64, 16), layout="io").std
     for depth, factor in {"1/sqrt(L)": 0.5**0.5, "1/sqrt(2L)": 0.5, "1/sqrt(l+1)": 0.5**0.5, "1/sqrt(2(l+1))": 0.5,
                           "1/L": 0.5}.items():  # fmt: skip
-        got = plan.plan_for(small, recipe(tmp_path, text % depth))["h.1.c_proj.weight"]
+        got = fi.plan(small, recipe(tmp_path, text % depth))["h.1.c_proj.weight"]
         assert got.distribution.std == pytest.approx(base * factor, rel=1e-12)
         assert got.fans == (64, 16)
 
@@ -150,14 +156,14 @@ BAD_RECIPES = [
 @pytest.mark.parametrize(("text", "message"), BAD_RECIPES)
 def test_bad_recipes(text: str, message: str, small: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):
-        plan.plan_for(small, recipe(tmp_path, text))
+        fi.plan(small, recipe(tmp_path, text))
 
 
 def test_unknown_recipe(small: Path) -> None:
     with pytest.raises(ValueError, match="did you mean 'gpt2'"):
-        plan.plan_for(small, "gpt-2")
+        fi.plan(small, "gpt-2")
     with pytest.raises(FileNotFoundError):
-        plan.plan_for(small, "missing.toml")
+        fi.plan(small, "missing.toml")
 
 
 # -------------------------------------------------------------------------------------- model files
@@ -182,7 +188,7 @@ def test_bad_model_files(text: str, tmp_path: Path) -> None:
 
 def test_hostile_headers(small: Path, tmp_path: Path) -> None:
     good = tmp_path / "good.safetensors"
-    checkpoint.write(plan.plan_for(small), good, seed=0)
+    checkpoints.write(fi.plan(small), good, seed=0)
     data = good.read_bytes()
     length = struct.unpack("<Q", data[:8])[0]
     header, values = json.loads(data[8 : 8 + length]), data[8 + length :]
@@ -223,7 +229,7 @@ def as_bits(array: np.ndarray) -> bytes:
 
 def test_file_equals_arrays_and_the_librarys_own(small: Path, tmp_path: Path) -> None:
     target = tmp_path / "m.safetensors"
-    summary = checkpoint.write(plan.plan_for(small), target, seed=3)
+    summary = checkpoints.write(fi.plan(small), target, seed=3)
     arrays = fi.init(small, seed=3)
     loaded = safetensors.numpy.load_file(target)
     assert set(loaded) == set(arrays) - {"head.weight"} and arrays["head.weight"] is arrays["wte.weight"]
@@ -233,8 +239,8 @@ def test_file_equals_arrays_and_the_librarys_own(small: Path, tmp_path: Path) ->
     stored = {name: arrays[name] for name in loaded}
     with safetensors.safe_open(target, "np") as file:
         metadata = file.metadata()
-    assert metadata["fastinit_seed"] == "3" and metadata["fastinit_recipe"] == "default"
-    header, _ = checkpoint.header(plan.plan_for(small), {"format": "pt"})
+    assert metadata["fastinit_seed"] == "3" and metadata["fastinit_source"] == "recipe default"
+    header, _ = header_of([(p.name, p.dtype, p.shape) for p in fi.plan(small).values()], {"format": "pt"})
     ours = header + target.read_bytes()[-summary.nbytes :]
     assert ours == safetensors.numpy.save(stored, {"format": "pt"})
     assert summary.tensors == len(stored) and summary.mean_deviation < 6 and summary.std_deviation < 6
@@ -242,8 +248,8 @@ def test_file_equals_arrays_and_the_librarys_own(small: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize("std", [1e-36, 0.02, 1e36])
 def test_deviations_of_any_scale(std: float, tmp_path: Path) -> None:
-    drawn = plan.plan_for({"w": (300, 300)}, {"w": {"scheme": "normal", "std": std}})
-    summary = checkpoint.write(drawn, tmp_path / "m.safetensors", seed=0)
+    drawn = fi.plan({"w": (300, 300)}, {"w": {"scheme": "normal", "std": std}})
+    summary = checkpoints.write(drawn, tmp_path / "m.safetensors", seed=0)
     assert 0 < summary.mean_deviation < 6 and 0 < summary.std_deviation < 6
 
 
@@ -260,20 +266,20 @@ def test_a_reader_that_leaves(small: Path) -> None:
 
 def test_chunks_do_not_show(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, pieces = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
-    checkpoint.write(plan.plan_for(small), whole, seed=3)
-    monkeypatch.setattr(checkpoint, "_CHUNK_BYTES", 72)
-    checkpoint.write(plan.plan_for(small), pieces, seed=3, threads=2)
+    checkpoints.write(fi.plan(small), whole, seed=3)
+    monkeypatch.setattr(single, "_CHUNK_BYTES", 72)
+    checkpoints.write(fi.plan(small), pieces, seed=3, threads=2)
     assert whole.read_bytes() == pieces.read_bytes()
 
 
 def test_header_of_a_checkpoint_is_a_model(small: Path, tmp_path: Path) -> None:
     first, second = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
-    checkpoint.write(plan.plan_for(small, dtype="bfloat16"), first, seed=3)
-    again = plan.plan_for(first)
+    checkpoints.write(fi.plan(small, dtype="bfloat16"), first, seed=3)
+    again = fi.plan(first)
     assert {n: (p.shape, p.dtype) for n, p in again.items()} == {
         n: (tuple(e["shape"]), "bfloat16") for n, e in SMALL["parameters"].items()
     }
-    checkpoint.write(again, second, seed=3)
+    checkpoints.write(again, second, seed=3)
     assert safetensors.numpy.load_file(second).keys() == SMALL["parameters"].keys()
 
 
@@ -286,7 +292,7 @@ def old(small: Path, tmp_path: Path) -> Path:
 
 
 def write(small: Path, target: Path) -> None:
-    checkpoint.write(plan.plan_for(small), target, seed=0)
+    checkpoints.write(fi.plan(small), target, seed=0)
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "replace"])
@@ -296,7 +302,7 @@ def test_a_failure_keeps_the_old_file(
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(errno.EIO, "injected")
 
-    monkeypatch.setattr(checkpoint.os, call, fail)
+    monkeypatch.setattr(single.os, call, fail)
     with pytest.raises(OSError, match=r"m\.safetensors") as info:
         write(small, old)
     assert info.value.errno == errno.EIO and info.value.filename == str(old)
@@ -308,13 +314,13 @@ def test_an_interrupt_keeps_the_old_file(small: Path, old: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        checkpoint.write(plan.plan_for(small), old, seed=0, progress=stop)
+        checkpoints.write(fi.plan(small), old, seed=0, progress=stop)
     assert old.read_bytes() == b"old" and os.listdir(old.parent) == [old.name]
 
 
 def test_short_writes(small: Path, old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_fully = os.write
-    monkeypatch.setattr(checkpoint.os, "write", lambda file, data: write_fully(file, data[:100]))
+    monkeypatch.setattr(single.os, "write", lambda file, data: write_fully(file, data[:100]))
     write(small, old)
     monkeypatch.undo()
     assert len(safetensors.numpy.load_file(old)) == len(SMALL["parameters"])
@@ -354,10 +360,11 @@ def test_full_disk(small: Path, tmp_path: Path) -> None:
 def test_killed_at_any_time(small: Path, old: Path) -> None:
     """Killed before each system call in turn: under the name stands the old file or the whole new one."""
     code = f"""{KILLED_AT}
-from fastinit import checkpoint, plan
-made = plan.plan_for(sys.argv[1])
+import fastinit as fi
+from fastinit.checkpoints import write
+made = fi.plan(sys.argv[1])
 count("listdir", "open", "write", "fchmod", "fsync", "replace", "close")
-checkpoint.write(made, sys.argv[2], seed=0)
+write(made, sys.argv[2], seed=0)
 """
     reference = old.parent.parent / "whole.safetensors"
     write(small, reference)
@@ -399,7 +406,7 @@ def test_transformers_loads_gpt2(tmp_path: Path) -> None:
     import torch
 
     transformers.GPT2Config().save_pretrained(tmp_path)
-    checkpoint.write(plan.plan_for(EXAMPLES / "gpt2.json", "gpt2"), tmp_path / "model.safetensors", seed=0)
+    checkpoints.write(fi.plan(EXAMPLES / "gpt2.json", "gpt2"), tmp_path / "model.safetensors", seed=0)
     loaded, info = transformers.GPT2LMHeadModel.from_pretrained(tmp_path, output_loading_info=True)
     assert not any(info.values())
     assert loaded.lm_head.weight.data_ptr() == loaded.transformer.wte.weight.data_ptr()
@@ -418,12 +425,12 @@ def test_without_locks(small: Path, old: Path, monkeypatch: pytest.MonkeyPatch) 
         assert closed
         move(source, target)
 
-    monkeypatch.setattr(checkpoint.files, "fcntl", None)
+    monkeypatch.setattr(atomic, "fcntl", None)
     monkeypatch.delattr(os, "fchmod")
     monkeypatch.setattr(os, "close", lambda file: (closed.append(file), close(file)))
     monkeypatch.setattr(os, "replace", replace)
-    drawn = plan.plan_for(small)
-    checkpoint.write(drawn, old, seed=3)
+    drawn = fi.plan(small)
+    checkpoints.write(drawn, old, seed=3)
     assert fi.verify(old, drawn, seed=3) == [] and [*old.parent.glob(".*")] == []
 
 

@@ -67,7 +67,7 @@ def test_delta_orthogonal_of_groups() -> None:
 )  # fmt: skip
 def test_conv_orthogonal(shape: Shape, groups: int) -> None:
     """At every frequency of a circular convolution the channels' matrix is semi-orthogonal."""
-    weight = fi.conv_orthogonal(shape, seed=1, gain=2, groups=groups, dtype="float64")
+    weight = fi.schemes.conv_orthogonal(shape, seed=1, gain=2, groups=groups, dtype="float64")
     for part in np.split(weight, groups):
         axes = range(2, part.ndim)
         response = np.moveaxis(np.fft.fftn(part, [7] * len(axes), axes), (0, 1), (-2, -1))
@@ -80,14 +80,16 @@ def test_conv_orthogonal(shape: Shape, groups: int) -> None:
 
 
 def test_conv_orthogonal_of_any_layout() -> None:
-    oihw = fi.conv_orthogonal((5, 3, 3, 2), seed=1)
-    assert np.array_equal(fi.conv_orthogonal((3, 2, 3, 5), seed=1, layout="hwio"), oihw.transpose(2, 3, 1, 0))
+    oihw = fi.schemes.conv_orthogonal((5, 3, 3, 2), seed=1)
+    assert np.array_equal(
+        fi.schemes.conv_orthogonal((3, 2, 3, 5), seed=1, layout="hwio"), oihw.transpose(2, 3, 1, 0)
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", [(1, 1), (2, 2), (3, 3), (5, 7), (64, 64), (100, 60), (512, 300)], ids=str)
 def test_hadamard_orthogonal(shape: Shape, dtype: str) -> None:
-    matrix = fi.hadamard_orthogonal(shape, seed=1, dtype=dtype, gain=0.5)
+    matrix = fi.schemes.hadamard_orthogonal(shape, seed=1, dtype=dtype, gain=0.5)
     short = matrix if shape[0] <= shape[1] else matrix.T
     assert abs(short @ short.T - 0.25 * np.eye(len(short))).max() < 20 * np.finfo(dtype).eps
 
@@ -96,7 +98,9 @@ def test_hadamard_orthogonal(shape: Shape, dtype: str) -> None:
 def test_moments_of_hadamard_orthogonal(n: int) -> None:
     """Mean 0, variance 1/n and no correlation for every entry, over many draws."""
     count = 4000
-    draws = np.array([fi.hadamard_orthogonal((n, n), seed=0, name=str(i)) for i in range(count)], np.float64)
+    draws = np.array(
+        [fi.schemes.hadamard_orthogonal((n, n), seed=0, name=str(i)) for i in range(count)], np.float64
+    )
     entries = draws.reshape(count, -1)
     moments = entries.T @ entries / count
     # Entries are sums of a few discrete values: at most 3 times as scattered as normal ones.
@@ -106,5 +110,5 @@ def test_moments_of_hadamard_orthogonal(n: int) -> None:
 
 @pytest.mark.parametrize("n", [256, 300])
 def test_hadamard_orthogonal_is_nearly_normal(n: int) -> None:
-    entries = fi.hadamard_orthogonal((n, n), seed=1).astype(np.float64).ravel() * n**0.5
+    entries = fi.schemes.hadamard_orthogonal((n, n), seed=1).astype(np.float64).ravel() * n**0.5
     assert abs((entries**4).mean() - 3) < 0.2 and abs(entries).max() < 6

@@ -9,14 +9,14 @@ import pytest
 from scipy import linalg, signal
 
 import fastinit as fi
-from fastinit.structured.sparse import smallest
+from fastinit.laws.sparse import smallest
 
 Shape = tuple[int, ...]
 
 
 def test_identity() -> None:
     assert np.array_equal(fi.identity((3, 5)), np.eye(3, 5))
-    assert np.array_equal(fi.eye((4, 2, 5, 3), gain=2), np.broadcast_to(2 * np.eye(5, 3), (4, 2, 5, 3)))
+    assert np.array_equal(fi.identity((4, 2, 5, 3), gain=2), np.broadcast_to(2 * np.eye(5, 3), (4, 2, 5, 3)))
     assert np.array_equal(fi.identity((5, 3), shift=2), np.roll(np.eye(5, 3), 2, axis=0))
     assert np.array_equal(fi.identity((5, 3), shift=-1, layout="io"), np.roll(np.eye(5, 3), -1, axis=1))
     assert np.array_equal(fi.identity((5, 3, 2), layout="oib"), np.stack([np.eye(5, 3)] * 2, -1))
@@ -77,7 +77,7 @@ def test_equal_words_go_by_position() -> None:
 
 @pytest.mark.parametrize(("n", "m"), [(2, 4), (1, 4), (4, 4), (3, 8)])
 def test_n_m_sparse(n: int, m: int) -> None:
-    w = fi.n_m_sparse((200, 160, 3), seed=1, n=n, m=m)
+    w = fi.schemes.n_m_sparse((200, 160, 3), seed=1, n=n, m=m)
     assert (np.count_nonzero(w.reshape(200, -1, m, 3), axis=2) == n).all()
     # Each output's inputs sum up to the variance that lecun_normal has.
     assert abs(w.var() * 160 * 3 - 1) < 6 * (2 / w.size * m / n) ** 0.5
@@ -86,46 +86,48 @@ def test_n_m_sparse(n: int, m: int) -> None:
 
 
 def test_n_m_sparse_along_the_input_axis() -> None:
-    w = fi.n_m_sparse((3, 8, 6), seed=1, layout="kio")
+    w = fi.schemes.n_m_sparse((3, 8, 6), seed=1, layout="kio")
     assert (np.count_nonzero(w.reshape(3, 2, 4, 6), axis=2) == 2).all()
 
 
 def test_hadamard() -> None:
-    assert np.array_equal(fi.hadamard((16, 16), gain=2), linalg.hadamard(16) / 2)
-    assert np.array_equal(fi.hadamard((2, 3, 16)), np.stack([linalg.hadamard(16)[:3] / 4] * 2))
-    assert np.array_equal(fi.hadamard((16, 5)), linalg.hadamard(16)[:, :5] / 4)
+    assert np.array_equal(fi.schemes.hadamard((16, 16), gain=2), linalg.hadamard(16) / 2)
+    assert np.array_equal(fi.schemes.hadamard((2, 3, 16)), np.stack([linalg.hadamard(16)[:3] / 4] * 2))
+    assert np.array_equal(fi.schemes.hadamard((16, 5)), linalg.hadamard(16)[:, :5] / 4)
 
 
 def test_zer_o() -> None:
-    assert np.array_equal(fi.zer_o((3, 5)), np.eye(3, 5))
+    assert np.array_equal(fi.schemes.zer_o((3, 5)), np.eye(3, 5))
     expected = (linalg.hadamard(16)[:12, :5] / 4).astype(np.float32)
-    weight = fi.zer_o((12, 5, 3, 2))
+    weight = fi.schemes.zer_o((12, 5, 3, 2))
     assert np.array_equal(weight[:, :, 1, 1], expected)
     assert np.count_nonzero(weight) == 60
     # p = 8 is no square: divided by sqrt(8), once.
-    assert np.array_equal(fi.zer_o((7, 5), dtype="float64"), linalg.hadamard(8)[:7, :5] / math.sqrt(8))
+    assert np.array_equal(
+        fi.schemes.zer_o((7, 5), dtype="float64"), linalg.hadamard(8)[:7, :5] / math.sqrt(8)
+    )
 
 
 def test_bilinear() -> None:
-    assert np.allclose(fi.bilinear((1, 1, 4))[0, 0], [0.25, 0.75, 0.75, 0.25], rtol=0)
-    assert np.allclose(fi.bilinear((1, 1, 3))[0, 0], [0.5, 1, 0.5], rtol=0)
-    weight = fi.bilinear((3, 3, 4, 3), gain=2)
+    assert np.allclose(fi.schemes.bilinear((1, 1, 4))[0, 0], [0.25, 0.75, 0.75, 0.25], rtol=0)
+    assert np.allclose(fi.schemes.bilinear((1, 1, 3))[0, 0], [0.5, 1, 0.5], rtol=0)
+    weight = fi.schemes.bilinear((3, 3, 4, 3), gain=2)
     filter_ = 2 * np.outer([0.25, 0.75, 0.75, 0.25], [0.5, 1, 0.5])
     assert np.array_equal(weight, np.eye(3)[:, :, None, None] * filter_)
-    down = fi.bilinear((1, 1, 4, 3), down=True)
+    down = fi.schemes.bilinear((1, 1, 4, 3), down=True)
     assert np.allclose(down[0, 0], filter_ / filter_.sum(), rtol=1e-6)
 
 
 def test_bilinear_interpolates_a_line() -> None:
     """A transposed convolution of stride 2 turns the values of a line into values of that line, halfway steps."""
-    taps, line, out = fi.bilinear((1, 1, 4), transposed=True)[0, 0], np.arange(6.0), np.zeros(14)
+    taps, line, out = fi.schemes.bilinear((1, 1, 4), transposed=True)[0, 0], np.arange(6.0), np.zeros(14)
     for i, value in enumerate(line):
         out[2 * i : 2 * i + 4] += value * taps
     assert np.allclose(np.diff(out[2:-4]), 0.5)
 
 
 def test_averaging() -> None:
-    weight, x = fi.averaging((2, 2, 3, 2)), np.arange(12.0).reshape(2, 3, 2)
+    weight, x = fi.schemes.averaging((2, 2, 3, 2)), np.arange(12.0).reshape(2, 3, 2)
     assert np.allclose(np.tensordot(weight, x, 3), x.mean((1, 2)))
 
 
@@ -136,7 +138,7 @@ def test_stft(window: str | None, scaling: str | None, periodic: bool) -> None:
     frame, frequencies = 10, 9
     shape = (frame, 1, frequencies)
     numbers = {"window": window, "scaling": scaling, "periodic": periodic, "dtype": "float64"}
-    got = fi.stft(shape, **numbers) + 1j * fi.stft(shape, side="imag", **numbers)
+    got = fi.schemes.stft(shape, **numbers) + 1j * fi.schemes.stft(shape, side="imag", **numbers)
     weights = np.ones(frame) if window is None else signal.get_window(window, frame, periodic)
     if window and scaling == "density":
         weights /= np.sqrt((weights**2).sum())
@@ -149,7 +151,7 @@ def test_stft(window: str | None, scaling: str | None, periodic: bool) -> None:
 def test_array() -> None:
     values = np.arange(6.0).reshape(2, 3)
     out = np.zeros((2, 3), order="F")
-    fi.array(out=out, values=values)
+    fi.schemes.array(out=out, values=values)
     assert np.array_equal(out, values)
     law = fi.distribution("array", (2, 3), values=values)
     values[0, 0] = 7

@@ -16,11 +16,11 @@ from conftest import BITS, optional
 from test_structured import CASES
 
 import fastinit as fi
-from fastinit import checkpoint
-from fastinit.distributions import Constant, Normal, TruncatedNormal, Uniform
-from fastinit.parameter import Parameter
-from fastinit.plan import Plan, plan_for
-from fastinit.structured.orthogonal import Orthogonal
+from fastinit import checkpoints
+from fastinit.laws.distributions import Constant, Normal, TruncatedNormal, Uniform
+from fastinit.laws.orthogonal import Orthogonal
+from fastinit.plans.parameter import Parameter
+from fastinit.plans.plan import Plan
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 MODELS = [(name, recipe) for name in ("gpt2", "resnet-50") for recipe in ("default", "gpt2")][:3]
@@ -47,9 +47,9 @@ def laws(dtype: str = "float32") -> Plan:
 
 @pytest.mark.parametrize(("model", "recipe"), MODELS)
 def test_json_both_ways(model: str, recipe: str) -> None:
-    plan = plan_for(EXAMPLES / f"{model}.json", recipe)
+    plan = fi.plan(EXAMPLES / f"{model}.json", recipe)
     again = Plan.from_json(plan.to_json())
-    assert dict(again) == dict(plan) and again.ties == plan.ties and again.recipe == recipe
+    assert dict(again) == dict(plan) and again.ties == plan.ties and again.source == f"recipe {recipe}"
     assert again == plan and hash(again) == hash(plan) and again.digest == plan.digest
     assert fi.diff(plan, again) == [] and str(again) == str(plan)
 
@@ -68,9 +68,9 @@ def test_json_of_structured_laws(scheme: str, shape: tuple[int, ...], numbers: d
 
 
 def test_a_plans_json_is_a_model_file(tmp_path: Path) -> None:
-    plan = plan_for(EXAMPLES / "gpt2.json", "gpt2")
+    plan = fi.plan(EXAMPLES / "gpt2.json", "gpt2")
     (tmp_path / "plan.json").write_text(plan.to_json())
-    assert dict(plan_for(tmp_path / "plan.json", "gpt2")) == dict(plan)
+    assert dict(fi.plan(tmp_path / "plan.json", "gpt2")) == dict(plan)
 
 
 def changed(**fields: Any) -> str:
@@ -81,7 +81,7 @@ def changed(**fields: Any) -> str:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", '{"recipe": "r", "tied": [], "parameters": {}}', changed(shape=[-1]), changed(shape="w"),
+    ["", "[]", "{}", '{"source": "r", "tied": [], "parameters": {}}', changed(shape=[-1]), changed(shape="w"),
      changed(dtype="int8"), changed(scheme="nromal"), changed(distribution={"law": "normal"}), changed(fans=[1]),
      changed(distribution={"law": "normal", "mean": 0, "std": -1}), changed(rule="1"), changed(module=None),
      changed(shape=[3], distribution={"law": "orthogonal", "gain": 1.0, "axis": 0, "packed": 1, "stacked": []}),
@@ -131,13 +131,13 @@ def test_digest_is_of_what_is_drawn() -> None:
 
 
 def test_order_counts() -> None:
-    a, b = plan_for({"u": (2, 2), "v": (2, 2)}), plan_for({"v": (2, 2), "u": (2, 2)})
+    a, b = fi.plan({"u": (2, 2), "v": (2, 2)}), fi.plan({"v": (2, 2), "u": (2, 2)})
     assert a != b and [(change.what, change.name) for change in fi.diff(a, b)] == [("order", "u")]
 
 
 def test_diff_names_what_changed() -> None:
-    a = plan_for({"u": (2, 2), "v": (2, 2)})
-    b = plan_for({"u": np.zeros((4, 2), np.float16), "w": (3, 3)})
+    a = fi.plan({"u": (2, 2), "v": (2, 2)})
+    b = fi.plan({"u": np.zeros((4, 2), np.float16), "w": (3, 3)})
     changes = {(change.name, change.what): (change.before, change.after) for change in fi.diff(a, b)}
     assert changes.keys() == {
         ("u", "shape"),
@@ -171,7 +171,7 @@ def test_any_part_at_any_time() -> None:
 @pytest.mark.parametrize(("model", "recipe"), MODELS)
 def test_shipped_recipes_have_no_findings(model: str, recipe: str) -> None:
     for dtype in BITS:
-        assert fi.lint(plan_for(EXAMPLES / f"{model}.json", recipe, dtype=dtype)) == []
+        assert fi.lint(fi.plan(EXAMPLES / f"{model}.json", recipe, dtype=dtype)) == []
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_lint(kinds: list[str], plan: Plan) -> None:
 def test_lint_of_gains(tmp_path: Path) -> None:
     for gain, kinds in ((1.0, []), (4.0, []), (5.0, ["scale"])):
         (tmp_path / "r.toml").write_text(f'[[rule]]\nscheme = "he_normal"\ngain = {gain}')
-        assert [f.kind for f in fi.lint(plan_for({"w": (64, 64)}, tmp_path / "r.toml"))] == kinds
+        assert [f.kind for f in fi.lint(fi.plan({"w": (64, 64)}, tmp_path / "r.toml"))] == kinds
 
 
 def test_lint_of_ties() -> None:
@@ -218,7 +218,7 @@ def _overlapping(tmp_path: Path, *globs: str, optional: str = "false") -> list[t
     rules = [f'[[rule]]\nmatch = "{glob}"\nscheme = "ones"\noptional = {optional}\n' for glob in globs]
     (tmp_path / "r.toml").write_text("".join(rules))
     shapes = {name: (4,) for name in ("a.x", "a.y", "b.x", "b.y")}
-    plan = plan_for(shapes, tmp_path / "r.toml")
+    plan = fi.plan(shapes, tmp_path / "r.toml")
     assert dict(Plan.from_json(plan.to_json())) == dict(plan)
     return [(finding.name, finding.kind) for finding in fi.lint(plan)]
 
@@ -293,7 +293,7 @@ def test_verify_of_views_and_tensors() -> None:
     arrays: dict[str, Any] = fi.init(plan, seed=5)
     tensors = {name: torch.empty(40, 50, dtype=torch.bfloat16) for name in plan}
     for name, parameter in plan.items():
-        fi.draw(tensors[name], parameter.distribution, seed=5, name=name)
+        fi.fill(tensors[name], parameter.distribution, seed=5, name=name)
     assert fi.verify(tensors, plan, seed=5) == []
     assert fi.checksum(tensors["w1"]) == fi.checksum(arrays["w1"])
     arrays["w1"] = np.asfortranarray(arrays["w1"])
@@ -332,7 +332,7 @@ def test_verify_of_few_values_is_of_bounds_alone() -> None:
 
 def test_verify_of_files(tmp_path: Path) -> None:
     plan, path = laws("bfloat16"), tmp_path / "m.safetensors"
-    checkpoint.write(plan, path, seed=5)
+    checkpoints.write(plan, path, seed=5)
     assert fi.verify(path, plan, seed=5) == [] == fi.verify(tmp_path / "m.safetensors", plan)
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
@@ -416,8 +416,8 @@ def test_bad_checksums() -> None:
 
 
 def test_a_plan_is_drawn_as_it_is() -> None:
-    plan = plan_for({"fc.weight": (4, 8)}, "he_normal")
-    assert plan_for(plan) is plan
+    plan = fi.plan({"fc.weight": (4, 8)}, "he_normal")
+    assert fi.plan(plan) is plan
     for given in ({"recipe": "zeros"}, {"dtype": "float64"}):
         with pytest.raises(TypeError, match=next(iter(given))):
             fi.init(plan, seed=0, **given)

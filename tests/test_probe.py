@@ -14,12 +14,12 @@ import pytest
 from conftest import optional
 
 import fastinit as fi
-from fastinit.activations import ACTIVATIONS, as_activation
 from fastinit.cli import main
-from fastinit.propagation import Layer, Report, calibrate, html, judge, plot, probe, text
+from fastinit.propagation import Layer, ProbeReport, calibrate, html, judge, plot, probe, text
 from fastinit.propagation.measurement import cosine_and_rank, count_copies
 from fastinit.propagation.probe import keeping_variance
 from fastinit.propagation.slopes import flat_slope, slope
+from fastinit.schemes.activations import ACTIVATIONS, as_activation
 
 # Measuring
 
@@ -32,8 +32,8 @@ def test_every_number_by_hand() -> None:
         fi.normal((3, 2), seed=5, name="layer.0.weight"),
         fi.normal((2, 3), seed=5, name="layer.1.weight"),
     )
-    b0 = fi.torch_bias((3,), fan_in=2, fan_out=3, seed=5, name="layer.0.bias").astype(float)
-    b1 = fi.torch_bias((2,), fan_in=3, fan_out=2, seed=5, name="layer.1.bias").astype(float)
+    b0 = fi.schemes.torch_bias((3,), fan_in=2, fan_out=3, seed=5, name="layer.0.bias").astype(float)
+    b1 = fi.schemes.torch_bias((2,), fan_in=3, fan_out=2, seed=5, name="layer.1.bias").astype(float)
     h0 = x @ w0.T.astype(float) + b0
     h1 = np.maximum(h0, 0) @ w1.T.astype(float) + b1
     upstream = fi.normal((3, 2), seed=5, name="gradient").astype(float)
@@ -272,7 +272,7 @@ def layer(name: str, **values: Any) -> Layer:
     ],
 )
 def test_thresholds(values: dict[str, Any], level: str, word: str, says: str) -> None:
-    verdict = judge(Report("t", (layer("a", **values), layer("b"), layer("c"))))
+    verdict = judge(ProbeReport("t", (layer("a", **values), layer("b"), layer("c"))))
     assert (verdict.level, verdict.words[0]) == (level, word)
     assert says in verdict.text
     assert verdict.exit_code == (3 if level == "fault" else 0)
@@ -280,8 +280,8 @@ def test_thresholds(values: dict[str, Any], level: str, word: str, says: str) ->
 
 def test_the_first_loss() -> None:
     layers = (layer("a"), layer("b"))
-    assert judge(Report("t", layers, 2.4, 10)).level == "fine"
-    verdict = judge(Report("t", layers, 27.0, 10))
+    assert judge(ProbeReport("t", layers, 2.4, 10)).level == "fine"
+    verdict = judge(ProbeReport("t", layers, 27.0, 10))
     assert verdict.level == "warning"
     assert "the first loss is 27, that of knowing nothing ln 10 = 2.303" in verdict.text
 
@@ -349,12 +349,12 @@ def test_bad_input(change: dict[str, Any], error: type[Exception], says: str) ->
 
 
 @pytest.fixture(scope="module")
-def reports() -> list[Report]:
+def reports() -> list[ProbeReport]:
     return [probe([32] * 8, "tanh", scheme, **numbers) for scheme, numbers in
             (("he_normal", {}), ("constant", {"value": 0.01}), ("normal", {"std": 1e3}))]  # fmt: skip
 
 
-def test_the_picture(reports: list[Report], tmp_path: Path) -> None:
+def test_the_picture(reports: list[ProbeReport], tmp_path: Path) -> None:
     optional("matplotlib")
     figure = plot(reports)
     forward, gradient, shares, cosine = figure.axes
@@ -380,9 +380,9 @@ def test_the_picture(reports: list[Report], tmp_path: Path) -> None:
         plot([])
 
 
-def test_the_page_loads_nothing_and_escapes_names(reports: list[Report]) -> None:
+def test_the_page_loads_nothing_and_escapes_names(reports: list[ProbeReport]) -> None:
     optional("matplotlib")
-    odd = Report("<script>&", (layer("a<b"), layer("c")))
+    odd = ProbeReport("<script>&", (layer("a<b"), layer("c")))
     page = html([*reports, odd])
     assert "<script" not in page and "&lt;script&gt;&amp;" in page and "a&lt;b" in page
     assert (

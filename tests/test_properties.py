@@ -14,19 +14,22 @@ import ml_dtypes  # noqa: F401
 import numpy as np
 import safetensors.numpy
 from conftest import BITS
+from fastinit.checkpoints.verify import stored
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_structured import CASES
 
 import fastinit as fi
-from fastinit import checkpoint, sharding
-from fastinit.distributions import Constant, Normal, TruncatedNormal, Uniform
-from fastinit.model import Tensor, read_model
-from fastinit.parameter import Parameter
-from fastinit.plan import Plan, plan_for
-from fastinit.sizes import Layer, layers_of
-from fastinit.structured.composed import Function, Patched
-from fastinit.verify import stored
+from fastinit import checkpoints
+from fastinit.checkpoints import sharded, stored
+from fastinit.files import safetensors as format
+from fastinit.laws.composed import Patched, Transformed
+from fastinit.laws.distributions import Constant, Normal, TruncatedNormal, Uniform
+from fastinit.plans.model import TensorSpec, read_model
+from fastinit.plans.parameter import Parameter
+from fastinit.plans.plan import Plan
+from fastinit.plans.sizes import StackIndex, layers_of
+from fastinit.schemes.catalogue import SCHEMES
 
 Draw = Any
 
@@ -67,7 +70,7 @@ def laws(draw: Draw) -> tuple[Any, tuple[int, ...]]:
         return fi.distribution(scheme, shape, **numbers), shape
     inner, shape = draw(elementwise()), draw(SHAPES)
     if kind == 1:
-        return Function(
+        return Transformed(
             inner, draw(st.sampled_from(["x", ("add", "x", 1.0), ("neg", ("abs", "x")), 2.0]))
         ), shape
     if kind == 2 and math.prod(shape):
@@ -113,7 +116,7 @@ def drawn(law: Any, shape: tuple[int, ...], dtype: str, name: str) -> np.ndarray
     """The whole tensor. Laws that the dtype cannot hold are not what is looked at here."""
     whole = np.zeros(shape, dtype)
     try:
-        fi.draw(whole, law, seed=5, name=name)
+        fi.fill(whole, law, seed=5, name=name)
     except ValueError:
         assume(False)
     return whole
@@ -132,7 +135,7 @@ def test_any_block_in_any_memory_is_the_slice_of_the_whole(
     block = data.draw(blocks(shape))
     target = data.draw(room(whole[block].shape, dtype))
     around = target.base
-    fi.draw(target, law, seed=5, name=name, shape=shape, block=block, threads=threads)
+    fi.fill(target, law, seed=5, name=name, shape=shape, block=block, threads=threads)
     assert same(target, whole[block])
     if around is not None:  # nothing beside it is written
         target[...] = np.frombuffer(b"\xa5" * 8, target.dtype)[0]
@@ -157,8 +160,8 @@ def plans(draw: Draw, elements: int = 2000) -> Plan:
     for name in draw(st.lists(NAMES.filter(lambda name: name != "__metadata__"), unique=True, max_size=5)):
         law, shape = draw(laws())
         assume(math.prod(shape) <= elements)
-        scheme = draw(st.sampled_from(sorted(fi.SCHEMES)))
-        fan = draw(st.none() | st.just(fi.Fans(3.0, 4.5)))
+        scheme = draw(st.sampled_from(sorted(SCHEMES)))
+        fan = draw(st.none() | st.just(fi.schemes.Fans(3.0, 4.5)))
         rows[name] = Parameter(
             name, shape, draw(DTYPES), scheme, law, fan, draw(st.integers(0, 9)), draw(NAMES), draw(NAMES)
         )
@@ -184,7 +187,7 @@ def test_files_hold_what_is_drawn(plan: Plan, seed: int, limit: int) -> None:
         assume(False)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "one.safetensors")
-        checkpoint.write(plan, path, seed=seed)
+        checkpoints.write(plan, path, seed=seed)
         loaded = safetensors.numpy.load_file(path)
         assert loaded.keys() == plan.keys()
         assert all(
@@ -194,7 +197,7 @@ def test_files_hold_what_is_drawn(plan: Plan, seed: int, limit: int) -> None:
             n: (p.shape, p.dtype) for n, p in plan.items()
         }
         assert fi.verify(path, plan, seed=seed) == [] == fi.verify(arrays, plan, seed=seed)
-        sharding.write(plan, Path(folder, "shards"), seed=seed, max_shard_size=limit)
+        checkpoints.write(plan, Path(folder, "shards"), seed=seed, max_shard_size=limit)
         found = stored(Path(folder, "shards"))
         assert found.keys() == plan.keys()
         assert fi.verify(Path(folder, "shards"), plan, seed=seed) == []
@@ -204,11 +207,11 @@ def test_files_hold_what_is_drawn(plan: Plan, seed: int, limit: int) -> None:
 def test_shards(sizes: list[int], limit: int, of: int) -> None:
     """Every tensor once and in order; no file above the limit but of one tensor; none that the one before has room for."""
     plan = (
-        plan_for({f"w{i}": (size,) for i, size in enumerate(sizes)}, {"*": "ones"})
+        fi.plan({f"w{i}": (size,) for i, size in enumerate(sizes)}, {"*": "ones"})
         if sizes
         else Plan({}, {}, "")
     )
-    shards = sharding.split(plan, limit)
+    shards = checkpoints.split(plan, limit)
     names = [name for shard in shards for name in shard.names]
     assert sorted(names) == sorted(plan) and len(names) == len(set(names))
     large = {name for name in plan if plan[name].nbytes > limit}
@@ -220,7 +223,7 @@ def test_shards(sizes: list[int], limit: int, of: int) -> None:
     for one, after in itertools.pairwise(greedy):
         assert one.nbytes + plan[after.names[0]].nbytes > limit
     assert len({shard.file for shard in shards}) == len(shards)
-    index = json.loads(sharding.index(plan, shards))
+    index = json.loads(format.index({n: s.file for s in shards for n in s.names}, plan.nbytes))
     assert index["metadata"]["total_size"] == plan.nbytes
     assert {name: shard.file for shard in shards for name in shard.names} == index["weight_map"]
     mine = [shard for rank in range(of) for shard in shards[rank::of]]
@@ -229,13 +232,13 @@ def test_shards(sizes: list[int], limit: int, of: int) -> None:
 
 @given(st.integers(1, 10**6), st.sampled_from(["KB", "MB", "GB", "TB"]))
 def test_sizes_in_units(number: int, unit: str) -> None:
-    whole = sharding.parse_size(f"{number}{unit}")
+    whole = sharded.parse_size(f"{number}{unit}")
     assert (
         whole
         == number * 1000 ** (["KB", "MB", "GB", "TB"].index(unit) + 1)
-        == sharding.parse_size(str(whole))
+        == sharded.parse_size(str(whole))
     )
-    assert sharding.parse_size(f"{number}{unit.lower()}") == whole == sharding.parse_size(f"{number}.0{unit}")
+    assert sharded.parse_size(f"{number}{unit.lower()}") == whole == sharded.parse_size(f"{number}.0{unit}")
 
 
 PIECES = st.text("ab.*?[]()+\\{}\n1", max_size=5)
@@ -248,7 +251,7 @@ def test_layers_by_pattern(before: str, after: str, number: int, star: str) -> N
     literal_before, literal_after = before.replace("*", ""), after.replace("*", "")
     assume(not literal_before[-1:].isdigit() and not literal_after[:1].isdigit())
     name = f"{literal_before}{number}{literal_after}"
-    expected = {name: Layer(literal_before, number)}
+    expected = {name: StackIndex(literal_before, number)}
     assert layers_of([f"{literal_before}{{layer}}{literal_after}"], [name, f"{name}!"]) == expected
     filled = before.replace("*", star)
     assume(not filled[-1:].isdigit() and not any(c.isdigit() for c in star))
@@ -262,7 +265,7 @@ def test_layers_by_pattern(before: str, after: str, number: int, star: str) -> N
 )
 def test_the_first_rule_that_fits_counts(globs: list[str], names: list[str]) -> None:
     values = {glob: {"scheme": "constant", "value": i, "optional": True} for i, glob in enumerate(globs)}
-    made = plan_for({name: (2,) for name in names}, values)
+    made = fi.plan({name: (2,) for name in names}, values)
     for name in names:
         first = next((rule for glob, rule in values.items() if fnmatchcase(name, glob)), None)
         if first is None:
@@ -317,7 +320,10 @@ def test_checksums_of_any_parts_add_up(
 def test_streams_are_apart(a: str, b: str, seed: int, other: int) -> None:
     """Equal only where seed and name are."""
     equal = (a, seed) == (b, other)
-    assert same(fi.random_bits(4, seed=seed, name=a), fi.random_bits(4, seed=other, name=b)) == equal
+    assert (
+        same(fi.drawing.random_bits(4, seed=seed, name=a), fi.drawing.random_bits(4, seed=other, name=b))
+        == equal
+    )
 
 
 @given(st.lists(st.tuples(NAMES, SHAPES), unique_by=lambda row: row[0], max_size=4))
@@ -326,5 +332,5 @@ def test_model_files_say_what_mappings_say(rows: list[tuple[str, tuple[int, ...]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "m.json")
         path.write_text(json.dumps({"parameters": {name: {"shape": list(shape)} for name, shape in rows}}))
-        assert dict(read_model(path).tensors) == {name: Tensor(shape, "float32") for name, shape in rows}
-        assert plan_for(path, {"*": "ones"}) == plan_for(dict(rows), {"*": "ones"}) if rows else True
+        assert dict(read_model(path).tensors) == {name: TensorSpec(shape, "float32") for name, shape in rows}
+        assert fi.plan(path, {"*": "ones"}) == fi.plan(dict(rows), {"*": "ones"}) if rows else True

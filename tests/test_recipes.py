@@ -15,8 +15,8 @@ import pytest
 from conftest import optional
 
 import fastinit as fi
-from fastinit import cli, plan
-from fastinit.recipe import Recipe, shipped_recipes
+from fastinit import cli
+from fastinit.plans.recipe import Recipe, shipped_recipes
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -134,7 +134,7 @@ def neox(layers: int, d: int) -> Callable[[str, Shape], Law]:
     return of_transformer(lambda name, _: 2 / (layers * sqrt(d)) if residual(name) else sqrt(2 / (5 * d)))
 
 
-def cut(std: float) -> fi.Distribution:
+def cut(std: float) -> fi.laws.Distribution:
     return fi.TruncatedNormal(0, std, -3 * std, 3 * std)
 
 
@@ -245,7 +245,7 @@ def mup(name: str, shape: Shape, d: int, layers: int) -> tuple[Law, float]:
 
 
 def mamba(name: str, shape: Shape) -> Law:
-    def torch_default(n: float) -> fi.Distribution:
+    def torch_default(n: float) -> fi.laws.Distribution:
         return fi.Uniform(-(n**-0.5), n**-0.5)
 
     if name.endswith(("A_log", "dt_proj.bias")):
@@ -315,7 +315,7 @@ CASES: list[tuple[str, Any, Callable[[str, Shape], Law]]] = [
 
 
 def planned(model: Any, recipe: Any) -> fi.Plan:
-    return fi.plan_for(EXAMPLES / f"{model}.json" if isinstance(model, str) else model, recipe)
+    return fi.plan(EXAMPLES / f"{model}.json" if isinstance(model, str) else model, recipe)
 
 
 @pytest.mark.parametrize(
@@ -329,7 +329,7 @@ def test_formulas(recipe: str, model: Any, law_of: Callable[[str, Shape], Law]) 
         if isinstance(expected, float):
             expected = fi.Normal(0, expected)
         assert type(law) is type(expected), name
-        if isinstance(law, fi.Distribution):
+        if isinstance(law, fi.laws.Distribution):
             fields = [list(d.to_dict().values())[1:] for d in (law, expected)]
             assert fields[0] == pytest.approx(fields[1], rel=1e-14), name
         else:
@@ -392,7 +392,7 @@ def test_spectral_norms_and_steps() -> None:
     """Every drawn matrix has a norm near sqrt(fan_out / fan_in): s (sqrt(fan_in) + sqrt(fan_out)) for large ones."""
     shapes: Shapes = {"wide.weight": (64, 256), "tall.weight": (256, 64), "square.weight": (128, 128)}
     shapes |= {"h.0.mlp.c_fc.weight": (64, 256), "h.0.attn.c_attn.weight": (64, 192), "x.bias": (7,)}
-    drawn, rows = fi.init(shapes, "spectral", seed=0), fi.plan_for(shapes, "spectral")
+    drawn, rows = fi.init(shapes, "spectral", seed=0), fi.plan(shapes, "spectral")
     assert rows["x.bias"].lr == 7
     for name, w in drawn.items():
         if w.ndim == 1:
@@ -403,7 +403,7 @@ def test_spectral_norms_and_steps() -> None:
         expected = min(1, sqrt(ratio)) * (1 + sqrt(ratio))
         assert np.linalg.norm(w, 2) == pytest.approx(expected, rel=0.1), name
         assert 0.9 < np.linalg.norm(w, 2) / sqrt(ratio) < 2.1
-    ends = fi.plan_for({"embed_in.weight": (500, 64), "embed_out.weight": (500, 64)}, "spectral")
+    ends = fi.plan({"embed_in.weight": (500, 64), "embed_out.weight": (500, 64)}, "spectral")
     assert (ends["embed_in.weight"].distribution, ends["embed_in.weight"].lr) == (fi.Normal(0, 1), 64)
     assert (ends["embed_out.weight"].distribution, ends["embed_out.weight"].lr) == (
         fi.Normal(0, 1 / 8),
@@ -502,7 +502,7 @@ SMALL = {"hidden_size": 64, "intermediate_size": 256, "num_hidden_layers": 2, "n
 )
 def test_transformers_draws_the_same_laws(recipe: str, kind: str, config: dict[str, Any]) -> None:
     arrays = drawn_by_transformers(kind, **config)
-    rows = fi.plan_for(arrays, recipe)
+    rows = fi.plan(arrays, recipe)
     differing = {finding.name for finding in fi.verify(arrays, rows)}
     # transformers leaves these norms at one.
     zeroed = {name for name in arrays if recipe == "resnet" and "layer.2.normalization.weight" in name}
@@ -553,8 +553,8 @@ def gpt_neox() -> Shapes:
     }
 
 
-def std_of(row: fi.Parameter) -> float:
-    assert isinstance(row.distribution, fi.Distribution)
+def std_of(row: fi.plans.Parameter) -> float:
+    assert isinstance(row.distribution, fi.laws.Distribution)
     return row.distribution.moments()[1]
 
 
@@ -575,32 +575,32 @@ def test_branch_ends_of_every_family(family: Callable[[], Shapes], ends: str, he
         {name for name in shapes if re.search(rf"({ends})\.weight$", name)},
     )
     for recipe, own, plain in (("megatron", 0.02 / sqrt(2 * n), 0.02), ("neox", 2 / (n * 8), sqrt(2 / 320))):
-        stds = {name: std_of(row) for name, row in fi.plan_for(shapes, recipe).items()}
+        stds = {name: std_of(row) for name, row in fi.plan(shapes, recipe).items()}
         assert {name for name, std in stds.items() if std == pytest.approx(own)} == expected
         rest = {name for name in shapes if len(shapes[name]) > 1} - expected
         assert [stds[name] for name in rest] == pytest.approx([plain] * len(rest))
-    rows = fi.plan_for(shapes, fi.read_recipe("mup", base_width=16))
+    rows = fi.plan(shapes, fi.read_recipe("mup", base_width=16))
     inputs = {name for name in shapes if re.search("embed|shared|token", name)} - {head}
     for name, row in rows.items():
         constant = std_of(row) == 0
         assert row.lr == (1 if constant or name in inputs else 1 / 4), name
     assert not head or rows[head].distribution == fi.Normal(0, 0.02 / 4)
     if family is bart:
-        assert len(fi.plan_for(shapes, "t-fixup")) == len(fi.plan_for(shapes, "deepnorm-encoder-decoder"))
+        assert len(fi.plan(shapes, "t-fixup")) == len(fi.plan(shapes, "deepnorm-encoder-decoder"))
     if family is timm_vit:
-        assert len(fi.plan_for(shapes, "vit")) == len(shapes)
+        assert len(fi.plan(shapes, "vit")) == len(shapes)
 
 
 def test_transformers_draws_mambas_state_space_alike() -> None:
     arrays = drawn_by_transformers("Mamba", hidden_size=128, num_hidden_layers=8, vocab_size=50, state_size=8)
-    rows, ours = fi.plan_for(arrays, "mamba"), fi.init(arrays, "mamba", seed=0)
+    rows, ours = fi.plan(arrays, "mamba"), fi.init(arrays, "mamba", seed=0)
     own = {
         name: a
         for name, a in arrays.items()
         if name.endswith(("A_log", "mixer.D", "dt_proj.weight", "norm.weight"))
     }
     assert len(own) == 4 * 8
-    part = plan.Plan({name: rows[name] for name in own}, {}, "mamba")
+    part = fi.Plan({name: rows[name] for name in own}, {}, "mamba")
     assert fi.verify(own, part) == []
     for name in own:
         if name.endswith("A_log"):

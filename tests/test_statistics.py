@@ -84,7 +84,7 @@ def test_tails() -> None:
     counts, largest, chunk = np.zeros(3), 0.0, 1 << 26
     out = np.empty(chunk, np.float32)
     for i in range(16):
-        fi.draw(out, fi.Normal(0, 1), seed=4, shape=1 << 30, block=slice(i * chunk, (i + 1) * chunk))
+        fi.fill(out, fi.Normal(0, 1), seed=4, shape=1 << 30, block=slice(i * chunk, (i + 1) * chunk))
         np.abs(out, out=out)
         far = out[out > 4]
         counts += [(far > s).sum() for s in (4, 5, 6)]
@@ -122,7 +122,7 @@ def test_float64_pairs_are_independent() -> None:
 
 def test_quantile_against_scipy() -> None:
     """The float32 quantile, taken at the words themselves, is the exact one to 3 units in the last place of 1."""
-    words = fi.random_bits(1 << 20, seed=7).view(np.int32).astype(np.float64)
+    words = fi.drawing.random_bits(1 << 20, seed=7).view(np.int32).astype(np.float64)
     magnitude = abs(words)
     exact = stats.norm.isf(magnitude * 2.0**-32) * np.sign(words)
     drawn = fi.normal(1 << 20, seed=7).astype(np.float64)

@@ -15,7 +15,7 @@ import pytest
 from conftest import read_vectors
 
 import fastinit as fi
-from fastinit.distributions import from_dict
+from fastinit.laws import from_dict
 
 Shape = tuple[int, ...]
 # One or more cases of every structured scheme.
@@ -60,7 +60,7 @@ FOLLOWS_MATRIX_PRODUCT = {"orthogonal", "delta_orthogonal", "conv_orthogonal", "
 
 @pytest.mark.parametrize(("scheme", "shape", "numbers"), CASES, ids=str)
 def test_any_block_any_dtype_any_layout(scheme: str, shape: Shape, numbers: dict[str, Any]) -> None:
-    function = getattr(fi, scheme)
+    function = getattr(fi.schemes, scheme)
     whole = function(shape, seed=3, name="w", **numbers)
     again = np.asfortranarray(np.empty(shape, np.float32))
     function(out=again, seed=3, name="w", threads=1, **numbers)
@@ -74,7 +74,7 @@ def test_any_block_any_dtype_any_layout(scheme: str, shape: Shape, numbers: dict
 def structured_digest(scheme: str) -> str:
     """Of the values of all cases of a scheme, in float32 and float64."""
     values = [
-        getattr(fi, scheme)(shape, seed=0, name="weight", dtype=dtype, **numbers).astype("<f8")
+        getattr(fi.schemes, scheme)(shape, seed=0, name="weight", dtype=dtype, **numbers).astype("<f8")
         for shape, numbers in STRUCTURED[scheme]
         for dtype in ("float32", "float64")
         if numbers.get("inner") != "orthogonal"
@@ -215,7 +215,7 @@ def test_numbers_of_the_wrong_type(scheme: str, numbers: dict[str, Any]) -> None
 )
 def test_no_elements(scheme: str, shape: Shape, numbers: dict[str, Any]) -> None:
     empty = (0, *shape[1:])
-    assert getattr(fi, scheme)(empty, seed=0, **numbers).shape == empty
+    assert getattr(fi.schemes, scheme)(empty, seed=0, **numbers).shape == empty
 
 
 @pytest.mark.skipif(
@@ -227,11 +227,11 @@ def test_shapes_beyond_memory() -> None:
     code = """
 import resource, fastinit as fi
 resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
-for scheme in fi.SCHEMES:
+for scheme in fi.schemes.SCHEMES:
     for shape in ((2**45,), (2**45, 4), (4, 2**45), (2**45, 1, 1), (3, 2**45, 3)):
         for block in (..., slice(0, 3)):
             try:
-                getattr(fi, scheme)(shape, seed=0, block=block)
+                getattr(fi.schemes, scheme)(shape, seed=0, block=block)
             except (MemoryError, TypeError, ValueError):
                 pass
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))

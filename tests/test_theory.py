@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 
 import fastinit as fi
-from fastinit.activations import ACTIVATIONS, as_activation
-from fastinit.gaussian import expect
 from fastinit.propagation.moments import (
     pair_moment,
     pair_slope,
@@ -21,6 +19,8 @@ from fastinit.propagation.moments import (
     second_moment_slope,
     slope_moment,
 )
+from fastinit.schemes.activations import ACTIVATIONS, as_activation
+from fastinit.schemes.quadrature import expect
 
 theory = fi.propagation
 
@@ -345,7 +345,7 @@ def test_constant_weights() -> None:
 
 
 def test_laws_and_fans() -> None:
-    from fastinit.distributions import truncated_std
+    from fastinit.laws.distributions import truncated_std
 
     for bound, printed in ((1, ".5395600938"), (1.5, ".7426468984"), (2, ".8796256610"), (2.5, ".9545974863"),
                            (3, ".9865783926"), (4, ".9994645018")):  # fmt: skip

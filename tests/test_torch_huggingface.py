@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import optional
+from fastinit.checkpoints.write import write
 
 from fastinit import cli
-from fastinit.checkpoint import write
-from fastinit.distributions import Constant, Normal
-from fastinit.structured.composed import Patched
+from fastinit.laws.composed import Patched
+from fastinit.laws.distributions import Constant, Normal
 
 optional("torch")
 with warnings.catch_warnings():

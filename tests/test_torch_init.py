@@ -62,7 +62,7 @@ def as_numpy(tensor: Any) -> np.ndarray:
 
 def drawn(law: Any, dtype: Any, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
     array = as_numpy(torch.zeros(shape, dtype=dtype))
-    fi.draw(array, law, seed=next_seed(generator()))
+    fi.fill(array, law, seed=next_seed(generator()))
     return array
 
 
@@ -157,10 +157,10 @@ def test_memory_does_not_matter(
 
 def test_the_buffer_is_used_and_kept_small(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
-    draw = tensors.draw
+    draw = tensors.fill_memory
     monkeypatch.setattr(
         tensors,
-        "draw",
+        "fill_memory",
         lambda to, *rest, **names: (sizes.append(math.prod(to.shape)), draw(to, *rest, **names)),
     )
     monkeypatch.setattr(tensors, "_STAGING_BYTES", 400)
@@ -641,5 +641,5 @@ def test_existing_code_runs_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     for tensor in (layer.weight, layer.bias):
         bound = SQRT3 * (math.sqrt(2 / 6) / math.sqrt(300)) if tensor.dim() == 2 else 1 / math.sqrt(300)
         wanted = np.empty(tuple(tensor.shape), np.float32)
-        fi.draw(wanted, symmetric(bound), seed=next_seed(seeds))
+        fi.fill(wanted, symmetric(bound), seed=next_seed(seeds))
         np.testing.assert_allclose(as_numpy(tensor), wanted, rtol=1e-6)

@@ -60,7 +60,7 @@ FANS = [
 
 @pytest.mark.parametrize(("module", "name", "fans"), FANS, ids=lambda value: str(value)[:40])
 def test_fans(module: nn.Module, name: str, fans: tuple[float, float]) -> None:
-    assert plan_module(module, "xavier_normal")[name].fans == fi.Fans(*map(float, fans))
+    assert plan_module(module, "xavier_normal")[name].fans == fi.schemes.Fans(*map(float, fans))
 
 
 def test_what_is_no_weight() -> None:
@@ -214,7 +214,7 @@ def test_recipes_decide() -> None:
     plan = plan_module(model(), "default", rules=[{"match": "2.weight", "scheme": "ones"}])
     assert plan["0.weight"].scheme == "xavier_normal" and plan["2.weight"].scheme == "ones"
     up = plan_module(nn.ConvTranspose2d(8, 4, 4, stride=2), "default")
-    assert up["weight"].fans == fi.Fans(32.0, 64.0)
+    assert up["weight"].fans == fi.schemes.Fans(32.0, 64.0)
 
 
 # ------------------------------------------------------------------------------------- what is not known
@@ -241,8 +241,8 @@ def test_unknown_parameters_are_all_named_and_nothing_is_written() -> None:
     assert all((before[name] == tensor).all() for name, tensor in module.state_dict().items())
     rules = [{"match": ["scale", "token"], "scheme": "normal", "std": 0.02}]
     plan = plan_module(module, "he_normal", layouts={"u*": "bio"}, rules=rules)
-    assert plan["up"].fans == fi.Fans(4.0, 8.0)
-    assert plan["table"].fans == fi.Fans(4.0, 6.0) and plan["own_bias"].scheme == "zeros"
+    assert plan["up"].fans == fi.schemes.Fans(4.0, 8.0)
+    assert plan["table"].fans == fi.schemes.Fans(4.0, 6.0) and plan["own_bias"].scheme == "zeros"
     assert plan["token"].distribution == fi.Normal(0.0, 0.02) and plan["token"].rule == 1
     equal(init_module(module, "he_normal", seed=0, layouts={"u*": "bio"}, rules=rules), fi.init(plan, seed=0))
 
@@ -506,7 +506,7 @@ def test_auto_goes_by_order_where_nothing_traces() -> None:
     scale = 1 / math.sqrt(2)
     assert std(plan, "mlp.c_proj.weight") == pytest.approx(scale * math.sqrt(2 / 40))
     assert std(plan, "attn.c_proj.weight") == pytest.approx(scale / math.sqrt(8))
-    assert plan["attn.c_attn.weight"].fans == fi.Fans(8.0, 8.0)
+    assert plan["attn.c_attn.weight"].fans == fi.schemes.Fans(8.0, 8.0)
 
 
 def test_tracing_leaves_no_trace() -> None:
@@ -533,8 +533,8 @@ def test_gpt2_of_transformers() -> None:
     module = transformers.GPT2LMHeadModel(config)
     plan = plan_module(module)
     assert plan.ties == {"lm_head.weight": "transformer.wte.weight"}
-    assert plan["transformer.h.0.attn.c_attn.weight"].fans == fi.Fans(8.0, 8.0)
-    assert plan["transformer.h.0.mlp.c_fc.weight"].fans == fi.Fans(8.0, 32.0)
+    assert plan["transformer.h.0.attn.c_attn.weight"].fans == fi.schemes.Fans(8.0, 8.0)
+    assert plan["transformer.h.0.mlp.c_fc.weight"].fans == fi.schemes.Fans(8.0, 32.0)
     assert "gelu_tanh follows" in plan["transformer.h.0.mlp.c_fc.weight"].reason
     assert std(plan, "transformer.h.1.mlp.c_proj.weight") == pytest.approx(0.5 * math.sqrt(2 / 40))
     equal(init_module(module, "gpt2", seed=0), fi.init(plan_module(module, "gpt2"), seed=0))

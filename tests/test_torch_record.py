@@ -14,12 +14,12 @@ import pytest
 from conftest import optional
 
 import fastinit as fi
-from fastinit.distributions import Constant, Normal, TruncatedNormal, Uniform
-from fastinit.plan import Plan
-from fastinit.structured import Structured
-from fastinit.structured.composed import Function, Patched, box_shape, slices
-from fastinit.structured.orthogonal import Orthogonal
-from fastinit.structured.patterns import Given
+from fastinit.laws.composed import Patched, Transformed, box_shape, slices
+from fastinit.laws.distributions import Constant, Normal, TruncatedNormal, Uniform
+from fastinit.laws.orthogonal import Orthogonal
+from fastinit.laws.patterns import Given
+from fastinit.laws.structured import Structured
+from fastinit.plans.plan import Plan
 
 torch = optional("torch")
 
@@ -191,7 +191,7 @@ HAND: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "forget gate": (_forget, Patched(Uniform(-0.1, 0.1), ((((6, 12, 1), (0, 20, 1)), Constant(1.0)),))),
     "all parts": (_gates, None),
     "orthogonal parts": (lambda w: [nn.init.orthogonal_(part) for part in w.split(12)], None),
-    "log of uniform": (lambda w: w.uniform_(1, 16).log_(), Function(Uniform(1.0, 16.0), ("log", "x"))),
+    "log of uniform": (lambda w: w.uniform_(1, 16).log_(), Transformed(Uniform(1.0, 16.0), ("log", "x"))),
     "inverse softplus": (_mamba, None),
     "sinusoids": (_sinusoids, None),
     "arange": (lambda w: w.copy_(torch.log(torch.arange(1, 21)).repeat(24, 1)), None),

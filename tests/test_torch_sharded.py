@@ -15,10 +15,10 @@ import reference
 from conftest import optional
 
 import fastinit as fi
-from fastinit.distributions import Constant, Normal, Uniform
-from fastinit.parameter import Parameter
-from fastinit.plan import Plan
-from fastinit.structured.composed import Patched
+from fastinit.laws.composed import Patched
+from fastinit.laws.distributions import Constant, Normal, Uniform
+from fastinit.plans.parameter import Parameter
+from fastinit.plans.plan import Plan
 
 torch = optional("torch")
 
@@ -199,7 +199,7 @@ def test_shards_of_4096_devices() -> None:
     """2^40 elements: the devices' runs cover each once, and what lies in a shard is drawn alone, at its cost."""
     shape, mesh_shape = (2**20 + 3, 2**20 - 5), (16, 16, 16)
     placements = (_StridedShard(0, split_factor=16), Shard(1), Shard(0))
-    law, key = Normal(std=0.02), fi.streams.key(SEED, "w")
+    law, key = Normal(std=0.02), fi.drawing.streams.key(SEED, "w")
     coordinates = list(itertools.product(range(16), repeat=3))
     held = {c: index_runs(shape, mesh_shape, c, placements) for c in coordinates}
     assert sum(math.prod(sum(n for _, n in runs) for runs in held[c]) for c in coordinates) == math.prod(
@@ -217,7 +217,7 @@ def test_shards_of_4096_devices() -> None:
         rows, columns = corner
         part = np.empty((len(rows), len(columns)), np.float32)
         block = np.s_[rows.start : rows.stop, columns.start : columns.stop]
-        fi.draw(part, law, seed=SEED, name="w", shape=shape, block=block)
+        fi.fill(part, law, seed=SEED, name="w", shape=shape, block=block)
         index = np.array([row * shape[1] + column for row in rows for column in columns], np.uint64)
         expected = reference.draw("normal", law.parameters, index, key, "float32")
         assert np.array_equal(part.view(np.uint32).ravel(), expected)
@@ -237,7 +237,7 @@ def test_one_process_of_a_large_mesh_draws_its_shard() -> None:
     sharded._fill(task, SEED, 1)
     rows, columns = (np.concatenate([np.arange(a, a + n) for a, n in of_dim]) for of_dim in runs)
     index = (rows[:, None] * shape[1] + columns).astype(np.uint64).ravel()
-    expected = reference.draw("uniform", (-1.0, 1.0), index, fi.streams.key(SEED, "w"), "bfloat16")
+    expected = reference.draw("uniform", (-1.0, 1.0), index, fi.drawing.streams.key(SEED, "w"), "bfloat16")
     assert np.array_equal(local.view(torch.uint16).numpy().ravel(), expected.view(np.uint16))
 
 
@@ -344,7 +344,7 @@ def test_other_devices_get_copies(monkeypatch: pytest.MonkeyPatch) -> None:
             elsewhere = target.as_subclass(Elsewhere)
             sharded._fill(sharded._Task(elsewhere, elsewhere, law, "w", whole, runs), 1, 1)
             expected = np.empty(whole, np.float32)
-            fi.draw(expected, law, seed=1, name="w")
+            fi.fill(expected, law, seed=1, name="w")
             assert np.array_equal(target.numpy(), expected[..., shape[-1] :])
 
 

@@ -74,19 +74,24 @@ class Shim:
     """faults.c, which is preloaded."""
 
     def __init__(self) -> None:
-        self.library = ctypes.CDLL(None)
-        self.library.faults_log.restype = ctypes.c_char_p
-        self.library.faults_arm.argtypes = [ctypes.c_int, ctypes.c_char_p, *2 * [ctypes.c_long], ctypes.c_int]
-        self.library.faults_disarm.restype = ctypes.c_long
+        self.functions = ctypes.CDLL(None)
+        self.functions.faults_log.restype = ctypes.c_char_p
+        self.functions.faults_arm.argtypes = [
+            ctypes.c_int,
+            ctypes.c_char_p,
+            *2 * [ctypes.c_long],
+            ctypes.c_int,
+        ]
+        self.functions.faults_disarm.restype = ctypes.c_long
 
     def arm(self, what: int, folder: Path, first: int, last: int, fault: int) -> None:
-        self.library.faults_arm(what, os.fsencode(folder), first, last, fault)
+        self.functions.faults_arm(what, os.fsencode(folder), first, last, fault)
 
     def disarm(self) -> int:
-        return int(self.library.faults_disarm())
+        return int(self.functions.faults_disarm())
 
     def log(self) -> tuple[str, ...]:
-        return tuple(self.library.faults_log().decode().splitlines())
+        return tuple(self.functions.faults_log().decode().splitlines())
 
 
 # ------------------------------------------------------------------------------------------- files
@@ -220,17 +225,18 @@ def unsynced(log: tuple[str, ...]) -> Iterator[str]:
 
 
 def commands(work: Path) -> dict[str, Command]:
-    from fastinit import checkpoint, cli, sharding
-    from fastinit.plan import plan_for
+    import fastinit as fi
+    from fastinit import checkpoints, cli
+    from fastinit.checkpoints import single
 
     (work / "model.json").write_text(json.dumps(MODEL))
     (work / "recipe.toml").write_text(RECIPE)
-    plan = plan_for(work / "model.json", work / "recipe.toml")
-    checkpoint._CHUNK_BYTES = 4096  # several writes for a tensor
+    plan = fi.plan(work / "model.json", work / "recipe.toml")
+    single._CHUNK_BYTES = 4096  # several writes for a tensor
     made = {}
     for seed in (3, 4):
-        checkpoint.write(plan, work / f"{seed}", seed=seed)
-        sharding.write(plan, work / f"shards {seed}", seed=seed, max_shard_size="8KB")
+        checkpoints.write(plan, work / f"{seed}", seed=seed)
+        checkpoints.write(plan, work / f"shards {seed}", seed=seed, max_shard_size="8KB")
         made[seed] = ((work / f"{seed}").read_bytes(), contents(work / f"shards {seed}"))
     (one, shards), (old, old_shards) = made[3], made[4]
     part, first, *_ = ".m.safetensors.0123456789abcdef.part", *shards
@@ -301,7 +307,7 @@ class Use:
         def act() -> dict[str, Any]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # "Exception ignored in ..."
             given, untouched = self.given(), self.result(None, self.given())
-            act, disarm, said = self.act, shim.library.faults_disarm, ""
+            act, disarm, said = self.act, shim.functions.faults_disarm, ""
             calls = failed = returned = None
             shim.arm(MEMORY, folder, first, last, errno.ENOMEM)
             try:
@@ -330,7 +336,7 @@ def uses(work: Path) -> dict[str, Use]:
     import numpy as np
 
     import fastinit as fi
-    from fastinit.plan import Plan, plan_for
+    from fastinit.plans.plan import Plan
 
     shape = (300, 70)
 
@@ -344,8 +350,8 @@ def uses(work: Path) -> dict[str, Use]:
         return b"" if returned is None else returned.tobytes()
 
     plan_files = (work / "model.json", work / "recipe.toml")
-    text = plan_for(*plan_files).to_json()
-    plain = plan_for(plan_files[0])  # without structured laws, where NumPy crashes for want of memory
+    text = fi.plan(*plan_files).to_json()
+    plain = fi.plan(plan_files[0])  # without structured laws, where NumPy crashes for want of memory
     calls = {
         "memory: fill": Use(lambda out: fi.fill(out, "normal", seed=1, name="w"), sevens, bytes_of),
         "memory: fill of columns": Use(
@@ -361,7 +367,7 @@ def uses(work: Path) -> dict[str, Use]:
     }  # fmt: skip
     if sys.version_info < (3, 12):  # from then on CPython crashes where a closure's memory is not to be had
         calls |= {
-            "memory: plan": Use(lambda _: str(plan_for(*plan_files))),
+            "memory: plan": Use(lambda _: str(fi.plan(*plan_files))),
             "memory: plan from JSON": Use(lambda _: Plan.from_json(text).digest),
             "memory: init": Use(
                 lambda _: fi.init(plan_files[0], seed=1),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fastinit.catalogue import CATEGORIES, SCHEMES, Scheme
+from fastinit.schemes.catalogue import CATEGORIES, SCHEMES, Scheme
 
 PAGE = Path(__file__).parents[1] / "docs" / "schemes.md"
 TITLES = {

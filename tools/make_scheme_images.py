@@ -36,7 +36,7 @@ WEIGHT = (256, 128)
 
 
 def draw(scheme: str, shape: tuple[int, ...], **numbers: Any) -> np.ndarray:
-    values: np.ndarray = getattr(fi, scheme)(shape, seed=0, name="w", **numbers)
+    values: np.ndarray = getattr(fi.schemes, scheme)(shape, seed=0, name="w", **numbers)
     return values
 
 

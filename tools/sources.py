@@ -20,8 +20,8 @@ import numpy as np
 from scipy.special import ndtr
 
 import fastinit as fi
-from fastinit.blocks import block_shape
-from fastinit.memory import numpy_dtype
+from fastinit.drawing.blocks import block_shape
+from fastinit.dtypes import numpy_dtype
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Law: TypeAlias = fi.Uniform | fi.Normal | fi.TruncatedNormal
@@ -39,7 +39,7 @@ SEED, NAME = 2026, "transformer.h.0.attn.c_attn.weight"
 
 
 def words(block: Any, *, seed: int = SEED, name: str = NAME, shape: tuple[int, ...] = (WHOLE,)) -> Array:
-    return fi.random_bits(shape, seed=seed, name=name, block=block, threads=1)
+    return fi.drawing.random_bits(shape, seed=seed, name=name, block=block, threads=1)
 
 
 def uniforms(law: Law, dtype: str) -> Reader:
@@ -50,7 +50,7 @@ def uniforms(law: Law, dtype: str) -> Reader:
         block: Any, *, seed: int = SEED, name: str = f"{law} {dtype}", shape: tuple[int, ...] = (WHOLE,)
     ) -> Array:
         x = np.empty(block_shape(block, shape), numpy_dtype(dtype))
-        fi.draw(x, law, seed=seed, name=name, shape=shape, block=block, threads=1)
+        fi.fill(x, law, seed=seed, name=name, shape=shape, block=block, threads=1)
         if x.itemsize > 2:
             return cdf(law, x.astype(np.float64))
         below, width = cells(law, dtype)

@@ -14,16 +14,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from . import __version__, checkpoint, sharding
-from .inspection import Report, TensorReport, inspect
-from .lint import lint
-from .memory import dtype_name
-from .plan import Plan, plan_for
+from ._version import __version__
+from .checkpoints import split, stored, verify, write
+from .drawing.streams import resolve_seed
+from .dtypes import dtype_name
+from .inspection import Inspection, TensorReport, inspect
+from .plans.lint import lint
+from .plans.make import plan as plan_for
+from .plans.plan import Plan
+from .plans.recipe import Recipe, read_recipe
 from .propagation import command as probe
-from .recipe import Recipe, read_recipe
-from .streams import resolve_seed
 from .table import aligned, shape_text
-from .verify import stored, verify
 
 _MODEL = (
     "JSON file of names and shapes, .safetensors file for its header, or folder of a Hugging Face config.json"
@@ -111,7 +112,7 @@ def _plan_of(model: str | Mapping[str, Any], arguments: argparse.Namespace) -> P
     recipe, dtype = _recipe(arguments), arguments.dtype and dtype_name(arguments.dtype)
     if not (isinstance(model, str) and Path(model, "config.json").exists()):
         return plan_for(model, recipe, dtype=dtype)
-    from .torch.huggingface import plan_of_config  # only here: torch and transformers
+    from .torch.recording.huggingface import plan_of_config  # only here: torch and transformers
 
     recorded = plan_of_config(model)
     if recipe is not None:
@@ -151,24 +152,14 @@ def _init(arguments: argparse.Namespace) -> int:
     if arguments.seed is None and (arguments.resume or arguments.of > 1):
         raise ValueError("--resume and --of need the --seed of the other runs")
     seed, plan, output = resolve_seed(arguments.seed), _plan_of(arguments.model, arguments), arguments.output
-    if arguments.max_shard_size is None:
-        if (arguments.rank, arguments.of) != (0, 1):
-            raise ValueError("--rank and --of share out files, which --max-shard-size makes")
-        summary = checkpoint.write(
-            plan,
-            output,
-            seed=seed,
-            resume=arguments.resume,
-            threads=arguments.threads,
-            progress=_bar(plan.nbytes),
-        )
-    else:
-        mine = sharding.split(plan, arguments.max_shard_size)[arguments.rank :: max(arguments.of, 1)]
-        summary = sharding.write(
-            plan, output, seed=seed, max_shard_size=arguments.max_shard_size, rank=arguments.rank,
-            of=arguments.of, resume=arguments.resume, threads=arguments.threads,
-            progress=_bar(sum(shard.nbytes for shard in mine)),
-        )  # fmt: skip
+    total = plan.nbytes
+    if arguments.max_shard_size is not None:
+        mine = split(plan, arguments.max_shard_size)[arguments.rank :: max(arguments.of, 1)]
+        total = sum(shard.nbytes for shard in mine)
+    summary = write(
+        plan, output, seed=seed, max_shard_size=arguments.max_shard_size, rank=arguments.rank, of=arguments.of,
+        resume=arguments.resume, threads=arguments.threads, progress=_bar(total),
+    )  # fmt: skip
     if arguments.json:
         print(json.dumps({"file": output, "seed": seed, **summary.to_dict()}))
         return 0
@@ -207,7 +198,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
     return 3 if report.deviating else 0
 
 
-def _report(report: Report) -> str:
+def _report(report: Inspection) -> str:
     head = ("name", "shape", "dtype", "law", "mean", "std", "skew", "kurtosis", "min", "max", "zeros")
     lines = aligned([(*head, "std/He", "std/Xavier"), *map(_measured, report.tensors.values())])
     lines += [f"{name}: {dtype}, not inspected" for name, dtype in report.skipped.items()]
@@ -217,7 +208,7 @@ def _report(report: Report) -> str:
     lines.append(
         f"{len(report.tensors)} tensors, {report.nbytes:,} bytes, {report.seconds:.2f} s, {rate:.2f} GB/s"
     )
-    against = f" from recipe {report.recipe}" if report.recipe else ""
+    against = f" from {report.source}" if report.source else ""
     lines.append(f"deviating{against}: {len(report.deviating) or 'none'}")
     return "\n".join(lines)
 

@@ -11,12 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec
 
-from .. import memory
-from ..blocks import block_shape
-from ..distributions import Normal, TruncatedNormal, Uniform
-from ..fill import draw
-from ..memory import Array
-from ..schemes import distribution
+from ..drawing import memory
+from ..drawing.blocks import block_shape
+from ..drawing.fill import fill
+from ..dtypes import Array
+from ..laws.distributions import Normal, TruncatedNormal, Uniform
+from ..schemes.resolve import distribution
 from .keys import seed_of
 
 _PARTS = {"complex64": "float32", "complex128": "float64"}  # of real and imaginary part
@@ -38,7 +38,7 @@ def _sharding(sharding: Any, traced: bool) -> NamedSharding | None:
 
 
 def sharded_array(
-    whole: tuple[int, ...], dtype: np.dtype[Any], sharding: Any, draw_one: Callable[..., None]
+    whole: tuple[int, ...], dtype: np.dtype[Any], sharding: Any, draw_one: Callable[..., object]
 ) -> jax.Array:
     """A new array, by shards if ``sharding`` is one. JAX keeps aligned memory without a copy: each shard gets its own."""
     placed = _sharding(sharding, traced=False)
@@ -54,7 +54,11 @@ def sharded_array(
 
 
 def traced_array(
-    words: Any, whole: tuple[int, ...], dtype: np.dtype[Any], out_sharding: Any, draw_one: Callable[..., None]
+    words: Any,
+    whole: tuple[int, ...],
+    dtype: np.dtype[Any],
+    out_sharding: Any,
+    draw_one: Callable[..., object],
 ) -> jax.Array:
     """The same values, drawn when the traced function runs; where sharded, each shard by itself."""
     sharding = _sharding(out_sharding, traced=True)
@@ -94,16 +98,16 @@ def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     return memory.empty((*shape, 2), _PARTS[dtype.name]).view(dtype)[..., 0]
 
 
-def draw_complex(out: Array, law: Any, *, seed: int, shape: tuple[int, ...], block: Any) -> None:
+def draw_complex(out: Array, scheme: Any, *, seed: int, shape: tuple[int, ...], block: Any) -> None:
     """JAX's complex laws of the real law's variance: normal; uniform in a disk; normal, cut at a modulus of 2 sigma."""
-    std, whole = law.moments()[1], (*shape, 2)
-    if isinstance(law, Uniform) and std:
-        law = distribution("complex_uniform", whole, radius=math.sqrt(2) * std)
-    elif isinstance(law, TruncatedNormal):
+    std, whole = scheme.moments()[1], (*shape, 2)
+    if isinstance(scheme, Uniform) and std:
+        law: Any = distribution("complex_uniform", whole, radius=math.sqrt(2) * std)
+    elif isinstance(scheme, TruncatedNormal):
         law = distribution("complex_truncated_normal", whole, std=std / math.sqrt(1 - 4 / math.expm1(4)))
     else:
         law = Normal(0.0, std / math.sqrt(2))
     pairs = memory.empty((*out.shape, 2), _PARTS[out.dtype.name])
     where = (..., slice(None)) if block is ... else (*block, slice(None))
-    draw(pairs, law, seed=seed, shape=whole, block=where)
+    fill(pairs, law, seed=seed, shape=whole, block=where)
     out[...] = pairs.view(out.dtype)[..., 0]

@@ -14,11 +14,11 @@ import numpy as np
 from jax.core import Tracer
 from jax.nn.initializers import Initializer
 
-from .. import memory
 from ..arguments import checked_shape, choose, integer, integers, non_negative, real
-from ..distributions import Normal, Uniform
-from ..fill import draw
-from ..schemes import distribution
+from ..drawing.fill import fill
+from ..dtypes import dtype_name, numpy_dtype
+from ..laws.distributions import Normal, Uniform
+from ..schemes.resolve import distribution
 from .arrays import draw_complex, sharded_array, traced_array
 from .keys import seed_of, words_of
 
@@ -85,7 +85,7 @@ def variance_scaling(
     choose("distribution", distribution, dict.fromkeys(("truncated_normal", "normal", "uniform")))
     given = {"in_axis": in_axis, "out_axis": out_axis, "batch_axis": batch_axis}
     axes = {name: integers(name, value) for name, value in given.items()}
-    numbers = {"scale": _item(scale), "mode": mode, "law": distribution}
+    numbers = {"scale": _item(scale), "mode": mode, "distribution": distribution}
     return _initializer(dtype, lambda shape: _scaled(shape, axes, numbers), may_be_complex=True)
 
 
@@ -180,7 +180,7 @@ def _initializer(dtype: Any, law_for: Callable[[Shape], Any], *, may_be_complex:
     def init(key: Any, shape: Any, dtype: Any = default, out_sharding: Any = None) -> jax.Array:
         words, whole = words_of(key), checked_shape(shape)
         kind = _dtype(dtype, may_be_complex)
-        draw_one = partial(draw_complex if kind.kind == "c" else draw, law=law_for(whole), shape=whole)
+        draw_one = partial(draw_complex if kind.kind == "c" else fill, scheme=law_for(whole), shape=whole)
         if isinstance(words, Tracer):
             return traced_array(words, whole, kind, out_sharding, draw_one)
         return sharded_array(whole, kind, out_sharding, partial(draw_one, seed=seed_of(words)))
@@ -195,7 +195,7 @@ def _dtype(dtype: Any, may_be_complex: bool) -> np.dtype[Any]:
     if may_be_complex and dtype in (np.complex64, np.complex128, "complex64", "complex128"):
         asked = np.dtype(dtype)
     else:
-        asked = memory.numpy_dtype(memory.dtype_name(dtype))
+        asked = numpy_dtype(dtype_name(dtype))
     known = np.dtype(jax.dtypes.canonicalize_dtype(asked))
     if known != asked:
         warnings.warn(f"dtype {asked} is {known} without jax_enable_x64", UserWarning, stacklevel=3)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from ..memory import Array
+from ..dtypes import Array
 
 
 def words_of(key: Any) -> Any:

@@ -12,12 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding
 
-from .. import memory
-from ..fill import draw, random_bits
-from ..model import Model, Tensor
-from ..plan import Plan, make_plan
-from ..recipe import RecipeLike, as_recipe
-from ..streams import Seed, resolve_seed
+from ..drawing.fill import fill, random_bits
+from ..drawing.streams import Seed, resolve_seed
+from ..dtypes import dtype_name, numpy_dtype
+from ..plans.make import make_plan
+from ..plans.model import Model, TensorSpec
+from ..plans.plan import Plan
+from ..plans.recipe import RecipeLike, as_recipe
 from .arrays import sharded_array
 from .layers import Path, owner_of
 
@@ -71,9 +72,9 @@ def init(tree: Any, recipe: RecipeLike = "default", *, seed: Seed = None) -> Any
             return _random_state(_name(path), leaf, number)
         sharding = getattr(leaf, "sharding", None)
         sharding = sharding if isinstance(sharding, NamedSharding) else None
-        dtype = memory.numpy_dtype(parameter.dtype)
+        dtype = numpy_dtype(parameter.dtype)
         write = partial(
-            draw, law=parameter.distribution, seed=number, name=parameter.name, shape=parameter.shape
+            fill, scheme=parameter.distribution, seed=number, name=parameter.name, shape=parameter.shape
         )
         return sharded_array(parameter.shape, dtype, sharding, write)
 
@@ -112,7 +113,7 @@ def _name(path: Path) -> str:
 
 
 def _plan(tree: Any, leaves: list[tuple[Path, Any]], recipe: RecipeLike) -> Plan:
-    tensors: dict[str, Tensor] = {}
+    tensors: dict[str, TensorSpec] = {}
     for path, leaf in leaves:
         name, dtype = _name(path), getattr(leaf, "dtype", None)
         if dtype is None or not jnp.issubdtype(dtype, np.inexact):
@@ -120,11 +121,11 @@ def _plan(tree: Any, leaves: list[tuple[Path, Any]], recipe: RecipeLike) -> Plan
         if name in tensors:
             raise ValueError(f"two leaves have the name {name!r}")
         try:
-            kind = memory.dtype_name(dtype)
+            kind = dtype_name(dtype)
         except TypeError as error:
             raise TypeError(f"leaf {name!r}: {error}") from None
         module, geometry = owner_of(tree, path, leaf.shape)
-        tensors[name] = Tensor(tuple(leaf.shape), kind, module, geometry)
+        tensors[name] = TensorSpec(tuple(leaf.shape), kind, module, geometry)
     if not tensors:
         raise ValueError("tree has no floating-point arrays")
     return make_plan(Model(tensors), as_recipe(recipe))

@@ -10,10 +10,10 @@ import keras
 import numpy as np
 
 from ..arguments import checked_shape, non_negative, real
-from ..distributions import Normal, Uniform
-from ..fill import draw
-from ..schemes import distribution
-from ..streams import resolve_seed
+from ..drawing.fill import fill
+from ..drawing.streams import resolve_seed
+from ..laws.distributions import Normal, Uniform
+from ..schemes.resolve import distribution
 from .tensors import dtype_of, new_tensor
 
 _serializable = keras.saving.register_keras_serializable(package="fastinit")
@@ -35,7 +35,7 @@ class _Drawn:
             name = str(count)
         else:
             seed = resolve_seed(self.seed)
-        return new_tensor(whole, kind, layout, partial(draw, law=law, seed=seed, name=name, shape=whole))
+        return new_tensor(whole, kind, layout, partial(fill, scheme=law, seed=seed, name=name, shape=whole))
 
 
 @_serializable
@@ -95,7 +95,7 @@ class _Scaled(_Drawn):
             fan_out=fan_out,
             scale=self.scale,
             mode=self.mode,
-            law=law,
+            distribution=law,
         )
 
 

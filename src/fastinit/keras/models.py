@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 import keras
 import numpy as np
 
-from ..fill import draw
-from ..memory import Array
-from ..model import Model, Tensor
-from ..plan import Plan, make_plan
-from ..recipe import RecipeLike, as_recipe
-from ..streams import Seed, resolve_seed
+from ..drawing.fill import fill
+from ..drawing.streams import Seed, resolve_seed
+from ..dtypes import Array
+from ..plans.make import make_plan
+from ..plans.model import Model, TensorSpec
+from ..plans.plan import Plan
+from ..plans.recipe import RecipeLike, as_recipe
 from .layers import geometry_of
 from .tensors import dtype_of, new_tensor
 
@@ -66,7 +67,7 @@ def init(model: _Model, recipe: RecipeLike = "default", *, seed: Seed = None) ->
     planned, number = _plan(variables, recipe), resolve_seed(seed)
     for name, (variable, layer) in variables.items():
         law, shape = planned[name].distribution, planned[name].shape
-        draw_one: Callable[..., None] = partial(draw, law=law, seed=number, name=name, shape=shape)
+        draw_one: Callable[..., object] = partial(fill, scheme=law, seed=number, name=name, shape=shape)
         forgets = variable.name == "bias" and getattr(layer, "unit_forget_bias", False)
         if forgets and planned[name].scheme == "zeros":
             draw_one = partial(_forget_bias, size=shape[0])
@@ -101,7 +102,7 @@ def _plan(variables: dict[str, tuple[Any, Any]], recipe: RecipeLike) -> Plan:
     tensors = {}
     for name, (variable, layer) in variables.items():
         shape = tuple(variable.shape)
-        tensors[name] = Tensor(
+        tensors[name] = TensorSpec(
             shape, dtype_of(variable.dtype), type(layer).__name__, geometry_of(layer, variable.name, shape)
         )
     return make_plan(Model(tensors), as_recipe(recipe))

@@ -4,24 +4,24 @@ from .calibrate import calibrate
 from .dead import Bounds, dead_network, dead_ray, dead_share
 from .exact import largest_squared_singular_value, linear_lyapunov, relu_log_moments
 from .finite_width import Band, Prediction, predict, variances
-from .measurement import Expected, Layer, Report
+from .measurement import Expected, Layer, ProbeReport
 from .plot import plot
 from .probe import probe
-from .report import html, text
+from .render import html, text
 from .theory import CriticalPoint, FixedPoint, MeanField, Trajectory, critical_line, mean_field
-from .verdict import Finding, Verdict, judge
+from .verdict import Judgement, Verdict, judge
 
 __all__ = [
     "Band",
     "Bounds",
     "CriticalPoint",
     "Expected",
-    "Finding",
     "FixedPoint",
+    "Judgement",
     "Layer",
     "MeanField",
     "Prediction",
-    "Report",
+    "ProbeReport",
     "Trajectory",
     "Verdict",
     "calibrate",

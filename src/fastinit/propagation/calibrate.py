@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..activations import Function, Real, as_activation
-from ..streams import Seed, resolve_seed
+from ..drawing.streams import Seed, resolve_seed
+from ..schemes.activations import ActivationFunction, Real, as_activation
 from .finite_width import checked_widths
-from .stack import Law, drawn_stack, inputs
+from .stack import DistributionLike, drawn_stack, inputs
 
 
 def calibrate(
     widths: Sequence[int],
-    activation: str | Function,
-    scheme: Law = "orthogonal",
+    activation: str | ActivationFunction,
+    scheme: DistributionLike = "orthogonal",
     *,
     param: float | None = None,
-    bias: Law = "zeros",
+    bias: DistributionLike = "zeros",
     seed: Seed = 0,
     batch: int | ArrayLike = 128,
     **numbers: Any,

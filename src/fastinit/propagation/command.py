@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import files
-from .measurement import Report
+from ..files import atomic
+from .measurement import ProbeReport
 from .plot import plot
 from .probe import probe
-from .report import html, text
+from .render import html, text
 from .verdict import judge
 
 _MOST_LAYERS = 1_000_000
@@ -70,15 +70,15 @@ def run(arguments: argparse.Namespace) -> int:
     return max(judge(report).exit_code for report in reports)
 
 
-def _write(reports: Sequence[Report], path: Path, suffix: str) -> None:
+def _write(reports: Sequence[ProbeReport], path: Path, suffix: str) -> None:
     if suffix in (".json", ".html"):
         content = html(reports) if suffix == ".html" else _json(reports) + "\n"
-        files.save(path, content.encode())
+        atomic.save(path, content.encode())
     else:
         plot(reports, path)
 
 
-def _json(reports: Sequence[Report]) -> str:
+def _json(reports: Sequence[ProbeReport]) -> str:
     data = []
     for report in reports:
         verdict = judge(report)

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..activations import Activation, Function, Real, as_activation
 from ..arguments import integers, non_negative, positive_integer, real
-from ..gaussian import expect
+from ..schemes.activations import Activation, ActivationFunction, Real, as_activation
+from ..schemes.quadrature import expect
 from .theory import correlation
 
 
@@ -25,7 +25,7 @@ def dead_share(
     c: float,
     batch: int,
     *,
-    activation: str | Function = "relu",
+    activation: str | ActivationFunction = "relu",
     param: float | None = None,
     q: float = 1.0,
     bias: float = 0.0,

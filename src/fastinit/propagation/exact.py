@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from ..activations import Real
 from ..arguments import positive_integer
+from ..schemes.activations import Real
 
 
 def relu_log_moments(width: int) -> tuple[float, float]:

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..activations import Activation, Function, Real, as_activation
 from ..arguments import choose, integers, non_negative
-from ..gaussian import expect
-from ..schemes import SCHEMES, distribution
+from ..laws.distributions import Distribution
+from ..schemes.activations import Activation, ActivationFunction, Real, as_activation
+from ..schemes.quadrature import expect
+from ..schemes.resolve import SCHEMES, distribution
 from .dead import dead_share, shared_correlation
 from .moments import second_moment, second_moment_slope, slope_moment
 from .theory import MeanField
@@ -45,7 +46,7 @@ class Prediction(NamedTuple):
 
 def predict(
     widths: Sequence[int],
-    activation: str | Function,
+    activation: str | ActivationFunction,
     weight_variances: float | Sequence[float],
     bias_variances: float | Sequence[float] = 0.0,
     *,
@@ -163,11 +164,11 @@ def variances(
     return weights, biases
 
 
-def _moments(law: Any) -> tuple[float, float]:
-    if not hasattr(law, "moments"):
+def _moments(law: Distribution) -> tuple[float, float]:
+    moments = law.moments()
+    if moments is None:
         raise ValueError(f"{law} has no independent elements: the theory needs them")
-    mean, std = law.moments()
-    return mean, std
+    return moments
 
 
 def checked_widths(widths: Sequence[int]) -> tuple[int, ...]:

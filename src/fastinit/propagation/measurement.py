@@ -73,7 +73,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Report:
+class ProbeReport:
     """A network's layers in the order of the forward pass, measured on one batch."""
 
     title: str
@@ -91,10 +91,14 @@ class Report:
         return data
 
 
-def reports_of(reports: Report | Sequence[Report]) -> tuple[Report, ...]:
+def reports_of(reports: ProbeReport | Sequence[ProbeReport]) -> tuple[ProbeReport, ...]:
     """One report or several, as a tuple."""
-    shown = (reports,) if isinstance(reports, Report) or not isinstance(reports, Iterable) else tuple(reports)
-    if not shown or not all(instance("reports", report, Report).layers for report in shown):
+    shown = (
+        (reports,)
+        if isinstance(reports, ProbeReport) or not isinstance(reports, Iterable)
+        else tuple(reports)
+    )
+    if not shown or not all(instance("reports", report, ProbeReport).layers for report in shown):
         raise ValueError("reports must hold one report or more, of one layer or more")
     return shown
 

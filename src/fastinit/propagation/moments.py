@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..activations import Activation, Function, Real
-from ..gaussian import expect
+from ..schemes.activations import Activation, ActivationFunction, Real
+from ..schemes.quadrature import expect
 
 # Below this std of h, rounding hides a function's slope: moments of slopes go on as a straight line in std.
 LEAST_STD = 1e-4
@@ -60,7 +60,7 @@ def _part(f: Activation, sign: int) -> Activation:
     return Activation(f.name, lambda h: 0.5 * (f(h) + sign * f(-h)), kinks)
 
 
-def _paired(f: Activation, given: Function, q: float, c: float, whole: float) -> float:
+def _paired(f: Activation, given: ActivationFunction, q: float, c: float, whole: float) -> float:
     """E[given(m) given(+-m)] over m ~ N(0, q |c|), the part that u and v share up to the sign of c."""
     if c == 0:
         return float(given(np.zeros(1))[0] ** 2)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import files
 from ..arguments import file_path, flag
-from .measurement import Layer, Report, reports_of
+from ..files import atomic
+from .measurement import Layer, ProbeReport, reports_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +32,10 @@ _DASHES = (0, (4, 2))
 
 
 def plot(
-    reports: Report | Sequence[Report], path: str | os.PathLike[str] | None = None, *, dark: bool = False
+    reports: ProbeReport | Sequence[ProbeReport],
+    path: str | os.PathLike[str] | None = None,
+    *,
+    dark: bool = False,
 ) -> Figure:
     """Draw forward rms, gradient norm, dead and saturated shares, and unit cosine against depth.
 
@@ -60,7 +63,7 @@ def plot(
         FigureCanvasAgg(figure)
         _draw(figure, shown, _DARK_COLOURS if dark else _COLOURS)
         if target is not None:
-            files.save(target, _rendered(figure, target.suffix.lower()[1:]))
+            atomic.save(target, _rendered(figure, target.suffix.lower()[1:]))
     return figure
 
 
@@ -84,7 +87,7 @@ def _style(colours: dict[str, str]) -> Any:
     }  # fmt: skip
 
 
-def _draw(figure: Figure, reports: tuple[Report, ...], colours: tuple[str, ...]) -> None:
+def _draw(figure: Figure, reports: tuple[ProbeReport, ...], colours: tuple[str, ...]) -> None:
     grid = figure.subplots(2, 2, sharex=True)
     forward, gradient, shares, cosine = grid.flat
     gradient.sharey(forward)
@@ -116,7 +119,7 @@ def _draw(figure: Figure, reports: tuple[Report, ...], colours: tuple[str, ...])
     figure.legend(handles, labels, loc="outside upper left", ncols=min(len(labels), 3))
 
 
-def _lines(grid: Any, report: Report, look: dict[str, str], shift: float) -> None:
+def _lines(grid: Any, report: ProbeReport, look: dict[str, str], shift: float) -> None:
     """One report into all panels; marks are shifted, so that lines of several reports which coincide can be told apart."""
     forward, gradient, shares, cosine = grid.flat
     x = np.arange(1, len(report.layers) + 1)
@@ -142,7 +145,7 @@ def _lines(grid: Any, report: Report, look: dict[str, str], shift: float) -> Non
     draw(cosine, "cosine")
 
 
-def _decades(reports: tuple[Report, ...]) -> tuple[float, float]:
+def _decades(reports: tuple[ProbeReport, ...]) -> tuple[float, float]:
     """The range that the logarithmic axes share, around 1."""
     values = [value for report in reports for layer in report.layers for value in (layer.rms, layer.gradient)]
     values += [value for report in reports for layer in report.layers if (e := layer.expected)
@@ -153,7 +156,7 @@ def _decades(reports: tuple[Report, ...]) -> tuple[float, float]:
     return 10**low, 10**high
 
 
-def _column(report: Report, value: Callable[[Layer], float | None]) -> Any:
+def _column(report: ProbeReport, value: Callable[[Layer], float | None]) -> Any:
     column = [value(layer) for layer in report.layers]
     return np.array([math.nan if item is None or math.isinf(item) else item for item in column])
 
@@ -162,7 +165,7 @@ def _expected(name: str) -> Callable[[Layer], float | None]:
     return lambda layer: None if layer.expected is None else getattr(layer.expected, name)
 
 
-def _name_layers(axes: Axes, reports: tuple[Report, ...]) -> None:
+def _name_layers(axes: Axes, reports: tuple[ProbeReport, ...]) -> None:
     """Names under the axis: all of them, or every second, third, ..."""
     names = [layer.name for layer in max(reports, key=lambda report: len(report.layers)).layers]
     step = math.ceil(len(names) / _MOST_NAMES)
@@ -185,7 +188,7 @@ def _short(name: str) -> str:
     return kept[:_LONGEST_NAME] if kept == name else f"…{kept[-_LONGEST_NAME:]}"
 
 
-def svg(reports: Sequence[Report], *, dark: bool = False) -> bytes:
+def svg(reports: Sequence[ProbeReport], *, dark: bool = False) -> bytes:
     """The picture as an SVG file."""
     import matplotlib
 

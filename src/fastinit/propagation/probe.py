@@ -10,29 +10,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..activations import Activation, Function, Real, as_activation
-from ..fill import draw
-from ..gaussian import expect
-from ..schemes import distribution
-from ..streams import Seed, resolve_seed
+from ..drawing.fill import fill
+from ..drawing.streams import Seed, resolve_seed
+from ..schemes.activations import Activation, ActivationFunction, Real, as_activation
+from ..schemes.quadrature import expect
+from ..schemes.resolve import distribution
 from .finite_width import checked_widths, predict
-from .measurement import Expected, Layer, Report, cosine_and_rank, count_copies
+from .measurement import Expected, Layer, ProbeReport, cosine_and_rank, count_copies
 from .slopes import saturation
-from .stack import Law, Stack, drawn_stack, inputs
+from .stack import DistributionLike, Stack, drawn_stack, inputs
 
 
 def probe(
     widths: Sequence[int],
-    activation: str | Function,
-    scheme: Law,
+    activation: str | ActivationFunction,
+    scheme: DistributionLike,
     *,
     param: float | None = None,
-    bias: Law = "zeros",
+    bias: DistributionLike = "zeros",
     seed: Seed = 0,
     batch: int | ArrayLike = 128,
     gains: Sequence[float] | None = None,
     **numbers: Any,
-) -> Report:
+) -> ProbeReport:
     """Draw a fully connected network, send a batch forward and a random gradient back, and measure every layer.
 
     Layer l is h_l = W_l f(h_(l-1)) + b_l, and h_1 = W_1 x + b_1. Weights are float32, drawn by `fill` under the
@@ -56,7 +56,7 @@ def probe(
 
     Returns
     -------
-    Report
+    ProbeReport
         with the theory's prediction where the elements are independent and of mean 0.
 
     Raises
@@ -82,7 +82,7 @@ def probe(
     gradients: list[Real | None] = [None] * depth
     if len(hs) == depth:
         last = np.empty(hs[-1].shape, np.float32)
-        draw(last, distribution("normal", last.shape), seed=seed, name="gradient")
+        fill(last, distribution("normal", last.shape), seed=seed, name="gradient")
         gradients = list(stack.backward(hs, last.astype(np.float64)))
     expected = _expected(stack, sizes, x)
     target = keeping_variance(f, depth)
@@ -95,7 +95,7 @@ def probe(
     title += [f.name.strip("'")]
     classes = sizes[-1] if sizes[-1] > 1 else None
     loss = _uniform_loss(hs[-1]) if classes and len(hs) == depth else None
-    return Report(", ".join(title), tuple(layers), loss, classes, seed)
+    return ProbeReport(", ".join(title), tuple(layers), loss, classes, seed)
 
 
 @lru_cache(maxsize=256)
@@ -139,13 +139,15 @@ def _short(value: Any) -> str:
 def _expected(stack: Stack, widths: tuple[int, ...], x: Real) -> list[Expected | None]:
     """The theory's word, where it has one: for independent elements of mean 0."""
     nothing: list[Expected | None] = [None] * len(stack.weights)
-    if not stack.laws or not all(hasattr(law, "moments") for pair in stack.laws for law in pair):
+    weight_variances, bias_moments = [], []
+    for (law, bias), n_in in zip(stack.laws, widths, strict=False):
+        weights, biases = law.moments(), bias.moments()
+        if weights is None or biases is None or weights[0] != 0:
+            return nothing
+        weight_variances.append(weights[1] ** 2 * n_in)
+        bias_moments.append(biases[0] ** 2 + biases[1] ** 2)
+    if not stack.laws:
         return nothing
-    moments = [(law.moments(), bias.moments()) for law, bias in stack.laws]
-    if any(mean for (mean, _), _ in moments):
-        return nothing
-    weight_variances = [std**2 * n for ((_, std), _), n in zip(moments, widths, strict=False)]
-    bias_moments = [mean**2 + std**2 for _, (mean, std) in moments]
     return expected_layers(widths, stack.activation, weight_variances, bias_moments, x) or nothing
 
 

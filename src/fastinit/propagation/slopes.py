@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..activations import Activation, Real
+from ..schemes.activations import Activation, Real
 
 # tanh is saturated beyond +-0.97, where its slope is this share of its largest.
 _FLAT = 1 - 0.97**2

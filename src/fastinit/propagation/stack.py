@@ -10,15 +10,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..activations import Activation, Real
 from ..arguments import instance, positive_integer, real
-from ..distributions import Distribution
-from ..fill import draw, fill
-from ..schemes import SCHEMES, distribution
-from ..structured import Structured
+from ..drawing.fill import fill
+from ..laws.distributions import Distribution
+from ..laws.structured import Structured
+from ..schemes.activations import Activation, Real
+from ..schemes.resolve import SCHEMES, distribution
 from .slopes import slope
 
-Law: TypeAlias = str | Distribution | Structured
+DistributionLike: TypeAlias = str | Distribution | Structured
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def inputs(batch: int | ArrayLike, width: int, seed: int) -> Real:
     if np.ndim(batch) == 0:
         size = positive_integer("batch", batch)  # type: ignore[arg-type]
         drawn = np.empty((size, width), np.float32)
-        draw(drawn, distribution("normal", drawn.shape), seed=seed, name="batch")
+        fill(drawn, distribution("normal", drawn.shape), seed=seed, name="batch")
         return drawn.astype(np.float64)
     x = np.asarray(batch)
     if x.dtype.kind not in "biuf":
@@ -73,8 +73,8 @@ def inputs(batch: int | ArrayLike, width: int, seed: int) -> Real:
 def drawn_stack(
     widths: tuple[int, ...],
     f: Activation,
-    scheme: Law,
-    bias: Law,
+    scheme: DistributionLike,
+    bias: DistributionLike,
     seed: int,
     numbers: dict[str, Any],
     gains: Sequence[float] | None,

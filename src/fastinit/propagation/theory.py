@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..activations import Activation, Function, Real, as_activation
 from ..arguments import non_negative, positive_integer, real
+from ..schemes.activations import Activation, ActivationFunction, Real, as_activation
 from .moments import LEAST_STD, pair_moment, pair_slope, second_moment, second_moment_slope, slope_moment
 
 # Fixed points are looked for between these powers of 2 (1e-14 to 1e8), and further down for tiny bias variances.
@@ -184,7 +184,7 @@ class MeanField:
 
 
 def mean_field(
-    activation: str | Function,
+    activation: str | ActivationFunction,
     *,
     weight_variance: float,
     bias_variance: float = 0.0,
@@ -230,7 +230,7 @@ def mean_field(
 
 
 def critical_line(
-    activation: str | Function, bias_variance: float = 0.0, *, param: float | None = None
+    activation: str | ActivationFunction, bias_variance: float = 0.0, *, param: float | None = None
 ) -> CriticalPoint:
     """The weight variance at which chi = 1 for this bias variance, the edge of chaos, with the fixed point q_star there.
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ..arguments import instance
-from .measurement import Layer, Report
+from .measurement import Layer, ProbeReport
 
 # By how much a norm may change over the whole depth: optimisers make up for a little, and for much less than the second.
 _WARNING, _FAULT = 10.0, 1000.0
@@ -18,7 +18,7 @@ FINE, WARNING, FAULT = "fine", "warning", "fault"
 
 
 @dataclass(frozen=True)
-class Finding:
+class Judgement:
     """One sentence; `layer` is the name of the layer that it is about, or "" for the whole network."""
 
     level: str
@@ -30,7 +30,7 @@ class Finding:
 class Verdict:
     """All findings, worst first, and one word for each layer."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Judgement, ...]
     words: tuple[str, ...]
 
     @property
@@ -49,7 +49,7 @@ class Verdict:
         return "\n".join(finding.text for finding in self.findings)
 
 
-def judge(report: Report) -> Verdict:
+def judge(report: ProbeReport) -> Verdict:
     """The verdict on a report.
 
     A gradient's norm or a signal's rms that changes by more than 10 over the network is a warning, by more than 1000 a
@@ -60,7 +60,7 @@ def judge(report: Report) -> Verdict:
     >>> judge(probe([64] * 51, "relu", "xavier_normal", seed=0)).level
     'fault'
     """
-    instance("report", report, Report)
+    instance("report", report, ProbeReport)
     measured = [layer for layer in report.layers if layer.rms is not None]
     # Between which a signal is passed on: not lookups, which have no rank.
     signals = [layer for layer in measured if layer.rank is not None] or measured
@@ -70,24 +70,24 @@ def judge(report: Report) -> Verdict:
     order = [FAULT, WARNING, FINE]
     findings.sort(key=lambda finding: order.index(finding.level))
     if not findings:
-        findings = [Finding(FINE, "", "nothing to judge: no two layers can be compared")]
+        findings = [Judgement(FINE, "", "nothing to judge: no two layers can be compared")]
     # Branches differ in scale: what a single layer's numbers mean depends on those of the whole network.
     first = _rms(signals[0]) if signal else 0.0
     level = gradient[0].level if gradient else FINE
     return Verdict(tuple(findings), tuple(_word(layer, first, level) for layer in report.layers))
 
 
-def _overflow(layers: list[Layer]) -> list[Finding]:
+def _overflow(layers: list[Layer]) -> list[Judgement]:
     for i, layer in enumerate(layers):
         if math.isnan(_rms(layer)):
-            return [Finding(FAULT, layer.name, f"overflows: the values of {layer.name} are no numbers")]
+            return [Judgement(FAULT, layer.name, f"overflows: the values of {layer.name} are no numbers")]
         if _rms(layer) > _LARGEST:
             before = f"; the rms is {number(_rms(layers[i - 1]))} a layer before" if i else ""
-            return [Finding(FAULT, layer.name, f"overflows: float32 ends at {layer.name}{before}")]
+            return [Judgement(FAULT, layer.name, f"overflows: float32 ends at {layer.name}{before}")]
     return []
 
 
-def _gradient(layers: list[Layer]) -> list[Finding]:
+def _gradient(layers: list[Layer]) -> list[Judgement]:
     """How much of the gradient's norm is left in the first layer."""
     known = [layer for layer in layers if layer.gradient is not None]
     if len(known) < 2:
@@ -95,11 +95,11 @@ def _gradient(layers: list[Layer]) -> list[Finding]:
     first, last = known[0], known[-1]
     share, steps = _gradient_of(first), len(known) - 1
     if not math.isfinite(share):
-        return [Finding(FAULT, first.name, f"explodes: the gradient is not finite after {_layers(steps)}")]
+        return [Judgement(FAULT, first.name, f"explodes: the gradient is not finite after {_layers(steps)}")]
     verb, level = _change(share)
     if level == FINE:
         text = f"{verb}: the gradient norm changes by a factor of {number(share)} over {_layers(steps)}"
-        return [Finding(FINE, "", text)]
+        return [Judgement(FINE, "", text)]
     if share > 1:
         text = f"{verb}: the gradient norm is {number(share)} times as large after {_layers(steps)}"
     else:
@@ -110,10 +110,10 @@ def _gradient(layers: list[Layer]) -> list[Finding]:
         text += f" (a thousandth at {where})" if 0 < share < 1 else ""
     if last.target is not None:
         text += f"; He-normal with gain {math.sqrt(last.target):.3g} would keep it"
-    return [Finding(level, "", text)]
+    return [Judgement(level, "", text)]
 
 
-def _signal(layers: list[Layer]) -> list[Finding]:
+def _signal(layers: list[Layer]) -> list[Judgement]:
     """How much of the rms is left in the last layer."""
     if len(layers) < 2:
         return []
@@ -121,15 +121,15 @@ def _signal(layers: list[Layer]) -> list[Finding]:
     if not (first <= _LARGEST and last <= _LARGEST):
         return []
     if first == 0:
-        return [Finding(FAULT, layers[0].name, f"no signal: {layers[0].name} puts out zeros alone")]
+        return [Judgement(FAULT, layers[0].name, f"no signal: {layers[0].name} puts out zeros alone")]
     verb, level = _change(last / first)
     if level == FINE:
         return []
     text = f"the signal {verb}: rms {number(first)} in {layers[0].name}, {number(last)} in {layers[-1].name}"
-    return [Finding(level, "", text)]
+    return [Judgement(level, "", text)]
 
 
-def _symmetry(layers: tuple[Layer, ...]) -> list[Finding]:
+def _symmetry(layers: tuple[Layer, ...]) -> list[Judgement]:
     hit = [layer for layer in layers if layer.copies]
     if not hit:
         return []
@@ -139,31 +139,31 @@ def _symmetry(layers: tuple[Layer, ...]) -> list[Finding]:
         f"symmetric: {first.copies} of {first.shape[0]} units of {first.name} are copies of others in weights and "
         f"gradient{more}; training keeps them equal: draw the weights at random"
     )
-    return [Finding(FAULT, first.name, text)]
+    return [Judgement(FAULT, first.name, text)]
 
 
-def _shares(layers: list[Layer]) -> list[Finding]:
+def _shares(layers: list[Layer]) -> list[Judgement]:
     findings = []
     dead = max(layers, key=lambda layer: layer.dead or 0.0, default=None)
     if dead is not None and (share := dead.dead or 0.0) >= _HALF:
         level = FAULT if share >= _NEARLY_ALL else WARNING
         findings.append(
-            Finding(
+            Judgement(
                 level, dead.name, f"dead: {share:.0%} of the units of {dead.name} are 0 for the whole batch"
             )
         )
     full = max(layers, key=lambda layer: layer.saturated or 0.0, default=None)
     if full is not None and (share := full.saturated or 0.0) >= _HALF:
-        findings.append(Finding(WARNING, full.name, f"saturated: {share:.0%} of the values of {full.name}"))
+        findings.append(Judgement(WARNING, full.name, f"saturated: {share:.0%} of the values of {full.name}"))
     for layer in layers:
         if layer.rank and layer.full_rank and layer.rank < layer.full_rank and not layer.copies:
             text = f"low rank: the weights of {layer.name} have rank {layer.rank} of {layer.full_rank}"
-            findings.append(Finding(WARNING, layer.name, text))
+            findings.append(Judgement(WARNING, layer.name, text))
             break
     return findings
 
 
-def _loss(report: Report) -> list[Finding]:
+def _loss(report: ProbeReport) -> list[Judgement]:
     if report.loss is None or report.classes is None:
         return []
     ideal = math.log(report.classes)
@@ -173,7 +173,7 @@ def _loss(report: Report) -> list[Finding]:
         f"the first loss is {number(report.loss)}, that of knowing nothing ln {report.classes} = {ideal:.3f}: "
         "the last layer's outputs are too large"
     )
-    return [Finding(WARNING, report.layers[-1].name, text)]
+    return [Judgement(WARNING, report.layers[-1].name, text)]
 
 
 def _word(layer: Layer, first: float, gradient: str) -> str:

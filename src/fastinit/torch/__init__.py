@@ -16,7 +16,6 @@ from torch.nn.init import (
     zeros_,
 )
 
-from .calibrate import calibrate
 from .functional import _no_grad_normal_ as _no_grad_normal_
 from .functional import _no_grad_trunc_normal_ as _no_grad_trunc_normal_
 from .functional import _no_grad_uniform_ as _no_grad_uniform_
@@ -46,8 +45,9 @@ from .functional import (
     xavier_uniform_,
 )
 from .modules import init_module, plan_module
-from .probe import probe
-from .record import record
+from .probing.calibrate import calibrate
+from .probing.probe import probe
+from .recording.record import record
 from .sharded import init_
 
 __all__ = [

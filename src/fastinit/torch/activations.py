@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 
-class Activation(NamedTuple):
+class ActivationCall(NamedTuple):
     """As `fastinit.recommend` takes them: a name or a function, and the slope of a leaky ReLU or the frequency of a sine."""
 
     function: str | Callable[[Any], Any]
@@ -40,35 +40,35 @@ def _spelt(name: str) -> str | None:
     return _SPELLINGS.get(re.sub("_|activation$", "", name.lower()))
 
 
-def of_module(module: nn.Module) -> Activation | None:
+def of_module(module: nn.Module) -> ActivationCall | None:
     """The activation that a module is, or None."""
     name = _spelt(type(module).__name__)
     if name is None or any(True for _ in module.children()):
         return None
     if isinstance(module, nn.PReLU):
-        return Activation("leaky_relu", 0.25)
+        return ActivationCall("leaky_relu", 0.25)
     if isinstance(module, nn.RReLU):
-        return Activation("leaky_relu", (module.lower + module.upper) / 2)
+        return ActivationCall("leaky_relu", (module.lower + module.upper) / 2)
     if name == "leaky_relu":
-        return Activation(name, float(getattr(module, "negative_slope", 0.01)))
+        return ActivationCall(name, float(getattr(module, "negative_slope", 0.01)))
     if getattr(module, "approximate", "none") == "tanh":
-        return Activation("gelu_tanh")
+        return ActivationCall("gelu_tanh")
     if name != "relu6" and any(getattr(module, key, usual) != usual for key, usual in _USUAL.items()):
-        return Activation(_called(module, name))
-    return Activation(name)
+        return ActivationCall(_called(module, name))
+    return ActivationCall(name)
 
 
 def of_function(
     function: Any, keywords: Mapping[str, Any], arguments: tuple[Any, ...] = ()
-) -> Activation | None:
+) -> ActivationCall | None:
     """The activation that a function, or a method by its name, is, or None. `arguments` are those after the tensor."""
     name = _spelt(function if isinstance(function, str) else getattr(function, "__name__", ""))
     if name == "leaky_relu":
         slope = keywords.get("negative_slope", arguments[0] if arguments else 0.01)
-        return Activation(name, float(slope)) if isinstance(slope, (int, float)) else None
+        return ActivationCall(name, float(slope)) if isinstance(slope, (int, float)) else None
     if name == "gelu" and keywords.get("approximate") == "tanh":
-        return Activation("gelu_tanh")
-    return None if name is None else Activation(name)
+        return ActivationCall("gelu_tanh")
+    return None if name is None else ActivationCall(name)
 
 
 def _called(module: nn.Module, name: str) -> Callable[[Any], Any]:

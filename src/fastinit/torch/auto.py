@@ -10,9 +10,9 @@ from typing import Any
 from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from ..plan import Choice
-from ..recommend import recommend
-from .activations import Activation, of_function, of_module
+from ..plans.make import Choice
+from ..schemes.recommend import recommend
+from .activations import ActivationCall, of_function, of_module
 from .graph import Place, Places, by_graph
 from .layers import FIXED, Slot, clean_modules, is_layer, is_norm, unwrapped
 
@@ -52,7 +52,7 @@ def chooser(model: nn.Module) -> Callable[[Slot], Choice | None]:
             }
         else:
             return FIXED.get(slot.role)
-        activation = place.activation or Activation("linear")
+        activation = place.activation or ActivationCall("linear")
         found = recommend(activation.function, activation.param, **options)
         if slot.role == "bias":
             reason = "against units that never fire" if found.bias_numbers else FIXED["bias"].reason
@@ -109,10 +109,10 @@ def _by_order(model: nn.Module, whole: bool) -> Places:
     return places
 
 
-def _apart(modules: list[tuple[str, nn.Module]]) -> tuple[dict[int, Activation], set[int]]:
+def _apart(modules: list[tuple[str, nn.Module]]) -> tuple[dict[int, ActivationCall], set[int]]:
     """The activations of layers whose module keeps the one activation apart from them, before or behind all or as a
     function: it follows the layers called gate, or all but the last. With the ids of these activations."""
-    own: dict[int, Activation] = {}
+    own: dict[int, ActivationCall] = {}
     apart: set[int] = set()
     for _, module in modules:
         if isinstance(module, (nn.Sequential, nn.ModuleList)):

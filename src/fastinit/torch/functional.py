@@ -15,8 +15,8 @@ from torch.nn.init import calculate_gain as _torch_gain
 from torch.overrides import handle_torch_function, has_torch_function_variadic
 
 from ..arguments import real
-from ..distributions import Constant, Normal, TruncatedNormal, Uniform
-from ..schemes import distribution
+from ..laws.distributions import Constant, Normal, TruncatedNormal, Uniform
+from ..schemes.resolve import distribution
 from .tensors import InvalidValueError, check_target, fill
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from .activations import Activation, of_function, of_module
+from .activations import ActivationCall, of_function, of_module
 from .layers import is_layer, is_norm
 
 
@@ -20,7 +20,7 @@ class Place:
     """What stands around a layer: the activation behind it, a normalisation before it or before the activation,
     whether it ends a residual branch, and whether nothing but the model's output follows."""
 
-    activation: Activation | None = None
+    activation: ActivationCall | None = None
     normalised: bool = False
     residual: bool = False
     output: bool = False
@@ -140,20 +140,20 @@ class _Graph:
                     ways.append(following)
         return place, ends
 
-    def _activation(self, node: fx.Node, step: _Step) -> Activation | None:
+    def _activation(self, node: fx.Node, step: _Step) -> ActivationCall | None:
         module = self.module(node)
         if module is not None:
             return of_module(module)
         if node.op not in ("call_function", "call_method"):
             return None
         found = of_function(node.target, node.kwargs, node.args[1:])
-        if found == Activation("sigmoid") and any(
+        if found == ActivationCall("sigmoid") and any(
             _name(user.target) == "mul" and {node, step.node} == set(user.all_input_nodes)
             for user in node.users
         ):
-            return Activation("silu")
-        if found == Activation("sin"):
-            return Activation("sin", abs(step.factor) or None)
+            return ActivationCall("silu")
+        if found == ActivationCall("sin"):
+            return ActivationCall("sin", abs(step.factor) or None)
         return found
 
     def _pass(self, node: fx.Node, step: _Step) -> _Step | None:

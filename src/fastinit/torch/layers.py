@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from ..plan import Choice
+from ..plans.make import Choice
 
 # Modules that stand around another one, which they keep under this name.
 AROUND = {"_orig_mod": (), "_checkpoint_wrapped_module": (), "_fsdp_wrapped_module": (),

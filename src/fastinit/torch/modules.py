@@ -11,12 +11,16 @@ from typing import Any, TypeAlias, TypeVar
 import torch
 from torch import nn
 
-from .. import memory, schemes
 from ..arguments import choose, instance
-from ..model import Model, Tensor
-from ..plan import Choice, Plan, draw_plan, make_plan
-from ..recipe import Recipe, parse_rule, read_recipe, shipped_recipes
-from ..streams import Seed, encoded_name, resolve_seed
+from ..drawing import memory
+from ..drawing.streams import Seed, encoded_name, resolve_seed
+from ..dtypes import dtype_name
+from ..plans.init import draw_plan
+from ..plans.make import Choice, make_plan
+from ..plans.model import Model, TensorSpec
+from ..plans.plan import Plan
+from ..plans.recipe import Recipe, parse_rule, read_recipe, shipped_recipes
+from ..schemes import resolve
 from . import auto
 from .layers import FIXED, Slot, slots
 from .tensors import draw_block
@@ -132,19 +136,19 @@ def _plan(
     owners, ties = _owners(model, prefix, {} if layouts is None else instance("layouts", layouts, Mapping))
     tensors = {name: _described(slot) for name, slot in owners.items()}
     first = tuple(parse_rule(i, dict(rule)) for i, rule in enumerate(instance("rules", rules, Sequence), 1))
-    if isinstance(scheme, str) and (scheme == "auto" or scheme in schemes.SCHEMES):
+    if isinstance(scheme, str) and (scheme == "auto" or scheme in resolve.SCHEMES):
         recipe = Recipe(scheme, first)
         otherwise = auto.chooser(model) if scheme == "auto" else _chooser(scheme, numbers)
     else:
         if isinstance(scheme, str) and not scheme.endswith(".toml"):
-            choose("scheme", scheme, {"auto": 0, **schemes.SCHEMES, **shipped_recipes()})
+            choose("scheme", scheme, {"auto": 0, **resolve.SCHEMES, **shipped_recipes()})
         if not isinstance(scheme, Recipe | str | os.PathLike):
             raise TypeError(f"scheme must be a name, a recipe or its file, not {scheme!r}")
         recipe = scheme if isinstance(scheme, Recipe) else read_recipe(scheme)
         later = tuple(replace(rule, number=rule.number + len(first)) for rule in recipe.rules)
         recipe = replace(recipe, rules=first + later)
         otherwise = _nothing
-    if numbers and recipe.name not in schemes.SCHEMES:
+    if numbers and recipe.name not in resolve.SCHEMES:
         raise TypeError(f"{recipe.name!r} takes no {', '.join(numbers)}: only a scheme takes numbers")
     return make_plan(Model(tensors, ties), recipe, otherwise=lambda name: otherwise(owners[name])), owners
 
@@ -182,7 +186,7 @@ def _owners(
     return owners, ties
 
 
-def _described(slot: Slot) -> Tensor:
+def _described(slot: Slot) -> TensorSpec:
     """The parameter as a plan sees it, or the error that says why it cannot be drawn."""
     tensor, where = slot.tensor, f"parameter {slot.name!r}"
     if hasattr(tensor, "__tensor_flatten__") or tensor.layout != torch.strided:
@@ -190,10 +194,10 @@ def _described(slot: Slot) -> Tensor:
             f"{where} is a {type(tensor).__name__} ({tensor.layout}); only plain tensors can be filled"
         )
     try:
-        dtype = memory.dtype_name(str(tensor.dtype).removeprefix("torch."))
+        dtype = dtype_name(str(tensor.dtype).removeprefix("torch."))
     except TypeError as error:
         raise ValueError(f"{where} cannot be drawn: {error}") from None
-    return Tensor(tuple(tensor.shape), dtype, type(slot.module).__name__, slot.geometry)
+    return TensorSpec(tuple(tensor.shape), dtype, type(slot.module).__name__, slot.geometry)
 
 
 def _chooser(scheme: str, numbers: Mapping[str, Any]) -> Callable[[Slot], Choice | None]:
@@ -205,7 +209,7 @@ def _chooser(scheme: str, numbers: Mapping[str, Any]) -> Callable[[Slot], Choice
         if not slot.role:
             return None
         own = dict(numbers)
-        if "axis" in schemes.SCHEMES[scheme].numbers and "layout" in slot.geometry:
+        if "axis" in resolve.SCHEMES[scheme].numbers and "layout" in slot.geometry:
             own.setdefault("axis", slot.geometry["layout"].index("o"))
         return Choice(scheme, own, "an embedding tied to a weight" if slot.role == "output" else "a weight")
 

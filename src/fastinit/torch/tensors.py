@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 
-from ..distributions import Distribution
-from ..fill import draw
-from ..memory import Memory, may_overlap
-from ..structured import Structured
+from ..drawing.fill import fill as fill_memory
+from ..drawing.memory import Memory, may_overlap
+from ..laws.distributions import Distribution
+from ..laws.structured import Structured
 
 DTYPES = {
     torch.float32: "float32",
@@ -89,7 +89,7 @@ def draw_block(
     where a tensor is not stored as it reads.
     """
     if target.is_cpu and not target.is_neg() and target.dtype == dtype:
-        draw(host_memory(target), law, seed=seed, name=name, shape=shape, block=block, threads=threads)
+        fill_memory(host_memory(target), law, seed=seed, name=name, shape=shape, block=block, threads=threads)
         return
     # A structured law is computed whole for any piece.
     most = target.numel() if isinstance(law, Structured) else _STAGING_BYTES // dtype.itemsize
@@ -97,7 +97,7 @@ def draw_block(
     places = tuple([slice(0, size) for size in shape]) if block is ... else block
     for part, place in _pieces(target.detach(), places, most):
         values = buffer[: part.numel()].view(part.shape)
-        draw(host_memory(values), law, seed=seed, name=name, shape=shape, block=place, threads=threads)
+        fill_memory(host_memory(values), law, seed=seed, name=name, shape=shape, block=place, threads=threads)
         part.copy_(values)
 
 

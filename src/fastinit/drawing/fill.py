@@ -1,0 +1,164 @@
+"""The public fill functions: a law or a scheme's name, a stream and a place in memory -> values."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from ..arguments import Shape, checked_shape
+from ..dtypes import Array, numpy_dtype
+from ..laws.distributions import WORDS, Distribution, Words
+from ..laws.structured import Stream, Structured
+from ..schemes import resolve
+from . import blocks, config, memory, streams
+from .blocks import Block
+from .streams import Seed
+
+_Out = TypeVar("_Out")
+
+# From here on the target does not fit a core's cache, and stores go past it.
+_STREAMING_BYTES = 4 << 20
+
+
+def _draw(
+    to: memory.Memory,
+    law: Distribution | Structured | Words,
+    seed: Seed,
+    name: str,
+    shape: Shape | None,
+    block: Block,
+    threads: int | None,
+) -> None:
+    whole = to.shape if shape is None else checked_shape(shape)
+    part = whole if block is ... else blocks.block_shape(block, whole)
+    if part != to.shape:
+        what = "shape" if block is ... else "block"
+        raise ValueError(f"out has shape {to.shape}, but {what} asks for {part}")
+    n_threads = config.threads_for(threads)
+    parameters: tuple[float, ...] = ()
+    if isinstance(law, Structured):
+        law.check(whole)
+        numpy_dtype(to.dtype)  # needs ml_dtypes for bfloat16
+    else:
+        parameters = checked_parameters(law, to.dtype)
+    # Last of the checks: a Generator given as the seed moves on only when values are drawn.
+    streams.encoded_name(name)
+    key = streams.key(streams.resolve_seed(seed), name)
+    size, itemsize = math.prod(part), to.itemsize
+    if size == 0:
+        return
+    if isinstance(law, Structured):
+        memory.as_array(to)[...] = _structured(law, whole, block, key, to.dtype, n_threads)
+        return
+    if block is ... and to.contiguous:
+        axes = blocks.contiguous(size, itemsize)
+    else:
+        axes = blocks.axes(whole, block, to.strides, itemsize)
+    streaming = size * itemsize >= _STREAMING_BYTES
+    _core.fill(law.law, parameters, key, to.dtype, to.address, axes, n_threads, streaming, config.ISA)
+
+
+def _structured(
+    law: Structured, shape: tuple[int, ...], block: Block, key: bytes, dtype: str, threads: int
+) -> Array:
+    """The block of the whole tensor; narrow dtypes are rounded from float32 once, at the end."""
+
+    def piece(law: Any, first: int, shape: tuple[int, ...], dtype: str) -> Array:
+        array = memory.empty(shape, dtype)
+        axes = ((array.size, 1, array.itemsize, ((0, first),)),)
+        address, parameters = memory.target(array).address, checked_parameters(law, dtype)
+        _core.fill(law.law, parameters, key, dtype, address, axes, threads, False, config.ISA)
+        return array
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        whole = law.values(shape, Stream(piece, "float64" if dtype == "float64" else "float32"))
+        values: Array = whole[block].astype(numpy_dtype(dtype), copy=False)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{law} has values too large for {dtype}")
+    return values
+
+
+@lru_cache(maxsize=4096)
+def checked_parameters(law: Distribution | Words, dtype: str) -> tuple[float, ...]:
+    """The law's parameters, if it can be drawn in the dtype; models draw from few laws many times."""
+    try:
+        _core.check(law.law, dtype, law.parameters)
+    except ValueError as error:
+        raise ValueError(f"{law} {error} ({dtype})") from None
+    return law.parameters
+
+
+def fill(
+    out: _Out,
+    scheme: str | Distribution | Structured,
+    *,
+    seed: Seed = None,
+    name: str = "",
+    shape: Shape | None = None,
+    block: Block = ...,
+    threads: int | None = None,
+    **numbers: Any,
+) -> _Out:
+    """Fill ``out`` in place by a scheme's name, or by a law as `distribution` returns it. Returns ``out``.
+
+    ``numbers`` are the scheme's own: ``gain``, ``std``, ``layout``, ``fan_in``, ...; see `distribution`.
+    ``shape`` and ``block`` say which part of which whole tensor ``out`` is: fans are the whole tensor's.
+
+    Raises TypeError or ValueError, naming the argument, before anything is written.
+
+    >>> w = np.empty((3, 5), dtype=np.float32)
+    >>> fill(w, "xavier_uniform", seed=0, name="head.weight", gain=5 / 3) is w
+    True
+    """
+    to = memory.target(out)
+    whole = to.shape if shape is None else checked_shape(shape)
+    if isinstance(scheme, str):
+        law = _law(scheme, whole, numbers)
+    elif not isinstance(scheme, Distribution | Structured):
+        raise TypeError(f"scheme must be a scheme's name or a law, not {scheme!r}")
+    elif numbers:
+        raise TypeError(f"a law takes no further numbers, got {', '.join(numbers)}")
+    else:
+        law = scheme
+    _draw(to, law, seed, name, whole, block, threads)
+    return out
+
+
+def _law(scheme: str, shape: tuple[int, ...], numbers: dict[str, Any]) -> Distribution | Structured:
+    typed = tuple([(key, type(value), value) for key, value in numbers.items()])  # True is not 1 here
+    try:
+        hash(typed)
+    except TypeError:
+        return resolve.distribution(scheme, shape, **numbers)
+    return _cached_law(scheme, shape, typed)
+
+
+@lru_cache(maxsize=4096)
+def _cached_law(
+    scheme: str, shape: tuple[int, ...], typed: tuple[tuple[str, type, Any], ...]
+) -> Distribution | Structured:
+    return resolve.distribution(scheme, shape, **{key: value for key, _, value in typed})
+
+
+def random_bits(
+    shape: Shape,
+    *,
+    seed: Seed = None,
+    name: str = "",
+    block: Block = ...,
+    threads: int | None = None,
+) -> NDArray[np.uint32]:
+    """Raw 32-bit words of the stream: element i is word ``i & 3`` of Philox block ``i >> 2``.
+
+    >>> random_bits(2, seed=0, name="x").dtype
+    dtype('uint32')
+    """
+    whole = checked_shape(shape)
+    array = memory.empty(blocks.block_shape(block, whole), "float32")
+    _draw(memory.target(array), WORDS, seed, name, whole, block, threads)
+    return array.view(np.uint32)

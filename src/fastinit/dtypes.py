@@ -1,0 +1,91 @@
+"""The table of dtypes that can be drawn. A new dtype is one row here, and one row and a branch of the store in C."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+"""An array of any dtype."""
+Floats: TypeAlias = NDArray[np.float64]
+"""An array of float64."""
+
+
+class Dtype(NamedTuple):
+    """One row: ``digits`` counts the bits of the significand, 2**``smallest`` is the smallest step between values."""
+
+    size: int  # in bytes
+    digits: int
+    smallest: int
+    dlpack: tuple[int, int]  # type code and bits
+    safetensors: str
+    short: str  # a name that people type instead
+
+
+# In the order in which the safetensors library lays tensors out in a file.
+DTYPES: dict[str, Dtype] = {
+    "float64": Dtype(8, 53, -1074, (2, 64), "F64", "fp64"),
+    "float32": Dtype(4, 24, -149, (2, 32), "F32", "fp32"),
+    "bfloat16": Dtype(2, 8, -133, (4, 16), "BF16", "bf16"),
+    "float16": Dtype(2, 11, -24, (2, 16), "F16", "fp16"),
+}
+_BY_SHORT_NAME = {row.short: name for name, row in DTYPES.items()}
+_KNOWN = ", ".join(DTYPES)
+
+
+def dtype_name(dtype: Any) -> str:
+    """The name of a dtype that can be drawn. ``dtype`` is a name or any library's dtype. Raises TypeError for others.
+
+    >>> dtype_name(np.float32), dtype_name("bf16")
+    ('float32', 'bfloat16')
+    """
+    if isinstance(dtype, str) and dtype in DTYPES:
+        return dtype
+    if isinstance(dtype, str) and dtype in _BY_SHORT_NAME:
+        return _BY_SHORT_NAME[dtype]
+    name = str(dtype).rpartition(".")[2]  # torch.float32
+    if name in DTYPES and not isinstance(dtype, str):
+        return name
+    try:
+        known = np.dtype(dtype)
+    except Exception:  # NumPy's parser of texts raises ValueError and SyntaxError too
+        known = None
+    if dtype is None or known is None or known.name not in DTYPES:
+        raise TypeError(f"dtype must be one of {_KNOWN}, not {dtype!r}")
+    if not known.isnative:
+        raise TypeError(f"dtype must be in native byte order, not {dtype!r}")
+    return str(known.name)
+
+
+@lru_cache
+def numpy_dtype(name: str) -> np.dtype[Any]:
+    """NumPy's dtype of that name; ml_dtypes' for those that NumPy lacks. Raises TypeError if ml_dtypes is missing."""
+    try:
+        return np.dtype(name)
+    except TypeError:
+        pass
+    try:
+        import ml_dtypes
+    except ImportError:
+        raise TypeError(f"dtype {name!r} needs the package ml_dtypes (pip install ml_dtypes)") from None
+    extension: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
+    return extension
+
+
+def rounding_step(x: float, dtype: str) -> float:
+    """The distance between a dtype's values at x.
+
+    >>> rounding_step(1.0, "bfloat16")
+    0.0078125
+    """
+    row = DTYPES[dtype]
+    return math.ldexp(1.0, max(math.frexp(x)[1] - row.digits, row.smallest) if x else row.smallest)
+
+
+def nbytes(shape: tuple[int, ...], dtype: str) -> int:
+    """The bytes that a tensor takes."""
+    return math.prod(shape) * DTYPES[dtype].size

@@ -1,0 +1,8 @@
+"""Plans: a model and a recipe -> the distribution of every parameter, before a byte is written."""
+
+from .lint import Change, Finding
+from .parameter import Parameter
+from .plan import Plan
+from .recipe import Recipe
+
+__all__ = ["Change", "Finding", "Parameter", "Plan", "Recipe"]

@@ -1,0 +1,216 @@
+"""Recipes: TOML -> the rules by which a model's parameters get their laws."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ..arguments import choose, file_path, non_negative
+from ..files import atomic
+from ..schemes import resolve
+from ..schemes.depth import DEPTH_RULES
+from ..schemes.fans import fans
+from .formula import Formula
+from .model import TensorSpec
+from .sizes import Size, StackIndex, checked_pattern
+
+_RULE_KEYS = ("match", "module", "ndim", "scheme", "depth", "lr", "optional")
+_GEOMETRY = {parameter.name for parameter in resolve.GEOMETRY}
+
+
+@dataclass(frozen=True)
+class Rule:
+    number: int
+    match: tuple[str, ...]
+    module: tuple[str, ...]
+    ndim: tuple[int, ...]
+    scheme: str
+    depth: str | None
+    lr: float | Formula
+    optional: bool
+    numbers: Mapping[str, Any]
+
+    def takes(self, name: str, tensor: TensorSpec) -> bool:
+        return (
+            (not self.match or any(fnmatchcase(name, glob) for glob in self.match))
+            and (not self.module or any(fnmatchcase(tensor.module, glob) for glob in self.module))
+            and (not self.ndim or len(tensor.shape) in self.ndim)
+        )
+
+    @property
+    def conditions(self) -> str:
+        """What the rule asks for, in words."""
+        stated = [f"{key} {value}" for key in ("match", "module", "ndim") for value in getattr(self, key)]
+        return ", ".join(stated) or "no condition"
+
+    def numbers_for(
+        self, tensor: TensorSpec, size: Callable[[str], float], layer: StackIndex | None, n_layers: int
+    ) -> tuple[dict[str, Any], float]:
+        """The scheme's numbers for a parameter and its multiplier of the learning rate; the layer, from 0, is None for a
+        parameter of no layer."""
+
+        def value_of(name: str) -> float:
+            if name in ("fan_in", "fan_out"):
+                geometry = {**tensor.geometry, **self.numbers}
+                counting = {
+                    k: v for k, v in geometry.items() if k in _GEOMETRY and not isinstance(v, Formula)
+                }
+                return getattr(fans(tensor.shape, **counting), name)  # type: ignore[no-any-return]
+            if re.fullmatch("n[0-9]", name) and int(name[1]) < len(tensor.shape):
+                return tensor.shape[int(name[1])]
+            return size(name)
+
+        numbers = dict(self.numbers)
+        for key, value in {**self.numbers, "lr": self.lr}.items():
+            if isinstance(value, Formula):
+                try:
+                    numbers[key] = value(value_of)
+                except ValueError as error:
+                    raise ValueError(f"{key}: {error}") from None
+        lr = non_negative("lr", numbers.pop("lr", self.lr))
+        if self.depth is None:
+            return numbers, lr
+        if layer is None:
+            raise ValueError(
+                f"depth {self.depth!r} needs a layer number, which the recipe's layers patterns do not find"
+            )
+        defaults = resolve.SCHEMES[self.scheme].numbers
+        scaled = "std" if "std" in defaults else "gain"
+        value = numbers.get(scaled, defaults.get(scaled))
+        if not isinstance(value, (int, float)):
+            raise ValueError(f"depth scales std or gain; scheme {self.scheme!r} has neither set")
+        numbers[scaled] = value * DEPTH_RULES[self.depth](n_layers, layer.number)
+        return numbers, lr
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Rules, the first of which that takes a parameter counts, patterns of layers, and sizes that formulas name."""
+
+    name: str
+    rules: tuple[Rule, ...]
+    layers: tuple[str, ...] = ()
+    sizes: Mapping[str, Size] = field(default_factory=dict)
+
+    def size(self, name: str, tensors: Mapping[str, TensorSpec]) -> float:
+        choose("name in a formula", name, {"fan_in": 0, "fan_out": 0, "n0": 0, **self.sizes})
+        if name not in self.sizes:
+            raise ValueError(f"the parameter has no {name}")
+        return self.sizes[name].of(name, tensors)
+
+
+def shipped_recipes() -> dict[str, Path]:
+    return {path.stem: path for path in (Path(__file__).parent / "recipes").glob("*.toml")}
+
+
+def read_recipe(recipe: str | os.PathLike[str], /, **sizes: float) -> Recipe:
+    """A recipe that ships with the package, by name, or the TOML file of that path; ``sizes`` go before its own.
+
+    Everything that takes a recipe's name takes the result too.
+
+    >>> read_recipe("mup", base_width=128).name
+    'mup, base_width=128'
+    """
+    by_name = isinstance(recipe, str) and not recipe.endswith(".toml")
+    path = choose("recipe", recipe, shipped_recipes()) if by_name else file_path("recipe", recipe)
+    import tomllib  # here, to keep the package's import short
+
+    try:
+        with atomic.naming(path):
+            read = _parse(str(recipe), tomllib.loads(path.read_text(encoding="utf-8")))
+    except RecursionError:
+        raise ValueError(f"recipe {str(recipe)!r} is nested too deeply") from None
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"recipe {str(recipe)!r}: {error}") from None
+    for name in sizes:
+        choose("size", name, read.sizes)
+    given = {name: Size.parse(name, value) for name, value in sizes.items()}
+    name = ", ".join([read.name, *(f"{size}={value:g}" for size, value in sizes.items())])
+    return replace(read, name=name, sizes={**read.sizes, **given})
+
+
+RecipeLike: TypeAlias = Recipe | str | os.PathLike[str] | Mapping[str, Any]
+
+
+def as_recipe(recipe: RecipeLike) -> Recipe:
+    """A recipe itself, or by its name or file; or the default one, changed: by a scheme's name, for all weights that have fans, or
+    by a mapping of globs to schemes (``{"*head.kernel": "zeros"}``) or rules (``{"*kernel": {"scheme": "normal",
+    "std": 0.02}}``), which go first.
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    if isinstance(recipe, Mapping):
+        tables = {glob: {"scheme": rule} if isinstance(rule, str) else rule for glob, rule in recipe.items()}
+        for glob, table in tables.items():
+            if not isinstance(table, Mapping):
+                raise TypeError(
+                    f"recipe: the rule of {glob!r} must be a scheme's name or a mapping, not {table!r}"
+                )
+        own = [parse_rule(i, {"match": glob, **table}) for i, (glob, table) in enumerate(tables.items(), 1)]
+        default = [replace(rule, number=rule.number + len(own)) for rule in read_recipe("default").rules]
+        return Recipe("default, changed", (*own, *default))
+    if not isinstance(recipe, str) or recipe not in resolve.SCHEMES:
+        return read_recipe(recipe)
+
+    def changed(rule: Rule) -> Rule:
+        if not resolve.SCHEMES[rule.scheme].needs_fans:
+            return rule
+        counting = {key: value for key, value in rule.numbers.items() if key in _GEOMETRY}
+        return replace(rule, scheme=recipe, numbers=counting)
+
+    return Recipe(recipe, tuple(map(changed, read_recipe("default").rules)))
+
+
+def _parse(name: str, data: dict[str, Any]) -> Recipe:
+    for key in data:
+        choose("key", key, {"layers": None, "sizes": None, "rule": None})
+    layers, sizes, tables = data.get("layers", []), data.get("sizes", {}), data.get("rule")
+    patterns = tuple(map(checked_pattern, layers if isinstance(layers, list) else [layers]))
+    if not isinstance(sizes, dict):
+        raise ValueError(f"sizes must be a table, not {sizes!r}")
+    if not isinstance(tables, list) or not tables:
+        raise ValueError("has no [[rule]]")
+    rules = tuple(parse_rule(i, table) for i, table in enumerate(tables, 1))
+    return Recipe(name, rules, patterns, {key: Size.parse(key, value) for key, value in sizes.items()})
+
+
+def parse_rule(number: int, table: Any) -> Rule:
+    try:
+        if not isinstance(table, dict):
+            raise ValueError("must be a table")
+        if "scheme" not in table:
+            raise ValueError("names no scheme")
+        row = choose("scheme", table["scheme"], resolve.SCHEMES)
+        known = dict.fromkeys((*_RULE_KEYS, *sorted(_GEOMETRY), *row.numbers))
+        for key in table:
+            choose("key", key, known)
+        depth, optional = table.get("depth"), table.get("optional", False)
+        if depth is not None:
+            choose("depth", depth, DEPTH_RULES)
+        if not isinstance(optional, bool):
+            raise ValueError(f"optional must be true or false, not {optional!r}")
+        words = {"layout", *(key for key, value in row.numbers.items() if isinstance(value, str))}
+        numbers = {
+            key: Formula(value) if isinstance(value, str) and key not in words else value
+            for key, value in table.items()
+            if key not in _RULE_KEYS
+        }
+        lr = table.get("lr", 1.0)
+        lr = Formula(lr) if isinstance(lr, str) else non_negative("lr", lr)
+        return Rule(number, _several(table, "match", str), _several(table, "module", str),
+                    _several(table, "ndim", int), table["scheme"], depth, lr, optional, numbers)  # fmt: skip
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"rule {number}: {error}") from None
+
+
+def _several(table: dict[str, Any], key: str, kind: type) -> tuple[Any, ...]:
+    value = table.get(key, [])
+    items = value if isinstance(value, list) else [value]
+    if not all(type(item) is kind for item in items):
+        raise ValueError(f"{key} must be a {kind.__name__} or a list of them, not {value!r}")
+    return tuple(items)

@@ -1,0 +1,128 @@
+"""The table of activations: a name -> the function and where it has kinks. A new activation is one row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arguments import choose, real
+
+Real = NDArray[np.float64]
+ActivationFunction = Callable[[Real], Real]
+
+_SELU_SCALE, _SELU_ALPHA = 1.0507009873554804934, 1.6732632423543772848
+_erf = np.vectorize(math.erf, otypes=[float])
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An elementwise function of float64 arrays; `kinks` are the points between which it is smooth."""
+
+    name: str
+    function: ActivationFunction
+    kinks: tuple[float, ...] = ()
+
+    def __call__(self, h: Real) -> Real:
+        """The values at ``h``; ValueError or TypeError, naming the activation, if they are no finite reals of its shape."""
+        with np.errstate(all="ignore"):
+            values = np.asarray(self.function(h))
+        if values.shape != h.shape:
+            raise ValueError(
+                f"activation {self.name} returned shape {values.shape} for an input of shape {h.shape}"
+            )
+        if values.dtype.kind not in "biuf":
+            raise TypeError(f"activation {self.name} must return real numbers, got {values.dtype}")
+        if not np.isfinite(values).all():
+            worst = float(h[~np.isfinite(values)].flat[0])
+            raise ValueError(f"activation {self.name} returned a value that is not finite, at {worst:.6g}")
+        return values.astype(np.float64, copy=False)
+
+
+def _sigmoid(z: Real) -> Real:
+    return 0.5 * (1 + np.tanh(0.5 * z))
+
+
+def _softplus(z: Real) -> Real:
+    return np.logaddexp(0, z)
+
+
+def _elu(z: Real) -> Real:
+    return np.where(z > 0, z, np.expm1(np.minimum(z, 0)))
+
+
+def _leaky(slope: float) -> ActivationFunction:
+    return lambda z: np.where(z > 0, z, slope * z)
+
+
+def _silu(z: Real) -> Real:
+    return z * _sigmoid(z)
+
+
+_ROWS: tuple[tuple[str, ActivationFunction, tuple[float, ...]], ...] = (
+    ("linear", lambda z: z, ()),
+    ("identity", lambda z: z, ()),
+    ("relu", lambda z: np.maximum(z, 0), (0,)),
+    ("relu6", lambda z: np.clip(z, 0, 6), (0, 6)),
+    ("squared_relu", lambda z: np.maximum(z, 0) ** 2, (0,)),
+    ("elu", _elu, (0,)),
+    ("celu", _elu, (0,)),
+    ("selu", lambda z: _SELU_SCALE * np.where(z > 0, z, _SELU_ALPHA * np.expm1(np.minimum(z, 0))), (0,)),
+    ("gelu", lambda z: 0.5 * z * (1 + _erf(z / math.sqrt(2))), ()),
+    ("gelu_tanh", lambda z: 0.5 * z * (1 + np.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3))), ()),
+    ("quick_gelu", lambda z: z * _sigmoid(1.702 * z), ()),
+    ("silu", _silu, ()),
+    ("swish", _silu, ()),
+    ("mish", lambda z: z * np.tanh(_softplus(z)), ()),
+    ("hardswish", lambda z: z * np.clip(z / 6 + 0.5, 0, 1), (-3, 3)),
+    ("softplus", _softplus, ()),
+    ("shifted_softplus", lambda z: _softplus(z) - math.log(2), ()),
+    ("sigmoid", _sigmoid, ()),
+    ("centred_sigmoid", lambda z: 0.5 * np.tanh(0.5 * z), ()),
+    ("hard_sigmoid", lambda z: np.clip(z / 6 + 0.5, 0, 1), (-3, 3)),
+    ("log_sigmoid", lambda z: -_softplus(-z), ()),
+    ("tanh", np.tanh, ()),
+    ("hardtanh", lambda z: np.clip(z, -1, 1), (-1, 1)),
+    ("softsign", lambda z: z / (1 + np.abs(z)), (0,)),
+    ("tanhshrink", lambda z: z - np.tanh(z), ()),
+    ("softshrink", lambda z: np.sign(z) * np.maximum(np.abs(z) - 0.5, 0), (-0.5, 0.5)),
+    ("hardshrink", lambda z: np.where(np.abs(z) > 0.5, z, 0), (-0.5, 0.5)),
+    ("erf", _erf, ()),
+    ("arctan", np.arctan, ()),
+    ("sin", np.sin, ()),
+    ("cos", np.cos, ()),
+    ("gaussian", lambda z: np.exp(-0.5 * z * z), ()),
+    ("snake", lambda z: z + np.sin(z) ** 2, ()),
+    ("exp", np.exp, ()),
+    ("abs", np.abs, (0,)),
+    ("square", np.square, ()),
+    ("leaky_relu", _leaky(0.01), (0,)),
+)
+ACTIVATIONS = {name: Activation(repr(name), function, kinks) for name, function, kinks in _ROWS}
+
+
+def as_activation(activation: str | ActivationFunction, param: float | None = None) -> Activation:
+    """The row of a name, or a row for any function of a float64 array that works element by element.
+
+    ``param`` is the negative slope of ``leaky_relu``, 0.01 by default; no other activation has one. Raises
+    TypeError for what is neither a str nor callable, ValueError for an unknown name or a param that does not belong.
+
+    >>> as_activation("leaky_relu", 0.5)(np.array([-2.0, 2.0]))
+    array([-1.,  2.])
+    """
+    if isinstance(activation, Activation):
+        row = activation
+    elif callable(activation):
+        name = getattr(activation, "__name__", type(activation).__name__)
+        row = Activation(repr(name), activation)
+    else:
+        row = choose("activation", activation, ACTIVATIONS)
+    if param is None:
+        return row
+    if activation != "leaky_relu":
+        raise ValueError(f"param belongs to 'leaky_relu' alone, got {param!r} for {row.name}")
+    slope = real("param", param)
+    return Activation(f"'leaky_relu' of slope {slope}", _leaky(slope), row.kinks)

@@ -1,0 +1,1 @@
+"""What an initialisation does to a torch model."""
