@@ -12,7 +12,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dtypes import Floats, rounding_step
+from .. import _core
+from ..dtypes import DTYPES, Floats, decode, rounding_step
 from ..laws.distributions import Elementwise, Normal, TruncatedNormal, Uniform
 from .measure import Measured
 
@@ -119,18 +120,19 @@ def spacing(measured: Measured, dtype: str) -> float:
 
 @lru_cache
 def bin_edges(dtype: str) -> tuple[NDArray[np.intp], Floats]:
-    """The finite bins in ascending order, and what is rounded apart between one and the next."""
-    if dtype == "float16":
-        first_infinite = 31 << 6
-        starts = np.arange(1, first_infinite, dtype=np.uint16) << 4
-        at, before = starts.view(np.float16), (starts - 1).view(np.float16)
-    else:  # the upper half of a float32; bfloat16 is just that, float64 is counted as float32
-        first_infinite = 255 << 3
-        starts = np.arange(1, first_infinite, dtype=np.uint32) << 20
-        last = 1 << 16 if dtype == "bfloat16" else 1
-        at, before = starts.view(np.float32), (starts - np.uint32(last)).view(np.float32)
-    positive = (at.astype(np.float64) + before.astype(np.float64)) / 2
-    order = np.concatenate([2048 + np.arange(first_infinite)[::-1], np.arange(first_infinite)])
+    """The finite bins in ascending order, and the numbers at which rounding parts one from the next.
+
+    A bin holds the values with the same upper 12 bits, or one value of a dtype that has fewer bits; float64 is counted as
+    float32.
+    """
+    dtype = "float32" if dtype == "float64" else dtype
+    bits = 8 * DTYPES[dtype].size
+    in_bin, bins = 1 << max(bits - 12, 0), 1 << min(bits, 12)
+    first = np.arange(bins // 2) * in_bin  # the first code of each bin of positive values
+    first = first[decode(first, dtype) <= DTYPES[dtype].largest]
+    positive = (decode(first[1:], dtype) + decode(first[1:] - 1, dtype)) / 2
+    at = np.arange(len(first)) * (_core.BINS // bins)
+    order = np.concatenate([_core.BINS // 2 + at[::-1], at])
     return order, np.concatenate([-positive[::-1], [0.0], positive])
 
 
