@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from .. import _core
 from ..dtypes import DTYPES, Floats, decode, rounding_step
 from ..laws.distributions import Elementwise, Normal, TruncatedNormal, Uniform
+from ..laws.rounding import rounded
 from .measure import Measured
 
 LEVEL = 6.0  # standard errors
-_SURE = 1e9  # odds against chance
+SURE = 1e9  # odds against chance
+_ITERATIONS = 5
 _MOST_CELLS, _LEAST_IN_CELL, _LEAST_CELLS = 64, 32, 8
 # A law that differs by less, as sum of (p - q)^2 / q over the cells, passes for another. Values that were rounded to
 # bfloat16 and are kept as float32 differ by 0.0001.
@@ -43,21 +45,26 @@ def likely_law(measured: Measured, dtype: str) -> str | None:
 def fitted(law: Elementwise, measured: Measured, dtype: str) -> Elementwise:
     """The law, moved and scaled to fit the values.
 
-    A law within bounds is fitted by its bounds, which the farthest values show within a rounding, and by mean and std
-    within that; any other one by mean and std.
+    A law within bounds is fitted by its bounds, which the farthest values show within 1.5 steps of the dtype, and by mean
+    and std within that; any other one by mean and std.
     """
     if not 0 < measured.std < math.inf:
         return law
     mean, std = law.moments()
+    by_moments = law.affine(measured.std / std, measured.mean - mean * measured.std / std)
+    for _ in range(_ITERATIONS if DTYPES[dtype].size == 1 else 0):  # until the rounded law has these moments
+        mean, std = by_moments.moments()
+        rounded_mean, rounded_std = rounded(by_moments, dtype).moments()
+        scale = measured.std / rounded_std if rounded_std else 1.0
+        by_moments = by_moments.affine(scale, mean * (1 - scale) + measured.mean - rounded_mean)
     low, high = law.support()
     if math.isinf(low) or math.isinf(high):
-        scale = measured.std / std
-        return law.affine(scale, measured.mean - mean * scale)
+        return by_moments
     bounds = []
-    for bound, farthest in ((low, measured.low), (high, measured.high)):
-        rounding = rounding_step(farthest, dtype) / 2
-        by_moments = measured.mean + measured.std * (bound - mean) / std
-        bounds.append(min(max(by_moments, farthest - rounding), farthest + rounding))
+    for bound, farthest in zip(by_moments.support(), (measured.low, measured.high), strict=True):
+        # No value reaches what a uniform law's upper bound is rounded to, which is half a step away from it at most.
+        slack = 1.5 * rounding_step(farthest, dtype)
+        bounds.append(min(max(bound, farthest - slack), farthest + slack))
     scale = (bounds[1] - bounds[0]) / (high - low)
     return law.affine(scale, bounds[0] - low * scale)
 
@@ -70,13 +77,15 @@ def misfit(measured: Measured, dtype: str, law: Elementwise) -> str | None:
     if different := _tails_misfit(measured, law, 1 + LEVEL * std_error(measured) + coarse):
         return different
     if measured.count >= _MOMENTS_FROM:
-        m3, m4, m5, m6, m8 = map(law.standard_moment, (3, 4, 5, 6, 8))
+        like = rounded(law, dtype)
+        m3, m4, m5, m6, m8 = map(like.standard_moment, (3, 4, 5, 6, 8))
         # Of the sample's skew and kurtosis, times the number of values.
         variances = (
             m6 - 6 * m4 + 9 + m3**2 * (9 * m4 + 35) / 4 - 3 * m3 * m5,
             m8 - 4 * m4 * m6 + 4 * m4**3 - m4**2 + 16 * m3**2 * m4 - 8 * m3 * m5 + 16 * m3**2,
         )
-        least = 0.02 + coarse**2 / 4  # what rounding to the dtype may add
+        # What rounding to the dtype may add, unless that is taken into account.
+        least = 0.02 + (coarse**2 / 4 if isinstance(like, Elementwise) else 0.0)
         for name, got, want, variance in (
             ("skew", measured.skew, m3, variances[0]),
             ("kurtosis", measured.kurtosis, m4 - 3, variances[1]),
@@ -99,9 +108,9 @@ def _tails_misfit(measured: Measured, law: Elementwise, slack: float) -> str | N
             """How many values are expected farther away than this."""
             return measured.count * float(lower.cdf(-side * mean - distance * std))
 
-        if beyond(distance / slack) < 1 / _SURE:
+        if beyond(distance / slack) < 1 / SURE:
             return f"a value {distance:.3g} std from the mean"
-        if beyond(distance * slack) > math.log(_SURE):
+        if beyond(distance * slack) > math.log(SURE):
             return f"no value farther than {distance:.3g} std from the mean"
     return None
 

@@ -19,6 +19,7 @@ from ..laws.distributions import Normal, TruncatedNormal, Uniform
 from ..schemes.resolve import distribution
 from .keys import seed_of
 
+
 def _sharding(sharding: Any, traced: bool) -> NamedSharding | None:
     """With the mesh of the context, where it names none; outside of a trace that is one of devices."""
     if sharding is None:
