@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from .._version import __version__
 from ..drawing.memory import empty
-from ..drawing.streams import STREAM_VERSION, resolve_seed
+from ..drawing.streams import resolve_seed
 from ..dtypes import Array
 from ..files import atomic, safetensors
 from ..laws.structured import Structured
 from ..plans.parameter import Parameter
 from ..plans.plan import Plan
+from .origin import metadata
 
 _CHUNK_BYTES = 8 << 20
 _MOMENT_COUNT, _MOMENT_BLOCK = 1 << 20, 1 << 16
@@ -124,16 +124,9 @@ def is_whole(
 
 def _layout(plan: Plan, seed: int, names: Collection[str] | None) -> tuple[bytes, list[Parameter], int]:
     """The file's first bytes, the order of its tensors, and the bytes of their values."""
-    metadata = {
-        "format": "pt",
-        "fastinit_plan": plan.digest,
-        "fastinit_recipe": plan.recipe,
-        "fastinit_seed": str(seed),
-        "fastinit_stream": str(STREAM_VERSION),
-        "fastinit_version": __version__,
-    }
     rows = [plan[name] for name in (plan if names is None else names)]
-    start, order = safetensors.header([(row.name, row.dtype, row.shape) for row in rows], metadata)
+    tensors = [(row.name, row.dtype, row.shape) for row in rows]
+    start, order = safetensors.header(tensors, metadata(plan, rows, seed))
     return start, [plan[name] for name in order], sum(row.nbytes for row in rows)
 
 

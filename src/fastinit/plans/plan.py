@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -17,7 +17,7 @@ from ..drawing.streams import Seed
 from ..dtypes import Array, numpy_dtype
 from ..files.safetensors import parse_json
 from ..laws.structured import Structured
-from ..table import aligned, shape_text
+from ..table import Column, shape_text, table, wrapped
 from .model import checked_ties
 from .parameter import Parameter
 
@@ -33,7 +33,7 @@ class Plan(Mapping[str, Parameter]):
     >>> import fastinit as fi
     >>> plan = fi.plan({"fc.weight": (4, 8), "fc.bias": (4,)})
     >>> print(plan)
-    name       shape  dtype    scheme         fans  law                                      bytes
+    name       shape  dtype    scheme         fans  distribution                             bytes
     fc.weight  4x8    float32  xavier_normal  8, 4  Normal(mean=0.0, std=0.408248290463863)  128
     fc.bias    4      float32  zeros          -     Constant(value=0.0)                      16
     2 tensors, 144 bytes, recipe default
@@ -102,12 +102,21 @@ class Plan(Mapping[str, Parameter]):
         return cls(parameters, checked_ties(ties, parameters), recipe, tuple(unfilled))
 
     def __str__(self) -> str:
-        head = ("name", "shape", "dtype", "scheme", "fans", "law", "lr", "bytes", "why")
-        rows = [head, *(_row(parameter) for parameter in self.values())]
-        columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
-        lines = aligned(list(zip(*columns, strict=True)))
-        lines += [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
-        return "\n".join([*lines, f"{len(self)} tensors, {self.nbytes:,} bytes, recipe {self.recipe}"])
+        return self.text()
+
+    def text(self, width: int | None = None) -> str:
+        """The plan as a table of at most ``width`` characters a line, or as wide as it is if ``width`` is None.
+
+        What does not fit is left out, and a line says what.
+        """
+        columns = [
+            Column(title, [show(parameter) for parameter in self.values()], rank, cut)
+            for title, show, rank, cut in _COLUMNS
+        ]
+        columns = [column for column in columns if any(column.cells) or not self.parameters]
+        lines = [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
+        lines.append(f"{len(self)} tensors, {self.nbytes:,} bytes, recipe {self.recipe}")
+        return "\n".join(table(columns, width) + [part for line in lines for part in wrapped(line, width)])
 
     def tensor(self, name: str, *, seed: Seed, block: Block = ..., threads: int | None = None) -> Array:
         """A new array of a parameter's first values, or of the ``block`` of them alone: any part at any time.
@@ -138,11 +147,19 @@ class Plan(Mapping[str, Parameter]):
             yield chunk
 
 
-def _row(parameter: Parameter) -> tuple[str, ...]:
-    fans = "-" if parameter.fans is None else f"{parameter.fans.fan_in:g}, {parameter.fans.fan_out:g}"
-    shape = shape_text(parameter.shape)
-    law, nbytes = str(parameter.distribution), f"{parameter.nbytes:,}"
-    lr = "" if parameter.lr == 1 else f"{parameter.lr:.6g}"
-    return (
-        parameter.name, shape, parameter.dtype, parameter.scheme, fans, law, lr, nbytes, parameter.reason
-    )  # fmt: skip
+def _fans(parameter: Parameter) -> str:
+    return "-" if parameter.fans is None else f"{parameter.fans.fan_in:g}, {parameter.fans.fan_out:g}"
+
+
+# Title, cell, the rank by which a narrow table leaves the column out, and how the cell may be cut.
+_COLUMNS: tuple[tuple[str, Callable[[Parameter], str], int, str], ...] = (
+    ("name", lambda p: p.name, 0, "middle"),
+    ("shape", lambda p: shape_text(p.shape), 1, ""),
+    ("dtype", lambda p: p.dtype, 4, ""),
+    ("scheme", lambda p: p.scheme, 2, ""),
+    ("fans", _fans, 5, ""),
+    ("distribution", lambda p: str(p.distribution), 0, "middle"),
+    ("lr", lambda p: "" if p.lr == 1 else f"{p.lr:.6g}", 3, ""),
+    ("bytes", lambda p: f"{p.nbytes:,}", 6, ""),
+    ("why", lambda p: p.reason, 7, "end"),
+)

@@ -6,6 +6,10 @@ What torch has not: whole modules by name (`init_module`, `plan_module`), a mode
 into a model, sharded or not (`init_`); what an initialisation does to a model (`probe`), and gains from data (`calibrate`).
 """
 
+from ..extras import needs
+
+needs("torch", extra="torch", what="fastinit.torch")
+
 from torch.nn.init import _calculate_correct_fan as _calculate_correct_fan
 from torch.nn.init import _calculate_fan_in_and_fan_out as _calculate_fan_in_and_fan_out
 from torch.nn.init import _no_grad_fill_ as _no_grad_fill_
