@@ -29,12 +29,18 @@ class TensorSpec:
         The type of the module that owns it, or "".
     geometry
         What the model itself says of the axes (layout, groups, stride, axis, ...). A rule's own numbers go before it.
+    role
+        One of `roles.ROLES`, or "" if names and ``module`` are to tell.
+    zero_row
+        The row of an embedding that stands for padding and stays 0.
     """
 
     shape: tuple[int, ...]
     dtype: str
     module: str = ""
     geometry: Mapping[str, Any] = field(default_factory=dict)
+    role: str = ""
+    zero_row: int | None = None
 
 
 @dataclass(frozen=True)
