@@ -16,7 +16,7 @@ import safetensors.numpy
 from conftest import BITS, ISAS
 
 import fastinit as fi
-from fastinit import _core, cli, plan
+from fastinit import _core, cli
 from fastinit.drawing import memory
 from fastinit.inspection import fit, measure
 
@@ -286,19 +286,9 @@ def test_no_law_is_refused_its_own_values(dtype: str) -> None:
             for shape in ((16, 16), (30, 100), (150, 200)):
                 array = memory.empty(shape, dtype)
                 fi.fill(array, law, seed=seed)
-                parameter = plan.Parameter("w", shape, dtype, "", law, None, 1)
-                report = fi.inspect({"w": array}, plan.Plan({"w": parameter}, {}, "own"))
+                parameter = fi.plans.Parameter("w", shape, dtype, "", law, None, 1)
+                report = fi.inspect({"w": array}, fi.Plan({"w": parameter}, {}, "own"))
                 assert report.deviating == (), (seed, law, shape, report.tensors["w"].findings)
-
-
-def test_cdf() -> None:
-    stats = pytest.importorskip("scipy.stats")
-    x = np.linspace(-6, 6, 101)
-    np.testing.assert_allclose(fit.cdf(fi.Normal(0.5, 2.0), x), stats.norm.cdf(x, 0.5, 2.0), rtol=1e-12)
-    np.testing.assert_allclose(fit.cdf(fi.Uniform(-2, 1), x), stats.uniform.cdf(x, -2, 3), rtol=1e-12)
-    for low, high in ((-2.0, 2.0), (1.0, 4.0), (5.0, math.inf), (-math.inf, -3.0)):
-        law = fi.TruncatedNormal(0.0, 1.0, low, high)
-        np.testing.assert_allclose(fit.cdf(law, x), stats.truncnorm.cdf(x, low, high), atol=1e-9)
 
 
 def test_bin_edges_are_where_rounding_parts() -> None:
@@ -401,8 +391,8 @@ def test_planted_faults(clean: dict[str, np.ndarray], recipe: str, tmp_path: Pat
 
 
 def test_few_outliers_and_wrong_range() -> None:
-    def own(law: fi.laws.Distribution) -> plan.Plan:
-        return plan.Plan({"w": plan.Parameter("w", (400, 500), "float32", "", law, None, 1)}, {}, "own")
+    def own(law: fi.laws.Distribution) -> fi.Plan:
+        return fi.Plan({"w": fi.plans.Parameter("w", (400, 500), "float32", "", law, None, 1)}, {}, "own")
 
     array = fi.normal((400, 500), std=0.02, seed=0)
     array[3, 4] = 0.3

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from .extras import needs
 
 Array: TypeAlias = NDArray[Any]
+"""An array of any dtype."""
+Floats: TypeAlias = NDArray[np.float64]
+"""An array of float64."""
 
 
 class Dtype(NamedTuple):

@@ -19,17 +19,13 @@ from ..drawing.streams import Seed, resolve_seed
 from ..dtypes import Array, numpy_dtype, rounding_step
 from ..files import atomic, safetensors
 from ..files.safetensors import Extent
-from ..laws.distributions import Distribution, Normal, TruncatedNormal, Uniform
-from ..laws.structured import Structured
-from ..plans.lint import Finding, drawn_range
+from ..laws.distributions import Elementwise
+from ..plans.lint import Finding
 from ..plans.parameter import Parameter
 from ..plans.plan import Plan
 
 _CHUNK_BYTES = 4 << 20
 _ERRORS = 7.0  # standard errors, beyond which chance is ruled out: once in 4e11 tensors
-# Fourth standardised moment less 1, by which the variance's standard error goes. The truncated normal's is at most that
-# of the exponential law, the limit of far tails.
-_SPREAD: dict[type[Distribution], float] = {Normal: 2.0, Uniform: 0.8, TruncatedNormal: 8.0}
 _ENOUGH = 1000  # elements, for which sums are near enough to normal at that distance
 
 
@@ -166,7 +162,7 @@ def verify(
                 break
         else:
             law = parameter.distribution
-            if number is not None or not (isinstance(law, Structured) or law.moments()[1]):
+            if number is not None or (isinstance(law, Elementwise) and law.moments()[1] == 0):
                 found = _compare(name, parameter, tensor, plan, number or 0, buffers, n_threads)
             else:
                 found = _measure(name, parameter, tensor, buffers[0])
@@ -211,7 +207,7 @@ def _split(chunks: Iterator[Array], nbytes: int) -> Iterator[Array]:
 
 def _measure(name: str, parameter: Parameter, tensor: Stored | _InMemory, buffer: Array) -> list[Finding]:
     law = parameter.distribution
-    if isinstance(law, Structured):
+    if not isinstance(law, Elementwise):
         finite = all(np.isfinite(piece.astype(np.float64)).all() for piece in tensor.pieces(buffer))
         return [] if finite else [Finding(name, "bounds", "has values that are not finite")]
     mean, std = law.moments()
@@ -226,9 +222,7 @@ def _measure(name: str, parameter: Parameter, tensor: Stored | _InMemory, buffer
     if n == 0:
         return []
     findings = []
-    low, high = drawn_range(law)
-    below = most < high if isinstance(law, Uniform) else most <= high
-    if not (least >= low and below and math.isfinite(second)):
+    if not (law.contains(least) and law.contains(most) and math.isfinite(second)):
         findings.append(
             Finding(name, "bounds", f"has values from {least:.6g} to {most:.6g}, not those of {law}")
         )
@@ -244,7 +238,7 @@ def _measure(name: str, parameter: Parameter, tensor: Stored | _InMemory, buffer
                 )
             )
         ratio = second / n / std**2
-        error = math.sqrt(_SPREAD[type(law)] / n)
+        error = math.sqrt((law.standard_moment(4) - 1) / n)
         if abs(ratio - 1) > _ERRORS * error + step**2:
             findings.append(Finding(name, "std", f"has std {std * math.sqrt(ratio):.6g}, not that of {law}"))
     return findings

@@ -17,7 +17,6 @@ from ..drawing.memory import empty
 from ..drawing.streams import resolve_seed
 from ..dtypes import Array
 from ..files import atomic, safetensors
-from ..laws.structured import Structured
 from ..plans.parameter import Parameter
 from ..plans.plan import Plan
 from .origin import metadata
@@ -143,7 +142,7 @@ def _put(file: int, data: memoryview, found: int) -> None:
 def _deviations(parameter: Parameter, values: Array) -> tuple[float, float]:
     """By how many standard errors the first values' mean and standard deviation are off the law's."""
     law, n = parameter.distribution, min(len(values), _MOMENT_COUNT)
-    mean, std = (0.0, 0.0) if isinstance(law, Structured) else law.moments()
+    mean, std = law.moments() or (0.0, 0.0)
     if n < 2 or std == 0:
         return 0.0, 0.0
     first = second = 0.0

@@ -15,8 +15,7 @@ from ..arguments import file_path
 from ..drawing.memory import target
 from ..dtypes import dtype_name, rounding_step
 from ..files import atomic, safetensors
-from ..laws.distributions import Distribution, Normal, TruncatedNormal, Uniform
-from ..laws.structured import Structured
+from ..laws.distributions import Distribution, Elementwise
 from ..plans.lint import Finding
 from ..plans.make import make_plan
 from ..plans.model import Model, TensorSpec
@@ -56,7 +55,7 @@ class TensorReport:
     he: float | None
     xavier: float | None
     duplicate_rows: int | None
-    expected: Distribution | Structured | None
+    expected: Distribution | None
     findings: tuple[Finding, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -233,13 +232,13 @@ def _report(source: Source, measured: Measured, parameter: Parameter | None) -> 
     )
 
 
-def _findings(
-    source: Source, measured: Measured, law: Distribution | Structured | None
-) -> list[tuple[str, str]]:
+def _findings(source: Source, measured: Measured, law: Distribution | None) -> list[tuple[str, str]]:
     found = []
     if measured.nan or measured.inf:
         found.append(("non-finite", f"{measured.nan:,} NaN and {measured.inf:,} infinite values"))
-    if measured.count == 0 or isinstance(law, Structured):  # of whose moments and rows nothing is known
+    if measured.count == 0 or not isinstance(
+        law, Elementwise | None
+    ):  # nothing is known of its moments and rows
         return found
     constant = measured.low == measured.high
     if law is not None and law.moments()[1] == 0:
@@ -272,7 +271,7 @@ def _half_step(value: float, dtype: str) -> float:
     return rounding_step(value, dtype) / 2 if value else 0.0
 
 
-def _against(measured: Measured, dtype: str, law: Distribution) -> list[tuple[str, str]]:
+def _against(measured: Measured, dtype: str, law: Elementwise) -> list[tuple[str, str]]:
     found = []
     mean, std = law.moments()
     # What rounding to the dtype may add to both, in units of the std.
@@ -287,20 +286,13 @@ def _against(measured: Measured, dtype: str, law: Distribution) -> list[tuple[st
     if abs(ratio - 1) > allowed:
         message = f"std {measured.std:.4g}, expected {std:.4g} (x {ratio:.4g}; by chance 1 +- {allowed:.2g} at most)"
         found.append(("std", message))
-    # Where mean or std are off, the shape apart from them.
+    # If mean or std are off, the shape is judged without them.
     shape = fit.fitted(law, measured, dtype) if found else law
-    if isinstance(law, (Uniform, TruncatedNormal)):
-        slack = max(_half_step(law.low, dtype), _half_step(law.high, dtype))
-        if measured.low < law.low - slack or measured.high > law.high + slack:
-            between = f"from {measured.low:.4g} to {measured.high:.4g}"
-            found.append(("range", f"{between}, expected {law.low:.4g} to {law.high:.4g}"))
+    low, high = law.support()
+    slack = max(_half_step(bound, dtype) for bound in (low, high))
+    if measured.low < low - slack or measured.high > high + slack:
+        between = f"from {measured.low:.4g} to {measured.high:.4g}"
+        found.append(("range", f"{between}, expected {low:.4g} to {high:.4g}"))
     if different := fit.misfit(measured, dtype, shape):
-        found.append(("law", f"not {_NAMES[type(law)]}: {different}"))
+        found.append(("law", f"not {law.label}: {different}"))
     return found
-
-
-_NAMES: dict[type[Distribution], str] = {
-    Normal: "normal",
-    Uniform: "uniform",
-    TruncatedNormal: "truncated normal",
-}

@@ -16,7 +16,7 @@ from ..drawing.config import threads_for
 from ..drawing.fill import checked_parameters, fill
 from ..drawing.streams import Seed, resolve_seed
 from ..laws.composed import Box, Patched
-from ..laws.distributions import Constant, Distribution
+from ..laws.distributions import Constant, Distribution, Elementwise
 from ..laws.structured import Structured
 from ..plans.plan import Plan
 from .layers import AROUND
@@ -44,7 +44,7 @@ class _Task:
     def patches(self) -> tuple[tuple[Box, Any], ...]:
         """The boxes of a patched law that are drawn part by part: constants within an elementwise law."""
         law = self.law
-        if not isinstance(law, Patched) or not isinstance(law.inner, Distribution):
+        if not isinstance(law, Patched) or not isinstance(law.inner, Elementwise):
             return ()
         return law.patches if all(isinstance(patch, Constant) for _, patch in law.patches) else ()
 
@@ -224,7 +224,7 @@ def _task(parameter: Tensor, name: str, plan: Plan) -> _Task | None:
     if isinstance(law, Structured):
         law.check(shape)
     task = _Task(parameter, local.detach(), law, name, shape, runs)
-    if isinstance(task.inner, Distribution):
+    if isinstance(task.inner, Elementwise):
         checked_parameters(task.inner, DTYPES[task.dtype])
     return task
 
@@ -244,7 +244,7 @@ def _shard(shape: Sequence[int], whole: Sequence[int]) -> str:
 def _fill(task: _Task, seed: int, threads: int) -> None:
     if not task.local.numel():
         return
-    if not isinstance(task.inner, Distribution):
+    if not isinstance(task.inner, Elementwise):
         whole = torch.empty(task.shape, dtype=task.local.dtype, device="cpu")
         fill(host_memory(whole), task.law, seed=seed, name=task.name, threads=threads)
         for target, block in task.boxes():
