@@ -89,6 +89,14 @@ def shape_text(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape)) or "scalar"
 
 
+def counted(number: int, thing: str) -> str:
+    """
+    >>> counted(1, "tensor"), counted(2000, "tensor")
+    ('1 tensor', '2,000 tensors')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def _least(column: Column, width: int) -> int:
     """The width that a column must have: all of it, or two fifths of the line where its cells may be cut."""
     return min(column.width, width * 2 // 5) if column.cut else min(column.width, width)

@@ -12,8 +12,7 @@ from .._version import __version__
 from ..arguments import instance
 from ..drawing.streams import STREAM_VERSION, resolve_seed
 from ..files import atomic, safetensors
-from ..laws.distributions import from_dict
-from ..laws.structured import Structured
+from ..laws import Structured, from_dict
 from ..plans.parameter import Parameter
 from ..plans.plan import Plan
 
@@ -81,10 +80,12 @@ def origin(path: str | os.PathLike[str]) -> Origin | None:
 
     Examples
     --------
-    >>> import fastinit as fi, tempfile
+    >>> import tempfile
+    >>> import fastinit as fi
+    >>> from fastinit.checkpoints.write import write
     >>> plan = fi.plan({"fc.weight": (4, 8)})
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = fi.checkpoints.write(plan, f"{folder}/m.safetensors", seed=3)
+    ...     _ = write(plan, f"{folder}/m.safetensors", seed=3)
     ...     found = origin(f"{folder}/m.safetensors")
     >>> found.recipe, found.seed, found.plan == plan
     ('default', 3, True)

@@ -11,7 +11,7 @@ from typing import Any
 from ..checkpoints import sharded
 from ..checkpoints import write as checkpoint
 from ..drawing.streams import resolve_seed
-from ..table import wrapped
+from ..table import counted, wrapped
 from . import options, terminal
 
 _EXAMPLES = """  fastinit init model.json --recipe gpt2 --seed 0 -o model.safetensors
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     kept = f", of which {summary.kept_nbytes:,} were there" if summary.kept_nbytes else ""
     sentences = [
-        f"{output}: {summary.tensors} tensors, {summary.nbytes:,} bytes{kept}, recipe {plan.recipe}, seed {seed}",
+        f"{output}: {counted(summary.tensors, 'tensor')}, {summary.nbytes:,} bytes{kept}, recipe {plan.recipe}, seed {seed}",
         f"{summary.seconds:.2f} s, {summary.gigabytes_per_second:.2f} GB/s",
         f"drawn against intended, worst tensor: mean {summary.mean_deviation:.1f}, "
         f"std {summary.std_deviation:.1f} standard errors",

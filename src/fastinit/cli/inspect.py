@@ -11,7 +11,7 @@ from typing import Any
 
 from ..checkpoints.origin import Origin, origin
 from ..inspection import Inspection, TensorReport, inspect
-from ..table import Column, shape_text, table, wrapped
+from ..table import Column, counted, shape_text, table, wrapped
 from . import options, terminal
 
 _EXAMPLES = """  fastinit inspect model.safetensors
@@ -55,7 +55,7 @@ def _lines(report: Inspection, said: Origin | None, width: int | None) -> list[s
     sentences = [f"{name}: {dtype}, not inspected" for name, dtype in report.skipped.items()]
     sentences += [str(finding) for tensor in report.deviating for finding in tensor.findings]
     sentences.append(
-        f"{len(report.tensors)} tensors, {report.nbytes:,} bytes, {report.seconds:.2f} s, {rate:.2f} GB/s"
+        f"{counted(len(report.tensors), 'tensor')}, {report.nbytes:,} bytes, {report.seconds:.2f} s, {rate:.2f} GB/s"
     )
     against = f" from recipe {report.recipe}" if report.recipe else ""
     sentences.append(f"deviating{against}: {len(report.deviating) or 'none'}")

@@ -6,12 +6,13 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..plans.formula import Formula
 from ..plans.recipe import Recipe, Rule, as_recipe, shipped_recipes
+from ..plans.roles import ROLES
 from ..plans.sizes import Size
 from ..table import Column, table, wrapped
 from . import options, terminal
@@ -57,8 +58,9 @@ def _description(text: str) -> str:
 
 
 def _summary(path: Path) -> str:
-    """The first sentence of the description."""
-    return re.split(r"(?<=\.)\s+(?=[A-Z])", _description(path.read_text(encoding="utf-8")))[0].rstrip(".")
+    """The first sentence of the description, without addresses."""
+    sentence = re.split(r"(?<=\.)\s+(?=[A-Z])", _description(path.read_text(encoding="utf-8")))[0]
+    return re.sub(r",? https?://[^\s);,]+", "", sentence).rstrip(".")
 
 
 def _notes(text: str) -> list[str]:
@@ -67,7 +69,8 @@ def _notes(text: str) -> list[str]:
 
 
 def _page(recipe: Recipe, text: str, width: int) -> Iterator[str]:
-    yield from wrapped(f"{recipe.name}: {_description(text) or 'a recipe'}", width)
+    changed = f"the recipe 'default', with {recipe.name} for all weights"
+    yield from wrapped(f"{recipe.name}: {_description(text) or changed}", width)
     if recipe.layers:
         yield ""
         yield from wrapped(f"layers: {', '.join(recipe.layers)}", width)
@@ -82,12 +85,11 @@ def _page(recipe: Recipe, text: str, width: int) -> Iterator[str]:
     for i, rule in enumerate(recipe.rules):
         note = f" ({notes[i]})" if i < len(notes) and notes[i] else ""
         yield from wrapped(f"{rule.number:>3}. {_takes(rule)}{note}", width, "     ")
-        for line in _draws(rule):
-            yield from wrapped(f"     {line}", width, "       ")
+        yield from wrapped(f"     {_draws(rule)}", width, "       ")
     if any(rule.depth for rule in recipe.rules):
         yield ""
         yield from wrapped(
-            "L is the number of layers in the parameter's stack, and l the number of its own layer, from 0",
+            "L is the number of layers in the parameter's stack; l is the number of its own layer, from 0",
             width,
         )
 
@@ -98,35 +100,41 @@ def _size(size: Size) -> str:
     places = []
     for place in size.places:
         glob, _, axis = place.rpartition(":")
-        counted = "{layer}" in place
         places.append(
-            f"the number of layers in {place}" if counted else f"the length of axis {axis} of {glob}"
+            f"the number of layers in {place}"
+            if "{layer}" in place
+            else f"the length of axis {axis} of {glob}"
         )
-    return ", or else ".join(places)
+    return ", or else ".join(places).replace("or else the length", "or")
 
 
 def _takes(rule: Rule) -> str:
     """What a rule takes, in words."""
     words = []
     if rule.match:
-        words.append(" or ".join(rule.match))
+        words.append(_either(rule.match))
     if rule.module:
-        words.append(f"in a module {' or '.join(rule.module)}")
+        words.append(f"in a module {_either(rule.module)}")
+    if rule.role:
+        words.append(_either([ROLES[role] for role in rule.role]))
     if rule.ndim:
-        words.append(f"with {' or '.join(map(str, rule.ndim))} {'axis' if rule.ndim == (1,) else 'axes'}")
-    return ", ".join(words) or "every other parameter"
+        words.append(f"with {_either(list(map(str, rule.ndim)))} {'axis' if rule.ndim == (1,) else 'axes'}")
+    return "; ".join(words) or "every other parameter"
 
 
-def _draws(rule: Rule) -> Iterator[str]:
-    """What it does, a line for each thing."""
-    numbers = [f"{name} = {_value(value)}" for name, value in rule.numbers.items()]
-    yield ", ".join([rule.scheme, *numbers])
+def _either(words: Sequence[str]) -> str:
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def _draws(rule: Rule) -> str:
+    words = [", ".join([rule.scheme, *(f"{name} = {_value(value)}" for name, value in rule.numbers.items())])]
     if rule.depth:
-        yield f"scaled by the depth: times {rule.depth}"
+        words.append(f"scaled with the depth by {rule.depth}")
     if rule.lr != 1:
-        yield f"learning rate times {_value(rule.lr)}"
+        words.append(f"learning rate times {_value(rule.lr)}")
     if rule.optional:
-        yield "optional: it may take nothing"
+        words.append("may match nothing")
+    return "; ".join(words)
 
 
 def _value(value: Any) -> str:
@@ -139,7 +147,7 @@ def _for_json(recipe: Recipe, text: str) -> dict[str, Any]:
 
     rules = [
         {
-            "match": rule.match, "module": rule.module, "ndim": rule.ndim, "scheme": rule.scheme,
+            "match": rule.match, "module": rule.module, "role": rule.role, "ndim": rule.ndim, "scheme": rule.scheme,
             "numbers": {name: plain(value) for name, value in rule.numbers.items()},
             "depth": rule.depth, "lr": plain(rule.lr), "optional": rule.optional,
         }

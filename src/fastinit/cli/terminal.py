@@ -56,7 +56,8 @@ class _Bar:
         if not total or (now - self._shown < _PAUSE and done < total):
             return
         self._shown = now
-        rate = (done - kept) / max(now - began, 1e-9)
+        # Of the first hundredth, nothing can be told.
+        rate = (done - kept) / max(now - began, 1e-9) if done - kept > total // 100 else 0.0
         room = (width(sys.stderr) or _USUAL_WIDTH) - 1  # a terminal may begin a new line after the last place
         line = _line(done, total, rate, room)
         print(f"\r{line.ljust(min(self.length, room))}", end="", file=sys.stderr, flush=True)

@@ -10,7 +10,7 @@ from typing import Any
 from ..checkpoints.origin import Origin, origin
 from ..checkpoints.verify import stored, verify
 from ..plans.plan import Plan
-from ..table import wrapped
+from ..table import counted, wrapped
 from . import options, terminal
 
 _EXAMPLES = """  fastinit verify model.safetensors
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         compared = "without a seed, only means, standard deviations and bounds"
     else:
         compared = f"seed {seed}, every bit"
-    count = f"{len(findings) or 'no'} difference{'' if len(findings) == 1 else 's'}"
+    count = counted(len(findings), "difference") if findings else "no differences"
     sentences = [
         f"compared with recipe {plan.recipe}, {compared}",
         *map(str, findings),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,7 @@ from ..drawing.streams import Seed
 from ..dtypes import Array, numpy_dtype
 from ..files.safetensors import parse_json
 from ..laws.structured import Structured
-from ..table import Column, shape_text, table, wrapped
+from ..table import Column, counted, shape_text, table, wrapped
 from .model import checked_ties
 from .parameter import Parameter
 
@@ -33,9 +34,9 @@ class Plan(Mapping[str, Parameter]):
     >>> import fastinit as fi
     >>> plan = fi.plan({"fc.weight": (4, 8), "fc.bias": (4,)})
     >>> print(plan)
-    name       shape  dtype    scheme         fans  distribution                             bytes
-    fc.weight  4x8    float32  xavier_normal  8, 4  Normal(mean=0.0, std=0.408248290463863)  128
-    fc.bias    4      float32  zeros          -     Constant(value=0.0)                      16
+    name       shape  dtype    scheme         fans  distribution                    bytes  why
+    fc.weight  4x8    float32  xavier_normal  8, 4  Normal(mean=0.0, std=0.408248)  128    a weight
+    fc.bias    4      float32  zeros          -     Constant(value=0.0)             16     a bias
     2 tensors, 144 bytes, recipe default
     >>> Plan.from_json(plan.to_json()) == plan
     True
@@ -105,9 +106,20 @@ class Plan(Mapping[str, Parameter]):
         return self.text()
 
     def text(self, width: int | None = None) -> str:
-        """The plan as a table of at most ``width`` characters a line, or as wide as it is if ``width`` is None.
+        """The plan as a table for people, with numbers of at most 6 digits where they are long.
 
-        What does not fit is left out, and a line says what.
+        Parameters
+        ----------
+        width
+            The most characters a line may have. Columns that do not fit are left out, and a line names them. By default the
+            table is as wide as its cells.
+
+        Examples
+        --------
+        >>> import fastinit as fi
+        >>> print(fi.plan({"transformer.h.0.mlp.c_fc.weight": (4, 8)}, "he_normal").text(48))
+        name                   distribution
+        transformer…_fc.weight  Normal(mean=0.0, std=0.5)
         """
         columns = [
             Column(title, [show(parameter) for parameter in self.values()], rank, cut)
@@ -115,7 +127,7 @@ class Plan(Mapping[str, Parameter]):
         ]
         columns = [column for column in columns if any(column.cells) or not self.parameters]
         lines = [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
-        lines.append(f"{len(self)} tensors, {self.nbytes:,} bytes, recipe {self.recipe}")
+        lines.append(f"{counted(len(self), 'tensor')}, {self.nbytes:,} bytes, recipe {self.recipe}")
         return "\n".join(table(columns, width) + [part for line in lines for part in wrapped(line, width)])
 
     def tensor(self, name: str, *, seed: Seed, block: Block = ..., threads: int | None = None) -> Array:
@@ -151,6 +163,13 @@ def _fans(parameter: Parameter) -> str:
     return "-" if parameter.fans is None else f"{parameter.fans.fan_in:g}, {parameter.fans.fan_out:g}"
 
 
+_LONG_NUMBER = re.compile(r"\d\.\d{8,}(e[-+]\d+)?")
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.6g}"
+
+
 # Title, cell, the rank by which a narrow table leaves the column out, and how the cell may be cut.
 _COLUMNS: tuple[tuple[str, Callable[[Parameter], str], int, str], ...] = (
     ("name", lambda p: p.name, 0, "middle"),
@@ -158,7 +177,7 @@ _COLUMNS: tuple[tuple[str, Callable[[Parameter], str], int, str], ...] = (
     ("dtype", lambda p: p.dtype, 4, ""),
     ("scheme", lambda p: p.scheme, 2, ""),
     ("fans", _fans, 5, ""),
-    ("distribution", lambda p: str(p.distribution), 0, "middle"),
+    ("distribution", lambda p: _LONG_NUMBER.sub(_rounded, str(p.distribution)), 0, "middle"),
     ("lr", lambda p: "" if p.lr == 1 else f"{p.lr:.6g}", 3, ""),
     ("bytes", lambda p: f"{p.nbytes:,}", 6, ""),
     ("why", lambda p: p.reason, 7, "end"),
