@@ -145,9 +145,11 @@ def test_complex_normal() -> None:
 
 
 def test_every_scheme_has_a_formula_test_and_a_function() -> None:
-    tested = {SCHEMES[scheme].name for scheme, _, _ in SCHEMES} | set(STRUCTURED) | {"complex_normal"}
-    assert tested == {row.name for row in SCHEMES.values()}
-    assert set(SCHEMES) <= set(fi.__all__)
+    tested = (
+        {fi.schemes.SCHEMES[scheme].name for scheme, _, _ in SCHEMES} | set(STRUCTURED) | {"complex_normal"}
+    )
+    assert tested == {row.name for row in fi.schemes.SCHEMES.values()}
+    assert all(callable(getattr(fi.schemes, name)) for name in fi.schemes.SCHEMES)
 
 
 def test_truncated_variance_scaling_has_the_variance_it_promises() -> None:

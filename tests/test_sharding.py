@@ -215,8 +215,8 @@ def test_transformers_loads_shards(tmp_path: Path) -> None:
 # ----------------------------------------------------------------------------------------- resuming
 
 KILLER = f"""{KILLED_AT}
-from fastinit import checkpoint, sharding
 import fastinit as fi
+from fastinit.checkpoints import sharded as sharding, write as checkpoint
 checkpoint._CHUNK_BYTES = 4096
 plan = fi.plan(sys.argv[1], sys.argv[1].replace("model.json", "recipe.toml"))
 count("listdir", "open", "write", "read", "fsync", "replace", "close")

@@ -227,7 +227,7 @@ def test_shapes_beyond_memory() -> None:
     code = """
 import resource, fastinit as fi
 resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
-for scheme in SCHEMES:
+for scheme in fi.schemes.SCHEMES:
     for shape in ((2**45,), (2**45, 4), (4, 2**45), (2**45, 1, 1), (3, 2**45, 3)):
         for block in (..., slice(0, 3)):
             try:

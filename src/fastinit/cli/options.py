@@ -106,9 +106,9 @@ def plan_of(model: str | Mapping[str, Any], recipe: Recipe | str | None, dtype: 
     """The plan for a model's file, folder or tensors."""
     dtype = dtype and dtype_name(dtype)
     if not isinstance(model, str) or not os.path.isdir(model):
-        return plan(model, recipe, dtype=dtype)
+        return plan(model, recipe or "default", dtype=dtype)
     if not describes_model(model):
-        return plan(stored(model), recipe, dtype=dtype)
+        return plan(stored(model), recipe or "default", dtype=dtype)
     for package in ("torch", "transformers"):
         needs(package, extra="hf", what="a folder with a config.json")
     from ..torch.recording.huggingface import plan_of_config  # only here: torch and transformers

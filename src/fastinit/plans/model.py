@@ -45,38 +45,19 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Model:
-    """The parameters by name; ``ties`` maps each other name to the one that it is stored under."""
+    """Parameters by name; ``ties`` maps the other names of tied ones to the name that is stored; ``unfilled`` are
+    tensors that are known to be left alone: buffers, integers, frozen parameters."""
 
     tensors: Mapping[str, TensorSpec]
     ties: Mapping[str, str] = field(default_factory=dict)
+    unfilled: tuple[str, ...] = ()
 
 
 _FORMS = '{"fc.weight": [4, 8]} or {"parameters": {"fc.weight": {"shape": [4, 8]}}}'
-# What stands in the long form and in its entries. Those after the first few describe a plan, or are for people to read.
-_KEYS = (
-    "parameters",
-    "dtype",
-    "tied",
-    "recipe",
-    "bytes",
-    "unfilled",
-    "model",
-    "architecture",
-    "parameter_count",
-)
-_ENTRY_KEYS = (
-    "shape",
-    "dtype",
-    "module",
-    "scheme",
-    "fans",
-    "distribution",
-    "rule",
-    "reason",
-    "lr",
-    "also",
-    "bytes",
-)
+# What stands in the long form and in its entries. Those after the first three describe a plan, or are for people to read.
+_KEYS = ("parameters", "dtype", "tied", "recipe", "bytes", "unfilled", "model", "architecture", "parameter_count")
+_ENTRY_KEYS = ("shape", "dtype", "module", "scheme", "fans", "distribution", "rule", "reason", "lr", "also",
+               "bytes")  # fmt: skip
 
 
 def read_model(path: str | os.PathLike[str]) -> Model:
