@@ -47,17 +47,16 @@ def needs_keras() -> None:
     """
     try:
         needs("keras", extra="keras", what="fastinit.keras")
-    except ModuleNotFoundError as error:
-        if error.name not in ("tensorflow", "jax", "torch", "openvino"):
-            raise
-        missing = error.name
-    else:
         return
-    raise ModuleNotFoundError(
-        f"Keras runs on {missing}, which is not installed. Set the environment variable KERAS_BACKEND to jax or torch"
-        f" before Keras is imported. This installs JAX: {install('keras,jax')}",
-        name=missing,
-    )
+    except ModuleNotFoundError as error:
+        if error.name not in ("tensorflow", "jax", "torch"):
+            raise
+        backend = error.name
+    message = f"Keras runs on {backend}, which is not installed"
+    if backend == "tensorflow":  # Keras's choice where nobody chose
+        message += ". Set the environment variable KERAS_BACKEND to jax or torch before Keras is imported. To install JAX"
+        backend = "jax"
+    raise ModuleNotFoundError(f"{message}: {install(f'keras,{backend}')}", name=backend)
 
 
 def install(extra: str) -> str:

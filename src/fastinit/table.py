@@ -98,8 +98,9 @@ def counted(number: int, thing: str) -> str:
 
 
 def _least(column: Column, width: int) -> int:
-    """The width that a column must have: all of it, or two fifths of the line where its cells may be cut."""
-    return min(column.width, width * 2 // 5) if column.cut else min(column.width, width)
+    """The width that a column must have: that of its cells, or a share of the line where they may be cut."""
+    share = {"": width, "middle": width * 2 // 5, "end": width // 4}
+    return min(column.width, share[column.cut])
 
 
 def _cell(text: str, width: int, cut: str) -> str:

@@ -6,11 +6,14 @@ import argparse
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ..checkpoints.verify import stored
 from ..dtypes import DTYPES, dtype_name
 from ..extras import needs
+from ..files import atomic
+from ..files.safetensors import INDEX, parse_json
 from ..plans.make import plan
 from ..plans.plan import Plan
 from ..plans.recipe import Recipe, read_recipe, shipped_recipes
@@ -85,8 +88,9 @@ def recipe_of(arguments: argparse.Namespace, said: str = "") -> Recipe | str | N
 
 def is_known(said: str) -> bool:
     """Whether what a checkpoint calls its recipe can be read here."""
-    name = said.partition(", ")[0]
-    return name in shipped_recipes() or name in SCHEMES or (name.endswith(".toml") and os.path.exists(name))
+    name, *sizes = said.split(", ")
+    named = name in shipped_recipes() or name in SCHEMES or (name.endswith(".toml") and os.path.exists(name))
+    return named and all("=" in size for size in sizes)
 
 
 def _size(text: str) -> tuple[str, float]:
@@ -102,19 +106,45 @@ def describes_model(path: str) -> bool:
     return os.path.exists(os.path.join(path, "config.json"))
 
 
+def written_plan(path: str) -> Plan | None:
+    """The plan that ``fastinit plan --json`` wrote to a file; None for a file of another kind."""
+    if os.path.isdir(path) or path.endswith(".safetensors"):
+        return None
+    with atomic.naming(path):
+        data = Path(path).read_bytes()
+    try:
+        if not {"recipe", "parameters"} <= parse_json(data).keys():
+            return None
+    except ValueError:
+        return None  # whoever reads it as a model says what is wrong
+    try:
+        return Plan.from_json(data.decode())
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
 def plan_of(model: str | Mapping[str, Any], recipe: Recipe | str | None, dtype: str | None) -> Plan:
     """The plan for a model's file, folder or tensors."""
     dtype = dtype and dtype_name(dtype)
-    if not isinstance(model, str) or not os.path.isdir(model):
+    if not isinstance(model, str):
         return plan(model, recipe or "default", dtype=dtype)
-    if not describes_model(model):
-        return plan(stored(model), recipe or "default", dtype=dtype)
+    made = _recorded(model) if describes_model(model) else written_plan(model)
+    if made is not None and recipe is not None:
+        return replace(plan(dict(made), recipe, dtype=dtype), ties=made.ties)
+    if made is not None:
+        rows = {name: replace(row, dtype=dtype or row.dtype) for name, row in made.items()}
+        return replace(made, parameters=rows)
+    if not os.path.isdir(model):
+        return plan(model, recipe or "default", dtype=dtype)
+    if not any(os.path.exists(os.path.join(model, name)) for name in (INDEX, "model.safetensors")):
+        raise ValueError(f"the folder {model!r} has neither a config.json nor a model.safetensors or its index")
+    return plan(stored(model), recipe or "default", dtype=dtype)
+
+
+def _recorded(folder: str) -> Plan:
+    """What the code of the model of a config.json would draw."""
     for package in ("torch", "transformers"):
         needs(package, extra="hf", what="a folder with a config.json")
     from ..torch.recording.huggingface import plan_of_config  # only here: torch and transformers
 
-    recorded = plan_of_config(model)
-    if recipe is not None:
-        return replace(plan(dict(recorded), recipe, dtype=dtype), ties=recorded.ties)
-    chosen = {name: replace(row, dtype=dtype or row.dtype) for name, row in recorded.items()}
-    return replace(recorded, parameters=chosen)
+    return plan_of_config(folder)

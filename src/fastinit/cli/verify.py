@@ -74,20 +74,20 @@ def run(arguments: argparse.Namespace) -> int:
 def _plan(arguments: argparse.Namespace, said: Origin | None) -> Plan:
     """The plan to compare with: by the options, or else by what the file says of itself."""
     file, model = arguments.file, arguments.model
-    chosen = arguments.recipe or arguments.size
-    if not (chosen or model or arguments.dtype) and said and said.plan:
-        return said.plan
-    if not chosen and said is None and not (model and options.describes_model(model)):
-        raise ValueError(
-            f"{file!r} does not say how it was drawn, as files do that fastinit writes; give --recipe, and --seed to "
-            "compare every bit"
-        )
     name = said.recipe if said else ""
-    if model and options.describes_model(model) and not options.is_known(name):
-        name = ""  # the model's own code, which is recorded again
-    elif not chosen and not options.is_known(name):
-        raise ValueError(
-            f"{file!r} was drawn by {name!r}, which is neither a recipe nor a file here; give --recipe, or the folder of a "
-            "config.json with --model"
-        )
+    if not (arguments.recipe or arguments.size):
+        if said and said.plan and not model and not arguments.dtype:
+            return said.plan
+        if model and (options.written_plan(model) or not options.is_known(name) and options.describes_model(model)):
+            name = ""  # the model brings its own
+        elif said is None:
+            raise ValueError(
+                f"{file!r} does not say how it was drawn, as files do that fastinit writes; give --recipe, and --seed to "
+                "compare every bit"
+            )
+        elif not options.is_known(name):
+            raise ValueError(
+                f"{file!r} was drawn by {name!r}, which is neither a recipe nor a file here; give --recipe, or the folder "
+                "of a config.json with --model"
+            )
     return options.plan_of(model or stored(file), options.recipe_of(arguments, name), arguments.dtype)
