@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from .. import schemes
+from ..schemes import catalogue
 from ..arguments import choose
 from ..schemes.catalogue import CATEGORIES, SCHEMES, Scheme
 from ..table import Column, table, wrapped
@@ -80,11 +81,11 @@ def _reflowed(text: str, width: int | None) -> Iterator[str]:
 
 
 def _for_json(row: Scheme) -> dict[str, Any]:
+    numbers = {number.name: {"default": number.default, "meaning": number.meaning} for number in row.numbers}
+    for number in numbers.values():
+        if number["default"] is catalogue.REQUIRED:
+            del number["default"]
     return {
         "name": row.name, "aliases": list(row.aliases), "draws": row.formula, "for": row.use, "source": row.source,
-        "numbers": {number.name: _plain(number.default) for number in row.numbers}, "geometry": list(row.geometry),
+        "numbers": numbers, "geometry": list(row.geometry),
     }  # fmt: skip
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, (bool, int, float, str, type(None))) else repr(value)
