@@ -196,7 +196,7 @@ def test_a_new_law_needs_no_table(laplace: Laplace) -> None:
         own = fi.Plan({"w": row}, {}, "test")
         assert fi.verify({"w": drawn}, own) == [] and fi.inspect({"w": drawn}, own).deviating == ()
         others = {
-            "std": random.laplace(0, 0.016, drawn.shape), "law": random.normal(0, 0.02, drawn.shape),
+            "std": random.laplace(0, 0.016, drawn.shape), "distribution": random.normal(0, 0.02, drawn.shape),
             "mean": drawn.astype(np.float64) + 0.003,
         }  # fmt: skip
         for kind, other in others.items():
@@ -204,5 +204,5 @@ def test_a_new_law_needs_no_table(laplace: Laplace) -> None:
                 finding.kind for finding in fi.inspect({"w": other.astype(dtype)}, own).tensors["w"].findings
             ]
             assert kind in found, kind
-            if kind != "law":
+            if kind != "distribution":
                 assert kind in [finding.kind for finding in fi.verify({"w": other.astype(dtype)}, own)]

@@ -1,4 +1,4 @@
-"""What a checkpoint says of itself: the seed, the recipe and the distribution of each tensor, in the header of each file."""
+"""What a file says of its own origin, in the header's metadata: recipe, seed, and the distribution of every tensor."""
 
 from __future__ import annotations
 
@@ -9,150 +9,123 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._version import __version__
-from ..arguments import instance
+from ..arguments import file_path, integer
 from ..drawing.streams import STREAM_VERSION, resolve_seed
-from ..files import atomic, safetensors
+from ..files import safetensors
 from ..laws import Structured, from_dict
 from ..plans.parameter import Parameter
 from ..plans.plan import Plan
 
-_LARGEST = 4 << 20  # bytes; a plan that holds given values may be larger, and stays out of the header
+_LONGEST = (
+    1 << 14
+)  # characters of a distribution's JSON; longer ones, of given values, stay out of the header
 
 
 @dataclass(frozen=True)
 class Origin:
-    """How a checkpoint was drawn.
+    """What a checkpoint of fastinit says of itself; made by `origin`.
 
-    Parameters
+    Attributes
     ----------
-    recipe
-        The name of the recipe, or what else the plan came from.
+    source
+        The recipe, or what else the plan was made from; see `Plan.source`.
     seed
-        The seed of all tensors.
-    version
-        The version of fastinit that wrote it.
+        The seed of the streams.
+    digest
+        The plan's `Plan.digest`.
+    stream, version
+        The version of the streams, and that of fastinit.
     plan
-        The distributions of its tensors; None if they were too large for the header.
+        The tensors of the checkpoint with their distributions.
+    unknown
+        The names of those whose distribution is not in the header: given values that would make it too long.
     """
 
-    recipe: str
+    source: str
     seed: int
+    digest: str
+    stream: int
     version: str
-    plan: Plan | None
+    plan: Plan
+    unknown: tuple[str, ...]
 
 
 def metadata(plan: Plan, rows: Iterable[Parameter], seed: int) -> dict[str, str]:
-    """What the header of a file with these rows of the plan says."""
-    said = {
-        "format": "pt",
+    """What the header of a file with these rows of the plan says of its origin."""
+    kinds: dict[str, int] = {}  # models draw many tensors from few distributions
+    of = []  # in the order of names
+    for row in sorted(rows, key=lambda row: row.name):
+        text = json.dumps([row.scheme, row.distribution.to_dict()], separators=(",", ":"))
+        of.append(kinds.setdefault(text, len(kinds)) if len(text) <= _LONGEST else None)
+    return {
+        "fastinit_distributions": f'{{"kinds":[{",".join(kinds)}],"of":{json.dumps(of, separators=(",", ":"))}}}',
         "fastinit_plan": plan.digest,
-        "fastinit_recipe": plan.recipe,
         "fastinit_seed": str(seed),
+        "fastinit_source": plan.source,
         "fastinit_stream": str(STREAM_VERSION),
         "fastinit_version": __version__,
     }
-    texts: dict[int, str] = {}  # a model repeats a few distributions often
-    places: dict[str, int] = {}
-    of = {}
-    for row in rows:
-        key = id(row.distribution)
-        if key not in texts:
-            texts[key] = _json(row.distribution.to_dict())
-        of[row.name] = places.setdefault(texts[key], len(places))
-    drawn = f'{{"distributions":[{",".join(places)}],"of":{_json(of)}}}'
-    return {**said, "fastinit_drawn": drawn} if len(drawn) <= _LARGEST else said
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+def origin(checkpoint: str | os.PathLike[str]) -> Origin | None:
+    """What a safetensors file, or a folder of them, says of its origin; None if fastinit did not write it.
 
+    Raises OSError if a file cannot be read. Raises ValueError, naming the file, for one that is malformed or of another
+    plan or seed than the other files of the folder.
 
-def origin(path: str | os.PathLike[str]) -> Origin | None:
-    """How a safetensors file, or a folder of them with their index, was drawn; None if fastinit did not write it.
-
-    Raises
-    ------
-    OSError
-        if a file cannot be read.
-    ValueError
-        for a malformed file, for files of one checkpoint that were drawn in different ways, and for a file of a version of
-        fastinit that draws other values.
-
-    Examples
-    --------
     >>> import tempfile
     >>> import fastinit as fi
-    >>> from fastinit.checkpoints.write import write
-    >>> plan = fi.plan({"fc.weight": (4, 8)})
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = write(plan, f"{folder}/m.safetensors", seed=3)
+    ...     summary = fi.checkpoints.write(fi.plan({"w": (4, 8)}, "he_normal"), f"{folder}/m.safetensors", seed=3)
     ...     found = origin(f"{folder}/m.safetensors")
-    >>> found.recipe, found.seed, found.plan == plan
-    ('default', 3, True)
+    >>> found.source, found.seed, found.plan["w"].distribution
+    ('recipe he_normal', 3, Normal(mean=0.0, std=0.5))
     """
-    path = Path(path)
-    said: dict[Path, Mapping[str, str]] = {}
-    drawn: dict[str, Parameter] | None = {}
-    for file in _files(path):
+    return origin_of(safetensors.read_checkpoint(file_path("checkpoint", checkpoint)).headers)
+
+
+def origin_of(headers: Mapping[Path, safetensors.Header]) -> Origin | None:
+    """`origin`, by the headers of the files."""
+    said: dict[Path, dict[str, str]] = {}
+    rows: dict[str, Parameter | None] = {}
+    for path, header in headers.items():
+        own = {key: text for key, text in header.metadata.items() if key.startswith("fastinit_")}
         try:
-            with atomic.naming(file), open(file, "rb") as opened:
-                header = safetensors.read_header(opened)
-            rows = _rows(header)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{file}: {error}") from None
-        said[file] = {key: header.metadata.get(key, "") for key in _ALIKE}
-        drawn = None if drawn is None or rows is None else drawn | rows
-    first, what = next(iter(said.items()))
-    for file, other in said.items():
-        for key in _ALIKE:
-            if other[key] != what[key]:
-                raise ValueError(f"{file}: {key} is {other[key]!r}, but {what[key]!r} in {first}")
-    recipe, seed, stream, version = (what[key] for key in _ALIKE)
-    if not seed:
+            if own:
+                rows |= _rows(header, own.pop("fastinit_distributions"))
+        except (IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}: the origin in its header is malformed: {error!r}") from None
+        said[path] = own
+    first, own = next(iter(said.items()))
+    for path, other in said.items():
+        if other != own:
+            raise ValueError(f"{path}: is of another plan, seed or version than {first}")
+    if not own:
         return None
-    if stream != str(STREAM_VERSION):
-        raise ValueError(
-            f"{first}: fastinit {version} drew it with stream {stream}; this version draws stream {STREAM_VERSION}"
-        )
-    if not seed.isdecimal():
-        raise ValueError(f"{first}: fastinit_seed must be an integer, not {seed!r}")
-    plan = None if drawn is None else Plan(drawn, {}, recipe)
-    return Origin(recipe, resolve_seed(int(seed)), version, plan)
+    known = {name: row for name, row in rows.items() if row is not None}
+    unknown = tuple([name for name, row in rows.items() if row is None])
+    try:
+        source, version = own["fastinit_source"], own["fastinit_version"]
+        seed, stream = resolve_seed(int(own["fastinit_seed"])), int(own["fastinit_stream"])
+        return Origin(source, seed, own["fastinit_plan"], stream, version, Plan(known, {}, source), unknown)
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{first}: the origin in its header is malformed: {error!r}") from None
 
 
-# What all files of a checkpoint must say alike.
-_ALIKE = ("fastinit_recipe", "fastinit_seed", "fastinit_stream", "fastinit_version")
-
-
-def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    index = path / safetensors.INDEX
-    if not index.exists():
-        return [path / "model.safetensors"]
-    return [path / file for file in dict.fromkeys(safetensors.read_index(index).values())]
-
-
-def _rows(header: safetensors.Header) -> dict[str, Parameter] | None:
-    """The rows of the plan that the header's tensors were drawn by; None if it does not say."""
-    text = header.metadata.get("fastinit_drawn")
-    if text is None:
-        return None
-    match safetensors.parse_json(text.encode()):
-        case {"distributions": list(described), "of": dict(of)}:
-            distributions = [from_dict(instance("a distribution", one, dict)) for one in described]
-        case _:
-            raise ValueError('fastinit_drawn must have "distributions" and "of"')
-    extents = {extent.name: extent for extent in header.extents}
-    rows = {}
-    for name, place in of.items():
-        extent = extents.get(name)
-        if extent is None or extent.dtype is None:
-            raise ValueError(f"fastinit_drawn names {name!r}, which is not a tensor of this file")
-        if type(place) is not int or not 0 <= place < len(distributions):
-            raise ValueError(f"fastinit_drawn must give {name!r} one of its distributions, not {place!r}")
-        distribution = distributions[place]
+def _rows(header: safetensors.Header, text: str) -> dict[str, Parameter | None]:
+    """The tensors' rows of the plan; None if a distribution is not in the header."""
+    data = safetensors.parse_json(text.encode())
+    kinds = [(scheme, from_dict(distribution)) for scheme, distribution in data["kinds"]]
+    extents = sorted(header.extents, key=lambda extent: extent.name)
+    if len(data["of"]) != len(extents):
+        raise ValueError(f"{len(data['of'])} distributions for {len(extents)} tensors")
+    rows: dict[str, Parameter | None] = {}
+    for extent, i in zip(extents, data["of"], strict=True):
+        rows[extent.name] = None
+        if i is None or extent.dtype is None:
+            continue
+        scheme, distribution = kinds[integer("of", i)]
         if isinstance(distribution, Structured):
             distribution.check(extent.shape)
-        rows[name] = Parameter(name, extent.shape, extent.dtype, "", distribution, None)
+        rows[extent.name] = Parameter(extent.name, extent.shape, extent.dtype, scheme, distribution, None)
     return rows

@@ -8,8 +8,7 @@ import os
 import sys
 from typing import Any
 
-from ..checkpoints import sharded
-from ..checkpoints import write as checkpoint
+from ..checkpoints import split, write
 from ..drawing.streams import resolve_seed
 from ..table import counted, wrapped
 from . import options, terminal
@@ -55,23 +54,21 @@ def run(arguments: argparse.Namespace) -> int:
         resolve_seed(arguments.seed),
         options.plan_of(arguments.model, options.recipe_of(arguments), arguments.dtype),
     )
-    how: dict[str, Any] = {"seed": seed, "resume": arguments.resume, "threads": arguments.threads}
+    total = plan.nbytes
+    if arguments.max_shard_size is not None:
+        shards = split(plan, arguments.max_shard_size)
+        total = sum(shard.nbytes for shard in shards[arguments.rank :: max(arguments.of, 1)])
     with terminal.progress() as show:
-        if arguments.max_shard_size is None:
-            summary = checkpoint.write(plan, output, **how, progress=lambda done: show(done, plan.nbytes))
-        else:
-            shards = sharded.split(plan, arguments.max_shard_size)
-            total = sum(shard.nbytes for shard in shards[arguments.rank :: max(arguments.of, 1)])
-            summary = sharded.write(
-                plan, output, **how, max_shard_size=arguments.max_shard_size, rank=arguments.rank,
-                of=arguments.of, progress=lambda done: show(done, total),
-            )  # fmt: skip
+        summary = write(
+            plan, output, seed=seed, max_shard_size=arguments.max_shard_size, rank=arguments.rank, of=arguments.of,
+            resume=arguments.resume, threads=arguments.threads, progress=lambda done: show(done, total),
+        )  # fmt: skip
     if arguments.json:
-        print(json.dumps({"file": output, "recipe": plan.recipe, "seed": seed, **summary.to_dict()}))
+        print(json.dumps({"file": output, "source": plan.source, "seed": seed, **summary.to_dict()}))
         return 0
     kept = f", of which {summary.kept_nbytes:,} were there" if summary.kept_nbytes else ""
     sentences = [
-        f"{output}: {counted(summary.tensors, 'tensor')}, {summary.nbytes:,} bytes{kept}, recipe {plan.recipe}, seed {seed}",
+        f"{output}: {counted(summary.tensors, 'tensor')}, {summary.nbytes:,} bytes{kept}, {plan.source}, seed {seed}",
         f"{summary.seconds:.2f} s, {summary.gigabytes_per_second:.2f} GB/s",
         f"drawn against intended, worst tensor: mean {summary.mean_deviation:.1f}, "
         f"std {summary.std_deviation:.1f} standard errors",

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ..checkpoints.origin import Origin, origin
+from ..checkpoints import Origin, origin
 from ..inspection import Inspection, TensorReport, inspect
 from ..table import Column, counted, shape_text, table, wrapped
 from . import options, terminal
@@ -33,13 +33,12 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     said = origin(arguments.file)
-    recipe = options.recipe_of(arguments)
     with terminal.progress() as show:
         report = inspect(
-            arguments.file, recipe or (said.plan if said else None), threads=arguments.threads, progress=show
+            arguments.file, options.recipe_of(arguments), threads=arguments.threads, progress=show
         )
     if arguments.json:
-        drawn = said and {"recipe": said.recipe, "seed": said.seed, "version": said.version}
+        drawn = said and {"source": said.source, "seed": said.seed, "version": said.version}
         print(json.dumps({"file": arguments.file, "drawn": drawn, **report.to_dict()}))
     else:
         print(*_lines(report, said, terminal.width(sys.stdout)), sep="\n")
@@ -57,11 +56,11 @@ def _lines(report: Inspection, said: Origin | None, width: int | None) -> list[s
     sentences.append(
         f"{counted(len(report.tensors), 'tensor')}, {report.nbytes:,} bytes, {report.seconds:.2f} s, {rate:.2f} GB/s"
     )
-    against = f" from recipe {report.recipe}" if report.recipe else ""
+    against = f" from {report.source}" if report.source else ""
     sentences.append(f"deviating{against}: {len(report.deviating) or 'none'}")
     lines = []
     if said:
-        lines += wrapped(f"drawn by fastinit {said.version}, recipe {said.recipe}, seed {said.seed}", width)
+        lines += wrapped(f"drawn by fastinit {said.version}, {said.source}, seed {said.seed}", width)
     if report.tensors:
         lines += table(columns, width)
     return lines + [line for sentence in sentences for line in wrapped(sentence, width)]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..checkpoints.verify import stored
+from ..checkpoints import stored
 from ..dtypes import DTYPES, dtype_name
 from ..extras import needs
 from ..files import atomic
@@ -113,7 +113,7 @@ def written_plan(path: str) -> Plan | None:
     with atomic.naming(path):
         data = Path(path).read_bytes()
     try:
-        if not {"recipe", "parameters"} <= parse_json(data).keys():
+        if not {"source", "tied", "unfilled", "parameters"} <= parse_json(data).keys():
             return None
     except ValueError:
         return None  # whoever reads it as a model says what is wrong
@@ -137,7 +137,9 @@ def plan_of(model: str | Mapping[str, Any], recipe: Recipe | str | None, dtype: 
     if not os.path.isdir(model):
         return plan(model, recipe or "default", dtype=dtype)
     if not any(os.path.exists(os.path.join(model, name)) for name in (INDEX, "model.safetensors")):
-        raise ValueError(f"the folder {model!r} has neither a config.json nor a model.safetensors or its index")
+        raise ValueError(
+            f"the folder {model!r} has neither a config.json nor a model.safetensors or its index"
+        )
     return plan(stored(model), recipe or "default", dtype=dtype)
 
 

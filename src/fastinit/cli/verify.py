@@ -7,8 +7,7 @@ import json
 import sys
 from typing import Any
 
-from ..checkpoints.origin import Origin, origin
-from ..checkpoints.verify import stored, verify
+from ..checkpoints import Origin, origin, stored, verify
 from ..plans.plan import Plan
 from ..table import counted, wrapped
 from . import options, terminal
@@ -41,44 +40,43 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    said = origin(arguments.file)
+    file, said = arguments.file, origin(arguments.file)
     plan = _plan(arguments, said)
     seed = said.seed if arguments.seed is None and said else arguments.seed
     with terminal.progress() as show:
         findings = verify(
-            arguments.file,
-            plan,
-            seed=seed,
+            file,
+            None if said and plan is said.plan else plan,
+            seed=arguments.seed,
             threads=arguments.threads,
             progress=lambda done: show(done, plan.nbytes),
         )
+    differences = [finding for finding in findings if finding.kind != "unknown"]
     if arguments.json:
         found = [finding.to_dict() for finding in findings]
-        print(json.dumps({"file": arguments.file, "recipe": plan.recipe, "seed": seed, "findings": found}))
-        return 3 if findings else 0
+        print(json.dumps({"file": file, "source": plan.source, "seed": seed, "findings": found}))
+        return 3 if differences else 0
     if seed is None:
-        compared = "without a seed, only means, standard deviations and bounds"
+        compared = "without a seed: only means, standard deviations and bounds"
     else:
-        compared = f"seed {seed}, every bit"
-    count = counted(len(findings), "difference") if findings else "no differences"
-    sentences = [
-        f"compared with recipe {plan.recipe}, {compared}",
-        *map(str, findings),
-        f"{arguments.file}: {count}",
-    ]
+        compared = f"seed {seed}: every bit"
+    count = counted(len(differences), "difference") if differences else "no differences"
+    sentences = [f"compared with {plan.source}, {compared}", *map(str, findings), f"{file}: {count}"]
     width = terminal.width(sys.stdout)
     print(*(line for sentence in sentences for line in wrapped(sentence, width)), sep="\n")
-    return 3 if findings else 0
+    return 3 if differences else 0
 
 
 def _plan(arguments: argparse.Namespace, said: Origin | None) -> Plan:
     """The plan to compare with: by the options, or else by what the file says of itself."""
     file, model = arguments.file, arguments.model
-    name = said.recipe if said else ""
+    name = said.source.removeprefix("recipe ") if said else ""
     if not (arguments.recipe or arguments.size):
-        if said and said.plan and not model and not arguments.dtype:
+        if said and not model and not arguments.dtype:
             return said.plan
-        if model and (options.written_plan(model) or not options.is_known(name) and options.describes_model(model)):
+        if model and (
+            options.written_plan(model) or (not options.is_known(name) and options.describes_model(model))
+        ):
             name = ""  # the model brings its own
         elif said is None:
             raise ValueError(
@@ -87,7 +85,7 @@ def _plan(arguments: argparse.Namespace, said: Origin | None) -> Plan:
             )
         elif not options.is_known(name):
             raise ValueError(
-                f"{file!r} was drawn by {name!r}, which is neither a recipe nor a file here; give --recipe, or the folder "
-                "of a config.json with --model"
+                f"{file!r} was drawn from {said.source!r}, which is neither a recipe nor a file here; give --recipe, or "
+                "the folder of a config.json with --model"
             )
     return options.plan_of(model or stored(file), options.recipe_of(arguments, name), arguments.dtype)

@@ -47,7 +47,7 @@ class Plan(Mapping[str, Parameter]):
 
     parameters: Mapping[str, Parameter]
     ties: Mapping[str, str]
-    recipe: str
+    source: str
     unfilled: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Parameter:
@@ -80,7 +80,7 @@ class Plan(Mapping[str, Parameter]):
         """The plan as a JSON object; it is a model file too. `from_json` is the way back."""
         parameters = {name: parameter.to_dict() for name, parameter in self.items()}
         content = {
-            "recipe": self.recipe,
+            "source": self.source,
             "bytes": self.nbytes,
             "tied": dict(self.ties),
             "unfilled": list(self.unfilled),
@@ -93,14 +93,14 @@ class Plan(Mapping[str, Parameter]):
         """The plan that `to_json` described. Raises ValueError, naming the parameter, for anything else."""
         data = parse_json(instance("text", text, str).encode())
         match data:
-            case {"recipe": str(recipe), "tied": dict(ties), "parameters": dict(rows)}:
+            case {"source": str(source), "tied": dict(ties), "parameters": dict(rows)}:
                 parameters = {name: Parameter.from_dict(name, row) for name, row in rows.items()}
             case _:
-                raise ValueError('a plan has "recipe", "tied" and "parameters"')
+                raise ValueError('a plan has "source", "tied" and "parameters"')
         unfilled = data.get("unfilled", [])
         if not isinstance(unfilled, list) or not all(isinstance(name, str) for name in unfilled):
             raise ValueError(f'"unfilled" must be a list of names, not {unfilled!r}')
-        return cls(parameters, checked_ties(ties, parameters), recipe, tuple(unfilled))
+        return cls(parameters, checked_ties(ties, parameters), source, tuple(unfilled))
 
     def __str__(self) -> str:
         return self.text()
@@ -127,7 +127,7 @@ class Plan(Mapping[str, Parameter]):
         ]
         columns = [column for column in columns if any(column.cells) or not self.parameters]
         lines = [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
-        lines.append(f"{counted(len(self), 'tensor')}, {self.nbytes:,} bytes, recipe {self.recipe}")
+        lines.append(f"{counted(len(self), 'tensor')}, {self.nbytes:,} bytes, {self.source}")
         return "\n".join(table(columns, width) + [part for line in lines for part in wrapped(line, width)])
 
     def tensor(self, name: str, *, seed: Seed, block: Block = ..., threads: int | None = None) -> Array:

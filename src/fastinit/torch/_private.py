@@ -37,6 +37,23 @@ from torch.utils._pytree import tree_map_only as tree_map_only
 NO_DISPATCH = Tensor.__torch_dispatch__  # pyright: ignore[reportAttributeAccessIssue]
 
 
+# torch gives a module another class, made for it, that has its own as the last base: fully_shard, replicate, parametrize.
+_MADE = ("FSDP", "DDP", "Replicate", "Parametrized")
+
+
+def plain_class(module: nn.Module) -> Any:
+    """The class that a module had before torch exchanged it. A prefix that torch renames leaves the exchanged class: its name
+    is then another one, and its bases tell what it is."""
+    made: Any = type(module)
+    while len(made.__bases__) and made.__name__ in [prefix + made.__bases__[-1].__name__ for prefix in _MADE]:
+        made = made.__bases__[-1]
+    return made
+
+
+# The tables of a module's hooks, which tracing empties for a while: a hook on proxies may do anything.
+HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+
+
 def children(module: nn.Module) -> dict[str, nn.Module]:
     """The modules that a module owns, by name, a shared one under each of its names. `named_children` gives it once,
     and `named_modules` runs for ever in a module that owns its parent."""

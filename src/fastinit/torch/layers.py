@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..plans.model import TensorSpec
 from ..plans.roles import WEIGHTS, adds_one, with_roles
-from ._private import _ConvNd, _ConvTransposeNd, _NormBase
+from ._private import _ConvNd, _ConvTransposeNd, _NormBase, plain_class
 
 _NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 _GATES = {"LSTM": 4, "LSTMCell": 4, "GRU": 3, "GRUCell": 3}
@@ -19,7 +19,7 @@ _FUSED = re.compile(r"qkv|c_attn|query_key_value|in_proj", re.IGNORECASE)
 
 
 def is_norm(module: nn.Module) -> bool:
-    return isinstance(module, _NORMS) or "norm" in type(module).__name__.lower()
+    return isinstance(module, _NORMS) or "norm" in plain_class(module).__name__.lower()
 
 
 def is_layer(module: nn.Module) -> bool:
@@ -39,7 +39,7 @@ def described(path: str, module: nn.Module, tensors: Mapping[str, Tensor]) -> di
     >>> [(name, spec.role) for name, spec in specs.items()]
     [('fc.weight', 'weight'), ('fc.bias', 'bias')]
     """
-    owner: Any = type(module)
+    owner = plain_class(module)
     specs = {}
     for local, tensor in tensors.items():
         role, geometry = _of_class(path, module, local, tensor)
@@ -60,7 +60,7 @@ def described(path: str, module: nn.Module, tensors: Mapping[str, Tensor]) -> di
 
 def _of_class(path: str, module: nn.Module, local: str, tensor: Tensor) -> tuple[str, dict[str, Any]]:
     """The role that the class of a module gives a tensor, or "", and what it says of the tensor's axes."""
-    kind = type(module).__name__
+    kind = plain_class(module).__name__
     weight = "weight" in local
     if isinstance(module, _NORMS):
         return {"weight": "norm", "bias": "bias"}.get(local, ""), {}

@@ -57,7 +57,7 @@ def _walk(path: str, module: nn.Module, owners: frozenset[int]) -> Iterator[tupl
     owners |= {id(module)}
     for name, child in _private.children(module).items():
         if id(child) not in owners:
-            inside = name in _AROUND and (not _AROUND[name] or type(module).__name__ in _AROUND[name])
+            inside = name in _AROUND and (not _AROUND[name] or _private.plain_class(module).__name__ in _AROUND[name])
             yield from _walk(path if inside else f"{path}.{name}" if path else name, child, owners)
 
 
@@ -91,7 +91,7 @@ def survey(model: nn.Module) -> Survey:
             if name in parameters or name in buffers or name in ties:
                 raise ValueError(f"two tensors are called {name!r} once wrappers are taken off")
             if local in lazy:
-                spec = TensorSpec((), "", type(module).__name__)
+                spec = TensorSpec((), "", _private.plain_class(module).__name__)
                 parameters[name] = Slot(
                     name, tensor, module, spec, "it has no shape yet: run the lazy module once"
                 )
