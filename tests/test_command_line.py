@@ -21,7 +21,7 @@ from conftest import ROOT, optional
 
 import fastinit as fi
 from fastinit import cli
-from fastinit.checkpoints import write as checkpoint
+from fastinit.checkpoints import write
 from fastinit.cli import errors, terminal
 from fastinit.plans.recipe import shipped_recipes
 from fastinit.schemes.catalogue import SCHEMES
@@ -136,9 +136,9 @@ def test_init_and_plan(here: Path, run: Run) -> None:
     assert "m.safetensors: 5 tensors" in run("init model.json --seed 3 -o m.safetensors")
     first = target.read_bytes()
     said = json.loads(run("init model.json --seed 3 -o m.safetensors --threads 2 --json"))
-    assert (said["tensors"], said["recipe"], said["seed"]) == (
+    assert (said["tensors"], said["source"], said["seed"]) == (
         5,
-        "default",
+        "recipe default",
         3,
     ) and target.read_bytes() == first
     for short, name in (("bf16", "bfloat16"), ("fp16", "float16"), ("fp32", "float32"), ("fp64", "float64")):
@@ -157,7 +157,9 @@ def test_a_plan_of_the_command_is_a_model_with_a_recipe(here: Path, run: Run) ->
         "plan plan.json --dtype fp16"
     )
     assert run("plan plan.json --recipe default") == run("plan model.json")
-    Path("plan.json").write_text('{"recipe": "gpt2", "parameters": {"w": {"shape": [4]}}}')
+    Path("plan.json").write_text(
+        '{"source": "recipe gpt2", "tied": {}, "unfilled": [], "parameters": {"w": {"shape": [4]}}}'
+    )
     assert run("plan plan.json", 2).startswith("plan.json: ")
 
 
@@ -310,9 +312,9 @@ def test_a_file_is_verified_by_what_it_says(recipe: str, sharded: bool, here: Pa
         os.rename("own.toml", "gone.toml")
     said = run(f"verify {file}")
     name = recipe.replace("--recipe ", "").replace(" --size", ",") or "default"
-    assert said == f"compared with recipe {name}, seed 7, every bit\n{file}: no differences\n"
+    assert said == f"compared with recipe {name}, seed 7: every bit\n{file}: no differences\n"
     data = json.loads(run(f"verify {file} --json"))
-    assert data == {"file": file, "recipe": name, "seed": 7, "findings": []}
+    assert data == {"file": file, "source": f"recipe {name}", "seed": 7, "findings": []}
 
 
 def test_inspect_shows_where_a_file_comes_from(here: Path, run: Run) -> None:
@@ -321,7 +323,7 @@ def test_inspect_shows_where_a_file_comes_from(here: Path, run: Run) -> None:
     assert said.startswith(f"drawn by fastinit {fi.__version__}, recipe orthogonal, seed 7\n")
     assert "deviating from recipe orthogonal: none" in said
     data = json.loads(run("inspect m.safetensors --json"))
-    assert data["drawn"] == {"recipe": "orthogonal", "seed": 7, "version": fi.__version__}
+    assert data["drawn"] == {"source": "recipe orthogonal", "seed": 7, "version": fi.__version__}
     assert "deviating from recipe zeros" in run("inspect m.safetensors --recipe zeros", 3)
     safetensors.numpy.save_file({"w": fi.normal((40, 40), seed=0)}, "other.safetensors")
     said = run("inspect other.safetensors")
@@ -331,7 +333,7 @@ def test_inspect_shows_where_a_file_comes_from(here: Path, run: Run) -> None:
 
 def test_options_go_before_what_a_file_says(here: Path, run: Run) -> None:
     run("init model.json --seed 7 -o m.safetensors")
-    assert "seed 8, every bit" in run("verify m.safetensors --seed 8", 3)
+    assert "seed 8: every bit" in run("verify m.safetensors --seed 8", 3)
     assert "recipe he_normal" in run("verify m.safetensors --recipe he_normal", 3)
     assert run("verify m.safetensors --model model.json").endswith("no differences\n")
     Path("less.json").write_text('{"wte.weight": [50, 16]}')
@@ -350,20 +352,23 @@ def test_files_of_other_programs(here: Path, run: Run) -> None:
     said = run("verify m.safetensors", 2)
     assert "'m.safetensors' does not say how it was drawn" in said and "--recipe" in said and "--seed" in said
     said = run("verify m.safetensors --recipe default")
-    assert "without a seed, only means, standard deviations and bounds" in said
+    assert "without a seed: only means, standard deviations and bounds" in said
     assert json.loads(run("verify m.safetensors --recipe default --json"))["seed"] is None
-    assert "seed 3, every bit" in run("verify m.safetensors --recipe default --seed 3")
+    assert "seed 3: every bit" in run("verify m.safetensors --recipe default --seed 3")
     assert "std" in run("verify m.safetensors --recipe normal", 3)
 
 
 def test_recipes_that_no_file_holds(here: Path, run: Run) -> None:
     """A mapping: the distributions are in the header, but for another model there is nothing to ask."""
     plan = fi.plan({"fc.weight": (40, 8)}, {"fc.*": "orthogonal"})
-    checkpoint.write(plan, "m.safetensors", seed=0)
+    write(plan, "m.safetensors", seed=0)
     assert run("verify m.safetensors").endswith("no differences\n")
     Path("m.json").write_text('{"fc.weight": [40, 8]}')
     said = run("verify m.safetensors --model m.json", 2)
-    assert "was drawn by 'default, changed', which is neither a recipe nor a file here; give --recipe" in said
+    assert (
+        "was drawn from 'recipe default, changed', which is neither a recipe nor a file here; give --recipe"
+        in said
+    )
 
 
 # ----------------------------------------------------------------------------------------- errors
@@ -400,7 +405,7 @@ def test_a_full_disk_and_what_has_no_name() -> None:
 
 def test_the_library_keeps_errno_and_filename(here: Path) -> None:
     with pytest.raises(FileNotFoundError) as info:
-        checkpoint.write(fi.plan({"w": (4, 8)}, "default"), "nodir/a.safetensors", seed=0)
+        write(fi.plan({"w": (4, 8)}, "default"), "nodir/a.safetensors", seed=0)
     assert (info.value.errno, info.value.filename) == (2, "nodir/a.safetensors")
 
 
@@ -565,7 +570,7 @@ def test_the_bar_ends_its_line(here: Path, monkeypatch: pytest.MonkeyPatch) -> N
         progress(1000)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoint, "write", interrupted)
+    monkeypatch.setattr(cli.init, "write", interrupted)
     assert cli.main(["init", "model.json", "--seed", "0", "-o", "m.safetensors"]) == 130
     *_, bar, message = screen.getvalue().splitlines()
     assert bar.startswith("[") and message == "fastinit: error: interrupted"
