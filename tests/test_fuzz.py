@@ -21,7 +21,6 @@ from typing import Any
 import ml_dtypes  # noqa: F401
 import numpy as np
 import pytest
-from fastinit.checkpoints.verify import stored
 from hypothesis import given
 from hypothesis import strategies as st
 from test_structured import CASES
@@ -29,7 +28,7 @@ from test_structured import CASES
 import fastinit as fi
 from fastinit import checkpoints, cli
 from fastinit.arguments import choose
-from fastinit.checkpoints import sharded
+from fastinit.checkpoints import sharded, stored
 from fastinit.cli import options, probe
 from fastinit.laws.composed import Patched, Transformed
 from fastinit.plans.formula import Formula

@@ -1,10 +1,12 @@
-"""Tables and sentences as text that fits a width."""
+"""Tables and sentences as text that fits a width, and as HTML."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
+from itertools import chain
 
 _GAP = 2
 
@@ -87,6 +89,22 @@ def shape_text(shape: tuple[int, ...]) -> str:
     ('64x3x7x7', 'scalar')
     """
     return "x".join(map(str, shape)) or "scalar"
+
+
+def html_table(columns: Sequence[Column], notes: Iterable[str] = (), most: int = 40) -> str:
+    """A table for notebooks. A long one is cut in the middle. Notes stand below it.
+
+    >>> html_table([Column("name", ["w"]), Column("mean", ["0"])], ["1 tensor"])
+    '<table><thead><tr><th>name</th><th>mean</th></tr></thead><tbody><tr><td>w</td><td>0</td></tr></tbody></table><p>1 tensor</p>'
+    """
+    rows = zip(*([escape(cell) for cell in column.cells] for column in columns), strict=True)
+    lines = ["<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows]
+    if len(lines) > most:
+        left_out = f'<tr><td colspan="{len(columns)}">… {len(lines) - most:,} more rows …</td></tr>'
+        lines = [*lines[: most - most // 2], left_out, *lines[len(lines) - most // 2 :]]
+    titles = "".join(f"<th>{escape(column.title)}</th>" for column in columns)
+    table = f"<table><thead><tr>{titles}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    return "".join(chain([table], (f"<p>{escape(note)}</p>" for note in notes)))
 
 
 def counted(number: int, thing: str) -> str:

@@ -121,7 +121,7 @@ def _rounded(x: float, dtype: str) -> float:
 
 @dataclass(frozen=True)
 class Change:
-    """A difference of two plans; ``what`` is "parameter", "shape", "dtype", "law", "tie" or "order"."""
+    """A difference of two plans; ``what`` is "parameter", "shape", "dtype", "distribution", "tie" or "order"."""
 
     name: str
     what: str
@@ -140,7 +140,7 @@ def diff(a: Plan, b: Plan) -> list[Change]:
     >>> import fastinit as fi
     >>> print(*diff(fi.plan({"w": (4, 8)}), fi.plan({"w": (8, 8)})), sep="\\n")
     w: shape (4, 8) -> (8, 8)
-    w: law Normal(mean=0.0, std=0.408248290463863) -> Normal(mean=0.0, std=0.3535533905932738)
+    w: distribution Normal(mean=0.0, std=0.408248290463863) -> Normal(mean=0.0, std=0.3535533905932738)
     """
     instance("a", a, Plan)
     instance("b", b, Plan)
@@ -150,8 +150,8 @@ def diff(a: Plan, b: Plan) -> list[Change]:
         if old is None or new is None:
             changes.append(Change(name, "parameter", old and old.shape, new and new.shape))
             continue
-        for what, field in (("shape", "shape"), ("dtype", "dtype"), ("law", "distribution")):
-            before, after = getattr(old, field), getattr(new, field)
+        for what in ("shape", "dtype", "distribution"):
+            before, after = getattr(old, what), getattr(new, what)
             if before != after:
                 changes.append(Change(name, what, before, after))
     for alias in dict.fromkeys((*a.ties, *b.ties)):

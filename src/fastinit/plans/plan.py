@@ -1,4 +1,4 @@
-"""Plans: a model and a recipe -> the law of every parameter, before a byte is written."""
+"""Plans: what every parameter of a model is drawn from, as plain data, before a byte is written."""
 
 from __future__ import annotations
 
@@ -17,20 +17,32 @@ from ..drawing.memory import empty
 from ..drawing.streams import Seed
 from ..dtypes import Array, numpy_dtype
 from ..files.safetensors import parse_json
-from ..laws.structured import Structured
-from ..table import Column, counted, shape_text, table, wrapped
+from ..laws import Distribution, Structured
+from ..table import Column, counted, html_table, shape_text, table, wrapped
 from .model import checked_ties
 from .parameter import Parameter
 
 
 @dataclass(frozen=True, eq=False)
 class Plan(Mapping[str, Parameter]):
-    """The parameters by name, in the model's order. Tied ones stand once; ``ties`` maps the other names to them.
-    ``unfilled`` are the model's persistent buffers that the plan does not fill, where it knows of them.
+    """What every parameter of a model is drawn from: a mapping of names to `Parameter`, in the model's order.
 
-    Plans are equal, and have one ``digest`` and hash, where they give the same names, shapes, dtypes and laws in the same
-    order, whatever recipe they come from.
+    Plans are equal, and have the same `digest`, if they have the same names, shapes, dtypes, distributions and ties in the
+    same order, whatever they were made from.
 
+    Attributes
+    ----------
+    parameters
+        The parameters by name. Tied ones stand once.
+    ties
+        The other names of tied parameters, and the name that each stands under.
+    source
+        What the plan was made from, for people: "recipe gpt2", or "recorded from Net".
+    unfilled
+        The model's persistent buffers that the plan does not fill, if it knows of them.
+
+    Examples
+    --------
     >>> import fastinit as fi
     >>> plan = fi.plan({"fc.weight": (4, 8), "fc.bias": (4,)})
     >>> print(plan)
@@ -60,24 +72,28 @@ class Plan(Mapping[str, Parameter]):
         return len(self.parameters)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Plan) and self.digest == other.digest
+        return isinstance(other, Plan) and (*self._drawn(), self.ties) == (*other._drawn(), other.ties)
 
     def __hash__(self) -> int:
-        return hash(self.digest)
+        return hash(tuple([(p.name, p.shape, p.dtype) for p in self.values()]))
+
+    def _drawn(self) -> Iterator[tuple[str, tuple[int, ...], str, Distribution]]:
+        return ((p.name, p.shape, p.dtype, p.distribution) for p in self.values())
 
     @property
     def nbytes(self) -> int:
+        """The bytes of all values."""
         return sum(parameter.nbytes for parameter in self.parameters.values())
 
     @cached_property
     def digest(self) -> str:
-        """32 hexadecimal digits that stand for what is drawn, alike on all machines (BLAKE2b of the plan's content)."""
-        rows = [[p.name, p.shape, p.dtype, p.distribution.to_dict()] for p in self.values()]
+        """32 hexadecimal digits that stand for what is drawn, the same on all machines: BLAKE2b of the plan's content."""
+        rows = [[*place, distribution.to_dict()] for *place, distribution in self._drawn()]
         text = json.dumps([rows, sorted(self.ties.items())], separators=(",", ":"))
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
     def to_json(self) -> str:
-        """The plan as a JSON object; it is a model file too. `from_json` is the way back."""
+        """The plan as a JSON object, which is a model file too. `from_json` reads it."""
         parameters = {name: parameter.to_dict() for name, parameter in self.items()}
         content = {
             "source": self.source,
@@ -106,7 +122,7 @@ class Plan(Mapping[str, Parameter]):
         return self.text()
 
     def text(self, width: int | None = None) -> str:
-        """The plan as a table for people, with numbers of at most 6 digits where they are long.
+        """The plan as a table for people. Long numbers have 6 digits there.
 
         Parameters
         ----------
@@ -121,20 +137,44 @@ class Plan(Mapping[str, Parameter]):
         name                   distribution
         transformer…_fc.weight  Normal(mean=0.0, std=0.5)
         """
+        notes = [line for note in self._notes() for line in wrapped(note, width)]
+        return "\n".join([*table(self._columns(), width), *notes])
+
+    def _repr_html_(self) -> str:
+        """The table in a notebook."""
+        return html_table(self._columns(), self._notes())
+
+    def _columns(self) -> list[Column]:
+        """The columns that are not empty."""
         columns = [
-            Column(title, [show(parameter) for parameter in self.values()], rank, cut)
-            for title, show, rank, cut in _COLUMNS
+            Column(title, [show(p) for p in self.values()], rank, cut) for title, show, rank, cut in _COLUMNS
         ]
-        columns = [column for column in columns if any(column.cells) or not self.parameters]
-        lines = [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
-        lines.append(f"{counted(len(self), 'tensor')}, {self.nbytes:,} bytes, {self.source}")
-        return "\n".join(table(columns, width) + [part for line in lines for part in wrapped(line, width)])
+        return [column for column in columns if any(column.cells) or not self.parameters]
+
+    def _notes(self) -> list[str]:
+        ties = [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
+        return [*ties, f"{counted(len(self), 'tensor')}, {self.nbytes:,} bytes, {self.source}"]
 
     def tensor(self, name: str, *, seed: Seed, block: Block = ..., threads: int | None = None) -> Array:
-        """A new array of a parameter's first values, or of the ``block`` of them alone: any part at any time.
+        """A new array of a parameter's first values, or of a part of them.
 
-        ``block`` is an index of integers, slices and "...", as in `draw`. A tied name gives its owner's values. Raises
-        KeyError for a name that the plan does not have, IndexError for a block out of range.
+        Parameters
+        ----------
+        name
+            The parameter's name. A tied name gives its owner's values.
+        seed
+            The seed of the streams.
+        block
+            The part to draw, as an index of integers, slices and "..."; by default, all.
+        threads
+            How many threads may draw; by default as `set_num_threads` says.
+
+        Raises
+        ------
+        KeyError
+            For a name that the plan does not have.
+        IndexError
+            For a block out of range.
         """
         parameter = self[self.ties.get(name, name)]
         array = empty(block_shape(block, parameter.shape), parameter.dtype)
@@ -145,7 +185,7 @@ class Plan(Mapping[str, Parameter]):
     def chunks(
         self, name: str, buffers: Iterator[Array], *, seed: int, threads: int | None = None
     ) -> Iterator[Array]:
-        """A parameter's values in C order, drawn piece by piece into the buffers in turn; structured laws at once."""
+        """A parameter's values in C order, drawn piece by piece into the buffers in turn; structured ones are drawn at once."""
         parameter = self[name]
         if isinstance(parameter.distribution, Structured):
             yield self.tensor(name, seed=seed, threads=threads).reshape(-1)
