@@ -44,7 +44,7 @@ _handlers = _Handlers()
 
 @contextmanager
 def intercepted(handlers: Mapping[FunctionType, Handler]) -> Iterator[None]:
-    """While active, calls of these functions in this thread go to their handlers; within a handler, the functions are as they were.
+    """While active, calls of these functions in this thread go to their handlers, calls within handlers too.
 
     Functions with closures cannot be exchanged: ValueError.
 
@@ -115,10 +115,4 @@ def call(function: FunctionType, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     """What a call of an exchanged function does in this thread."""
     original = _exchanges[function].original
     handler = _handlers.of.get(function)
-    if handler is None:
-        return original(*args, **kwargs)
-    before, _handlers.of = _handlers.of, {}
-    try:
-        return handler(original, *args, **kwargs)
-    finally:
-        _handlers.of = before
+    return original(*args, **kwargs) if handler is None else handler(original, *args, **kwargs)
