@@ -8,6 +8,7 @@ from typing import Any
 from ..arguments import checked_shape, choose, non_negative
 from ..dtypes import dtype_name, nbytes
 from ..laws import composed as composed  # its laws are read from JSON too
+from ..laws import views as views
 from ..laws.distributions import Distribution, from_dict
 from ..laws.structured import Structured
 from ..schemes import resolve

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 
@@ -18,6 +18,7 @@ from ..dtypes import Array, numpy_dtype
 from ..files.safetensors import parse_json
 from ..laws.structured import Structured
 from ..table import aligned, shape_text
+from .buffer import Buffer
 from .model import checked_ties
 from .parameter import Parameter
 
@@ -25,7 +26,8 @@ from .parameter import Parameter
 @dataclass(frozen=True, eq=False)
 class Plan(Mapping[str, Parameter]):
     """The parameters by name, in the model's order. Tied ones stand once; ``ties`` maps the other names to them.
-    ``unfilled`` are the model's persistent buffers that the plan does not fill, where it knows of them.
+    ``buffers`` are those of the model's tensors that it needs but does not train, and that are not rows of the plan: not
+    persistent, or integers. ``unfilled`` are the buffers of which the plan does not know what they hold.
 
     Plans are equal, and have one ``digest`` and hash, where they give the same names, shapes, dtypes and laws in the same
     order, whatever recipe they come from.
@@ -48,6 +50,7 @@ class Plan(Mapping[str, Parameter]):
     ties: Mapping[str, str]
     recipe: str
     unfilled: tuple[str, ...] = ()
+    buffers: Mapping[str, Buffer] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Parameter:
         return self.parameters[name]
@@ -72,7 +75,10 @@ class Plan(Mapping[str, Parameter]):
     def digest(self) -> str:
         """32 hexadecimal digits that stand for what is drawn, alike on all machines (BLAKE2b of the plan's content)."""
         rows = [[p.name, p.shape, p.dtype, p.distribution.to_dict()] for p in self.values()]
-        text = json.dumps([rows, sorted(self.ties.items())], separators=(",", ":"))
+        content: list[object] = [rows, sorted(self.ties.items())]
+        if self.buffers:
+            content.append([[name, buffer.to_dict()] for name, buffer in self.buffers.items()])
+        text = json.dumps(content, separators=(",", ":"))
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
     def to_json(self) -> str:
@@ -83,6 +89,7 @@ class Plan(Mapping[str, Parameter]):
             "bytes": self.nbytes,
             "tied": dict(self.ties),
             "unfilled": list(self.unfilled),
+            "buffers": {name: buffer.to_dict() for name, buffer in self.buffers.items()},
             "parameters": parameters,
         }
         return json.dumps(content, indent=1)
@@ -99,7 +106,12 @@ class Plan(Mapping[str, Parameter]):
         unfilled = data.get("unfilled", [])
         if not isinstance(unfilled, list) or not all(isinstance(name, str) for name in unfilled):
             raise ValueError(f'"unfilled" must be a list of names, not {unfilled!r}')
-        return cls(parameters, checked_ties(ties, parameters), recipe, tuple(unfilled))
+        described = data.get("buffers", {})
+        if not isinstance(described, dict):
+            raise ValueError(f'"buffers" must be an object, not {described!r}')
+        buffers = {name: Buffer.from_dict(name, row) for name, row in described.items()}
+        ties = checked_ties(ties, {**parameters, **buffers})
+        return cls(parameters, ties, recipe, tuple(unfilled), buffers)
 
     def __str__(self) -> str:
         head = ("name", "shape", "dtype", "scheme", "fans", "law", "lr", "bytes", "why")
