@@ -6,9 +6,11 @@ not have. Here the device is the CPU's, values without chance are told, and othe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -80,7 +82,8 @@ def _array(trace: Trace, func: Any, args: Any, kwargs: Any) -> Any:
     try:
         array = func(trace.known(tensor).detach().clone(), *args[1:], **kwargs)
     except UnknownValueError as error:
-        return Unread(tensor, error)
+        empty = trace.apart(lambda: torch.empty(0, dtype=tensor.dtype, device="cpu"))
+        return Unread(tuple(tensor.shape), func(empty, *args[1:], **kwargs).dtype, error)
     array.flags.writeable = False
     return array
 
@@ -88,11 +91,9 @@ def _array(trace: Trace, func: Any, args: Any, kwargs: Any) -> Any:
 class Unread:
     """What NumPy would see of a random tensor: its shape and dtype. Whatever asks for more is an error."""
 
-    def __init__(self, tensor: Tensor, error: UnknownValueError) -> None:
-        self._error = error
-        self.shape, self.ndim, self.size = tuple(tensor.shape), tensor.dim(), tensor.numel()
-        self.dtype = torch.empty(0, dtype=tensor.dtype, device="cpu").numpy().dtype
-        self.itemsize = self.dtype.itemsize
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], error: UnknownValueError) -> None:
+        self.shape, self.dtype, self._error = shape, dtype, error
+        self.ndim, self.size, self.itemsize = len(shape), math.prod(shape), dtype.itemsize
         self.nbytes = self.itemsize * self.size
 
     def __len__(self) -> int:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ...dtypes import Array
 from ...laws import views
 from ...laws.composed import Patched
-from ...laws.distributions import Constant, Law
+from ...laws.distributions import Constant, Distribution, Law
 from ...laws.patterns import Given
 from ...laws.structured import Structured
 from ...plans.buffer import Buffer
@@ -65,11 +65,14 @@ def outcomes(model: nn.Module, trace: Trace) -> list[Outcome]:
     found: list[Outcome] = []
     sharers: dict[int, list[tuple[View, str]]] = {}  # by storage
     named_tensors = tensors_of(model)
+    for name, tensor, _, kind in named_tensors:
+        if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
+            raise ValueError(
+                f"{kind} {name!r} has no shape yet: run the lazy module once within the factory"
+            )
     draws = _owners(named_tensors, trace)
     for named in named_tensors:
         name, tensor, owner, kind = named
-        if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
-            raise ValueError(f"{kind} {name!r} has no shape yet: run the lazy module once within the factory")
         shape, dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
         start = (name, kind, shape, dtype, type(owner).__name__)
         if hasattr(tensor, "__tensor_flatten__") or tensor.layout is not torch.strided:
@@ -139,14 +142,19 @@ def _law(writes: list[Write], tensor: Tensor, named: Named, draws: dict[object, 
     if first.view.size == tensor.numel():
         content = seen(first, View.whole(shape) if first.view.offset == 0 else View.of(tensor), tensor.dtype)
     else:
-        content, rest = Drawn(Constant(0.0), ""), writes
+        content, rest = _background(writes), writes
         marks = [Write(write.view, Drawn(Constant(0.0), "")) for write in writes]
         values(marks, View.whole(shape), torch.bool)
     patches: list[tuple[Any, Law]] = []
+    kept: list[View] = []
     for write in rest:
         box = box_of_view(write.view, shape)
         if box is not None:
-            patches.append((box, _one_law(write.content, named, draws)))
+            law = _one_law(write.content, named, draws)
+            same = isinstance(content, Drawn) and law == content.law and isinstance(law, Distribution)
+            if not same or any(write.view.meets(other) for other in kept):
+                patches.append((box, law))
+                kept.append(write.view)
             continue
         made = masks_of([write], shape, content) if isinstance(content, Drawn) and not patches else None
         if made is None:
@@ -156,11 +164,23 @@ def _law(writes: list[Write], tensor: Tensor, named: Named, draws: dict[object, 
     return Patched(inner, tuple(patches)) if patches else inner
 
 
+def _background(writes: list[Write]) -> Drawn:
+    """The elementwise law that most of a tensor's parts have, which need not be patches then."""
+    sizes: dict[Law, int] = {}
+    for view, content in writes:
+        if isinstance(content, Drawn) and isinstance(content.law, Distribution):
+            sizes[content.law] = sizes.get(content.law, 0) + view.size
+    return Drawn(max(sizes, key=lambda law: sizes[law], default=Constant(0.0)), "")
+
+
 def _check_independent(writes: list[Write]) -> None:
-    drawn = [w.content for w in writes if isinstance(w.content, Drawn) and is_random(w.content)]
-    for i, one in enumerate(drawn):
-        if any(one.source.meets(other.source) for other in drawn[:i]):
-            raise ValueError("several parts of it are copies of the same random values")
+    """Raise ValueError where two parts show the same random values: a plan draws each anew."""
+    drawn = [(w.view, w.content) for w in writes if isinstance(w.content, Drawn) and is_random(w.content)]
+    for i, (view, one) in enumerate(drawn):
+        for under, other in drawn[:i]:
+            # What was changed in place hides what it was made of.
+            if one.source.meets(other.source) and one.source != other.source.part(under, view):
+                raise ValueError("several parts of it are copies of the same random values")
 
 
 def _one_law(content: Content, named: Named, draws: dict[object, Named]) -> Law:

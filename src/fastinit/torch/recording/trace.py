@@ -7,6 +7,7 @@ constants are not run at all: that is most of what a model's code does, and torc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -30,6 +31,11 @@ _ROOM = {
     "rand_like": (_aten.empty_like.default, ("self",)),
 }
 _IN_PLACE = ("uniform_", "normal_", "log_normal_", "exponential_", "fill_", "zero_")
+
+
+def on_meta(tensor: Tensor) -> bool:
+    """Whether a tensor has no memory; `Home` denies it."""
+    return tensor.untyped_storage().device.type == "meta"
 
 
 class UnknownValueError(ValueError):
@@ -87,7 +93,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _room(self, call: Call, args: Any, kwargs: Any) -> Any:
         """What the operation returns, on the meta device."""
         func = call.of.func
-        if any(tensor.is_cpu for tensor in call.tensors):
+        if not all(map(on_meta, call.tensors)):
             args, kwargs = tree_map_only(Tensor, lambda tensor: tensor.to(_META), (args, kwargs))
         elif call.operation in _ROOM:
             func, names = _ROOM[call.operation]
@@ -100,15 +106,12 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _given(self, tensor: Tensor) -> Tensor:
         """A tensor on the meta device that holds the values of one that torch has just made from numbers."""
-        return tensor if tensor.is_meta else self.adopted(tensor)
+        return tensor if on_meta(tensor) else self.adopted(tensor)
 
     def adopted(self, tensor: Tensor) -> Tensor:
         """A tensor on the meta device that holds what one in memory holds."""
-        self.idle = True
-        try:
-            held = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=_META)
-        finally:
-            self.idle = False
+        shape, strides, dtype = tensor.shape, tensor.stride(), tensor.dtype
+        held = self.apart(lambda: torch.empty_strided(shape, strides, dtype=dtype, device=_META))
         self.write(held, Known(lambda: tensor.detach(), "given"))
         return held
 
@@ -123,12 +126,16 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def known(self, tensor: Tensor) -> Tensor:
         """The values of a tensor without chance. Raises UnknownValueError for another."""
         self.expect_known(tensor)
-        self.idle = True
+        return self.apart(lambda: values(self.read(tensor), View.of(tensor), tensor.dtype).expand(tensor.shape))
+
+    @torch.no_grad()
+    def apart(self, compute: Callable[[], Tensor]) -> Tensor:
+        """What `compute` returns when it is not followed."""
+        outer, self.idle = self.idle, True
         try:
-            with torch.no_grad():
-                return values(self.read(tensor), View.of(tensor), tensor.dtype).expand(tensor.shape).detach()
+            return compute().detach()
         finally:
-            self.idle = False
+            self.idle = outer
 
     def expect_known(self, tensor: Tensor) -> None:
         writes = self.read(tensor)
@@ -141,7 +148,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """What the tensor holds: nothing, one content, or, if it is a run of its storage in C order, several."""
         view = View.of(tensor)
         store = self.stores.get(tensor.untyped_storage()._cdata)
-        if store is None and tensor.is_meta:
+        if store is None and on_meta(tensor):
             return [Write(view, Lost("was made before the recording", False))]
         if store is None or (store.on_host and store.memory != store.bytes()):  # written by others than torch's operations
             size = tensor.untyped_storage().nbytes() // tensor.element_size()
@@ -171,7 +178,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         view, storage = View.of(tensor), tensor.untyped_storage()
         store = self.stores.get(storage._cdata)
         if store is None:
-            store = Store(storage, tensor.dtype, storage.nbytes(), tensor.is_cpu)
+            store = Store(storage, tensor.dtype, storage.nbytes(), not on_meta(tensor))
             self.stores[storage._cdata] = store
         if store.on_host:
             store.memory = store.bytes()
