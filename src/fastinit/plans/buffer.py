@@ -1,4 +1,4 @@
-"""A tensor that a model needs but does not train, and that is no row of the plan: positions, masks, counts, frequencies."""
+"""A tensor that a model needs but does not train, and that is not a row of the plan: positions, masks, counts, frequencies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..laws.distributions import Law, from_dict
 
 @dataclass(frozen=True, eq=False)
 class Buffer:
-    """What a buffer holds: `content` is its values, or the distribution that they are drawn from.
+    """What a buffer holds: `content` is its values, or the distribution that they are drawn from, or None if neither is known.
 
     ``dtype`` is the name that torch and NumPy have for it ("int64", "bool", "bfloat16", ...); values of dtypes that NumPy
     lacks are float32. Files contain only ``persistent`` ones.
@@ -25,14 +25,15 @@ class Buffer:
     name: str
     shape: tuple[int, ...]
     dtype: str
-    content: Array | Law
+    content: Array | Law | None
     persistent: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The buffer for JSON, without its name; values are compressed."""
+        content: dict[str, Any] | None = None
         if isinstance(self.content, Law):
-            content: dict[str, Any] = self.content.to_dict()
-        else:
+            content = self.content.to_dict()
+        elif self.content is not None:
             content = {"dtype": self.content.dtype.str, "zlib": _packed(self.content)}
         return {"shape": list(self.shape), "dtype": self.dtype, "persistent": self.persistent, "content": content}
 
@@ -44,6 +45,8 @@ class Buffer:
             content, dtype, persistent = data["content"], data["dtype"], data["persistent"]
             if not isinstance(dtype, str) or not isinstance(persistent, bool):
                 raise TypeError("dtype must be a name, persistent true or false")
+            if content is None:
+                return cls(name, shape, dtype, None, persistent)
             if "law" in content:
                 return cls(name, shape, dtype, from_dict(content), persistent)
             return cls(name, shape, dtype, _unpacked(content, shape), persistent)

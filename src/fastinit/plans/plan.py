@@ -26,8 +26,8 @@ from .parameter import Parameter
 @dataclass(frozen=True, eq=False)
 class Plan(Mapping[str, Parameter]):
     """The parameters by name, in the model's order. Tied ones stand once; ``ties`` maps the other names to them.
-    ``buffers`` are those of the model's tensors that it needs but does not train, and that are not rows of the plan: not
-    persistent, or integers. ``unfilled`` are the buffers of which the plan does not know what they hold.
+    ``buffers`` are the model's other buffers, which the plan's files do not contain: of integers, or not persistent. The
+    persistent ones among them are ``unfilled``.
 
     Plans are equal, and have one ``digest`` and hash, where they give the same names, shapes, dtypes and laws in the same
     order, whatever recipe they come from.

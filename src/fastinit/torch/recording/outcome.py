@@ -54,9 +54,11 @@ class Outcome:
         if isinstance(law, Structured):
             law.check((*self.shape, 2) if self.dtype.startswith("complex") else self.shape)
 
-    def buffer(self) -> Buffer:
-        content = self.content
-        assert content is not None
+    def buffer(self, known: bool) -> Buffer:
+        """The tensor as one that is not a row of the plan."""
+        content = self.content if known else None
+        if isinstance(content, np.ndarray) and content.size > 1 and (content == content.flat[0]).all():
+            content = np.broadcast_to(content.flat[0], content.shape)
         return Buffer(self.name, self.shape, self.dtype, content, self.kind == "buffer")
 
 

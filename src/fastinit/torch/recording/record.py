@@ -39,8 +39,7 @@ def record(factory: Callable[[], nn.Module]) -> Plan:
     docs/recording.md.
 
     Tied parameters stand once, under their first name. Names are those without wrappers. Persistent buffers of dtypes that
-    can be drawn come after the parameters; all others (integers, or not persistent) are the plan's ``buffers``. Those of
-    which nothing is known are its ``unfilled``. Two parameters that the code draws once and copies are two draws of the plan.
+    can be drawn come after the parameters; all others (integers, or not persistent, or not known) are the plan's ``buffers``. Two parameters that the code draws once and copies are two draws of the plan.
 
     Parameters
     ----------
@@ -67,7 +66,6 @@ def record(factory: Callable[[], nn.Module]) -> Plan:
     rows: dict[str, Parameter] = {}
     buffers: dict[str, Buffer] = {}
     ties: dict[str, str] = {}
-    unfilled: list[str] = []
     for outcome in found:
         if outcome.tied:
             ties[outcome.name] = outcome.tied
@@ -75,18 +73,17 @@ def record(factory: Callable[[], nn.Module]) -> Plan:
         error = outcome.error
         if error is None and not _same(outcome, again.get(outcome.name)):
             error = ValueError(_CHANCE)
-        if error is None and outcome.kind != "transient":
-            try:
+        try:
+            if error is not None:
+                raise error
+            if outcome.kind != "transient":
                 rows[outcome.name] = _row(outcome)
                 continue
-            except (TypeError, ValueError) as problem:
-                error = problem
-        if outcome.kind == "parameter":
-            raise type(error)(f"parameter {outcome.name!r}: {error}") from None  # type: ignore[misc]
-        if outcome.content is None or outcome.error is not None or not _same(outcome, again.get(outcome.name)):
-            unfilled.append(outcome.name)
-        else:
-            buffers[outcome.name] = outcome.buffer()
+        except (TypeError, ValueError) as problem:
+            if outcome.kind == "parameter":
+                raise type(problem)(f"parameter {outcome.name!r}: {problem}") from None
+        buffers[outcome.name] = outcome.buffer(known=error is None)
+    unfilled = [name for name, buffer in buffers.items() if buffer.persistent]
     ties = {alias: owner for alias, owner in ties.items() if owner in rows or owner in buffers}
     return Plan(rows, ties, f"recorded from {name}", tuple(unfilled), buffers)
 
