@@ -22,6 +22,7 @@ Box: TypeAlias = tuple[int | tuple[int, int, int], ...]
 
 _DEEPEST = 200  # formulas, by far within Python's recursion
 
+
 def _where(condition: Any, given: Any, otherwise: Any) -> Any:
     return np.where(np.asarray(condition) != 0, given, otherwise)
 

@@ -45,10 +45,14 @@ class Viewed(Structured):
     offset: int = 0
 
     def __post_init__(self) -> None:
-        set_fields(self, inner=as_law(self.inner), sizes=checked_shape(self.sizes), shape=checked_shape(self.shape))
+        set_fields(
+            self, inner=as_law(self.inner), sizes=checked_shape(self.sizes), shape=checked_shape(self.shape)
+        )
         set_fields(self, strides=integers("strides", self.strides), offset=integer("offset", self.offset))
         if len(self.strides) != len(self.shape) or min((*self.strides, self.offset)) < 0:
-            raise ValueError(f"strides {self.strides} and offset {self.offset} do not fit the shape {self.shape}")
+            raise ValueError(
+                f"strides {self.strides} and offset {self.offset} do not fit the shape {self.shape}"
+            )
         last = self.offset + sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True))
         if 0 not in self.shape and last >= math.prod(self.sizes):
             raise ValueError(f"a view of {last + 1} elements does not fit into shape {self.sizes}")
@@ -81,7 +85,9 @@ class Norms(Structured):
     of: str = ""
 
     def __post_init__(self) -> None:
-        set_fields(self, inner=as_law(self.inner), sizes=checked_shape(self.sizes), axes=integers("axes", self.axes))
+        set_fields(
+            self, inner=as_law(self.inner), sizes=checked_shape(self.sizes), axes=integers("axes", self.axes)
+        )
         if not isinstance(self.of, str):
             raise TypeError(f"of must be a name, not {self.of!r}")
         axes = [checked_axis(axis, self.sizes) for axis in self.axes]

@@ -35,7 +35,12 @@ class Buffer:
             content = self.content.to_dict()
         elif self.content is not None:
             content = {"dtype": self.content.dtype.str, "zlib": _packed(self.content)}
-        return {"shape": list(self.shape), "dtype": self.dtype, "persistent": self.persistent, "content": content}
+        return {
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+            "persistent": self.persistent,
+            "content": content,
+        }
 
     @classmethod
     def from_dict(cls, name: str, data: Any) -> Buffer:

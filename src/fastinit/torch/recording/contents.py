@@ -76,7 +76,12 @@ class View(NamedTuple):
         """It, counted by the elements of `outer`, of which it is a part; None where that takes more than one view."""
         if outer.in_order and outer.offset <= self.offset and self.end <= outer.end:
             return self._replace(offset=self.offset - outer.offset)
-        return None
+        axes = sorted(zip(self.strides, self.shape, strict=True))
+        if self.offset != outer.offset or axes != sorted(zip(outer.strides, outer.shape, strict=True)):
+            return None
+        # Both are the same elements with their axes in another order.
+        step_of = dict(zip(outer.strides, c_strides(outer.shape), strict=True))
+        return View(self.shape, tuple([step_of[stride] for stride in self.strides]), 0)
 
 
 class Source(NamedTuple):

@@ -84,7 +84,11 @@ FORMULAS: dict[str, Callable[..., Expression]] = {
     "rsub": lambda self, other, alpha=1: ("sub", other, _scaled(self, alpha)),
     "mul": lambda self, other: ("mul", self, other),
     "div": _div,
-    "addcmul": lambda self, tensor1, tensor2, value=1: ("add", self, _scaled(("mul", tensor1, tensor2), value)),
+    "addcmul": lambda self, tensor1, tensor2, value=1: (
+        "add",
+        self,
+        _scaled(("mul", tensor1, tensor2), value),
+    ),
     "lerp": lambda self, end, weight: ("add", self, ("mul", weight, ("sub", end, self))),
     "maximum": lambda self, other: ("maximum", self, other),
     "minimum": lambda self, other: ("minimum", self, other),
@@ -214,5 +218,3 @@ def value_of(formula: Expression) -> float | None:
         return None
     with np.errstate(all="ignore"):
         return float(evaluate(formula, 0.0))
-
-

@@ -7,7 +7,8 @@ not have. Here the device is the CPU's, values without chance are told, and othe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map_only
 
+from .contents import Drawn, Norms
 from .trace import Trace, UnknownValueError
 
 _CPU, _META = torch.device("cpu"), torch.device("meta")
@@ -80,7 +82,8 @@ def _array(trace: Trace, func: Any, args: Any, kwargs: Any) -> Any:
     if not tensor.is_meta:
         return func(*args, **kwargs)
     try:
-        array = func(trace.known(tensor).detach().clone(), *args[1:], **kwargs)
+        held = trace.known(tensor)
+        array = func(trace.apart(held.clone), *args[1:], **kwargs)
     except UnknownValueError as error:
         empty = trace.apart(lambda: torch.empty(0, dtype=tensor.dtype, device="cpu"))
         return Unread(tuple(tensor.shape), func(empty, *args[1:], **kwargs).dtype, error)
@@ -107,6 +110,9 @@ class Unread:
     def __getitem__(self, index: Any) -> Any:
         raise self._error
 
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise self._error
+
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise self._error
 
@@ -123,7 +129,9 @@ def _tensor(trace: Trace, func: Any, args: Any, kwargs: Any) -> Any:
     try:
         return func(data, *args[1:], **rest)
     except RuntimeError:  # of tensors within lists
-        return func(tree_map_only(Tensor, lambda tensor: trace.known(tensor).tolist(), data), *args[1:], **rest)
+        return func(
+            tree_map_only(Tensor, lambda tensor: trace.known(tensor).tolist(), data), *args[1:], **rest
+        )
 
 
 def _new_tensor(trace: Trace, func: Any, args: Any, kwargs: Any) -> Any:
@@ -158,18 +166,35 @@ _SPECIAL: dict[Any, Callable[[Trace, Any, Any, Any], Any]] = {
 }
 
 
-def explained(error: UnknownValueError) -> ValueError:
+def explained(error: UnknownValueError, trace: Trace) -> ValueError:
     """The error with the parameter that the code looked at, if a module on the way has it, and the line of the code."""
-    storage, name, line = error.tensor.untyped_storage()._cdata, "", ""
-    step = error.__traceback__
-    while step is not None:
-        frame, at = step.tb_frame, step.tb_lineno
-        step = step.tb_next
-        if frame.f_globals.get("__name__", "").startswith(("torch.", "fastinit.")):
-            continue
-        line = f"{frame.f_code.co_filename}:{at}"
+    sought = _draws(error.tensor, trace)
+    for frame, _ in _own_frames(error):
         for module in [value for value in frame.f_locals.values() if isinstance(value, nn.Module)]:
             for path, parameter in module.named_parameters() if "_modules" in vars(module) else ():
-                if not name and parameter.untyped_storage()._cdata == storage:
-                    name = f"parameter {path!r} of {type(module).__name__}: "
-    return ValueError(f"{name}{error}, at {line}")
+                if sought & _draws(parameter, trace):
+                    name = f"parameter {path!r} of {type(module).__name__}"
+                    return ValueError(f"{name}: {error}, at {line_of(error)}")
+    return ValueError(f"{error}, at {line_of(error)}")
+
+
+def line_of(error: BaseException) -> str:
+    """The innermost line of code that is neither torch's nor fastinit's."""
+    return "".join([f"{frame.f_code.co_filename}:{line}" for frame, line in _own_frames(error)][-1:])
+
+
+def _own_frames(error: BaseException) -> Iterator[tuple[FrameType, int]]:
+    step = error.__traceback__
+    while step is not None:
+        if not step.tb_frame.f_globals.get("__name__", "").startswith(("torch.", "fastinit.")):
+            yield step.tb_frame, step.tb_lineno
+        step = step.tb_next
+
+
+def _draws(tensor: Tensor, trace: Trace) -> set[object]:
+    """The draws of which a tensor holds values or their norms, and its storage."""
+    found: set[object] = {tensor.untyped_storage()._cdata}
+    for _, content in trace.read(tensor):
+        drawn = content.of if isinstance(content, Norms) else content
+        found |= {drawn.source.draw} if isinstance(drawn, Drawn) else set()
+    return found

@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations
 
 from ...laws.distributions import Law
+from ...laws.orthogonal import Orthogonal
 from ...schemes.resolve import distribution
 from .. import functional, tensors
 from ..interception import intercepted
@@ -86,11 +88,27 @@ def hooked(trace: Trace) -> AbstractContextManager[None]:
         handlers[getattr(nn.init, name)] = named(lambda original, *a, run=run, **kw: run(*a, **kw), short)
         handlers[run] = named(lambda original, *a, **kw: original(*a, **kw), short)
     hidden = nn.init._no_grad_trunc_normal_  # type: ignore[attr-defined]
-    handlers[hidden] = named(lambda original, *a, **kw: functional._no_grad_trunc_normal_(*a, **kw), "trunc_normal")
-    handlers[nn.init.zeros_], handlers[nn.init.ones_] = named(constant(0.0), "zeros"), named(constant(1.0), "ones")
+    handlers[hidden] = named(
+        lambda original, *a, **kw: functional._no_grad_trunc_normal_(*a, **kw), "trunc_normal"
+    )
+    handlers[nn.init.zeros_], handlers[nn.init.ones_] = (
+        named(constant(0.0), "zeros"),
+        named(constant(1.0), "ones"),
+    )
     handlers[nn.init.constant_] = named(constant_, "constant")
     for function in (nn.init.eye_, functional.eye_):
         handlers[function] = named(pattern("identity"), "eye")
     for function in (nn.init.dirac_, functional.dirac_):
         handlers[function] = named(dirac, "dirac")
+    # It compares Q'Q with the identity, which only values could tell.
+    checks = getattr(parametrizations, "_is_orthogonal", None)
+    if checks is not None:
+        handlers[checks] = lambda original, tensor, eps=None: is_orthogonal(trace, tensor)
     return intercepted(handlers)
+
+
+def is_orthogonal(trace: Trace, tensor: Tensor) -> bool:
+    """Whether its law is that of orthonormal columns."""
+    writes = trace.read(tensor)
+    law = writes[0].content.law if len(writes) == 1 and isinstance(writes[0].content, Drawn) else None
+    return isinstance(law, Orthogonal) and abs(law.gain) == 1

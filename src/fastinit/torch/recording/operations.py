@@ -14,7 +14,20 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from ...laws.composed import Transformed
 from ...laws.distributions import Constant, Distribution, Law, Normal, Uniform
 from ...laws.structured import Structured
-from .contents import Content, Drawn, Known, Lost, Norms, Source, View, Write, certain, is_random, new_source, values
+from .contents import (
+    Content,
+    Drawn,
+    Known,
+    Lost,
+    Norms,
+    Source,
+    View,
+    Write,
+    certain,
+    is_random,
+    new_source,
+    values,
+)
 from .formulas import FORMULAS, given, law_of, value_of
 
 
@@ -71,7 +84,10 @@ def random_law(call: Call) -> tuple[Law, bool] | None:
     bound = call.bound
     if call.operation in ("rand", "rand_like", "uniform_"):
         return Uniform(bound.get("from", 0.0), bound.get("to", 1.0)), False
-    if call.operation in ("randn", "randn_like", "normal_") or call.of.func is torch.ops.aten.normal.float_float:
+    if (
+        call.operation in ("randn", "randn_like", "normal_")
+        or call.of.func is torch.ops.aten.normal.float_float
+    ):
         return Normal(bound.get("mean", 0.0), bound.get("std", 1.0)), True
     if call.operation == "log_normal_":
         return Transformed(Normal(bound.get("mean", 1.0), bound.get("std", 2.0)), ("exp", "x")), False
@@ -94,8 +110,22 @@ def drawn(law: Law, halves: bool, target: Tensor, text: str) -> Content:
     return Drawn(law, text, new_source(shape))
 
 
-_FILLS = {"zero_": 0.0, "zeros": 0.0, "zeros_like": 0.0, "new_zeros": 0.0, "ones": 1.0, "ones_like": 1.0, "new_ones": 1.0}
-_FILLED_WITH = {"full": "fill_value", "full_like": "fill_value", "new_full": "fill_value", "fill_": "value", "scalar_tensor": "s"}
+_FILLS = {
+    "zero_": 0.0,
+    "zeros": 0.0,
+    "zeros_like": 0.0,
+    "new_zeros": 0.0,
+    "ones": 1.0,
+    "ones_like": 1.0,
+    "new_ones": 1.0,
+}
+_FILLED_WITH = {
+    "full": "fill_value",
+    "full_like": "fill_value",
+    "new_full": "fill_value",
+    "fill_": "value",
+    "scalar_tensor": "s",
+}
 
 
 def constant_value(call: Call) -> Any:
@@ -125,7 +155,10 @@ def copied(writes: list[Write], source: Tensor, target: Tensor) -> Content | lis
         law = content.law if isinstance(content, Known) and len(writes) == 1 and view.in_order else None
         text = ", ".join(dict.fromkeys([write.content.text for write in writes]))
         return Known(cache(lambda: values(later, view, had).to(dtype)), text, law)
-    kinds = {source.is_floating_point(), target.is_floating_point()}, {source.is_complex(), target.is_complex()}
+    kinds = (
+        {source.is_floating_point(), target.is_floating_point()},
+        {source.is_complex(), target.is_complex()},
+    )
     changed = any(len(kind) > 1 for kind in kinds) or not (target.is_floating_point() or target.is_complex())
     for _, content in writes:
         if changed and is_random(content) and not isinstance(content, Lost):
@@ -217,10 +250,16 @@ def _sum(call: Call, found: list[Drawn], text: str) -> Content | None:
     alpha = call.bound.get("alpha", 1)
     factors = {"add": (1, alpha), "sub": (1, -alpha), "rsub": (-alpha, 1)}[call.name]
     mean = factors[0] * first.mean + factors[1] * second.mean
-    return Drawn(Normal(mean, math.hypot(factors[0] * first.std, factors[1] * second.std)), text, Source(object(), None))
+    return Drawn(
+        Normal(mean, math.hypot(factors[0] * first.std, factors[1] * second.std)),
+        text,
+        Source(object(), None),
+    )
 
 
-def normals_of_tensors(call: Call, before: dict[int, list[Write]], target: Tensor, text: str) -> Content | None:
+def normals_of_tensors(
+    call: Call, before: dict[int, list[Write]], target: Tensor, text: str
+) -> Content | None:
     """`torch.normal` whose mean or deviation is a tensor."""
     operands = {"mean": call.bound.get("mean", 0.0), "std": call.bound.get("std", 1.0)}
     for name, value in operands.items():
@@ -247,7 +286,11 @@ def norms(call: Call, before: dict[int, list[Write]]) -> Content | None:
     if len(writes) != 1 or not isinstance(writes[0].content, Drawn) or not is_random(writes[0].content):
         return None
     content = writes[0].content
-    axes = tuple(range(tensor.dim())) if axes is None or axes == [] else tuple([axis % tensor.dim() for axis in axes])
+    axes = (
+        tuple(range(tensor.dim()))
+        if axes is None or axes == []
+        else tuple([axis % tensor.dim() for axis in axes])
+    )
     return Norms(content, axes, f"{content.text}, {call.name}")
 
 

@@ -16,7 +16,20 @@ from ...laws.distributions import Constant, Distribution, Law
 from ...laws.patterns import Given
 from ...laws.structured import Structured
 from ...plans.buffer import Buffer
-from .contents import Content, Drawn, Known, Lost, Norms, View, Write, c_strides, certain, is_random, seen, values
+from .contents import (
+    Content,
+    Drawn,
+    Known,
+    Lost,
+    Norms,
+    View,
+    Write,
+    c_strides,
+    certain,
+    is_random,
+    seen,
+    values,
+)
 from .names import Named, tensors_of
 from .parts import box_of_view, masks_of
 from .trace import Trace
@@ -57,6 +70,9 @@ class Outcome:
     def buffer(self, known: bool) -> Buffer:
         """The tensor as one that is not a row of the plan."""
         content = self.content if known else None
+        if isinstance(content, Constant):
+            content = _numpy(torch.full((), content.value, dtype=getattr(torch, self.dtype)))
+            content = np.broadcast_to(content, self.shape)
         if isinstance(content, np.ndarray) and content.size > 1 and (content == content.flat[0]).all():
             content = np.broadcast_to(content.flat[0], content.shape)
         return Buffer(self.name, self.shape, self.dtype, content, self.kind == "buffer")
@@ -69,9 +85,7 @@ def outcomes(model: nn.Module, trace: Trace) -> list[Outcome]:
     named_tensors = tensors_of(model)
     for name, tensor, _, kind in named_tensors:
         if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
-            raise ValueError(
-                f"{kind} {name!r} has no shape yet: run the lazy module once within the factory"
-            )
+            raise ValueError(f"{kind} {name!r} has no shape yet: run the lazy module once within the factory")
     draws = _owners(named_tensors, trace)
     for named in named_tensors:
         name, tensor, owner, kind = named
@@ -131,8 +145,12 @@ def _outcome(
         return content.law, text
     if len(writes) == 1 and isinstance(content, Known) and content.law is not None:
         return content.law, text
-    given = values(writes, whole, tensor.dtype).expand(tensor.shape)
-    return (given.float() if tensor.dtype in _AS_FLOAT32 else given).numpy().copy(), text
+    return _numpy(values(writes, whole, tensor.dtype).expand(tensor.shape)), text
+
+
+def _numpy(tensor: Tensor) -> Array:
+    array: Array = (tensor.float() if tensor.dtype in _AS_FLOAT32 else tensor).numpy().copy()
+    return array
 
 
 def _law(writes: list[Write], tensor: Tensor, named: Named, draws: dict[object, Named]) -> Law:

@@ -55,7 +55,9 @@ def joined(call: Call, before: dict[int, list[Write]], target: Tensor) -> Conten
     return result or None
 
 
-def moved(call: Call, before: dict[int, list[Write]], target: Tensor, text: str) -> Content | list[Write] | None:
+def moved(
+    call: Call, before: dict[int, list[Write]], target: Tensor, text: str
+) -> Content | list[Write] | None:
     """An operation that moves elements, some of them random; None if it cannot be followed."""
     sources: dict[int, Drawn] = {}
     for tensor in call.read:
@@ -89,7 +91,12 @@ def moved(call: Call, before: dict[int, list[Write]], target: Tensor, text: str)
             continue
         again = len(np.unique(taken)) < len(taken)
         if again or (isinstance(content.law, Structured) and not isinstance(content.law, Transformed)):
-            return Lost(f"is {content.text}, rearranged by {text}" if not again else f"repeats the random values of {content.text}", True)
+            return Lost(
+                f"is {content.text}, rearranged by {text}"
+                if not again
+                else f"repeats the random values of {content.text}",
+                True,
+            )
         if isinstance(content.law, Transformed) and _has_places(content.law):
             return Lost(f"is {content.text}, rearranged by {text}", True)
         in_place = mask.size == tensor.numel() and bool((taken == np.flatnonzero(mask)).all())
@@ -151,7 +158,11 @@ def _numbers(call: Call, before: dict[int, list[Write]], sources: dict[int, Draw
         else:
             known = values(before[id(tensor)], View.of(tensor), tensor.dtype).expand(shape)
             carried = tensor.is_floating_point()
-            made[id(tensor)] = (torch.zeros(shape, dtype=torch.float64, device="cpu") if where else known.double()) if carried else known.clone()
+            made[id(tensor)] = (
+                (torch.zeros(shape, dtype=torch.float64, device="cpu") if where else known.double())
+                if carried
+                else known.clone()
+            )
     later = tree_map_only(Tensor, lambda tensor: made[id(tensor)], call.bound)
     for name in ("value", "self", "other"):
         if isinstance(later.get(name), int | float) and where:
@@ -170,7 +181,9 @@ def _repeated(call: Call, sources: dict[int, Drawn]) -> Content | None:
     strides = tuple([n for step in c_strides(sizes) for n in (0, step)])
     if max(times) == 1:
         return None
-    return Drawn(Viewed(content.law, sizes, shape, strides, 0), content.text, Source(content.source.draw, None))
+    return Drawn(
+        Viewed(content.law, sizes, shape, strides, 0), content.text, Source(content.source.draw, None)
+    )
 
 
 def box_of_mask(mask: Any) -> Box | None:
@@ -247,5 +260,3 @@ def masks_of(writes: list[Write], shape: tuple[int, ...], base: Drawn) -> Drawn 
         marks.as_strided(*view).fill_(False)
         over.as_strided(*view).copy_(values([Write(view, content)], view, torch.float64))
     return _masked(base, kept.reshape(shape), over.reshape(shape))
-
-

@@ -20,7 +20,7 @@ from ...plans.parameter import Parameter
 from ...plans.plan import Plan
 from ...schemes.fans import Fans, fans
 from ...schemes.resolve import SCHEMES
-from .home import Home, explained
+from .home import Home, explained, line_of
 from .hooks import hooked
 from .outcome import Outcome, outcomes
 from .trace import Trace, UnknownValueError
@@ -95,7 +95,12 @@ def _followed(factory: Callable[[], nn.Module], seed: int) -> tuple[str, list[Ou
             torch.default_generator.manual_seed(seed)
             model = factory()
     except UnknownValueError as error:
-        raise explained(error) from None
+        raise explained(error, trace) from None
+    except (NotImplementedError, RuntimeError, TypeError) as error:
+        if "meta" not in str(error):
+            raise
+        what = f"the model's code asks for what only real values can give: {str(error).splitlines()[0]}"
+        raise ValueError(f"{what}, at {line_of(error)}") from error
     if not isinstance(model, nn.Module):
         raise TypeError(f"factory must return a torch.nn.Module, not {type(model).__name__}")
     with torch.no_grad():

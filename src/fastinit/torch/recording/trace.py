@@ -30,6 +30,7 @@ _ROOM = {
     "randn_like": (_aten.empty_like.default, ("self",)),
     "rand_like": (_aten.empty_like.default, ("self",)),
 }
+_MOST = 1 << 22  # elements of a tensor that stands in for another
 _IN_PLACE = ("uniform_", "normal_", "log_normal_", "exponential_", "fill_", "zero_")
 
 
@@ -73,8 +74,11 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return self._given(args[0])
         if func is _aten._local_scalar_dense.default:
             return self.known(args[0]).item()
+        if of.name == "index":
+            call = Call(of, [args[0], self._indices(args[1])], {})
+            args = tuple(call.bound.values())
         before = {id(tensor): self.read(tensor) for tensor in call.tensors}
-        if of.data_dependent:
+        if of.data_dependent and of.name != "index":
             return self._at_once(call, before)
         if torch.Tag.inplace_view in func.tags:
             return func(*args, **kwargs)
@@ -101,12 +105,44 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if "device" in call.of.arguments:
             kwargs = {**kwargs, "device": _META}
             kwargs.pop("pin_memory", None)
-        kwargs = {key: value for key, value in kwargs.items() if key not in ("generator",)} if kwargs else kwargs
-        return func(*args, **kwargs)
+        if kwargs.get("generator") is not None:
+            kwargs = {**kwargs, "generator": None}
+        try:
+            return func(*args, **kwargs)
+        except NotImplementedError:  # which a model's code may take for its own
+            return self._elsewhere(call)
+
+    def _elsewhere(self, call: Call) -> Any:
+        """What an operation returns that the meta device does not have: it is run on other values to see the shapes."""
+        if any(tensor.numel() > _MOST for tensor in call.tensors):
+            raise UnknownValueError(
+                f"the model's code calls {call.name}, which has no meta version", call.tensors[0]
+            )
+
+        def stand_in(tensor: Tensor) -> Tensor:
+            if tensor.dim() < 2:
+                return torch.ones(tensor.shape, dtype=tensor.dtype, device="cpu")
+            return (
+                torch.eye(*tensor.shape[-2:], dtype=tensor.dtype, device="cpu").expand(tensor.shape).clone()
+            )
+
+        real = tree_map_only(Tensor, stand_in, call.bound)
+        return tree_map_only(Tensor, lambda tensor: tensor.to(_META), operations.run(call.of, real))
 
     def _given(self, tensor: Tensor) -> Tensor:
         """A tensor on the meta device that holds the values of one that torch has just made from numbers."""
         return tensor if on_meta(tensor) else self.adopted(tensor)
+
+    def _indices(self, indices: Any) -> list[Any]:
+        """Indices of which masks have become numbers, so that the result's shape is known."""
+        found: list[Any] = []
+        for index in indices:
+            if isinstance(index, Tensor) and index.dtype in (torch.bool, torch.uint8):
+                mask = self.known(index)
+                found += [self.adopted(numbers) for numbers in mask.nonzero(as_tuple=True)]
+            else:
+                found.append(index)
+        return found
 
     def adopted(self, tensor: Tensor) -> Tensor:
         """A tensor on the meta device that holds what one in memory holds."""
@@ -126,7 +162,9 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def known(self, tensor: Tensor) -> Tensor:
         """The values of a tensor without chance. Raises UnknownValueError for another."""
         self.expect_known(tensor)
-        return self.apart(lambda: values(self.read(tensor), View.of(tensor), tensor.dtype).expand(tensor.shape))
+        return self.apart(
+            lambda: values(self.read(tensor), View.of(tensor), tensor.dtype).expand(tensor.shape)
+        )
 
     @torch.no_grad()
     def apart(self, compute: Callable[[], Tensor]) -> Tensor:
@@ -150,7 +188,9 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         store = self.stores.get(tensor.untyped_storage()._cdata)
         if store is None and on_meta(tensor):
             return [Write(view, Lost("was made before the recording", False))]
-        if store is None or (store.on_host and store.memory != store.bytes()):  # written by others than torch's operations
+        if store is None or (
+            store.on_host and store.memory != store.bytes()
+        ):  # written by others than torch's operations
             size = tensor.untyped_storage().nbytes() // tensor.element_size()
             whole = tensor.detach().as_strided((size,), (1,), 0)
             copy = whole.clone()
@@ -190,7 +230,9 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 store.writes = result
                 return
             if view.in_order:
-                moved = [Write(w.view._replace(offset=w.view.offset + view.offset), w.content) for w in result]
+                moved = [
+                    Write(w.view._replace(offset=w.view.offset + view.offset), w.content) for w in result
+                ]
                 store.writes = [*[write for write in store.writes if write.view != view], *moved]
                 return
             result = Lost("is a rearranged tensor with several laws", True)
@@ -218,7 +260,9 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         text = self.calling or call.name
         if call.name.removeprefix("new_").startswith("empty"):
             return None
-        if call.name == "normal" and any(isinstance(call.bound.get(name), Tensor) for name in ("mean", "std")):
+        if call.name == "normal" and any(
+            isinstance(call.bound.get(name), Tensor) for name in ("mean", "std")
+        ):
             if (made := operations.normals_of_tensors(call, before, target, text)) is not None:
                 return made
         if call.of.random:
