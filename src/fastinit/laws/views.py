@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..arguments import checked_shape, integer, integers
+from ..arguments import Sizes, checked_shape, integer, integers
 from ..dtypes import Array
-from .distributions import Law, as_law
-from .structured import Sizes, Stream, Structured, checked_axis, set_fields
+from .base import Distribution, as_distribution
+from .structured import Stream, Structured, checked_axis, set_fields
 
 
 def _as_strided(array: Array, shape: Sizes, strides: Sizes, offset: int) -> Array:
@@ -21,7 +21,7 @@ def _as_strided(array: Array, shape: Sizes, strides: Sizes, offset: int) -> Arra
     return view
 
 
-def _check_inner(inner: Law, sizes: Sizes) -> None:
+def _check_inner(inner: Distribution, sizes: Sizes) -> None:
     if isinstance(inner, Structured):
         inner.check(sizes)
 
@@ -32,13 +32,13 @@ class Viewed(Structured):
 
     The element at the index i of `shape` is number offset + i . strides of the inner tensor, in C order.
 
-    >>> law = Viewed({"law": "normal", "mean": 0.0, "std": 1.0}, (1, 3), (2, 3), (0, 1), 0)  # one row, twice
-    >>> law.sizes
+    >>> from fastinit import Normal
+    >>> Viewed(Normal(), (1, 3), (2, 3), (0, 1)).sizes  # one row, twice
     (1, 3)
     """
 
     law: ClassVar[str] = "view"
-    inner: Law
+    inner: Distribution
     sizes: tuple[int, ...]
     shape: tuple[int, ...]
     strides: tuple[int, ...]
@@ -46,7 +46,7 @@ class Viewed(Structured):
 
     def __post_init__(self) -> None:
         set_fields(
-            self, inner=as_law(self.inner), sizes=checked_shape(self.sizes), shape=checked_shape(self.shape)
+            self, inner=as_distribution(self.inner), sizes=checked_shape(self.sizes), shape=checked_shape(self.shape)
         )
         set_fields(self, strides=integers("strides", self.strides), offset=integer("offset", self.offset))
         if len(self.strides) != len(self.shape) or min((*self.strides, self.offset)) < 0:
@@ -74,19 +74,20 @@ class Norms(Structured):
     With `of`, that tensor is the parameter of this name in the same module, as the same seed draws it: weight
     normalisation's gains are the norms of its directions. Otherwise it is a draw of its own.
 
-    >>> Norms({"law": "normal", "mean": 0.0, "std": 1.0}, (8, 4), (1,), "weight_v").of
+    >>> from fastinit import Normal
+    >>> Norms(Normal(), (8, 4), (1,), "weight_v").of
     'weight_v'
     """
 
     law: ClassVar[str] = "norms"
-    inner: Law
+    inner: Distribution
     sizes: tuple[int, ...]
     axes: tuple[int, ...]
     of: str = ""
 
     def __post_init__(self) -> None:
         set_fields(
-            self, inner=as_law(self.inner), sizes=checked_shape(self.sizes), axes=integers("axes", self.axes)
+            self, inner=as_distribution(self.inner), sizes=checked_shape(self.sizes), axes=integers("axes", self.axes)
         )
         if not isinstance(self.of, str):
             raise TypeError(f"of must be a name, not {self.of!r}")

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arguments import checked_shape
 from ..dtypes import Array
-from ..laws.distributions import Law, from_dict
+from ..laws import Distribution, from_dict
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,13 +25,13 @@ class Buffer:
     name: str
     shape: tuple[int, ...]
     dtype: str
-    content: Array | Law | None
+    content: Array | Distribution | None
     persistent: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The buffer for JSON, without its name; values are compressed."""
         content: dict[str, Any] | None = None
-        if isinstance(self.content, Law):
+        if isinstance(self.content, Distribution):
             content = self.content.to_dict()
         elif self.content is not None:
             content = {"dtype": self.content.dtype.str, "zlib": _packed(self.content)}

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ...drawing.memory import may_overlap
-from ...laws.distributions import Constant, Law
+from ...laws.distributions import Constant, Distribution
 from ...laws.structured import Structured
 from ...laws.views import Viewed
 
@@ -115,7 +115,7 @@ class Drawn:
     A complex tensor's law is that of its real and imaginary parts, along one more axis.
     """
 
-    law: Law
+    law: Distribution
     text: str
     source: Source = field(default_factory=lambda: Source(object(), None))
 
@@ -126,7 +126,7 @@ class Known:
 
     values: Callable[[], Tensor]
     text: str
-    law: Law | None = None
+    law: Distribution | None = None
 
 
 @dataclass(frozen=True)

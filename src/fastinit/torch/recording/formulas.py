@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ...laws.composed import Expression, Transformed, affine, evaluate, given_values
-from ...laws.distributions import Distribution, Law, Normal, TruncatedNormal, Uniform
+from ...laws.composed import Expression, Transformed, evaluate, given_values
+from ...laws.distributions import Distribution, Elementwise, Normal, TruncatedNormal, Uniform
 from ...laws.patterns import Given
-from ...laws.structured import Structured
 
 _NEAR = 1e-6  # of a width: bounds closer than that are the same, and differ by rounding
 
@@ -146,17 +145,13 @@ def linear(formula: Expression) -> tuple[float, float] | None:
             return None
 
 
-def law_of(formula: Expression, inner: Law) -> Law | None:
+def law_of(formula: Expression, inner: Distribution) -> Distribution | None:
     """The law of the formula's values, `inner` being the law of x; None where there is none."""
     if (scaled := linear(formula)) is not None:
-        if not isinstance(inner, Structured):
-            moved: Law = affine(inner, *scaled)
+        moved = inner if scaled == (1.0, 0.0) else inner.affine(*scaled)
+        if moved is not None:
             return moved
-        if scaled == (1.0, 0.0):
-            return inner
-        if scaled[1] == 0 and hasattr(inner, "gain"):
-            return replace(inner, gain=inner.gain * scaled[0])
-    elif isinstance(inner, Distribution) and (known := _cut(formula, inner)) is not None:
+    elif isinstance(inner, Elementwise) and (known := _cut(formula, inner)) is not None:
         return known
     return Transformed(inner, formula) if "erfinv" not in _operations(formula) else None
 
@@ -167,7 +162,7 @@ def _operations(formula: Expression) -> set[str]:
     return {formula[0]}.union(*[_operations(operand) for operand in formula[1:]])
 
 
-def _cut(formula: Expression, inner: Distribution) -> Law | None:
+def _cut(formula: Expression, inner: Elementwise) -> Distribution | None:
     """The elementwise law that the formula's values have, where it is not seen from its scale and shift.
 
     The inverse error function of uniform values is a truncated normal; bounds beyond those of a law change nothing.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from ...laws.distributions import Law
+from ...laws.distributions import Distribution
 from ...laws.orthogonal import Orthogonal
 from ...schemes.resolve import distribution
 from .. import functional, tensors
@@ -30,7 +30,7 @@ _DRAWN = (
 def hooked(trace: Trace) -> AbstractContextManager[None]:
     """While active, the trace hears of every call of these functions in this thread."""
 
-    def fill(original: Any, tensor: Tensor, law: Law, generator: Any) -> Tensor:
+    def fill(original: Any, tensor: Tensor, law: Distribution, generator: Any) -> Tensor:
         text = trace.calling or law.law
         if tensor.is_complex() or not tensor.is_floating_point():
             content: Content = drawn(law, True, tensor, text)

@@ -12,8 +12,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from ...laws.composed import Transformed
-from ...laws.distributions import Constant, Distribution, Law, Normal, Uniform
-from ...laws.structured import Structured
+from ...laws.distributions import Constant, Distribution, Normal, Uniform
 from .contents import (
     Content,
     Drawn,
@@ -79,7 +78,7 @@ class Call:
         return [leaf for leaf in tree_leaves(self.inputs) if isinstance(leaf, Tensor)]
 
 
-def random_law(call: Call) -> tuple[Law, bool] | None:
+def random_law(call: Call) -> tuple[Distribution, bool] | None:
     """The law of what a random operation draws, and whether it halves its variance between parts of complex numbers."""
     bound = call.bound
     if call.operation in ("rand", "rand_like", "uniform_"):
@@ -97,7 +96,7 @@ def random_law(call: Call) -> tuple[Law, bool] | None:
     return None
 
 
-def drawn(law: Law, halves: bool, target: Tensor, text: str) -> Content:
+def drawn(law: Distribution, halves: bool, target: Tensor, text: str) -> Content:
     shape = tuple(target.shape)
     if target.is_complex():
         shape = (*shape, 2)

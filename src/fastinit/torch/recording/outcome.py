@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ...dtypes import Array
 from ...laws import views
 from ...laws.composed import Patched
-from ...laws.distributions import Constant, Distribution, Law
+from ...laws.distributions import Constant, Distribution, Elementwise
 from ...laws.patterns import Given
 from ...laws.structured import Structured
 from ...plans.buffer import Buffer
@@ -46,12 +46,12 @@ class Outcome:
     shape: tuple[int, ...]
     dtype: str
     owner: str
-    content: Law | Array | None = None
+    content: Distribution | Array | None = None
     text: str = ""
     error: Exception | None = None
     tied: str = ""
 
-    def law(self) -> Law:
+    def law(self) -> Distribution:
         """The law of a tensor that can be drawn."""
         content = self.content
         if not isinstance(content, np.ndarray):
@@ -63,7 +63,7 @@ class Outcome:
             content = content.view(content.real.dtype).reshape(*content.shape, 2)
         return Given(content)
 
-    def check(self, law: Law) -> None:
+    def check(self, law: Distribution) -> None:
         if isinstance(law, Structured):
             law.check((*self.shape, 2) if self.dtype.startswith("complex") else self.shape)
 
@@ -130,7 +130,7 @@ def _owners(named_tensors: list[Named], trace: Trace) -> dict[object, Named]:
 
 def _outcome(
     writes: list[Write], tensor: Tensor, named: Named, draws: dict[object, Named]
-) -> tuple[Law | Array, str]:
+) -> tuple[Distribution | Array, str]:
     """The law or the values of a tensor, and how they came about."""
     if not tensor.numel():
         return Constant(0.0), "constant"
@@ -153,7 +153,7 @@ def _numpy(tensor: Tensor) -> Array:
     return array
 
 
-def _law(writes: list[Write], tensor: Tensor, named: Named, draws: dict[object, Named]) -> Law:
+def _law(writes: list[Write], tensor: Tensor, named: Named, draws: dict[object, Named]) -> Distribution:
     shape = tuple(tensor.shape)
     if len(writes) == 1 and writes[0].view.size == tensor.numel():
         return _one_law(writes[0].content, named, draws)
@@ -165,13 +165,13 @@ def _law(writes: list[Write], tensor: Tensor, named: Named, draws: dict[object, 
         content, rest = _background(writes), writes
         marks = [Write(write.view, Drawn(Constant(0.0), "")) for write in writes]
         values(marks, View.whole(shape), torch.bool)
-    patches: list[tuple[Any, Law]] = []
+    patches: list[tuple[Any, Distribution]] = []
     kept: list[View] = []
     for write in rest:
         box = box_of_view(write.view, shape)
         if box is not None:
             law = _one_law(write.content, named, draws)
-            same = isinstance(content, Drawn) and law == content.law and isinstance(law, Distribution)
+            same = isinstance(content, Drawn) and law == content.law and isinstance(law, Elementwise)
             if not same or any(write.view.meets(other) for other in kept):
                 patches.append((box, law))
                 kept.append(write.view)
@@ -186,9 +186,9 @@ def _law(writes: list[Write], tensor: Tensor, named: Named, draws: dict[object, 
 
 def _background(writes: list[Write]) -> Drawn:
     """The elementwise law that most of a tensor's parts have, which need not be patches then."""
-    sizes: dict[Law, int] = {}
+    sizes: dict[Distribution, int] = {}
     for view, content in writes:
-        if isinstance(content, Drawn) and isinstance(content.law, Distribution):
+        if isinstance(content, Drawn) and isinstance(content.law, Elementwise):
             sizes[content.law] = sizes.get(content.law, 0) + view.size
     return Drawn(max(sizes, key=lambda law: sizes[law], default=Constant(0.0)), "")
 
@@ -203,7 +203,7 @@ def _check_independent(writes: list[Write]) -> None:
                 raise ValueError("several parts of it are copies of the same random values")
 
 
-def _one_law(content: Content, named: Named, draws: dict[object, Named]) -> Law:
+def _one_law(content: Content, named: Named, draws: dict[object, Named]) -> Distribution:
     if isinstance(content, Lost):
         raise ValueError(f"it {content.text}")
     if isinstance(content, Drawn):
@@ -216,7 +216,7 @@ def _one_law(content: Content, named: Named, draws: dict[object, Named]) -> Law:
     return Constant(float(array.flat[0])) if (array == array.flat[0]).all() else Given(array)
 
 
-def _norms(content: Norms, named: Named, draws: dict[object, Named]) -> Law:
+def _norms(content: Norms, named: Named, draws: dict[object, Named]) -> Distribution:
     place = content.of.source.place
     if place is None or not place.in_order or place.offset:
         raise ValueError(f"it is {content.text} of a part or another view")

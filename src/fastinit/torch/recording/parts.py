@@ -7,7 +7,6 @@ of their tensors: what comes out says where each element came from.
 from __future__ import annotations
 
 import math
-
 from typing import Any
 
 import numpy as np

@@ -13,7 +13,7 @@ from torch import nn
 from ...arguments import instance
 from ...dtypes import dtype_name
 from ...laws.composed import Patched, Transformed
-from ...laws.distributions import Law
+from ...laws.distributions import Distribution
 from ...laws.patterns import Given
 from ...plans.buffer import Buffer
 from ...plans.parameter import Parameter
@@ -129,12 +129,12 @@ def _row(outcome: Outcome) -> Parameter:
     return Parameter(outcome.name, shape, dtype, scheme, law, counted, 0, reason, outcome.owner)
 
 
-def _scheme(law: Law, text: str) -> str:
+def _scheme(law: Distribution, text: str) -> str:
     """The scheme that torch's function is, or else the innermost law is."""
     function = text.split(", ")[0]
     inner: Any = law
     while isinstance(inner, (Transformed, Patched)) or hasattr(inner, "inner"):
         inner = inner.inner
     if isinstance(inner, Given):
-        return "given"
-    return function if function in SCHEMES else inner.law
+        function = "given"
+    return next(name for name in (function, inner.law, "array") if name in SCHEMES)
