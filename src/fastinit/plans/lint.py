@@ -62,7 +62,8 @@ def lint(plan: Plan) -> list[Finding]:
         if owner not in plan:
             findings.append(Finding(alias, "tie", f"is tied to {owner!r}, which is no parameter"))
     findings += _matched_twice(plan)
-    findings += [Finding(name, "buffer", "is a buffer that the plan does not fill") for name in plan.unfilled]
+    unknown = [name for name in plan.unfilled if name not in plan.buffers or plan.buffers[name].content is None]
+    findings += [Finding(name, "buffer", "is a buffer that the plan does not fill") for name in unknown]
     return findings
 
 

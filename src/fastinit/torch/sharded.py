@@ -216,6 +216,12 @@ def _shard(shape: Sequence[int], whole: Sequence[int]) -> str:
     return f"; {shard} looks like 1/{large // small} along axis {axes[0]}, a shard without its mesh"
 
 
+def whole_task(tensor: Tensor, law: Distribution, name: str) -> Task:
+    """What is to be done for a tensor that this process holds as a whole."""
+    shape = tuple(tensor.shape)
+    return Task(tensor, tensor.detach(), law, name, shape, tuple([((0, size),) for size in shape]))
+
+
 def fill_task(task: Task, seed: int, threads: int) -> None:
     if not task.local.numel():
         return
