@@ -25,7 +25,7 @@ from .parameter import Parameter
 @dataclass(frozen=True, eq=False)
 class Plan(Mapping[str, Parameter]):
     """The parameters by name, in the model's order. Tied ones stand once; ``ties`` maps the other names to them.
-    ``unfilled`` are the model's persistent buffers that the plan does not fill, where it knows of them.
+    ``unfilled`` are the model's tensors that the plan leaves alone: persistent buffers, integers, frozen parameters.
 
     Plans are equal, and have one ``digest`` and hash, where they give the same names, shapes, dtypes and laws in the same
     order, whatever recipe they come from.

@@ -140,7 +140,9 @@ def tasks_of(seen: Survey, plan: Plan, prefix: str, strict: bool) -> list[Task]:
         owners = {plan.ties.get(one, one): one for one in names if one in plan or one in plan.ties}
         kind = "buffer" if slot.name in seen.buffers else "parameter"
         if len(owners) > 1:
-            faults.append(f"{kind}s {' and '.join(map(repr, owners))} are tied in the model and not in the plan")
+            faults.append(
+                f"{kind}s {' and '.join(map(repr, owners))} are tied in the model and not in the plan"
+            )
             filled |= dict.fromkeys(owners, name)
         elif owners:
             owner = next(iter(owners))
