@@ -452,7 +452,9 @@ def test_seed_and_threads_are_checked() -> None:
         with pytest.raises(error, match=list(arguments or ["seed"])[-1]):
             ft.init_(model, plan, **arguments)
     assert (model.w == 1).all()
-    assert not torch.equal(ft.init_(model, plan, seed=None).w, ft.init_(_model(w=torch.ones(2)), plan, seed=None).w)
+    assert not torch.equal(
+        ft.init_(model, plan, seed=None).w, ft.init_(_model(w=torch.ones(2)), plan, seed=None).w
+    )
 
 
 def test_parameters_tied_in_the_model_alone() -> None:

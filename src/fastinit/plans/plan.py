@@ -40,7 +40,7 @@ class Plan(Mapping[str, Parameter]):
     source
         What the plan was made from, for people: "recipe gpt2", or "recorded from Net".
     unfilled
-        The model's persistent buffers that the plan's files do not contain, if it knows of them.
+        The model's tensors that the plan's files do not contain: persistent buffers, frozen parameters.
     buffers
         The model's other buffers: of integers, or not persistent. The persistent ones among them are ``unfilled``.
 
