@@ -95,7 +95,7 @@ class _Scaled(_Drawn):
             fan_out=fan_out,
             scale=self.scale,
             mode=self.mode,
-            law=law,
+            distribution=law,
         )
 
 
