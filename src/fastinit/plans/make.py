@@ -13,7 +13,8 @@ from numpy.typing import DTypeLike
 from ..arguments import checked_shape, file_path
 from ..drawing.fill import checked_parameters
 from ..dtypes import dtype_name
-from ..laws.distributions import Distribution
+from ..laws.composed import Patched
+from ..laws.distributions import Constant, Distribution
 from ..laws.structured import Structured
 from ..schemes import resolve
 from ..schemes.fans import Fans, fans
@@ -21,6 +22,7 @@ from .model import Model, TensorSpec, read_model
 from .parameter import Parameter
 from .plan import Plan
 from .recipe import Recipe, RecipeLike, Rule, as_recipe
+from .roles import ROLES, with_roles
 from .sizes import layers_of
 
 _GEOMETRY = {parameter.name for parameter in resolve.GEOMETRY}
@@ -47,14 +49,15 @@ def make_plan(
     ``optional``, and a law that cannot be had for a shape or dtype.
     """
     where = f"recipe {recipe.name!r}"
-    layer_of = layers_of(recipe.layers, model.tensors)
+    tensors = with_roles(model.tensors)
+    layer_of = layers_of(recipe.layers, tensors)
     n_layers = Counter(layer.stack for layer in set(layer_of.values()))
-    size = cache(lambda name: recipe.size(name, model.tensors))
+    size = cache(lambda name: recipe.size(name, tensors))
     used: set[int] = set()
     missing: list[str] = []
     known: dict[Any, tuple[Distribution | Structured, Fans | None]] = {}  # models repeat a few shapes often
     parameters = {}
-    for name, tensor in model.tensors.items():
+    for name, tensor in tensors.items():
         taking = [rule for rule in recipe.rules if rule.takes(name, tensor)]
         rule = taking[0] if taking else None
         kind = dtype or tensor.dtype
@@ -65,15 +68,24 @@ def make_plan(
                 used.add(rule.number)
                 layer = layer_of.get(name)
                 numbers, lr = rule.numbers_for(tensor, size, layer, n_layers[layer.stack] if layer else 0)
-                choice = Choice(rule.scheme, numbers, "", lr)
+                choice = Choice(rule.scheme, numbers, ROLES[tensor.role] if rule.role else "", lr)
             if choice is None:
-                missing.append(f"{name!r} of shape {tensor.shape}")
+                role = f" ({ROLES[tensor.role]})" if tensor.role else ""
+                missing.append(f"{name!r} of shape {tensor.shape}{role}")
                 continue
-            case = (choice.scheme, tensor.shape, kind, repr(tensor.geometry), repr(choice.numbers))
+            case = (
+                choice.scheme,
+                tensor.shape,
+                kind,
+                tensor.zero_row,
+                repr(tensor.geometry),
+                repr(choice.numbers),
+            )
             if case not in known:
-                law, _ = known[case] = law_of(tensor, choice.scheme, choice.numbers)
+                law, counted = law_of(tensor, choice.scheme, choice.numbers)
                 if not isinstance(law, Structured):
                     checked_parameters(law, kind)
+                known[case] = _padded(law, tensor), counted
         except (TypeError, ValueError) as error:
             by = "" if rule is None else f" rule {rule.number},"
             raise ValueError(f"{where},{by} parameter {name!r}: {error}") from None
@@ -92,6 +104,14 @@ def make_plan(
             why = f": rule {first.rule} goes before it for {first.name!r}" if first else ""
             raise ValueError(f"{where}: rule {rule.number} ({rule.conditions}) takes no parameter{why}")
     return Plan(parameters, model.ties, recipe.name)
+
+
+def _padded(law: Distribution | Structured, tensor: TensorSpec) -> Distribution | Structured:
+    """The law with the row of zeros that stands for padding."""
+    row = tensor.zero_row
+    if row is None or law == Constant(0.0):
+        return law
+    return Patched(law, (((row, *[(0, size, 1) for size in tensor.shape[1:]]), Constant(0.0)),))
 
 
 def _also(taking: Sequence[Rule]) -> tuple[int, ...]:
