@@ -240,7 +240,8 @@ def test_scalars_of_jax_are_numbers() -> None:
         (lambda: fj.variance_scaling(-1.0, "fan_in", "normal"), ValueError, "scale"),
         (lambda: fj.variance_scaling(1.0, "fan", "normal"), ValueError, "mode"),
         (lambda: fj.variance_scaling(1.0, "fan_in", "cauchy"), ValueError, "distribution"),
-        (lambda: fj.he_normal()(KEY, (5,)), ValueError, "in_axis"),
+        (lambda: fj.he_normal()(KEY, (5,)), ValueError, "Can't compute input and output sizes of a 1-dimensional"),
+        (lambda: fj.he_normal(in_axis=(0, 1))(KEY, (5,)), ValueError, "in_axis"),
         (lambda: fj.he_normal(in_axis=0, out_axis=3)(KEY, (5, 5)), ValueError, "out_axis"),
         (lambda: fj.he_normal(in_axis=0.5), TypeError, "in_axis"),
         (lambda: fj.orthogonal()(KEY, (5,)), ValueError, "axes"),
@@ -253,9 +254,9 @@ def test_scalars_of_jax_are_numbers() -> None:
         (lambda: fj.init({"a": jnp.zeros(3, jnp.int32)}, seed=0), ValueError, "tree"),
         (lambda: fj.init({"a": jnp.zeros(3, "complex64")}, seed=0), TypeError, "'a'"),
         (lambda: fj.init({"a": {"b": jnp.zeros(3)}, "a.b": jnp.zeros(3)}, seed=0), ValueError, "a.b"),
-        (lambda: fj.init({"a": jnp.zeros(3)}, "he_norml", seed=0), ValueError, "he_norml"),
-        (lambda: fj.init({"a": jnp.zeros(3)}, {"b": "ones"}, seed=0), ValueError, "b"),
-        (lambda: fj.init({"a": jnp.zeros(3)}, seed=-1), ValueError, "seed"),
+        (lambda: fj.init({"a": jnp.zeros((3, 3))}, "he_norml", seed=0), ValueError, "he_norml"),
+        (lambda: fj.init({"a": jnp.zeros((3, 3))}, {"b": "ones"}, seed=0), ValueError, "b"),
+        (lambda: fj.init({"a": jnp.zeros((3, 3))}, seed=-1), ValueError, "seed"),
     ],
 )  # fmt: skip
 def test_bad_input(call: Callable[[], Any], error: type[Exception], argument: str) -> None:

@@ -141,7 +141,7 @@ def test_get() -> None:
     from keras.src.initializers import ALL_OBJECTS_DICT
 
     for name, theirs in ALL_OBJECTS_DICT.items():
-        if theirs is fk.Constant:  # which needs a value
+        if theirs is fk.Constant or name == "initializer":  # needs a value; is abstract
             continue
         ours = fk.get(name)
         assert isinstance(ours, theirs) and type(ours) is getattr(fk, theirs.__name__), name

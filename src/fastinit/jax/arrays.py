@@ -17,24 +17,18 @@ from ..drawing.fill import fill
 from ..dtypes import Array
 from ..laws.distributions import Normal, TruncatedNormal, Uniform
 from ..schemes.resolve import distribution
+from ._private import inside_a_trace
 from .keys import seed_of
 
 _PARTS = {"complex64": "float32", "complex128": "float64"}  # of real and imaginary part
-
-
-def inside_a_trace() -> bool:
-    """Whether JAX traces the caller, so that an array made now would become a constant of the program."""
-    try:
-        jax.sharding.get_mesh()
-    except ValueError:  # JAX tells it in no other public way
-        return True
-    return False
 
 
 def _placed(out_sharding: Any, ndim: int, traced: bool) -> NamedSharding | None:
     """What was asked for, with the mesh of the context if it names none; without it, copies on all of that mesh, as JAX
     has it.
     """
+    if out_sharding is None and not traced and inside_a_trace():
+        return None  # a constant of the program
     mesh: Any = jax.sharding.get_abstract_mesh() if traced else jax.sharding.get_mesh()
     if out_sharding is None:
         # A mesh of Manual axes is one that shard_map has entered: each device draws there.

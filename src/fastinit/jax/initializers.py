@@ -11,7 +11,6 @@ from typing import Any, Protocol, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jax.nn.initializers import Initializer
 
 from ..arguments import checked_shape, choose, integer, integers, non_negative, real
@@ -19,7 +18,8 @@ from ..drawing.fill import fill
 from ..dtypes import dtype_name, numpy_dtype
 from ..laws.distributions import Normal, Uniform
 from ..schemes.resolve import distribution
-from .arrays import draw_complex, inside_a_trace, sharded_array, traced_array, where_key_is
+from ._private import Tracer, inside_a_trace
+from .arrays import draw_complex, sharded_array, traced_array, where_key_is
 from .keys import seed_of, words_of
 
 Shape: TypeAlias = tuple[int, ...]

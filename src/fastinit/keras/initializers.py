@@ -198,13 +198,13 @@ lecun_normal, lecun_uniform = LecunNormal, LecunUniform
 
 # By every name that Keras knows, also those that only its strings have.
 _BY_NAME = {
-    name: globals().get(name, theirs) for name, theirs in vars(keras.initializers).items() if isclass(theirs)
-}
-_BY_NAME |= {
-    "normal": RandomNormal,
-    "uniform": RandomUniform,
-    "one": keras.initializers.Ones,
-    "zero": keras.initializers.Zeros,
+    **{
+        name: globals().get(name, theirs)
+        for name, theirs in vars(keras.initializers).items()
+        if isclass(theirs)
+    },
+    **{"normal": RandomNormal, "uniform": RandomUniform},
+    **{"one": keras.initializers.Ones, "zero": keras.initializers.Zeros},
 }
 
 
