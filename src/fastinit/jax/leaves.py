@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._private import boxed, equinox, flax_nnx, markers_of
+from . import equinox
+from ._private import boxed, flax_nnx
 
 Path: TypeAlias = tuple[Any, ...]
 """The names and indices that lead to a leaf."""
@@ -21,13 +22,6 @@ Rebuild: TypeAlias = Callable[[list[Any]], Any]
 
 # The statistics of Flax's norms by their names, and the roles that plans know them by.
 _STATISTICS = {"mean": "mean", "var": "variance", "u": "iteration", "sigma": "sigma"}
-# The same of Equinox's BatchNorm by its StateIndex: of arrays the roles, of a flag and a counter what they begin with.
-_BATCH_NORM: dict[str, tuple[Any, ...]] = {
-    "ema_first_time_index": (True,),
-    "ema_state_index": ("mean", "variance"),
-    "batch_counter": (0,),
-    "batch_state_index": ("mean", "variance"),
-}
 
 
 @dataclass(frozen=True)
@@ -73,9 +67,9 @@ def leaves_of(tree: Any) -> tuple[list[Leaf], Rebuild]:
     if nnx is not None and isinstance(tree, (nnx.Module, nnx.State)):
         return _nnx_leaves(nnx, tree)
     entries, structure = jax.tree_util.tree_flatten_with_path(tree)
-    walk, states = _Walk(tree), _batch_norm_states(tree)
+    walk, states = _Walk(tree), equinox.states_of(tree)
     leaves = [_leaf(tree, _path(entry), value, walk, states) for entry, value in entries]
-    return leaves, partial(jax.tree_util.tree_unflatten, structure)
+    return leaves, lambda values: equinox.fitted(jax.tree_util.tree_unflatten(structure, values))
 
 
 def _path(entries: Any) -> Path:
@@ -96,8 +90,7 @@ class _Walk:
         if path not in self._known:
             above = self._to(path[:-1])
             try:
-                by_name = isinstance(path[-1], str) and not isinstance(above[0], Mapping)
-                node = getattr(above[0], path[-1]) if by_name else above[0][path[-1]]
+                node = (getattr if _by_name(above[0], path[-1]) else operator.getitem)(above[0], path[-1])
             except (AttributeError, KeyError, IndexError, TypeError):
                 node = None
             self._known[path] = (node, *above)
@@ -107,22 +100,20 @@ class _Walk:
         return self._to(path)[0]
 
 
+def _by_name(owner: Any, key: Any) -> bool:
+    return isinstance(key, str) and not isinstance(owner, Mapping)
+
+
 def _leaf(tree: Any, path: Path, value: Any, walk: _Walk, states: Mapping[Any, tuple[Any, ...]]) -> Leaf:
-    owners, eqx = walk.owners(path), equinox()
+    owners = walk.owners(path)
     leaf = partial(Leaf, path, value, owners)
-    if eqx is not None:
-        depth = next(
-            (len(owners) - 1 - i for i, owner in enumerate(owners) if isinstance(owner, eqx.nn.State)), None
-        )
-        if depth is not None:
-            markers = markers_of(owners[len(owners) - 1 - depth])
-            told = states.get(markers[path[depth]], ()) if path[depth] < len(markers) else ()
-            begins = told[path[-1] if len(path) > depth + 1 else 0] if told else None
-            if isinstance(begins, str):  # kept, if it has values
-                return leaf(drawn=isinstance(value, jax.ShapeDtypeStruct), role=begins)
-            return leaf(begins=begins)
-        if isinstance(value, np.ndarray) and owners and isinstance(owners[0], eqx.Module):
-            return leaf()  # Equinox's way to say that an array is a constant
+    if (held := equinox.held(path, owners, states)) is not None:
+        drawn = held == "iteration" or (isinstance(held, str) and isinstance(value, jax.ShapeDtypeStruct))
+        return leaf(drawn=drawn, role=held) if isinstance(held, str) else leaf(begins=held)
+    if equinox.is_computed(path, owners):
+        return leaf(begins=0)
+    if equinox.is_state(owners) or equinox.is_constant(value, owners):
+        return leaf()
     if any(type(owner).__module__.partition(".")[0] == "optax" for owner in owners):
         return leaf()  # an optimizer's moments
     if path and path[0] == "batch_stats":
@@ -131,20 +122,6 @@ def _leaf(tree: Any, path: Path, value: Any, walk: _Walk, states: Mapping[Any, t
     if isinstance(tree, Mapping) and "params" in tree and path[0] != "params":
         return leaf()  # another of linen's collections
     return leaf(drawn=is_inexact(value))
-
-
-def _batch_norm_states(tree: Any) -> dict[Any, tuple[Any, ...]]:
-    """The marker of each state of Equinox's BatchNorm -> what it holds."""
-    eqx = equinox()
-    if eqx is None:
-        return {}
-    norms = jax.tree_util.tree_leaves(tree, is_leaf=lambda node: isinstance(node, eqx.nn.BatchNorm))
-    known = {}
-    for norm in norms:
-        for attribute, held in _BATCH_NORM.items() if isinstance(norm, eqx.nn.BatchNorm) else ():
-            if (index := getattr(norm, attribute, None)) is not None:
-                known[index.marker] = held
-    return known
 
 
 def _nnx_leaves(nnx: Any, tree: Any) -> tuple[list[Leaf], Rebuild]:
@@ -171,8 +148,7 @@ def _nnx_leaves(nnx: Any, tree: Any) -> tuple[list[Leaf], Rebuild]:
         model = nnx.merge(definition, flat)
         for path, value in zip(holes, values[len(variables) :], strict=True):
             owner: Any = _Walk(model).owners(path)[0]
-            by_name = isinstance(path[-1], str) and not isinstance(owner, Mapping)
-            (setattr if by_name else operator.setitem)(owner, path[-1], value)
+            (setattr if _by_name(owner, path[-1]) else operator.setitem)(owner, path[-1], value)
         return model
 
     return leaves, rebuild
