@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
 def _plan_of(model: str | Mapping[str, Any], arguments: argparse.Namespace) -> Plan:
     recipe, dtype = _recipe(arguments), arguments.dtype and dtype_name(arguments.dtype)
     if not (isinstance(model, str) and Path(model, "config.json").exists()):
-        return plan_for(model, recipe, dtype=dtype)
+        return plan_for(model, recipe or "default", dtype=dtype)
     from .torch.recording.huggingface import plan_of_config  # only here: torch and transformers
 
     recorded = plan_of_config(model)

@@ -53,7 +53,7 @@ dirac: SchemeFunction
 dt_bias: SchemeFunction
 focal_prior: SchemeFunction
 forget_gate_bias: SchemeFunction
-given: SchemeFunction
+array: SchemeFunction
 glorot_normal: SchemeFunction
 glorot_uniform: SchemeFunction
 hadamard: SchemeFunction

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -21,7 +22,7 @@ from ..schemes.fans import Fans, fans
 from .model import Model, TensorSpec, read_model
 from .parameter import Parameter
 from .plan import Plan
-from .recipe import Recipe, RecipeLike, Rule, as_recipe
+from .recipe import Recipe, RecipeLike, Rule, as_recipe, default_recipe
 from .roles import ROLES, with_roles
 from .sizes import layers_of
 
@@ -41,7 +42,7 @@ def make_plan(
     model: Model,
     recipe: Recipe,
     dtype: str | None = None,
-    otherwise: Callable[[str], Choice | None] = lambda name: None,
+    otherwise: Callable[[str, TensorSpec], Choice | None] = lambda name, tensor: None,
 ) -> Plan:
     """Apply the recipe: the first rule that takes a parameter gives its law, or ``otherwise`` where none does.
 
@@ -63,7 +64,7 @@ def make_plan(
         kind = dtype or tensor.dtype
         try:
             if rule is None:
-                choice = otherwise(name)
+                choice = otherwise(name, tensor)
             else:
                 used.add(rule.number)
                 layer = layer_of.get(name)
@@ -103,7 +104,15 @@ def make_plan(
             first = next((p for p in parameters.values() if rule.number in p.also), None)
             why = f": rule {first.rule} goes before it for {first.name!r}" if first else ""
             raise ValueError(f"{where}: rule {rule.number} ({rule.conditions}) takes no parameter{why}")
-    return Plan(parameters, model.ties, recipe.name)
+    return Plan(parameters, model.ties, recipe.name, model.unfilled)
+
+
+def choice_of_role(role: str) -> Choice | None:
+    """What the recipe "default" has for a role, or None."""
+    for rule in default_recipe().rules:
+        if role in rule.role:
+            return Choice(rule.scheme, rule.numbers, ROLES[role])
+    return None
 
 
 def _padded(law: Distribution | Structured, tensor: TensorSpec) -> Distribution | Structured:
@@ -136,36 +145,98 @@ def law_of(
 
 
 def plan(
-    params: Plan | Mapping[str, Any] | str | os.PathLike[str],
-    recipe: RecipeLike | None = None,
+    params: Mapping[str, Any] | str | os.PathLike[str],
+    recipe: RecipeLike = "default",
     *,
     dtype: DTypeLike | None = None,
 ) -> Plan:
-    """The plan for a model file, or for a mapping of names to shapes or arrays. A plan is returned as it is.
+    """What `init` would draw for a model: the distribution of every parameter, by name. Nothing is drawn.
 
-    ``recipe`` is as in `as_recipe`, "default" by default; ``dtype`` goes before the model's own. Raises TypeError for other
-    ``params`` and for a recipe or dtype beside a plan, OSError for a file that cannot be read, and ValueError for a
-    malformed one, an unknown recipe, and parameters that the recipe does not take.
+    Parameters
+    ----------
+    params
+        A mapping of names to arrays, tensors, ``jax.ShapeDtypeStruct`` or plain shapes (float32): a ``state_dict``, say. Or
+        a file: JSON with shapes (docs/model-files.md), or the header of a safetensors file. Names that hold one array are
+        tied. Integers and bools, such as counts and position ids, are not drawn: they are the plan's ``unfilled``.
+    recipe
+        A recipe, its name or TOML file; a scheme's name, for all weights; or a mapping of globs to schemes or rules, which
+        go before the recipe "default". What "default" and a scheme give to biases, norms and other roles is in
+        docs/recipes.md, "Roles"; roles are found by names and, in a file, by types of modules.
+    dtype
+        For all parameters, instead of the model's own.
 
+    Returns
+    -------
+    Plan
+        In the order of ``params``.
+
+    Raises
+    ------
+    TypeError
+        for other ``params``, and dtypes that cannot be drawn.
+    ValueError
+        for a malformed file, an unknown recipe, and parameters of which nothing says what they get, all of them by name.
+    OSError
+        for a file that cannot be read.
+
+    Examples
+    --------
     >>> plan({"fc.weight": (4, 8)}, "he_normal")["fc.weight"].distribution
     Normal(mean=0.0, std=0.5)
     """
-    if isinstance(params, Plan):
-        if recipe is not None or dtype is not None:
-            raise TypeError(f"a plan has its own laws, but recipe={recipe!r}, dtype={dtype!r} was asked for")
-        return params
     chosen = None if dtype is None else dtype_name(dtype)
-    if isinstance(params, Mapping):
-        model = Model({name: _described(name, value) for name, value in params.items()})
-    else:
-        model = read_model(file_path("params", params))
-    return make_plan(model, as_recipe("default" if recipe is None else recipe), chosen)
+    if isinstance(params, Plan):
+        raise TypeError("params is a plan already: fastinit.init draws it")
+    if hasattr(params, "named_parameters"):
+        raise TypeError(
+            "params is a torch module: fastinit.torch.plan takes it, and record its own initialisation"
+        )
+    model = _model_of(params) if isinstance(params, Mapping) else read_model(file_path("params", params))
+    return make_plan(model, as_recipe(recipe), chosen)
 
 
-def _described(name: Any, value: Any) -> TensorSpec:
-    if not isinstance(name, str):
-        raise TypeError(f"names in params must be strings, not {name!r}")
-    if hasattr(value, "shape"):
-        shape, module = checked_shape(tuple(value.shape)), getattr(value, "module", "")
-        return TensorSpec(shape, dtype_name(getattr(value, "dtype", "float32")), module)
-    return TensorSpec(checked_shape(value), "float32")
+def _model_of(params: Mapping[Any, Any]) -> Model:
+    tensors: dict[str, TensorSpec] = {}
+    ties: dict[str, str] = {}
+    first: dict[Any, str] = {}
+    unfilled: list[str] = []
+    for name, value in params.items():
+        if not isinstance(name, str):
+            raise TypeError(f"names in params must be strings, not {name!r}")
+        owner = first.setdefault(_memory(value), name)
+        if owner != name:
+            ties[name] = owner
+            continue
+        try:
+            spec = _described(value)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"parameter {name!r}: {error}") from None
+        if spec is None:
+            unfilled.append(name)
+        else:
+            tensors[name] = spec
+    if unfilled and not tensors:
+        raise ValueError(f"params has only integers and bools, which are not drawn: {', '.join(unfilled)}")
+    ties = {alias: owner for alias, owner in ties.items() if owner in tensors}
+    return Model(tensors, ties, tuple(unfilled))
+
+
+def _described(value: Any) -> TensorSpec | None:
+    """A shape, or an array's shape and dtype; None for integers and bools."""
+    if not hasattr(value, "shape"):
+        if isinstance(value, Mapping):
+            raise TypeError(
+                "it is a mapping; params maps whole names to shapes or arrays (fastinit.jax takes trees)"
+            )
+        return TensorSpec(checked_shape(value), "float32")
+    shape, dtype = checked_shape(tuple(value.shape)), getattr(value, "dtype", "float32")
+    if re.fullmatch(r"u?int\d*|bool_?", getattr(dtype, "name", str(dtype).rpartition(".")[2])):
+        return None
+    return TensorSpec(shape, dtype_name(dtype), getattr(value, "module", ""))
+
+
+def _memory(value: Any) -> object:
+    """Equal for arrays that are one, and for torch's tensors that are one memory, as tied ones are in a state_dict."""
+    if hasattr(value, "is_set_to") and value.numel():
+        return (value.untyped_storage()._cdata, value.storage_offset(), tuple(value.shape), value.stride())
+    return id(value) if hasattr(value, "dtype") else object()

@@ -32,8 +32,12 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Model:
+    """Parameters by name; ``ties`` maps the other names of tied ones to the name that is stored; ``unfilled`` are
+    tensors that are known to be left alone: buffers, integers, frozen parameters."""
+
     tensors: Mapping[str, TensorSpec]
-    ties: Mapping[str, str] = field(default_factory=dict)  # alias -> the name it is stored under
+    ties: Mapping[str, str] = field(default_factory=dict)
+    unfilled: tuple[str, ...] = ()
 
 
 def read_model(path: str | os.PathLike[str]) -> Model:

@@ -6,6 +6,7 @@ there, and a parameter without a role, is an error that names it, until a rule o
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -81,9 +82,8 @@ _OTHERWISE = (
     r"mean|std|var|centers?)|sin|cos|mu|time_\w+|inv_\w+"
 )
 _ADDS_1 = "^(Gemma[23]?|RecurrentGemma|VaultGemma|T5Gemma2?|Qwen3Next|Qwen3_5(Moe)?)RMSNorm$"
-# The first that fits counts; "" is a role that is not known. What says most of itself comes first.
-CLUES = (
-    # Names that say what they are, whatever module owns them.
+# Names that say what they are, whatever module owns them. The first that fits counts; "" is a role that is not known.
+TELLING = (
     Clue("parametrisation", r"weight_[guv]|weight_orig|original\d*"),
     Clue("lora_b", parent=r"(^|\.)lora_embedding_A$"),
     Clue("lora_a", parent=r"(^|\.)lora_embedding_B$"),
@@ -97,16 +97,17 @@ CLUES = (
     Clue("step_bias", "dt_bias"),
     Clue("step_bias", "bias", parent=r"(^|\.)dt_proj$"),
     Clue("skip", "D", ndim=(1,), beside="A_log"),
+)
+# Where those say nothing.
+CLUES = (
+    # Raw parameters.
     Clue("logit_scale", r"(\w*_)?(logit_?scale|logit_?bias|temperature|temp|tau)\w*"),
     Clue("layer_scale", r"(layer|res)_?scale\w*|ls_?\d*|lambda_?\d*|gamma_?\d+|\w+_scale_parameter"),
     Clue("layer_scale", "gamma|scale|lambda_?1|weight", parent=r"(?i)layer_?scale[^.]*$|(^|\.)ls_?\d*$"),
     Clue("layer_scale", "gamma|scale|weight", module="LayerScale"),
     Clue("position", r"(\w*_)?(pos|positions?|positional)_?(embed|emb|encoding|table)\w*"),
     Clue("position", r"(rel|relative)_?(pos|position)\w*|attention_biases|w[tp]pe|pos"),
-    Clue("position", "weight|embeddings?", parent=_POSITION),
-    Clue(
-        "token", r"(\w*_)?tokens?(_\w+)?|cls|class_embedding|masked_spec_embed|mask_emb\w*", ndim=(1, 2, 3, 4)
-    ),
+    Clue("token", r"(\w*_)?tokens?(_\w+)?|cls|class_embedding|masked_spec_embed|mask_emb\w*", ndim=(1, 2, 3, 4)),
     # Modules whose type says it.
     Clue("bias", "bias|beta|b", module="(?i)norm"),
     Clue("mean", "running_mean|moving_mean|mean", module="(?i)norm"),
@@ -137,6 +138,7 @@ CLUES = (
     Clue("bias", r"b\d*|b_\w+", ndim=(1,)),
     Clue("", _OTHERWISE),
     Clue("conv", _WEIGHT, ndim=(4, 5)),
+    Clue("position", "weight|embeddings?", parent=_POSITION),
     Clue("embedding", r"(\w*_)?(embed|embeddings?)|wte"),
     Clue("embedding", "weight", parent=r"(?i)embed[^.]*$|(^|\.)(wte|shared)$"),
     Clue("recurrent", r"weight_hh\w*|recurrent_kernel"),
@@ -147,7 +149,8 @@ CLUES = (
 
 
 def with_roles(tensors: Mapping[str, TensorSpec]) -> dict[str, TensorSpec]:
-    """The parameters of a model, each with its role. Those that have one keep it; so does what is known of their axes.
+    """The parameters of a model, each with its role: what its name tells of itself, or else the role that it has, or else by
+    the type of its module, its name and its neighbours. What is known of its axes it keeps.
 
     >>> specs = {"fc.weight": TensorSpec((4, 8), "float32"), "fc.bias": TensorSpec((4,), "float32")}
     >>> [spec.role for spec in with_roles(specs).values()]
@@ -160,16 +163,39 @@ def with_roles(tensors: Mapping[str, TensorSpec]) -> dict[str, TensorSpec]:
     together = {path: frozenset(leaves) for path, leaves in beside.items()}
     result = {}
     for name, tensor in tensors.items():
-        if not tensor.role:
-            path, _, leaf = name.rpartition(".")
-            parent = ".".join(path.split(".")[-2:])
-            clue = _clue(leaf, parent, tensor.module, len(tensor.shape), together[path])
+        path, _, leaf = name.rpartition(".")
+        parent = ".".join(path.split(".")[-2:])
+        seen = (leaf, parent, tensor.module, len(tensor.shape), together[path])
+        clue = _clue(True, *seen) or (None if tensor.role else _clue(False, *seen))
+        if clue is not None:
             tensor = replace(tensor, role=clue.role, geometry={**clue.geometry, **tensor.geometry})
         result[name] = tensor
     return result
 
 
-@lru_cache(4096)
-def _clue(leaf: str, parent: str, module: str, ndim: int, beside: frozenset[str]) -> Clue:
-    found = (clue for clue in CLUES if clue.fits(leaf, parent, module, ndim, beside))
-    return next(found, Clue(""))
+@lru_cache(8192)
+def _clue(
+    telling: bool, leaf: str, parent: str, module: str, ndim: int, beside: frozenset[str]
+) -> Clue | None:
+    clues = TELLING if telling else CLUES
+    return next((clue for clue in clues if clue.fits(leaf, parent, module, ndim, beside)), None)
+
+
+@lru_cache(1024)
+def adds_one(owner: Any, attribute: str) -> bool:
+    """Whether the code of a module's class computes 1 + its attribute, as Gemma's norms do: then 0 is the scale that changes
+    nothing."""
+    scale = rf"self\.{re.escape(attribute)}\b"
+    pattern = re.compile(rf"\b1(\.0*)?\s*\+\s*{scale}|{scale}(\.\w+\([^()]*\))*\s*\+\s*1(\.0*)?\b(?!\.?\d)")
+    for base in owner.__mro__:
+        if base.__module__.split(".")[0] in ("builtins", "torch"):
+            break
+        for name, function in vars(base).items():
+            if not inspect.isfunction(function) or name == "__init__":
+                continue
+            try:
+                if pattern.search(inspect.getsource(function)):
+                    return True
+            except (OSError, TypeError):  # no source: its name must tell
+                pass
+    return False

@@ -9,6 +9,9 @@ from .recommend import Recommendation as Recommendation
 
 if TYPE_CHECKING:
     from ..drawing.functions import (
+        array as array,
+    )
+    from ..drawing.functions import (
         averaging as averaging,
     )
     from ..drawing.functions import (
@@ -49,9 +52,6 @@ if TYPE_CHECKING:
     )
     from ..drawing.functions import (
         forget_gate_bias as forget_gate_bias,
-    )
-    from ..drawing.functions import (
-        given as given,
     )
     from ..drawing.functions import (
         glorot_normal as glorot_normal,
@@ -170,3 +170,62 @@ else:
         from ..drawing import functions
 
         return getattr(functions, name)
+
+
+__all__ = [
+    "SCHEMES",
+    "Fans",
+    "Recommendation",
+    "Scheme",
+    "array",
+    "averaging",
+    "bilinear",
+    "chrono",
+    "class_prior",
+    "complex_normal",
+    "complex_truncated_normal",
+    "complex_uniform",
+    "constant",
+    "conv_orthogonal",
+    "delta_orthogonal",
+    "dirac",
+    "dt_bias",
+    "focal_prior",
+    "forget_gate_bias",
+    "glorot_normal",
+    "glorot_uniform",
+    "hadamard",
+    "hadamard_orthogonal",
+    "he_normal",
+    "he_uniform",
+    "hippo_legs",
+    "icnr",
+    "identity",
+    "kaiming_normal",
+    "kaiming_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "log_uniform",
+    "mamba_a_log",
+    "n_m_sparse",
+    "normal",
+    "ones",
+    "orthogonal",
+    "positive_bias",
+    "s4d_inv",
+    "s4d_lin",
+    "s4d_real",
+    "siren",
+    "sparse",
+    "stft",
+    "torch_bias",
+    "torch_default",
+    "truncated_normal",
+    "uniform",
+    "uniform_scaling",
+    "variance_scaling",
+    "xavier_normal",
+    "xavier_uniform",
+    "zer_o",
+    "zeros",
+]

@@ -150,7 +150,7 @@ _ROWS = (
            "elementary",
            lambda w, **numbers: truncated(**numbers),
            {"mean": 0.0, "std": 1.0, "low": -2.0, "high": 2.0, "bounds": "sigma"}),
-    Scheme("given", "Given values, of the shape of the tensor: what MXNet calls Load and Paddle Assign.",
+    Scheme("array", "Given values, of the shape of the tensor: what MXNet calls Load and Paddle Assign.",
            r"w_i = \mathrm{values}_i",
            "elementary", lambda w, values: Given(values), {"values": None}, example="(2,), values=[0.5, 1.5]"),
     Scheme("log_uniform", "Every order of magnitude between two positive bounds is equally likely.",
