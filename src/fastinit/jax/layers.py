@@ -43,12 +43,13 @@ def type_of(leaf: Leaf) -> tuple[str, str]:
         return "", ""
     if not _is_container(owner):
         return type(owner).__name__, _kind(type(owner))
-    name = re.sub(r"_\d+$", "", str(leaf.path[-2])) if len(leaf.path) > 1 else ""
-    return (
-        (name, "DenseGeneral" if name in _ATTENTION else name)
-        if name[:1].isupper() or name in _ATTENTION
-        else ("", "")
-    )
+    above = [re.sub(r"_\d+$", "", str(key)) for key in leaf.path[-3:-1]]
+    name = above[-1] if above else ""
+    if len(above) == 2 and above[0].endswith("Cell"):
+        return name, "Conv" if above[0] == "ConvLSTMCell" else "Dense"
+    if name in _ATTENTION:
+        return name, "DenseGeneral"
+    return (name, name) if name[:1].isupper() else ("", "")
 
 
 def _is_container(owner: Any) -> bool:

@@ -97,6 +97,11 @@ def init(
     (8, 4)
     """
     leaves, rebuild = leaves_of(tree)
+    if empty := [leaf.name for leaf in leaves if leaf.is_abstract and leaf.begins is None and not leaf.drawn]:
+        several = "leaves" if len(empty) > 1 else "leaf"
+        raise ValueError(
+            f"{several} {', '.join(map(repr, empty))} must have values: abstract, and not a parameter that can be drawn"
+        )
     if isinstance(recipe, Plan):
         if frozen or numbers:
             extra = ", ".join([*["frozen"] * frozen, *numbers])
@@ -104,13 +109,6 @@ def init(
         planned = _checked(recipe, leaves, prefix)
     else:
         planned = _plan(leaves, recipe, prefix, frozen, numbers)
-    empty = [
-        leaf.name
-        for leaf in leaves
-        if leaf.is_abstract and leaf.begins is None and prefix + leaf.name not in planned
-    ]
-    if empty:
-        raise ValueError(f"{_names(empty)} must have values: abstract, and not a parameter that can be drawn")
     number = resolve_seed(seed)
     return rebuild([_value(leaf, planned, number, prefix) for leaf in leaves])
 
@@ -144,10 +142,6 @@ def _check_names(leaves: list[Leaf]) -> None:
         if leaf.name in seen:
             raise ValueError(f"two leaves have the name {leaf.name!r}")
         seen.add(leaf.name)
-
-
-def _names(names: list[str]) -> str:
-    return f"{'leaves' if len(names) > 1 else 'leaf'} {', '.join(map(repr, names))}"
 
 
 def _value(leaf: Leaf, planned: Plan, seed: int, prefix: str) -> Any:
