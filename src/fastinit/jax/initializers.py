@@ -85,7 +85,7 @@ def variance_scaling(
     choose("distribution", distribution, dict.fromkeys(("truncated_normal", "normal", "uniform")))
     given = {"in_axis": in_axis, "out_axis": out_axis, "batch_axis": batch_axis}
     axes = {name: integers(name, value) for name, value in given.items()}
-    numbers = {"scale": _item(scale), "mode": mode, "law": distribution}
+    numbers = {"scale": _item(scale), "mode": mode, "distribution": distribution}
     return _initializer(dtype, lambda shape: _scaled(shape, axes, numbers), may_be_complex=True)
 
 

@@ -10,7 +10,7 @@ from ..dtypes import dtype_name, nbytes
 from ..laws import composed as composed  # its laws are read from JSON too
 from ..laws.distributions import Distribution, from_dict
 from ..laws.structured import Structured
-from ..schemes import resolve
+from ..schemes.catalogue import SCHEMES
 from ..schemes.fans import Fans
 
 
@@ -68,7 +68,7 @@ class Parameter:
             case _:
                 raise ValueError(f"parameter {name!r} is no row of a plan: {data!r}")
         try:
-            choose("scheme", scheme, resolve.SCHEMES)
+            choose("scheme", scheme, SCHEMES)
             if not all(type(number) is int for number in also):
                 raise ValueError(f"also must be a list of rules' numbers, not {also!r}")
             made = cls(name, checked_shape(shape), dtype_name(dtype), scheme, from_dict(law),

@@ -12,15 +12,14 @@ from typing import Any, TypeAlias
 
 from ..arguments import choose, file_path, non_negative
 from ..files import atomic
-from ..schemes import resolve
+from ..schemes.catalogue import SCHEMES
 from ..schemes.depth import DEPTH_RULES
-from ..schemes.fans import fans
+from ..schemes.fans import Geometry, fans
 from .formula import Formula
 from .model import TensorSpec
 from .sizes import Size, StackIndex, checked_pattern
 
 _RULE_KEYS = ("match", "module", "ndim", "scheme", "depth", "lr", "optional")
-_GEOMETRY = {parameter.name for parameter in resolve.GEOMETRY}
 
 
 @dataclass(frozen=True)
@@ -58,30 +57,31 @@ class Rule:
             if name in ("fan_in", "fan_out"):
                 geometry = {**tensor.geometry, **self.numbers}
                 counting = {
-                    k: v for k, v in geometry.items() if k in _GEOMETRY and not isinstance(v, Formula)
+                    k: v for k, v in geometry.items() if k in Geometry._fields and not isinstance(v, Formula)
                 }
                 return getattr(fans(tensor.shape, **counting), name)  # type: ignore[no-any-return]
             if re.fullmatch("n[0-9]", name) and int(name[1]) < len(tensor.shape):
                 return tensor.shape[int(name[1])]
             return size(name)
 
-        numbers = dict(self.numbers)
-        for key, value in {**self.numbers, "lr": self.lr}.items():
+        own = SCHEMES[self.scheme].keywords
+        given = {**self.numbers, "lr": self.lr}
+        for key, value in given.items():
             if isinstance(value, Formula):
                 try:
-                    numbers[key] = value(value_of)
+                    given[key] = value(value_of)
                 except ValueError as error:
                     raise ValueError(f"{key}: {error}") from None
-        lr = non_negative("lr", numbers.pop("lr", self.lr))
+        lr = non_negative("lr", given.pop("lr"))
+        numbers = {key: value for key, value in given.items() if key in own}  # others count fans for formulas
         if self.depth is None:
             return numbers, lr
         if layer is None:
             raise ValueError(
                 f"depth {self.depth!r} needs a layer number, which the recipe's layers patterns do not find"
             )
-        defaults = resolve.SCHEMES[self.scheme].numbers
-        scaled = "std" if "std" in defaults else "gain"
-        value = numbers.get(scaled, defaults.get(scaled))
+        scaled = "std" if "std" in own else "gain"
+        value = numbers.get(scaled, own[scaled].default if scaled in own else None)
         if not isinstance(value, (int, float)):
             raise ValueError(f"depth scales std or gain; scheme {self.scheme!r} has neither set")
         numbers[scaled] = value * DEPTH_RULES[self.depth](n_layers, layer.number)
@@ -154,13 +154,13 @@ def as_recipe(recipe: RecipeLike) -> Recipe:
         own = [parse_rule(i, {"match": glob, **table}) for i, (glob, table) in enumerate(tables.items(), 1)]
         default = [replace(rule, number=rule.number + len(own)) for rule in read_recipe("default").rules]
         return Recipe("default, changed", (*own, *default))
-    if not isinstance(recipe, str) or recipe not in resolve.SCHEMES:
+    if not isinstance(recipe, str) or recipe not in SCHEMES:
         return read_recipe(recipe)
 
     def changed(rule: Rule) -> Rule:
-        if not resolve.SCHEMES[rule.scheme].needs_fans:
+        if not SCHEMES[rule.scheme].needs_fans:
             return rule
-        counting = {key: value for key, value in rule.numbers.items() if key in _GEOMETRY}
+        counting = {key: value for key, value in rule.numbers.items() if key in SCHEMES[recipe].geometry}
         return replace(rule, scheme=recipe, numbers=counting)
 
     return Recipe(recipe, tuple(map(changed, read_recipe("default").rules)))
@@ -185,8 +185,8 @@ def parse_rule(number: int, table: Any) -> Rule:
             raise ValueError("must be a table")
         if "scheme" not in table:
             raise ValueError("names no scheme")
-        row = choose("scheme", table["scheme"], resolve.SCHEMES)
-        known = dict.fromkeys((*_RULE_KEYS, *sorted(_GEOMETRY), *row.numbers))
+        own = choose("scheme", table["scheme"], SCHEMES).keywords
+        known = dict.fromkeys((*_RULE_KEYS, *Geometry._fields, *own))
         for key in table:
             choose("key", key, known)
         depth, optional = table.get("depth"), table.get("optional", False)
@@ -194,7 +194,7 @@ def parse_rule(number: int, table: Any) -> Rule:
             choose("depth", depth, DEPTH_RULES)
         if not isinstance(optional, bool):
             raise ValueError(f"optional must be true or false, not {optional!r}")
-        words = {"layout", *(key for key, value in row.numbers.items() if isinstance(value, str))}
+        words = {"layout", *(key for key, number in own.items() if number.is_text)}
         numbers = {
             key: Formula(value) if isinstance(value, str) and key not in words else value
             for key, value in table.items()
@@ -202,6 +202,14 @@ def parse_rule(number: int, table: Any) -> Rule:
         }
         lr = table.get("lr", 1.0)
         lr = Formula(lr) if isinstance(lr, str) else non_negative("lr", lr)
+        counts = any(
+            isinstance(v, Formula) and v.names & {"fan_in", "fan_out"} for v in (*numbers.values(), lr)
+        )
+        unused = [key for key in numbers if key not in own]
+        if unused and not counts:
+            raise ValueError(
+                f"{table['scheme']} does not use {', '.join(unused)}, and no formula names a fan"
+            )
         return Rule(number, _several(table, "match", str), _several(table, "module", str),
                     _several(table, "ndim", int), table["scheme"], depth, lr, optional, numbers)  # fmt: skip
     except (TypeError, ValueError) as error:

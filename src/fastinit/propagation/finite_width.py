@@ -11,8 +11,9 @@ import numpy as np
 
 from ..arguments import choose, integers, non_negative
 from ..schemes.activations import Activation, ActivationFunction, Real, as_activation
+from ..schemes.catalogue import SCHEMES
 from ..schemes.quadrature import expect
-from ..schemes.resolve import SCHEMES, distribution
+from ..schemes.resolve import heeded, resolve
 from .dead import dead_share, shared_correlation
 from .moments import second_moment, second_moment_slope, slope_moment
 from .theory import MeanField
@@ -150,15 +151,13 @@ def variances(
     weights, biases = [], []
     sizes = checked_widths(widths)
     for n_in, n_out in pairwise(sizes):
-        law = distribution(scheme, (n_out, n_in), **numbers)
+        law = resolve(scheme, (n_out, n_in), numbers)
         mean, std = _moments(law)
         if mean:
             raise ValueError(f"scheme {scheme!r} draws weights of mean {mean:.6g}: the theory needs 0")
         weights.append(std**2 * n_in)
-        fans: dict[str, Any] = (
-            {"fan_in": n_in, "fan_out": n_out} if choose("bias", bias, SCHEMES).needs_fans else {}
-        )
-        mean, std = _moments(distribution(bias, (n_out,), **fans))
+        choose("bias", bias, SCHEMES)
+        mean, std = _moments(resolve(bias, (n_out,), heeded(bias, {"fan_in": n_in, "fan_out": n_out})))
         biases.append(mean**2 + std**2)
     return weights, biases
 

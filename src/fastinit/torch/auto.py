@@ -53,7 +53,8 @@ def chooser(model: nn.Module) -> Callable[[Slot], Choice | None]:
         else:
             return FIXED.get(slot.role)
         activation = place.activation or ActivationCall("linear")
-        found = recommend(activation.function, activation.param, **options)
+        options["omega" if activation.function == "sin" else "negative_slope"] = activation.param
+        found = recommend(activation.function, **options)
         if slot.role == "bias":
             reason = "against units that never fire" if found.bias_numbers else FIXED["bias"].reason
             return Choice(found.bias, found.bias_numbers, reason)

@@ -20,7 +20,7 @@ from ..plans.make import Choice, make_plan
 from ..plans.model import Model, TensorSpec
 from ..plans.plan import Plan
 from ..plans.recipe import Recipe, parse_rule, read_recipe, shipped_recipes
-from ..schemes import resolve
+from ..schemes.catalogue import SCHEMES
 from . import auto
 from .layers import FIXED, Slot, slots
 from .tensors import draw_block
@@ -136,19 +136,19 @@ def _plan(
     owners, ties = _owners(model, prefix, {} if layouts is None else instance("layouts", layouts, Mapping))
     tensors = {name: _described(slot) for name, slot in owners.items()}
     first = tuple(parse_rule(i, dict(rule)) for i, rule in enumerate(instance("rules", rules, Sequence), 1))
-    if isinstance(scheme, str) and (scheme == "auto" or scheme in resolve.SCHEMES):
+    if isinstance(scheme, str) and (scheme == "auto" or scheme in SCHEMES):
         recipe = Recipe(scheme, first)
         otherwise = auto.chooser(model) if scheme == "auto" else _chooser(scheme, numbers)
     else:
         if isinstance(scheme, str) and not scheme.endswith(".toml"):
-            choose("scheme", scheme, {"auto": 0, **resolve.SCHEMES, **shipped_recipes()})
+            choose("scheme", scheme, {"auto": 0, **SCHEMES, **shipped_recipes()})
         if not isinstance(scheme, Recipe | str | os.PathLike):
             raise TypeError(f"scheme must be a name, a recipe or its file, not {scheme!r}")
         recipe = scheme if isinstance(scheme, Recipe) else read_recipe(scheme)
         later = tuple(replace(rule, number=rule.number + len(first)) for rule in recipe.rules)
         recipe = replace(recipe, rules=first + later)
         otherwise = _nothing
-    if numbers and recipe.name not in resolve.SCHEMES:
+    if numbers and recipe.name not in SCHEMES:
         raise TypeError(f"{recipe.name!r} takes no {', '.join(numbers)}: only a scheme takes numbers")
     return make_plan(Model(tensors, ties), recipe, otherwise=lambda name: otherwise(owners[name])), owners
 
@@ -209,7 +209,7 @@ def _chooser(scheme: str, numbers: Mapping[str, Any]) -> Callable[[Slot], Choice
         if not slot.role:
             return None
         own = dict(numbers)
-        if "axis" in resolve.SCHEMES[scheme].numbers and "layout" in slot.geometry:
+        if "axis" in SCHEMES[scheme].keywords and "layout" in slot.geometry:
             own.setdefault("axis", slot.geometry["layout"].index("o"))
         return Choice(scheme, own, "an embedding tied to a weight" if slot.role == "output" else "a weight")
 

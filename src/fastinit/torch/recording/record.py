@@ -20,8 +20,9 @@ from ...laws.patterns import Given
 from ...laws.structured import Structured
 from ...plans.parameter import Parameter
 from ...plans.plan import Plan
+from ...schemes.catalogue import SCHEMES
 from ...schemes.fans import fans
-from ...schemes.resolve import SCHEMES, distribution
+from ...schemes.resolve import distribution
 from .. import functional, tensors
 from .contents import Content, Drawn, Lost, View, Write, is_random, seen, values
 from .trace import RealConstants, Trace
