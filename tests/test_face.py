@@ -6,7 +6,6 @@ import doctest
 import importlib
 import inspect
 import sys
-import tomllib
 import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -78,7 +77,11 @@ def test_every_function_is_documented_and_typed(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "jax", "keras", "propagation", "torch"])
 def test_what_functions_return_has_a_public_name(name: str) -> None:
-    public = [value for place in ("", "inspection", "propagation") for _, value in own(space(place))]
+    public = [
+        value
+        for place in ("", "inspection", "laws", "plans", "propagation", "schemes")
+        for _, value in own(space(place))
+    ]
     for key, value in own(space(name)):
         if inspect.isfunction(value) and key not in SCHEMES:
             hint = eval(
@@ -212,9 +215,3 @@ def test_the_examples_for_type_checkers_run(capsys: pytest.CaptureFixture[str]) 
         optional(framework)
     typed.main()
     assert "stream version" in capsys.readouterr().out
-
-
-def test_the_package_lists_all_of_its_rooms() -> None:
-    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    folders = {path.parent for pattern in ("*.py", "*.toml") for path in (ROOT / "src").rglob(pattern)}
-    assert {".".join(folder.relative_to(ROOT / "src").parts) for folder in folders} == set(packages)

@@ -265,7 +265,7 @@ SCHEMES = st.sampled_from(sorted(fi.schemes.SCHEMES))
 
 @st.composite
 def numbers_of(draw: Callable[[st.SearchStrategy[Any]], Any], scheme: str) -> dict[str, Any]:
-    row = SCHEMES[scheme]
+    row = fi.schemes.SCHEMES[scheme]
     names = draw(
         st.lists(st.sampled_from([*row.numbers, *row.geometry, "fan_in", "values"]), unique=True, max_size=3)
     )

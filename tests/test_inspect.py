@@ -16,7 +16,7 @@ import safetensors.numpy
 from conftest import BITS, ISAS
 
 import fastinit as fi
-from fastinit import _core, cli, plan
+from fastinit import _core, cli
 from fastinit.drawing import memory
 from fastinit.inspection import fit, measure
 
@@ -286,8 +286,8 @@ def test_no_law_is_refused_its_own_values(dtype: str) -> None:
             for shape in ((16, 16), (30, 100), (150, 200)):
                 array = memory.empty(shape, dtype)
                 fi.fill(array, law, seed=seed)
-                parameter = plan.Parameter("w", shape, dtype, "", law, None, 1)
-                report = fi.inspect({"w": array}, plan.Plan({"w": parameter}, {}, "own"))
+                parameter = fi.plans.Parameter("w", shape, dtype, "", law, None, 1)
+                report = fi.inspect({"w": array}, fi.Plan({"w": parameter}, {}, "own"))
                 assert report.deviating == (), (seed, law, shape, report.tensors["w"].findings)
 
 
@@ -401,8 +401,8 @@ def test_planted_faults(clean: dict[str, np.ndarray], recipe: str, tmp_path: Pat
 
 
 def test_few_outliers_and_wrong_range() -> None:
-    def own(law: fi.laws.Distribution) -> plan.Plan:
-        return plan.Plan({"w": plan.Parameter("w", (400, 500), "float32", "", law, None, 1)}, {}, "own")
+    def own(law: fi.laws.Distribution) -> fi.Plan:
+        return fi.Plan({"w": fi.plans.Parameter("w", (400, 500), "float32", "", law, None, 1)}, {}, "own")
 
     array = fi.normal((400, 500), std=0.02, seed=0)
     array[3, 4] = 0.3

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import fastinit as fi
-from fastinit import _core, plan
+from fastinit import _core
 from fastinit.checkpoints import write as checkpoint
 
 CALLS = int(os.environ.get("FASTINIT_FAILING_CALLS", "20000"))
@@ -89,7 +89,7 @@ def files(folder: Path) -> list[Callable[[], object]]:
         lambda: fi.plan(shapes),
         lambda: fi.plan({"a": (2, -3)}),
         lambda: fi.plan({"a.weight": (3, 4)}, recipe="nothing"),
-        lambda: plan.Plan.from_json("{"),
+        lambda: fi.Plan.from_json("{"),
         lambda: checkpoint.write(whole, folder / "none" / "m.safetensors", seed=0),
         lambda: checkpoint.write(whole, folder, seed=0),
         lambda: checkpoint.write(whole, folder / "m.safetensors", seed=-1),

@@ -21,9 +21,13 @@ import safetensors.numpy
 from conftest import KILLED_AT
 
 import fastinit as fi
-from fastinit import cli, plan
+from fastinit import cli
 from fastinit.checkpoints import write as checkpoint
+from fastinit.files import atomic
+from fastinit.files.safetensors import header as header_of
 from fastinit.plans import model
+from fastinit.plans.make import make_plan
+from fastinit.plans.recipe import as_recipe
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SMALL = {
@@ -100,12 +104,12 @@ def test_a_scheme_or_globs_change_the_default_recipe() -> None:
 
 
 def test_a_parameter_may_know_its_axes_and_a_rule_knows_better() -> None:
-    tensor = model.Tensor((6, 4, 5), "float32", "", {"layout": "kio", "stride": (2,)})
+    tensor = model.TensorSpec((6, 4, 5), "float32", "", {"layout": "kio", "stride": (2,)})
     one = model.Model({"w": tensor})
-    assert plan.make_plan(one, plan.as_recipe("he_normal"))["w"].fans == (24, 15)
-    own = plan.as_recipe({"w": {"scheme": "he_normal", "layout": "koi", "stride": 1}})
-    assert plan.make_plan(one, own)["w"].fans == (30, 24)
-    law = plan.make_plan(one, plan.as_recipe({"w": "orthogonal"}))["w"].distribution
+    assert make_plan(one, as_recipe("he_normal"))["w"].fans == (24, 15)
+    own = as_recipe({"w": {"scheme": "he_normal", "layout": "koi", "stride": 1}})
+    assert make_plan(one, own)["w"].fans == (30, 24)
+    law = make_plan(one, as_recipe({"w": "orthogonal"}))["w"].distribution
     assert law == fi.distribution("orthogonal", (6, 4, 5), layout="kio")
 
 
@@ -236,7 +240,7 @@ def test_file_equals_arrays_and_the_librarys_own(small: Path, tmp_path: Path) ->
     with safetensors.safe_open(target, "np") as file:
         metadata = file.metadata()
     assert metadata["fastinit_seed"] == "3" and metadata["fastinit_recipe"] == "default"
-    header, _ = checkpoint.header(fi.plan(small), {"format": "pt"})
+    header, _ = header_of([(p.name, p.dtype, p.shape) for p in fi.plan(small).values()], {"format": "pt"})
     ours = header + target.read_bytes()[-summary.nbytes :]
     assert ours == safetensors.numpy.save(stored, {"format": "pt"})
     assert summary.tensors == len(stored) and summary.mean_deviation < 6 and summary.std_deviation < 6
@@ -356,7 +360,8 @@ def test_full_disk(small: Path, tmp_path: Path) -> None:
 def test_killed_at_any_time(small: Path, old: Path) -> None:
     """Killed before each system call in turn: under the name stands the old file or the whole new one."""
     code = f"""{KILLED_AT}
-from fastinit import checkpoint, plan
+import fastinit as fi
+from fastinit.checkpoints import write as checkpoint
 made = fi.plan(sys.argv[1])
 count("listdir", "open", "write", "fchmod", "fsync", "replace", "close")
 checkpoint.write(made, sys.argv[2], seed=0)
@@ -420,7 +425,7 @@ def test_without_locks(small: Path, old: Path, monkeypatch: pytest.MonkeyPatch) 
         assert closed
         move(source, target)
 
-    monkeypatch.setattr(checkpoint.files, "fcntl", None)
+    monkeypatch.setattr(atomic, "fcntl", None)
     monkeypatch.delattr(os, "fchmod")
     monkeypatch.setattr(os, "close", lambda file: (closed.append(file), close(file)))
     monkeypatch.setattr(os, "replace", replace)

@@ -151,8 +151,8 @@ def test_stft(window: str | None, scaling: str | None, periodic: bool) -> None:
 def test_array() -> None:
     values = np.arange(6.0).reshape(2, 3)
     out = np.zeros((2, 3), order="F")
-    fi.schemes.given(out=out, values=values)
+    fi.schemes.array(out=out, values=values)
     assert np.array_equal(out, values)
-    law = fi.distribution("given", (2, 3), values=values)
+    law = fi.distribution("array", (2, 3), values=values)
     values[0, 0] = 7
-    assert fi.fill(out, law)[0, 0] == 0 and hash(law) == hash(fi.distribution("given", (2, 3), values=out))
+    assert fi.fill(out, law)[0, 0] == 0 and hash(law) == hash(fi.distribution("array", (2, 3), values=out))

@@ -15,7 +15,7 @@ import pytest
 from conftest import optional
 
 import fastinit as fi
-from fastinit import cli, plan
+from fastinit import cli
 from fastinit.plans.recipe import Recipe, shipped_recipes
 
 ROOT = Path(__file__).parents[1]
@@ -600,7 +600,7 @@ def test_transformers_draws_mambas_state_space_alike() -> None:
         if name.endswith(("A_log", "mixer.D", "dt_proj.weight", "norm.weight"))
     }
     assert len(own) == 4 * 8
-    part = plan.Plan({name: rows[name] for name in own}, {}, "mamba")
+    part = fi.Plan({name: rows[name] for name in own}, {}, "mamba")
     assert fi.verify(own, part) == []
     for name in own:
         if name.endswith("A_log"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fastinit as fi
-from fastinit import plan
+from fastinit.plans.make import Choice, make_plan
 from fastinit.plans.model import Model, TensorSpec
 
 RELU, TANH, SIGMOID, GELU, SILU = math.sqrt(2), 1.592537, 1.846229, 1.533530, 1.676532
@@ -157,16 +157,16 @@ def test_plain_xavier_loses_a_sigmoids_and_a_tanhs_signal() -> None:
 
 def test_plans_show_reasons_and_geometry() -> None:
     model = Model({"up.weight": TensorSpec((4, 8, 4, 4), "float32", "", {"transposed": True, "stride": 2})})
-    recipe = plan.Recipe("test", ())
-    choice = plan.Choice("he_normal", {}, "because")
-    made = plan.make_plan(model, recipe, otherwise=lambda name: choice)
+    recipe = fi.Recipe("test", ())
+    choice = Choice("he_normal", {}, "because")
+    made = make_plan(model, recipe, otherwise=lambda name: choice)
     assert made["up.weight"].fans == fi.fans((4, 8, 4, 4), transposed=True, stride=2)
     assert "because" in str(made) and "1 tensors, 2,048 bytes, recipe test" in str(made)
     assert made["up.weight"].to_dict()["reason"] == "because"
     with pytest.raises(
         ValueError, match=r"no rule takes the parameters 'a' of shape \(2,\), 'b' of shape \(3,\)"
     ):
-        plan.make_plan(Model({n: TensorSpec((i,), "float32") for i, n in ((2, "a"), (3, "b"))}), recipe)
+        make_plan(Model({n: TensorSpec((i,), "float32") for i, n in ((2, "a"), (3, "b"))}), recipe)
 
 
 def test_large_plans_are_the_same_by_one_thread_and_by_many() -> None:

@@ -109,8 +109,8 @@ SCHEMES = [
     ("lecun_uniform", {}, fi.Uniform(-math.sqrt(3) / 28, math.sqrt(3) / 28)),
     ("torch_default", {}, fi.Uniform(-1 / 28, 1 / 28)),
     ("torch_bias", {"fan_in": 100}, fi.Uniform(-0.1, 0.1)),
-    ("variance_scaling", {"law": "normal", "mode": "fan_geo_avg"}, fi.Normal(0, (784 * 256) ** -0.25)),
-    ("variance_scaling", {"scale": 3, "law": "uniform", "mode": "fan_out"}, fi.Uniform(-0.1875, 0.1875)),
+    ("variance_scaling", {"distribution": "normal", "mode": "fan_geo_avg"}, fi.Normal(0, (784 * 256) ** -0.25)),
+    ("variance_scaling", {"scale": 3, "distribution": "uniform", "mode": "fan_out"}, fi.Uniform(-0.1875, 0.1875)),
     ("variance_scaling", {"scale": 0}, fi.Constant(0)),
     ("variance_scaling", {}, fi.TruncatedNormal(0, 0.0406016727, -0.0812033454, 0.0812033454)),
     ("truncated_normal", {"std": 0.02}, fi.TruncatedNormal(0, 0.02, -0.04, 0.04)),
@@ -144,9 +144,11 @@ def test_complex_normal() -> None:
 
 
 def test_every_scheme_has_a_formula_test_and_a_function() -> None:
-    tested = {SCHEMES[scheme].name for scheme, _, _ in SCHEMES} | set(STRUCTURED) | {"complex_normal"}
-    assert tested == {row.name for row in SCHEMES.values()}
-    assert set(SCHEMES) <= set(fi.__all__)
+    tested = (
+        {fi.schemes.SCHEMES[scheme].name for scheme, _, _ in SCHEMES} | set(STRUCTURED) | {"complex_normal"}
+    )
+    assert tested == {row.name for row in fi.schemes.SCHEMES.values()}
+    assert all(callable(getattr(fi.schemes, name)) for name in fi.schemes.SCHEMES)
 
 
 def test_truncated_variance_scaling_has_the_variance_it_promises() -> None:

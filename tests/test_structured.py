@@ -39,7 +39,7 @@ STRUCTURED: dict[str, list[tuple[Shape, dict[str, Any]]]] = {
     "averaging": [((3, 3, 4, 4), {}), ((4, 1, 3, 3), {"groups": 4, "gain": 2})],
     "stft": [((8, 1, 5), {}), ((7, 1, 9), {"side": "imag", "window": None}),
              ((6, 1, 3), {"window": "blackman", "scaling": "spectrum", "periodic": True})],
-    "given": [((2, 3), {"values": [[1, 2, 3], [0.5, -7, 1e-3]]}), ((3,), {"values": np.arange(3)})],
+    "array": [((2, 3), {"values": [[1, 2, 3], [0.5, -7, 1e-3]]}), ((3,), {"values": np.arange(3)})],
     "log_uniform": [((5, 7), {}), ((3,), {"low": 2, "high": 2})],
     "complex_truncated_normal": [((3, 5, 2), {}), ((7, 2), {"std": 3})],
     "complex_uniform": [((3, 5, 2), {}), ((7, 2), {"radius": 3})],
@@ -147,10 +147,10 @@ BAD: list[tuple[str, Shape, dict[str, Any], str]] = [
     ("stft", (8, 1, 5), {"window": "kaiser"}, "window"),
     ("stft", (8, 1, 5), {"side": "left"}, "side"),
     ("stft", (8, 1, 5), {"scaling": "none"}, "scaling"),
-    ("given", (2,), {"values": [1]}, "shape"),
-    ("given", (2,), {"values": [[1], [2, 3]]}, "values"),
-    ("given", (2,), {"values": [1, float("nan")]}, "finite"),
-    ("given", (2,), {"values": [1, 1e39]}, "too large"),
+    ("array", (2,), {"values": [1]}, "shape"),
+    ("array", (2,), {"values": [[1], [2, 3]]}, "values"),
+    ("array", (2,), {"values": [1, float("nan")]}, "finite"),
+    ("array", (2,), {"values": [1, 1e39]}, "too large"),
     ("log_uniform", (2,), {"low": 0}, "low"),
     ("log_uniform", (2,), {"low": 1}, "low"),
     ("log_uniform", (2,), {"high": float("inf")}, "high"),
@@ -198,8 +198,8 @@ def test_bad_numbers_and_shapes(scheme: str, shape: Shape, numbers: dict[str, An
 @pytest.mark.parametrize(
     ("scheme", "numbers"),
     [("identity", {"shift": 1.5}), ("identity", {"gain": "1"}), ("dirac", {"groups": True}),
-     ("siren", {"first": 1}), ("bilinear", {"down": "yes"}), ("given", {"values": None}), ("given", {"values": "a"}),
-     ("given", {"values": np.array([1j])}), ("chrono", {"t_max": None}), ("chrono", {"t_max": 9, "gates": 4.0}),
+     ("siren", {"first": 1}), ("bilinear", {"down": "yes"}), ("array", {"values": None}), ("array", {"values": "a"}),
+     ("array", {"values": np.array([1j])}), ("chrono", {"t_max": None}), ("chrono", {"t_max": 9, "gates": 4.0}),
      ("sparse", {"sparsity": None}), ("orthogonal", {"axis": 0.0}), ("sparse", {"axis": (0, 1)})],
     ids=str,
 )  # fmt: skip
@@ -210,7 +210,7 @@ def test_numbers_of_the_wrong_type(scheme: str, numbers: dict[str, Any]) -> None
 
 @pytest.mark.parametrize(
     ("scheme", "shape", "numbers"),
-    [case for case in CASES if case[0] not in ("given", "hippo_legs")],
+    [case for case in CASES if case[0] not in ("array", "hippo_legs")],
     ids=str,
 )
 def test_no_elements(scheme: str, shape: Shape, numbers: dict[str, Any]) -> None:
@@ -227,7 +227,7 @@ def test_shapes_beyond_memory() -> None:
     code = """
 import resource, fastinit as fi
 resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
-for scheme in SCHEMES:
+for scheme in fi.schemes.SCHEMES:
     for shape in ((2**45,), (2**45, 4), (4, 2**45), (2**45, 1, 1), (3, 2**45, 3)):
         for block in (..., slice(0, 3)):
             try:

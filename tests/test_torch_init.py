@@ -157,10 +157,10 @@ def test_memory_does_not_matter(
 
 def test_the_buffer_is_used_and_kept_small(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
-    draw = tensors.draw
+    draw = tensors.fill_memory
     monkeypatch.setattr(
         tensors,
-        "draw",
+        "fill_memory",
         lambda to, *rest, **names: (sizes.append(math.prod(to.shape)), draw(to, *rest, **names)),
     )
     monkeypatch.setattr(tensors, "_STAGING_BYTES", 400)

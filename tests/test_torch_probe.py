@@ -29,7 +29,7 @@ import fastinit.torch as fit  # noqa: E402
 
 @pytest.mark.parametrize("module", ["probe", "calibrate", "observe"])
 def test_doctests(module: str) -> None:
-    assert doctest.testmod(importlib.import_module(f"fastinit.torch.{module}")).failed == 0
+    assert doctest.testmod(importlib.import_module(f"fastinit.torch.probing.{module}")).failed == 0
 
 
 @pytest.fixture(autouse=True)

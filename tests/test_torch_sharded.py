@@ -199,7 +199,7 @@ def test_shards_of_4096_devices() -> None:
     """2^40 elements: the devices' runs cover each once, and what lies in a shard is drawn alone, at its cost."""
     shape, mesh_shape = (2**20 + 3, 2**20 - 5), (16, 16, 16)
     placements = (_StridedShard(0, split_factor=16), Shard(1), Shard(0))
-    law, key = Normal(std=0.02), fi.streams.key(SEED, "w")
+    law, key = Normal(std=0.02), fi.drawing.streams.key(SEED, "w")
     coordinates = list(itertools.product(range(16), repeat=3))
     held = {c: index_runs(shape, mesh_shape, c, placements) for c in coordinates}
     assert sum(math.prod(sum(n for _, n in runs) for runs in held[c]) for c in coordinates) == math.prod(
@@ -237,7 +237,7 @@ def test_one_process_of_a_large_mesh_draws_its_shard() -> None:
     sharded._fill(task, SEED, 1)
     rows, columns = (np.concatenate([np.arange(a, a + n) for a, n in of_dim]) for of_dim in runs)
     index = (rows[:, None] * shape[1] + columns).astype(np.uint64).ravel()
-    expected = reference.draw("uniform", (-1.0, 1.0), index, fi.streams.key(SEED, "w"), "bfloat16")
+    expected = reference.draw("uniform", (-1.0, 1.0), index, fi.drawing.streams.key(SEED, "w"), "bfloat16")
     assert np.array_equal(local.view(torch.uint16).numpy().ravel(), expected.view(np.uint16))
 
 

@@ -17,7 +17,7 @@ PARITY = [
     ("zeros", "`zeros`", "`zeros_`", "`zeros`", "`Zeros`", ""),
     ("ones", "`ones`", "`ones_`", "`ones`", "`Ones`", ""),
     ("constant", "`constant(value=)`", "`constant_`", "`constant`", "`Constant`", ""),
-    ("given", "`given(values=)`", "`copy_`", "", "", "MXNet `Load`, Paddle `Assign`"),
+    ("array", "`array(values=)`", "`copy_`", "", "", "MXNet `Load`, Paddle `Assign`"),
     ("uniform", "`uniform`, `uniform(eps=)`", "`uniform_`", "`uniform` is U[0, scale)", "`RandomUniform`", ""),
     ("normal", "`normal`", "`normal_`", "`normal`", "`RandomNormal`", ""),
     ("truncated_normal", "`truncated_normal` (bounds in std)", "", "`truncated_normal`", "`TruncatedNormal`", ""),

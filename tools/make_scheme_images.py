@@ -276,7 +276,7 @@ PICTURES: dict[str, Callable[[str], Figure]] = {
     "uniform": density(1.25, low=-0.25),
     "normal": density(4),
     "truncated_normal": density(4),
-    "given": matrix((8, 20), values=np.add.outer(np.arange(-4, 4), np.sin(np.arange(20)) * 3)),
+    "array": matrix((8, 20), values=np.add.outer(np.arange(-4, 4), np.sin(np.arange(20)) * 3)),
     "log_uniform": log_uniform,
     "complex_normal": plane(0),
     "complex_truncated_normal": plane(2),

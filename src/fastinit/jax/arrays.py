@@ -54,7 +54,11 @@ def sharded_array(
 
 
 def traced_array(
-    words: Any, whole: tuple[int, ...], dtype: np.dtype[Any], out_sharding: Any, draw_one: Callable[..., object]
+    words: Any,
+    whole: tuple[int, ...],
+    dtype: np.dtype[Any],
+    out_sharding: Any,
+    draw_one: Callable[..., object],
 ) -> jax.Array:
     """The same values, drawn when the traced function runs; where sharded, each shard by itself."""
     sharding = _sharding(out_sharding, traced=True)

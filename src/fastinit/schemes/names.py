@@ -20,7 +20,7 @@ SchemeName: TypeAlias = Literal[
     "uniform",
     "normal",
     "truncated_normal",
-    "given",
+    "array",
     "log_uniform",
     "complex_normal",
     "complex_truncated_normal",

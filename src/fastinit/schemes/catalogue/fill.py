@@ -119,7 +119,7 @@ ROWS = (
         note="The std after the cut is 0.8796 std with the bounds -2 and 2. `variance_scaling` makes up for the loss.",
     ),
     Scheme(
-        name="given",
+        name="array",
         summary="The values that are given.",
         use="positions, filters, values from elsewhere",
         formula="values",
