@@ -46,7 +46,9 @@ def _function(scheme: str) -> Callable[..., Any]:
         **numbers: Any,
     ) -> Any:
         if further:
-            raise TypeError(f"{scheme} takes only the shape by position; give seed and others by name: seed=0")
+            raise TypeError(
+                f"{scheme} takes only the shape by position; give seed and others by name: seed=0"
+            )
         to = None if out is None else memory.target(out)
         if to is not None and dtype is not None and dtype_name(dtype) != to.dtype:
             raise TypeError(f"out has dtype {to.dtype}, but dtype={dtype!r} was asked for")

@@ -3075,8 +3075,8 @@ def sparse(
     Examples
     --------
     >>> import fastinit as fi
-    >>> fi.sparse((4, 4), seed=0, name="w").shape
-    (4, 4)
+    >>> fi.sparse((20, 4), seed=0, name="w").shape
+    (20, 4)
     """
 
 @overload

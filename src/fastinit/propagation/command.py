@@ -27,7 +27,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--widths", required=True, help="inputs, then units of each layer: 784,256x50,10")
     parser.add_argument("--activation", default="relu", help="its name (relu)")
-    parser.add_argument("--param", type=float, help="the slope of leaky_relu")
+    parser.add_argument("--negative-slope", type=float, help="the slope of leaky_relu below 0, 0.01 by default")
     parser.add_argument(
         "--scheme", default="he_normal", help='names, with numbers after a colon: he_normal,"normal:std=1"'
     )
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError(f"a bias takes no numbers here, got {arguments.bias!r}")
     reports = [
         probe(
-            widths, arguments.activation, scheme, param=arguments.param, bias=bias, seed=arguments.seed,
+            widths, arguments.activation, scheme, negative_slope=arguments.negative_slope, bias=bias, seed=arguments.seed,
             batch=arguments.batch, **numbers,
         )
         for scheme, numbers in specs

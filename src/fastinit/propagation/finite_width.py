@@ -50,7 +50,7 @@ def predict(
     weight_variances: float | Sequence[float],
     bias_variances: float | Sequence[float] = 0.0,
     *,
-    param: float | None = None,
+    negative_slope: float | None = None,
     input_moment: float = 1.0,
     c: float = 0.0,
     batch: int = 1,
@@ -64,7 +64,7 @@ def predict(
     ----------
     widths
         The number of inputs, then the units of each layer: L + 1 numbers for L layers. For a convolution, channels.
-    activation, param
+    activation, negative_slope
         As in `mean_field`; applied after every layer.
     weight_variances, bias_variances
         Var(W) fan_in and E[b^2], one number for all layers or one for each; see `variances`.
@@ -93,7 +93,7 @@ def predict(
     """
     n = np.array(checked_widths(widths), float)
     depth = len(n) - 1
-    f = as_activation(activation, param)
+    f = as_activation(activation, negative_slope)
     weights = _per_layer("weight_variances", weight_variances, depth)
     biases = _per_layer("bias_variances", bias_variances, depth)
     moment, share = non_negative("input_moment", input_moment), shared_correlation("c", c)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...arguments import integer, positive_integer
+from ...arguments import flag, integer, positive_integer
 from ...laws.orthogonal import ConvOrthogonal, DeltaOrthogonal, HadamardOrthogonal, Orthogonal
 from .row import PLACES, Number, Scheme, Target
 
@@ -13,8 +13,9 @@ def _orthogonal(w: Target, gain: float, axis: int) -> Orthogonal:
     if w.geometry.layout is not None:
         axis = w.layout.index("o")
         stacked = tuple(i for i, letter in enumerate(w.layout) if letter == "b")
+    transposed = flag("transposed", w.geometry.transposed)
     if (groups := positive_integer("groups", w.geometry.groups)) > 1:
-        along = w.layout.index("i" if w.geometry.transposed else "o")
+        along = w.layout.index("i" if transposed else "o")
         if axis not in (along, along - len(w.shape)):
             raise ValueError(f"groups lie along axis {along}, but axis {axis} counts the rows of the matrix")
         if w.shape[along] % groups:

@@ -57,7 +57,7 @@ FANS = Geometry._fields
 PLACES = ("layout", "groups", "transposed")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scheme:
     """One row of the table: what a scheme draws and from which keywords.
 
@@ -108,6 +108,9 @@ class Scheme:
     example: str = "(4, 4)"
     specialist: bool = False
     random: bool = True
+
+    def __repr__(self) -> str:
+        return f"<scheme {self.name}: {self.formula}>"
 
     @property
     def needs_fans(self) -> bool:

@@ -79,6 +79,7 @@ ROWS = (
             Number("std", float, 0.01, "The standard deviation of the values that are not zero."),
             Number("axis", int, 0, "The axis along which a column lies: 0 in torch, -1 in MLX."),
         ),
+        example="(20, 4)",
     ),
     Scheme(
         name="n_m_sparse",
