@@ -117,7 +117,7 @@ def overload(name: str, parameters: Sequence[str], returned: str, docstring: str
 
 def functions_stub() -> str:
     """drawing/functions.pyi: for each scheme a new array, or one in place."""
-    parts = [HEAD, "__all__ = [\n", *(f"    {json.dumps(name)},\n" for name in SCHEMES), "]\n\n"]
+    parts = [HEAD, "__all__ = [\n", *(f"    {json.dumps(name)},\n" for name in sorted(SCHEMES)), "]\n\n"]
     for name, row in SCHEMES.items():
         keywords = [*SHARED, *map(keyword, row.keywords.values())]
         docstring = inspect.getdoc(getattr(functions, name))
