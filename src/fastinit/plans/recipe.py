@@ -15,8 +15,10 @@ from ..files import atomic
 from ..schemes.catalogue import SCHEMES
 from ..schemes.depth import DEPTH_RULES
 from ..schemes.fans import Geometry, fans
+from ..schemes.names import SchemeName
 from .formula import Formula
 from .model import TensorSpec
+from .names import RecipeName
 from .sizes import Size, StackIndex, checked_pattern
 
 _RULE_KEYS = ("match", "module", "ndim", "scheme", "depth", "lr", "optional")
@@ -108,7 +110,7 @@ def shipped_recipes() -> dict[str, Path]:
     return {path.stem: path for path in (Path(__file__).parent / "recipes").glob("*.toml")}
 
 
-def read_recipe(recipe: str | os.PathLike[str], /, **sizes: float) -> Recipe:
+def read_recipe(recipe: RecipeName | str | os.PathLike[str], /, **sizes: float) -> Recipe:
     """A recipe that ships with the package, by name, or the TOML file of that path; ``sizes`` go before its own.
 
     Everything that takes a recipe's name takes the result too.
@@ -134,7 +136,7 @@ def read_recipe(recipe: str | os.PathLike[str], /, **sizes: float) -> Recipe:
     return replace(read, name=name, sizes={**read.sizes, **given})
 
 
-RecipeLike: TypeAlias = Recipe | str | os.PathLike[str] | Mapping[str, Any]
+RecipeLike: TypeAlias = Recipe | RecipeName | SchemeName | str | os.PathLike[str] | Mapping[str, Any]
 
 
 def as_recipe(recipe: RecipeLike) -> Recipe:

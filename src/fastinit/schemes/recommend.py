@@ -13,6 +13,7 @@ from .catalogue import SCHEMES
 from .catalogue.scaled import GLOROT, HE, LECUN
 from .depth import DEPTH_RULES
 from .gains import gain
+from .names import SchemeName
 
 _SAXE = "Saxe et al. 2013, https://arxiv.org/abs/1312.6120"
 _SELF_NORMALISING = "Klambauer et al. 2017, https://arxiv.org/abs/1706.02515"
@@ -48,13 +49,12 @@ _UNSTABLE = (
 class Recommendation:
     """A scheme and its numbers for a weight, the same for its bias, and why.
 
-    ``distribution(scheme(r.scheme), shape, **r.numbers)`` is what the weight is drawn from, with both functions from
-    `fastinit.schemes`.
+    ``fastinit.distribution(r.scheme, shape, **r.numbers)`` is what the weight is drawn from.
     """
 
-    scheme: str
+    scheme: SchemeName
     numbers: Mapping[str, Any]
-    bias: str
+    bias: SchemeName
     bias_numbers: Mapping[str, Any]
     reason: str
     source: str
@@ -62,7 +62,7 @@ class Recommendation:
 
 @dataclass(frozen=True)
 class _Choice:
-    scheme: str
+    scheme: SchemeName
     reason: str
     source: str
     numbers: Mapping[str, Any] = field(default_factory=dict)
@@ -148,7 +148,8 @@ def recommend(
             numbers[scaled] = numbers[scaled] * scale
         reasons.append(f"as the end of a residual branch, times 1/sqrt(2L) = {scale:.4g}")
         source += f"; {_GPT2}"
-    bias, bias_numbers = "zeros", {}
+    bias: SchemeName = "zeros"
+    bias_numbers: dict[str, Any] = {}
     if of_layer is None and activation in _DYING and not (normalised or residual):
         if depth is None or depth >= _DEAD_FROM:
             bias, bias_numbers = "positive_bias", {"value": 0.01}
