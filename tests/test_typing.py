@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from conftest import optional
 
@@ -151,8 +150,8 @@ def test_what_type_checkers_read_is_up_to_date() -> None:
 def test_the_root_has_the_schemes_that_are_not_for_specialists() -> None:
     common = {name for name, row in SCHEMES.items() if not row.specialist}
     assert common == set(fi.__all__) & SCHEMES.keys()
-    with pytest.raises(AttributeError, match="stft is in fastinit.schemes"):
+    with pytest.raises(AttributeError, match=r"stft is in fastinit\.schemes"):
         fi.stft  # type: ignore[attr-defined]  # noqa: B018
-    with pytest.raises(AttributeError, match="no attribute 'he_norml'$"):
+    with pytest.raises(AttributeError, match=r"no attribute 'he_norml'$"):
         fi.he_norml  # type: ignore[attr-defined]  # noqa: B018
     assert dir(fi) == sorted([*fi.__all__, "__version__"])

@@ -2,14 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from . import _core as _core  # a broken build is an error here
 from ._version import __version__ as __version__
+from .drawing.config import available_isas, get_num_threads, isa, set_num_threads, show_config
 
 if TYPE_CHECKING:
     from . import checkpoints, drawing, inspection, laws, plans, propagation, schemes
     from .checkpoints.verify import verify
     from .drawing.checksum import checksum
-    from .drawing.config import available_isas, get_num_threads, isa, set_num_threads, show_config
     from .drawing.fill import fill
     from .drawing.functions import (
         complex_normal,
@@ -117,23 +116,18 @@ _HOMES = {
     "Recipe": "plans.recipe",
     "TruncatedNormal": "laws.distributions",
     "Uniform": "laws.distributions",
-    "available_isas": "drawing.config",
     "checksum": "drawing.checksum",
     "diff": "plans.lint",
     "distribution": "schemes.resolve",
     "fans": "schemes.fans",
     "gain": "schemes.gains",
     "fill": "drawing.fill",
-    "get_num_threads": "drawing.config",
     "init": "plans.init",
     "inspect": "inspection",
-    "isa": "drawing.config",
     "lint": "plans.lint",
     "plan": "plans.make",
     "read_recipe": "plans.recipe",
     "recommend": "schemes.recommend",
-    "set_num_threads": "drawing.config",
-    "show_config": "drawing.config",
     "verify": "checkpoints.verify",
     **{
         name: name
