@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from fastinit.torch import init_module
+from fastinit.torch import init_
 
 Forward = Callable[[Tensor, Tensor], Tensor]
 
@@ -82,7 +82,7 @@ def ours(case: Case) -> Callable[[int], Tensor]:
     module = case.module()
 
     def draw(seed: int) -> Tensor:
-        init_module(module, "he_normal", seed=seed, **(case.options or {}))
+        init_(module, "he_normal", seed=seed, **(case.options or {}))
         return module.get_parameter(case.weight).detach()
 
     return draw
@@ -148,7 +148,7 @@ def speed() -> str:
         ),
         "40 Conv2d(512, 512, 3)": nn.Sequential(*(nn.Conv2d(512, 512, 3) for _ in range(40))),
     }
-    lines = ["| model | parameters | reset_parameters | init_module(he_uniform) | (auto) | ratio | ratio (auto) |",
+    lines = ["| model | parameters | reset_parameters | init_(he_uniform) | (auto) | ratio | ratio (auto) |",
              "|---|---|---|---|---|---|---|"]  # fmt: skip
     for name, model in models.items():
 
@@ -159,8 +159,8 @@ def speed() -> str:
 
         old, new, auto = (
             _fastest(reset),
-            _fastest(lambda m=model: init_module(m, "he_uniform", seed=0)),
-            _fastest(lambda m=model: init_module(m, seed=0)),
+            _fastest(lambda m=model: init_(m, "he_uniform", seed=0)),
+            _fastest(lambda m=model: init_(m, seed=0)),
         )
         count = sum(p.numel() for p in model.parameters()) / 1e6
         lines.append(f"| {name} | {count:.0f} M | {old:.0f} ms | {new:.0f} ms | {auto:.0f} ms | x {old / new:.1f} | "

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from docutils.nodes import Node
@@ -16,6 +18,7 @@ import fastinit
 from fastinit.cli import _parser
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "fastinit"
 version = release = fastinit.__version__
@@ -23,16 +26,30 @@ html_title = "fastinit"
 html_theme = "furo"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+templates_path = ["templates"]
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "language.html",
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
 html_copy_source = False
 html_show_copyright = False
 
 extensions = [
     "myst_parser",
+    "pages",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx-mathjax-offline",
 ]
+autosummary_generate = False
 myst_enable_extensions = ["amsmath", "dollarmath"]
 myst_heading_anchors = 3
 
@@ -49,7 +66,7 @@ nitpick_ignore_regex = [("py:.*", r"(?!fastinit\.).*|.*\._\w+")]  # and type var
 
 
 def documented_above(app: Sphinx, env: BuildEnvironment, node: Any, contents: Node) -> Node | None:
-    """What lives in `fastinit.plan` is documented where it is exported from: `fastinit.Plan`."""
+    """What lives in `fastinit.plans.plan` is documented where it is exported from: `fastinit.Plan`."""
     domain = env.domains.python_domain
     *rooms, name = node["reftarget"].split(".")
     while rooms:

@@ -1,4 +1,4 @@
-"""Laws made of laws: what they draw, and what they refuse."""
+"""Distributions made of others: what they draw, and what they refuse."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import fastinit as fi
-from fastinit.laws.composed import Patched, Transformed, affine
-from fastinit.laws.distributions import Constant, Normal, TruncatedNormal, Uniform
+from fastinit.laws.composed import Patched, Transformed
+from fastinit.laws.distributions import Constant, Normal, Uniform
 from fastinit.laws.orthogonal import Orthogonal
 from fastinit.laws.transformed import Icnr
 
@@ -72,12 +72,6 @@ def test_patches_may_be_structured_and_hide_each_other() -> None:
     assert np.allclose(whole[:4] @ whole[:4].T, 4 * np.eye(4)) and whole[0, 0] != 9
 
 
-def test_affine() -> None:
-    law = TruncatedNormal(1.0, 2.0, -math.inf, 3.0)
-    assert affine(law, -2.0, 1.0) == TruncatedNormal(-1.0, 4.0, -5.0, math.inf)
-    assert affine(law, 0.0, 1.0) == Constant(1.0) and affine(Orthogonal(), 2.0, 0.0) is None
-
-
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -92,7 +86,7 @@ def test_affine() -> None:
             "nested",
         ),
         (lambda: Transformed(Orthogonal(), "x"), TypeError, "elementwise"),
-        (lambda: Icnr(3.0), TypeError, "law"),
+        (lambda: Icnr(3.0), TypeError, "distribution"),
         (lambda: Patched(Normal(), [(((0, 3),), Constant(0.0))]), ValueError, "start, stop, step"),
         (lambda: Patched(Normal(), [((-1,), Constant(0.0))]), ValueError, "box"),
         (lambda: Patched(Normal(), [(((0, 3, 0),), Constant(0.0))]), ValueError, "box"),

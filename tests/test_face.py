@@ -159,10 +159,10 @@ def of_torch() -> Calls:
 
     model, batch = torch.nn.Linear(3, 4), torch.ones(2, 3)
     return [
-        (init.plan_module, {"model": model}),
-        (init.init_module, {"model": model}),
+        (init.plan, {"model": model}),
+        (init.init_, {"model": model}),
         (init.record, {"factory": lambda: torch.nn.Linear(3, 4)}),
-        (init.init_, {"model": model, "plan": init.plan_module(model), "seed": 0}),
+        (init.init_, {"model": model, "plan": init.plan(model), "seed": 0}),
         (init.probe, {"model": model, "batch": batch}),
         (init.calibrate, {"model": model, "batch": torch.eye(3)}),
     ]

@@ -21,15 +21,15 @@ from typing import Any
 import ml_dtypes  # noqa: F401
 import numpy as np
 import pytest
+from fastinit.checkpoints.verify import stored
 from hypothesis import given
 from hypothesis import strategies as st
 from test_structured import CASES
 
 import fastinit as fi
-from fastinit import cli
+from fastinit import checkpoints, cli
 from fastinit.arguments import choose
-from fastinit.checkpoints import sharded as sharding
-from fastinit.checkpoints.verify import stored
+from fastinit.checkpoints import sharded
 from fastinit.laws.composed import Patched, Transformed
 from fastinit.plans.formula import Formula
 from fastinit.plans.lint import lint
@@ -144,7 +144,7 @@ def read_options(data: bytes, folder: Path) -> None:
     """What the command line and recipes have in one word."""
     text = data.decode(errors="replace")
     for read in (
-        sharding.parse_size,
+        sharded.parse_size,
         cli._size,
         probe._widths,
         probe._schemes,
@@ -336,7 +336,7 @@ def test_arguments_of_small_calls(data: st.DataObject, first: Any, second: Any) 
         lambda: fi.plan({"w": (3, 4)}, {"w": second}, dtype=first),
         lambda: fi.TruncatedNormal(0.0, 1.0, first, second).moments(),
         lambda: fi.verify({"w": first}, fi.plan({"w": (3, 4)}), seed=second),
-        lambda: sharding.split(fi.plan({"w": (3, 4)}), first),
+        lambda: checkpoints.split(fi.plan({"w": (3, 4)}), first),
     ]
     with contextlib.suppress(TypeError, ValueError, IndexError):  # the last for blocks
         data.draw(st.sampled_from(calls))()

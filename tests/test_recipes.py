@@ -421,13 +421,13 @@ def test_learning_rates_in_the_plan() -> None:
 
 def test_steps_under_mup_move_wide_models_as_far() -> None:
     torch, transformers = optional("torch"), optional("transformers")
-    from fastinit.torch import init_module, plan_module
+    import fastinit.torch as ft
 
     def moved(width: int, recipe: Any) -> float:
         config = transformers.LlamaConfig(hidden_size=width, intermediate_size=2 * width, num_hidden_layers=2,
                                           num_attention_heads=width // 16, vocab_size=100)  # fmt: skip
-        model = init_module(transformers.LlamaForCausalLM(config), recipe, seed=0)
-        rows = plan_module(model, recipe)
+        model = ft.init_(transformers.LlamaForCausalLM(config), recipe, seed=0)
+        rows = ft.plan(model, recipe)
         optimizer = torch.optim.Adam(
             [{"params": [p], "lr": 3e-3 * rows[name].lr} for name, p in model.named_parameters()]
         )
@@ -450,12 +450,12 @@ def test_a_recipe_goes_wherever_its_name_goes() -> None:
     recipe = fi.read_recipe("gpt2")
     assert isinstance(recipe, Recipe) and planned("gpt2", recipe) == planned("gpt2", "gpt2")
     torch = optional("torch")
-    from fastinit.torch import plan_module
+    import fastinit.torch as ft
 
     heard = {"wte": torch.nn.Embedding(20, 8), "attn": torch.nn.ModuleDict({"c_proj": torch.nn.Linear(8, 8)})}
     layer = torch.nn.ModuleDict({**heard, "norm": torch.nn.LayerNorm(8), "fc": torch.nn.Linear(8, 8)})
     model = torch.nn.ModuleDict({"h": torch.nn.ModuleList([layer])})
-    rows = plan_module(model, fi.read_recipe("mup", base_width=4))
+    rows = ft.plan(model, fi.read_recipe("mup", base_width=4))
     assert rows["h.0.fc.weight"].lr == 0.5 and rows["h.0.wte.weight"].lr == 1
 
 

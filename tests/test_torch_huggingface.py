@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import optional
+from fastinit.checkpoints.write import write
 
 from fastinit import cli
-from fastinit.checkpoints.write import write
 from fastinit.laws.composed import Patched
 from fastinit.laws.distributions import Constant, Normal
 

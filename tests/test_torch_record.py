@@ -314,7 +314,7 @@ def test_memory_that_others_write_is_read() -> None:
         ft.record(lambda: outside(lambda w: fi.normal(out=w)))
     assert isinstance(ft.record(lambda: outside(lambda w: w))["weight"].distribution, Uniform)
     with pytest.raises((TypeError, ValueError)):
-        ft.record(lambda: ft.init_module(nn.Linear(3, 4), seed=0))
+        ft.record(lambda: ft.init_(nn.Linear(3, 4), seed=0))
 
 
 def test_everything_is_as_before() -> None:

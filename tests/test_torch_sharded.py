@@ -116,6 +116,23 @@ def _worker(rank: int, port: int, world: int) -> None:
         if rank < size and size > 1:
             _check(filled(tensor_parallel(net(), mesh)), plan)
 
+    rules = [{"match": "scale", "scheme": "constant", "value": 0.5}]
+    model = fsdp(net(), meshes[world])
+    for recipe in ("auto", "he_normal", "default"):  # shapes are the whole's, on the meta device too
+        own = ft.plan(model, recipe, rules=rules)
+        whole = ft.plan(Net(), recipe, rules=rules)
+        assert own == whole and dict(own) == dict(whole)
+        model.to_empty(device="cpu")
+        _check(ft.init_(model, recipe, seed=SEED, rules=rules), own)
+    model(torch.arange(13))  # after which the root's parameters are whole ones, and copies
+    ft.init_(model, own, seed=SEED)
+    assert all(isinstance(parameter, DTensor) for parameter in model.parameters())
+    _check(model, own)
+    before = [parameter.to_local().clone() for parameter in model.parameters()]
+    with pytest.raises(ValueError, match="seed must be a number"):
+        ft.init_(model, own, seed=None)
+    assert all(torch.equal(a, b.to_local()) for a, b in zip(before, model.parameters(), strict=True))
+
     grid = DeviceMesh("cpu", torch.arange(4).reshape(2, 2), mesh_dim_names=("a", "b"))
     _check(filled(fsdp(tensor_parallel(net(), grid["b"]), grid["a"])), plan)
     _check(filled(fsdp(net(), grid)), plan)  # hybrid: replicas of shards
@@ -232,9 +249,9 @@ def test_one_process_of_a_large_mesh_draws_its_shard() -> None:
     local = torch.empty([sum(n for _, n in of_dim) for of_dim in runs], dtype=torch.bfloat16)
     model.w = nn.Parameter(local)
     plan = _plan(w=(shape, Uniform(-1.0, 1.0)))
-    task = sharded._Task(model.w, local, plan["w"].distribution, "w", shape, runs)
+    task = sharded.Task(model.w, local, plan["w"].distribution, "w", shape, runs)
     assert len(runs[0]) == 3 and len(runs[1]) == 4 and local.numel() < 2**17
-    sharded._fill(task, SEED, 1)
+    sharded.fill_task(task, SEED, 1)
     rows, columns = (np.concatenate([np.arange(a, a + n) for a, n in of_dim]) for of_dim in runs)
     index = (rows[:, None] * shape[1] + columns).astype(np.uint64).ravel()
     expected = reference.draw("uniform", (-1.0, 1.0), index, fi.drawing.streams.key(SEED, "w"), "bfloat16")
@@ -292,9 +309,11 @@ def test_wrappers_do_not_count_in_names() -> None:
 
 def test_a_module_called_module_keeps_its_name() -> None:
     plan, model = _plan(**{"a.module.w": ((2,), Normal())}), nn.Module()
-    model.module, model.module.a, model.module.a.module = nn.Module(), nn.Module(), _model(w=torch.ones(2))
-    ft.init_(model, plan, seed=0)
-    assert np.array_equal(model.module.a.module.w.detach(), fi.init(plan, seed=0)["a.module.w"])
+    model.a, model.a.module = nn.Module(), _model(w=torch.ones(2))
+    for wrapped in (model, nn.DataParallel(model)):
+        ft.init_(wrapped, plan, seed=0)
+        assert np.array_equal(model.a.module.w.detach(), fi.init(plan, seed=0)["a.module.w"])
+        model.a.module.w.data.zero_()
 
 
 def test_ties_outlive_to_empty() -> None:
@@ -342,7 +361,7 @@ def test_other_devices_get_copies(monkeypatch: pytest.MonkeyPatch) -> None:
         for law in (plan["w"].distribution, Normal()):
             target = torch.full(shape, math.nan)
             elsewhere = target.as_subclass(Elsewhere)
-            sharded._fill(sharded._Task(elsewhere, elsewhere, law, "w", whole, runs), 1, 1)
+            sharded.fill_task(sharded.Task(elsewhere, elsewhere, law, "w", whole, runs), 1, 1)
             expected = np.empty(whole, np.float32)
             fi.fill(expected, law, seed=1, name="w")
             assert np.array_equal(target.numpy(), expected[..., shape[-1] :])
@@ -368,7 +387,7 @@ REFUSED = [
         "'w'.*the plan's looks like 1/2 along axis 0",
     ),
     ({"w": torch.ones(W, device="meta")}, {"w": (W, Normal())}, ValueError, "'w'.*to_empty"),
-    ({"w": torch.ones(W, dtype=torch.complex64)}, {"w": (W, Normal())}, TypeError, "'w'.*dtype"),
+    ({"w": torch.ones(W, dtype=torch.complex64)}, {"w": (W, Normal())}, ValueError, "'w'.*dtype"),
     ({"w": torch.ones(W, dtype=torch.half)}, {"w": (W, Normal(std=1e6))}, ValueError, "'w'.*float16"),
     ({"w": MADE_IN_INFERENCE_MODE}, {"w": (W, Normal())}, ValueError, "'w'.*inference mode"),
     ({"w": torch.ones(1).expand(W)}, {"w": (W, Normal())}, ValueError, "'w'.*overlaps"),
@@ -416,22 +435,23 @@ def test_buffers_without_memory_are_refused() -> None:
     before = model[0].weight.detach().clone()
     model.passing = model.passing.to("meta")
     model[1].num_batches_tracked = model[1].num_batches_tracked.to("meta")
-    with pytest.raises(ValueError, match=r"meta device.*passing, 1.num_batches_tracked"):
+    with pytest.raises(ValueError, match=r"'passing' is on the meta.*'1.num_batches_tracked' is on the meta"):
         ft.init_(model, plan, seed=0)
     assert torch.equal(model[0].weight, before)
 
 
 def test_seed_and_threads_are_checked() -> None:
     model, plan = _model(w=torch.ones(2)), _plan(w=((2,), Normal()))
-    for arguments, error in (({"seed": None}, TypeError), ({"seed": 1.5}, TypeError), ({"seed": -1}, ValueError),
+    for arguments, error in (({}, TypeError), ({"seed": 1.5}, TypeError), ({"seed": -1}, ValueError),
                              ({"seed": 0, "threads": 0}, ValueError)):  # fmt: skip
-        with pytest.raises(error, match=list(arguments)[-1]):
+        with pytest.raises(error, match=list(arguments or ["seed"])[-1]):
             ft.init_(model, plan, **arguments)
     assert (model.w == 1).all()
+    assert not torch.equal(ft.init_(model, plan, seed=None).w, ft.init_(_model(w=torch.ones(2)), plan, seed=None).w)
 
 
 def test_parameters_tied_in_the_model_alone() -> None:
     model = _model(a=torch.ones(2))
     model.b = model.a
-    with pytest.raises(ValueError, match="'a' and 'b' are tied in the model alone"):
+    with pytest.raises(ValueError, match="'a' and 'b' are tied in the model and not in the plan$"):
         ft.init_(model, _plan(a=((2,), Normal()), b=((2,), Normal())), seed=0)

@@ -226,18 +226,17 @@ def unsynced(log: tuple[str, ...]) -> Iterator[str]:
 
 def commands(work: Path) -> dict[str, Command]:
     import fastinit as fi
-    from fastinit import cli
-    from fastinit.checkpoints import sharded as sharding
-    from fastinit.checkpoints import write as checkpoint
+    from fastinit import checkpoints, cli
+    from fastinit.checkpoints import single
 
     (work / "model.json").write_text(json.dumps(MODEL))
     (work / "recipe.toml").write_text(RECIPE)
     plan = fi.plan(work / "model.json", work / "recipe.toml")
-    checkpoint._CHUNK_BYTES = 4096  # several writes for a tensor
+    single._CHUNK_BYTES = 4096  # several writes for a tensor
     made = {}
     for seed in (3, 4):
-        checkpoint.write(plan, work / f"{seed}", seed=seed)
-        sharding.write(plan, work / f"shards {seed}", seed=seed, max_shard_size="8KB")
+        checkpoints.write(plan, work / f"{seed}", seed=seed)
+        checkpoints.write(plan, work / f"shards {seed}", seed=seed, max_shard_size="8KB")
         made[seed] = ((work / f"{seed}").read_bytes(), contents(work / f"shards {seed}"))
     (one, shards), (old, old_shards) = made[3], made[4]
     part, first, *_ = ".m.safetensors.0123456789abcdef.part", *shards

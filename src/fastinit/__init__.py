@@ -7,7 +7,7 @@ from .drawing.config import available_isas, get_num_threads, isa, set_num_thread
 
 if TYPE_CHECKING:
     from . import checkpoints, drawing, inspection, laws, plans, propagation, schemes
-    from .checkpoints.verify import verify
+    from .checkpoints import verify
     from .drawing.checksum import checksum
     from .drawing.fill import fill
     from .drawing.functions import (
@@ -128,7 +128,7 @@ _HOMES = {
     "plan": "plans.make",
     "read_recipe": "plans.recipe",
     "recommend": "schemes.recommend",
-    "verify": "checkpoints.verify",
+    "verify": "checkpoints",
     **{
         name: name
         for name in ("checkpoints", "drawing", "inspection", "laws", "plans", "propagation", "schemes")

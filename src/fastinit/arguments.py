@@ -13,6 +13,9 @@ from typing import Any, SupportsIndex, TypeAlias, TypeVar
 _T = TypeVar("_T")
 
 Shape: TypeAlias = SupportsIndex | Iterable[SupportsIndex]
+"""A shape as it is given: one size, or several."""
+Sizes: TypeAlias = tuple[int, ...]
+"""A shape that was checked."""
 
 
 def real(argument: str, value: object, *, finite: bool = True) -> float:

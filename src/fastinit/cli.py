@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ._version import __version__
-from .checkpoints import sharded as sharding
-from .checkpoints import write as checkpoint
-from .checkpoints.verify import stored, verify
+from .checkpoints import split, stored, verify, write
 from .drawing.streams import resolve_seed
 from .dtypes import dtype_name
 from .inspection import Inspection, TensorReport, inspect
@@ -113,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
 def _plan_of(model: str | Mapping[str, Any], arguments: argparse.Namespace) -> Plan:
     recipe, dtype = _recipe(arguments), arguments.dtype and dtype_name(arguments.dtype)
     if not (isinstance(model, str) and Path(model, "config.json").exists()):
-        return plan_for(model, recipe, dtype=dtype)
+        return plan_for(model, recipe or "default", dtype=dtype)
     from .torch.recording.huggingface import plan_of_config  # only here: torch and transformers
 
     recorded = plan_of_config(model)
@@ -154,24 +152,14 @@ def _init(arguments: argparse.Namespace) -> int:
     if arguments.seed is None and (arguments.resume or arguments.of > 1):
         raise ValueError("--resume and --of need the --seed of the other runs")
     seed, plan, output = resolve_seed(arguments.seed), _plan_of(arguments.model, arguments), arguments.output
-    if arguments.max_shard_size is None:
-        if (arguments.rank, arguments.of) != (0, 1):
-            raise ValueError("--rank and --of share out files, which --max-shard-size makes")
-        summary = checkpoint.write(
-            plan,
-            output,
-            seed=seed,
-            resume=arguments.resume,
-            threads=arguments.threads,
-            progress=_bar(plan.nbytes),
-        )
-    else:
-        mine = sharding.split(plan, arguments.max_shard_size)[arguments.rank :: max(arguments.of, 1)]
-        summary = sharding.write(
-            plan, output, seed=seed, max_shard_size=arguments.max_shard_size, rank=arguments.rank,
-            of=arguments.of, resume=arguments.resume, threads=arguments.threads,
-            progress=_bar(sum(shard.nbytes for shard in mine)),
-        )  # fmt: skip
+    total = plan.nbytes
+    if arguments.max_shard_size is not None:
+        mine = split(plan, arguments.max_shard_size)[arguments.rank :: max(arguments.of, 1)]
+        total = sum(shard.nbytes for shard in mine)
+    summary = write(
+        plan, output, seed=seed, max_shard_size=arguments.max_shard_size, rank=arguments.rank, of=arguments.of,
+        resume=arguments.resume, threads=arguments.threads, progress=_bar(total),
+    )  # fmt: skip
     if arguments.json:
         print(json.dumps({"file": output, "seed": seed, **summary.to_dict()}))
         return 0
@@ -220,7 +208,7 @@ def _report(report: Inspection) -> str:
     lines.append(
         f"{len(report.tensors)} tensors, {report.nbytes:,} bytes, {report.seconds:.2f} s, {rate:.2f} GB/s"
     )
-    against = f" from recipe {report.recipe}" if report.recipe else ""
+    against = f" from {report.source}" if report.source else ""
     lines.append(f"deviating{against}: {len(report.deviating) or 'none'}")
     return "\n".join(lines)
 

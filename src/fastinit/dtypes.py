@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
+"""An array of any dtype."""
+Floats: TypeAlias = NDArray[np.float64]
+"""An array of float64."""
 
 
 class Dtype(NamedTuple):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from numpy.typing import DTypeLike
 
@@ -22,30 +22,27 @@ _WORTH_A_POOL = 4 << 20  # bytes
 _WORTH_ALL_THREADS = 64 << 20
 
 
-def draw_plan(
-    plan: Plan, targets: Mapping[str, Any], *, seed: Seed = None, threads: int | None = None
-) -> None:
-    """Write the values of every parameter of the plan into its target, in place."""
-    number, workers = resolve_seed(seed), threads_for(threads)
+Job: TypeAlias = tuple[int, bool, Callable[[int], object]]
+"""How many bytes are written, whether it may run beside others, and a function of a number of threads that writes them."""
 
-    def one(parameter: Parameter, threads: int) -> None:
-        fill(
-            targets[parameter.name], parameter.distribution, seed=number, name=parameter.name, threads=threads
-        )
 
-    # One thread for each tensor keeps all of them busy from end to end; what is too large for that goes first, with all.
-    by_size = sorted(plan.values(), key=lambda parameter: -parameter.nbytes)
-    pooled = workers > 1 and plan.nbytes >= _WORTH_A_POOL
-    share = min(plan.nbytes / workers, _WORTH_ALL_THREADS) if pooled else 0.0
-    small = [parameter for parameter in by_size if parameter.nbytes < share]
-    for parameter in by_size[: len(by_size) - len(small)]:
-        one(parameter, workers)
+def spread(jobs: Sequence[Job], workers: int) -> None:
+    """Run jobs in so many threads."""
+    # One thread for each job keeps all of them busy from end to end; what is too large for that goes first, with all.
+    total = sum(nbytes for nbytes, *_ in jobs)
+    pooled = workers > 1 and total >= _WORTH_A_POOL
+    share = min(total / workers, _WORTH_ALL_THREADS) if pooled else 0.0
+    by_size = sorted(jobs, key=lambda job: -job[0])
+    small = [run for nbytes, beside, run in by_size if beside and nbytes < share]
+    for nbytes, beside, run in by_size:
+        if not beside or nbytes >= share:
+            run(workers)
     if small:
         from concurrent.futures import ThreadPoolExecutor  # here, to keep the package's import short
 
         with ThreadPoolExecutor(workers) as pool:
             try:
-                list(pool.map(lambda parameter: one(parameter, 1), small))
+                list(pool.map(lambda run: run(1), small))
             except BaseException:  # Ctrl-C: not after all the others
                 pool.shutdown(cancel_futures=True)
                 raise
@@ -55,7 +52,7 @@ def init(
     params: Plan | Mapping[str, Any] | str | os.PathLike[str],
     recipe: RecipeLike | None = None,
     *,
-    seed: Seed = None,
+    seed: Seed,
     dtype: DTypeLike | None = None,
     threads: int | None = None,
 ) -> dict[str, Array]:
@@ -67,7 +64,20 @@ def init(
     >>> arrays["fc.weight"].shape, float(arrays["fc.bias"].sum())
     ((4, 8), 0.0)
     """
-    plan = plan_of(params, recipe, dtype=dtype)
+    if isinstance(params, Plan):
+        if recipe is not None or dtype is not None:
+            raise TypeError(
+                f"a plan has its own distributions, but recipe={recipe!r}, dtype={dtype!r} was given too"
+            )
+        plan = params
+    else:
+        plan = plan_of(params, "default" if recipe is None else recipe, dtype=dtype)
+    number, workers = resolve_seed(seed), threads_for(threads)
     arrays = {name: empty(parameter.shape, parameter.dtype) for name, parameter in plan.items()}
-    draw_plan(plan, arrays, seed=seed, threads=threads)
+
+    def drawing(parameter: Parameter) -> Callable[[int], object]:
+        law, array = parameter.distribution, arrays[parameter.name]
+        return lambda threads: fill(array, law, seed=number, name=parameter.name, threads=threads)
+
+    spread([(parameter.nbytes, True, drawing(parameter)) for parameter in plan.values()], workers)
     return arrays | {alias: arrays[owner] for alias, owner in plan.ties.items()}

@@ -9,13 +9,12 @@ from typing import Any
 
 from ..arguments import instance
 from ..dtypes import rounding_step
-from ..laws.distributions import Distribution, TruncatedNormal
-from ..laws.structured import Structured
+from ..laws.distributions import Elementwise
 from ..schemes.fans import Fans
 from .parameter import Parameter
 from .plan import Plan
 
-BEYOND = 10.0  # sigma, where no value is ever drawn
+_FAR = 10.0  # std from the mean, where no bound cuts anything off
 _TOO_WIDE = 3.0
 _DENSE = {"Linear", "Conv1D", "Dense"}  # modules whose weight is a matrix between units
 
@@ -91,20 +90,18 @@ def _look(parameter: Parameter) -> Iterator[tuple[str, str]]:
     if not size:
         yield "empty", "has no elements"
         return
-    if isinstance(law, Structured):
+    if not isinstance(law, Elementwise):
         return
     mean, std = law.moments()
     weight = sum(n > 1 for n in parameter.shape) >= 2 and not parameter.name.endswith("bias")
     if weight and std == 0 and "norm" not in parameter.module.lower():
         yield "constant", f"all {size:,} weights are {mean:g}"
-    low, high = (_rounded(bound, parameter.dtype) for bound in drawn_range(law))
+    low, high = (_rounded(bound, parameter.dtype) for bound in law.reach())
     if size > 1 and std > 0 and low == high:
         yield "collapsed", f"{law} is {low:g} everywhere in {parameter.dtype}"
-    if (
-        isinstance(law, TruncatedNormal)
-        and min(law.high - law.mean, law.mean - law.low) > BEYOND * law.std > 0
-    ):
-        yield "bounds", f"{law} is cut nowhere: the bounds are more than {BEYOND:g} std away"
+    bounds = law.support()
+    if any(map(math.isfinite, bounds)) and min(mean - bounds[0], bounds[1] - mean) > _FAR * std > 0:
+        yield "bounds", f"{law} is cut nowhere: its bounds are more than {_FAR:g} std away"
     fans = parameter.fans
     if fans is None and len(parameter.shape) == 2 and parameter.module in _DENSE:
         fans = Fans(*parameter.shape)
@@ -115,16 +112,6 @@ def _look(parameter: Parameter) -> Iterator[tuple[str, str]]:
                 "scale",
                 f"{law} is {ratio:.3g} times wider than sqrt(2 / {min(fans):g}), which keeps a signal",
             )
-
-
-def drawn_range(law: Distribution) -> tuple[float, float]:
-    """Bounds between which all values are drawn."""
-    mean, std = law.moments()
-    # The truncated law's tails fall as fast as the exponential law's, at least.
-    reach = std * (4 * BEYOND if isinstance(law, TruncatedNormal) else BEYOND)
-    return max(getattr(law, "low", -math.inf), mean - reach), min(
-        getattr(law, "high", math.inf), mean + reach
-    )
 
 
 def _rounded(x: float, dtype: str) -> float:

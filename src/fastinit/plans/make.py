@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -13,7 +14,8 @@ from numpy.typing import DTypeLike
 from ..arguments import checked_shape, file_path
 from ..drawing.fill import checked_parameters
 from ..dtypes import dtype_name
-from ..laws.distributions import Distribution
+from ..laws.composed import Patched
+from ..laws.distributions import Constant, Distribution
 from ..laws.structured import Structured
 from ..schemes.catalogue import SCHEMES
 from ..schemes.fans import Fans, Geometry, fans
@@ -21,7 +23,8 @@ from ..schemes.resolve import heeded, resolve
 from .model import Model, TensorSpec, read_model
 from .parameter import Parameter
 from .plan import Plan
-from .recipe import Recipe, RecipeLike, Rule, as_recipe
+from .recipe import Recipe, RecipeLike, Rule, as_recipe, default_recipe
+from .roles import ROLES, with_roles
 from .sizes import layers_of
 
 
@@ -38,7 +41,7 @@ def make_plan(
     model: Model,
     recipe: Recipe,
     dtype: str | None = None,
-    otherwise: Callable[[str], Choice | None] = lambda name: None,
+    otherwise: Callable[[str, TensorSpec], Choice | None] = lambda name, tensor: None,
 ) -> Plan:
     """Apply the recipe: the first rule that takes a parameter gives its law, or ``otherwise`` where none does.
 
@@ -46,33 +49,43 @@ def make_plan(
     ``optional``, and a law that cannot be had for a shape or dtype.
     """
     where = f"recipe {recipe.name!r}"
-    layer_of = layers_of(recipe.layers, model.tensors)
+    tensors = with_roles(model.tensors)
+    layer_of = layers_of(recipe.layers, tensors)
     n_layers = Counter(layer.stack for layer in set(layer_of.values()))
-    size = cache(lambda name: recipe.size(name, model.tensors))
+    size = cache(lambda name: recipe.size(name, tensors))
     used: set[int] = set()
     missing: list[str] = []
     known: dict[Any, tuple[Distribution | Structured, Fans | None]] = {}  # models repeat a few shapes often
     parameters = {}
-    for name, tensor in model.tensors.items():
+    for name, tensor in tensors.items():
         taking = [rule for rule in recipe.rules if rule.takes(name, tensor)]
         rule = taking[0] if taking else None
         kind = dtype or tensor.dtype
         try:
             if rule is None:
-                choice = otherwise(name)
+                choice = otherwise(name, tensor)
             else:
                 used.add(rule.number)
                 layer = layer_of.get(name)
                 numbers, lr = rule.numbers_for(tensor, size, layer, n_layers[layer.stack] if layer else 0)
-                choice = Choice(rule.scheme, numbers, "", lr)
+                choice = Choice(rule.scheme, numbers, ROLES[tensor.role] if rule.role else "", lr)
             if choice is None:
-                missing.append(f"{name!r} of shape {tensor.shape}")
+                role = f" ({ROLES[tensor.role]})" if tensor.role else ""
+                missing.append(f"{name!r} of shape {tensor.shape}{role}")
                 continue
-            case = (choice.scheme, tensor.shape, kind, repr(tensor.geometry), repr(choice.numbers))
+            case = (
+                choice.scheme,
+                tensor.shape,
+                kind,
+                tensor.zero_row,
+                repr(tensor.geometry),
+                repr(choice.numbers),
+            )
             if case not in known:
-                law, _ = known[case] = law_of(tensor, choice.scheme, choice.numbers)
+                law, counted = law_of(tensor, choice.scheme, choice.numbers)
                 if not isinstance(law, Structured):
                     checked_parameters(law, kind)
+                known[case] = _padded(law, tensor), counted
         except (TypeError, ValueError) as error:
             by = "" if rule is None else f" rule {rule.number},"
             raise ValueError(f"{where},{by} parameter {name!r}: {error}") from None
@@ -90,7 +103,23 @@ def make_plan(
             first = next((p for p in parameters.values() if rule.number in p.also), None)
             why = f": rule {first.rule} goes before it for {first.name!r}" if first else ""
             raise ValueError(f"{where}: rule {rule.number} ({rule.conditions}) takes no parameter{why}")
-    return Plan(parameters, model.ties, recipe.name)
+    return Plan(parameters, model.ties, f"recipe {recipe.name}", model.unfilled)
+
+
+def choice_of_role(role: str) -> Choice | None:
+    """What the recipe "default" has for a role, or None."""
+    for rule in default_recipe().rules:
+        if role in rule.role:
+            return Choice(rule.scheme, rule.numbers, ROLES[role])
+    return None
+
+
+def _padded(law: Distribution | Structured, tensor: TensorSpec) -> Distribution | Structured:
+    """The law with the row of zeros that stands for padding."""
+    row = tensor.zero_row
+    if row is None or law == Constant(0.0):
+        return law
+    return Patched(law, (((row, *[(0, size, 1) for size in tensor.shape[1:]]), Constant(0.0)),))
 
 
 def _also(taking: Sequence[Rule]) -> tuple[int, ...]:
@@ -113,36 +142,98 @@ def law_of(
 
 
 def plan(
-    params: Plan | Mapping[str, Any] | str | os.PathLike[str],
-    recipe: RecipeLike | None = None,
+    params: Mapping[str, Any] | str | os.PathLike[str],
+    recipe: RecipeLike = "default",
     *,
     dtype: DTypeLike | None = None,
 ) -> Plan:
-    """The plan for a model file, or for a mapping of names to shapes or arrays. A plan is returned as it is.
+    """What `init` would draw for a model: the distribution of every parameter, by name. Nothing is drawn.
 
-    ``recipe`` is as in `as_recipe`, "default" by default; ``dtype`` goes before the model's own. Raises TypeError for other
-    ``params`` and for a recipe or dtype beside a plan, OSError for a file that cannot be read, and ValueError for a
-    malformed one, an unknown recipe, and parameters that the recipe does not take.
+    Parameters
+    ----------
+    params
+        A mapping of names to arrays, tensors, ``jax.ShapeDtypeStruct`` or plain shapes (float32): a ``state_dict``, say. Or
+        a file: JSON with shapes (docs/model-files.md), or the header of a safetensors file. Names that hold one array are
+        tied. Integers and bools, such as counts and position ids, are not drawn: they are the plan's ``unfilled``.
+    recipe
+        A recipe, its name or TOML file; a scheme's name, for all weights; or a mapping of globs to schemes or rules, which
+        go before the recipe "default". What "default" and a scheme give to biases, norms and other roles is in
+        docs/recipes.md, "Roles"; roles are found by names and, in a file, by types of modules.
+    dtype
+        For all parameters, instead of the model's own.
 
+    Returns
+    -------
+    Plan
+        In the order of ``params``.
+
+    Raises
+    ------
+    TypeError
+        for other ``params``, and dtypes that cannot be drawn.
+    ValueError
+        for a malformed file, an unknown recipe, and parameters of which nothing says what they get, all of them by name.
+    OSError
+        for a file that cannot be read.
+
+    Examples
+    --------
     >>> plan({"fc.weight": (4, 8)}, "he_normal")["fc.weight"].distribution
     Normal(mean=0.0, std=0.5)
     """
-    if isinstance(params, Plan):
-        if recipe is not None or dtype is not None:
-            raise TypeError(f"a plan has its own laws, but recipe={recipe!r}, dtype={dtype!r} was asked for")
-        return params
     chosen = None if dtype is None else dtype_name(dtype)
-    if isinstance(params, Mapping):
-        model = Model({name: _described(name, value) for name, value in params.items()})
-    else:
-        model = read_model(file_path("params", params))
-    return make_plan(model, as_recipe("default" if recipe is None else recipe), chosen)
+    if isinstance(params, Plan):
+        raise TypeError("params is a plan already: fastinit.init draws it")
+    if hasattr(params, "named_parameters"):
+        raise TypeError(
+            "params is a torch module: fastinit.torch.plan takes it, and record its own initialisation"
+        )
+    model = _model_of(params) if isinstance(params, Mapping) else read_model(file_path("params", params))
+    return make_plan(model, as_recipe(recipe), chosen)
 
 
-def _described(name: Any, value: Any) -> TensorSpec:
-    if not isinstance(name, str):
-        raise TypeError(f"names in params must be strings, not {name!r}")
-    if hasattr(value, "shape"):
-        shape, module = checked_shape(tuple(value.shape)), getattr(value, "module", "")
-        return TensorSpec(shape, dtype_name(getattr(value, "dtype", "float32")), module)
-    return TensorSpec(checked_shape(value), "float32")
+def _model_of(params: Mapping[Any, Any]) -> Model:
+    tensors: dict[str, TensorSpec] = {}
+    ties: dict[str, str] = {}
+    first: dict[Any, str] = {}
+    unfilled: list[str] = []
+    for name, value in params.items():
+        if not isinstance(name, str):
+            raise TypeError(f"names in params must be strings, not {name!r}")
+        owner = first.setdefault(_memory(value), name)
+        if owner != name:
+            ties[name] = owner
+            continue
+        try:
+            spec = _described(value)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"parameter {name!r}: {error}") from None
+        if spec is None:
+            unfilled.append(name)
+        else:
+            tensors[name] = spec
+    if unfilled and not tensors:
+        raise ValueError(f"params has only integers and bools, which are not drawn: {', '.join(unfilled)}")
+    ties = {alias: owner for alias, owner in ties.items() if owner in tensors}
+    return Model(tensors, ties, tuple(unfilled))
+
+
+def _described(value: Any) -> TensorSpec | None:
+    """A shape, or an array's shape and dtype; None for integers and bools."""
+    if not hasattr(value, "shape"):
+        if isinstance(value, Mapping):
+            raise TypeError(
+                "it is a mapping; params maps whole names to shapes or arrays (fastinit.jax takes trees)"
+            )
+        return TensorSpec(checked_shape(value), "float32")
+    shape, dtype = checked_shape(tuple(value.shape)), getattr(value, "dtype", "float32")
+    if re.fullmatch(r"u?int\d*|bool_?", getattr(dtype, "name", str(dtype).rpartition(".")[2])):
+        return None
+    return TensorSpec(shape, dtype_name(dtype), getattr(value, "module", ""))
+
+
+def _memory(value: Any) -> object:
+    """Equal for arrays that are one, and for torch's tensors that are one memory, as tied ones are in a state_dict."""
+    if hasattr(value, "is_set_to") and value.numel():
+        return (value.untyped_storage()._cdata, value.storage_offset(), tuple(value.shape), value.stride())
+    return id(value) if hasattr(value, "dtype") else object()

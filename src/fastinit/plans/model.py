@@ -17,19 +17,27 @@ from ..files.safetensors import parse_json
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """What is known of a parameter before any recipe: ``module`` is the type of the module that owns it, or "", and
-    ``geometry`` what the model itself says of its axes (layout, groups, stride, axis, ...; a rule's own numbers go first)."""
+    """What is known of a parameter before any recipe: ``module`` is the type of the module that owns it, or "";
+    ``geometry`` is what the model itself says of its axes (layout, groups, stride, axis, ...; a rule's own numbers go
+    first); ``role`` is one of `roles.ROLES`, or "" if names and ``module`` are to tell; ``zero_row`` is the row of an
+    embedding that stands for padding and stays 0."""
 
     shape: tuple[int, ...]
     dtype: str
     module: str = ""
     geometry: Mapping[str, Any] = field(default_factory=dict)
+    role: str = ""
+    zero_row: int | None = None
 
 
 @dataclass(frozen=True)
 class Model:
+    """Parameters by name; ``ties`` maps the other names of tied ones to the name that is stored; ``unfilled`` are
+    tensors that are known to be left alone: buffers, integers, frozen parameters."""
+
     tensors: Mapping[str, TensorSpec]
-    ties: Mapping[str, str] = field(default_factory=dict)  # alias -> the name it is stored under
+    ties: Mapping[str, str] = field(default_factory=dict)
+    unfilled: tuple[str, ...] = ()
 
 
 def read_model(path: str | os.PathLike[str]) -> Model:

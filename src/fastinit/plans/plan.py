@@ -46,7 +46,7 @@ class Plan(Mapping[str, Parameter]):
 
     parameters: Mapping[str, Parameter]
     ties: Mapping[str, str]
-    recipe: str
+    source: str
     unfilled: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Parameter:
@@ -79,7 +79,7 @@ class Plan(Mapping[str, Parameter]):
         """The plan as a JSON object; it is a model file too. `from_json` is the way back."""
         parameters = {name: parameter.to_dict() for name, parameter in self.items()}
         content = {
-            "recipe": self.recipe,
+            "source": self.source,
             "bytes": self.nbytes,
             "tied": dict(self.ties),
             "unfilled": list(self.unfilled),
@@ -92,14 +92,14 @@ class Plan(Mapping[str, Parameter]):
         """The plan that `to_json` described. Raises ValueError, naming the parameter, for anything else."""
         data = parse_json(instance("text", text, str).encode())
         match data:
-            case {"recipe": str(recipe), "tied": dict(ties), "parameters": dict(rows)}:
+            case {"source": str(source), "tied": dict(ties), "parameters": dict(rows)}:
                 parameters = {name: Parameter.from_dict(name, row) for name, row in rows.items()}
             case _:
-                raise ValueError('a plan has "recipe", "tied" and "parameters"')
+                raise ValueError('a plan has "source", "tied" and "parameters"')
         unfilled = data.get("unfilled", [])
         if not isinstance(unfilled, list) or not all(isinstance(name, str) for name in unfilled):
             raise ValueError(f'"unfilled" must be a list of names, not {unfilled!r}')
-        return cls(parameters, checked_ties(ties, parameters), recipe, tuple(unfilled))
+        return cls(parameters, checked_ties(ties, parameters), source, tuple(unfilled))
 
     def __str__(self) -> str:
         head = ("name", "shape", "dtype", "scheme", "fans", "law", "lr", "bytes", "why")
@@ -107,7 +107,7 @@ class Plan(Mapping[str, Parameter]):
         columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
         lines = aligned(list(zip(*columns, strict=True)))
         lines += [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
-        return "\n".join([*lines, f"{len(self)} tensors, {self.nbytes:,} bytes, recipe {self.recipe}"])
+        return "\n".join([*lines, f"{len(self)} tensors, {self.nbytes:,} bytes, {self.source}"])
 
     def tensor(self, name: str, *, seed: Seed, block: Block = ..., threads: int | None = None) -> Array:
         """A new array of a parameter's first values, or of the ``block`` of them alone: any part at any time.

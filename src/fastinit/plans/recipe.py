@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ..arguments import choose, file_path, non_negative
+from ..arguments import choose, file_path, non_negative, unexpected
 from ..files import atomic
 from ..schemes.catalogue import SCHEMES
 from ..schemes.depth import DEPTH_RULES
@@ -19,9 +20,10 @@ from ..schemes.names import SchemeName
 from .formula import Formula
 from .model import TensorSpec
 from .names import RecipeName
+from .roles import ROLES, WEIGHTS
 from .sizes import Size, StackIndex, checked_pattern
 
-_RULE_KEYS = ("match", "module", "ndim", "scheme", "depth", "lr", "optional")
+_RULE_KEYS = ("match", "module", "role", "ndim", "scheme", "depth", "lr", "optional")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Rule:
     number: int
     match: tuple[str, ...]
     module: tuple[str, ...]
+    role: tuple[str, ...]
     ndim: tuple[int, ...]
     scheme: str
     depth: str | None
@@ -40,13 +43,16 @@ class Rule:
         return (
             (not self.match or any(fnmatchcase(name, glob) for glob in self.match))
             and (not self.module or any(fnmatchcase(tensor.module, glob) for glob in self.module))
+            and (not self.role or tensor.role in self.role)
             and (not self.ndim or len(tensor.shape) in self.ndim)
         )
 
     @property
     def conditions(self) -> str:
         """What the rule asks for, in words."""
-        stated = [f"{key} {value}" for key in ("match", "module", "ndim") for value in getattr(self, key)]
+        stated = [
+            f"{key} {value}" for key in ("match", "module", "role", "ndim") for value in getattr(self, key)
+        ]
         return ", ".join(stated) or "no condition"
 
     def numbers_for(
@@ -139,11 +145,22 @@ def read_recipe(recipe: RecipeName | str | os.PathLike[str], /, **sizes: float) 
 RecipeLike: TypeAlias = Recipe | RecipeName | SchemeName | str | os.PathLike[str] | Mapping[str, Any]
 
 
-def as_recipe(recipe: RecipeLike) -> Recipe:
-    """A recipe itself, or by its name or file; or the default one, changed: by a scheme's name, for all weights that have fans, or
-    by a mapping of globs to schemes (``{"*head.kernel": "zeros"}``) or rules (``{"*kernel": {"scheme": "normal",
-    "std": 0.02}}``), which go first.
+def as_recipe(recipe: RecipeLike, numbers: Mapping[str, Any] | None = None) -> Recipe:
+    """A recipe itself, or by its name or file; or the recipe "default", changed: by a scheme's name, for all weights, with
+    the scheme's own ``numbers``; or by a mapping of globs to schemes (``{"*head.kernel": "zeros"}``) or rules
+    (``{"*kernel": {"scheme": "normal", "std": 0.02}}``), which go first.
+
+    Raises TypeError for numbers beside anything but a scheme's name.
     """
+    if isinstance(recipe, str) and recipe in SCHEMES:
+        for key in numbers or {}:
+            if key not in SCHEMES[recipe].keywords:
+                raise TypeError(unexpected(recipe, key, SCHEMES[recipe].keywords))
+        table = {"role": list(WEIGHTS), "scheme": recipe, "optional": True, **(numbers or {})}
+        fixed = [rule for rule in default_recipe().rules if not set(rule.role) & set(WEIGHTS)]
+        return Recipe(recipe, (parse_rule(1, table), *fixed))
+    if numbers:
+        raise TypeError(f"only a scheme takes numbers such as {', '.join(numbers)}; the recipe is {recipe!r}")
     if isinstance(recipe, Recipe):
         return recipe
     if isinstance(recipe, Mapping):
@@ -153,19 +170,22 @@ def as_recipe(recipe: RecipeLike) -> Recipe:
                 raise TypeError(
                     f"recipe: the rule of {glob!r} must be a scheme's name or a mapping, not {table!r}"
                 )
-        own = [parse_rule(i, {"match": glob, **table}) for i, (glob, table) in enumerate(tables.items(), 1)]
-        default = [replace(rule, number=rule.number + len(own)) for rule in read_recipe("default").rules]
-        return Recipe("default, changed", (*own, *default))
-    if not isinstance(recipe, str) or recipe not in SCHEMES:
-        return read_recipe(recipe)
+        own = [{"match": glob, **table} for glob, table in tables.items()]
+        return with_rules(replace(default_recipe(), name="default, changed"), own)
+    return read_recipe(recipe)
 
-    def changed(rule: Rule) -> Rule:
-        if not SCHEMES[rule.scheme].needs_fans:
-            return rule
-        counting = {key: value for key, value in rule.numbers.items() if key in SCHEMES[recipe].geometry}
-        return replace(rule, scheme=recipe, numbers=counting)
 
-    return Recipe(recipe, tuple(map(changed, read_recipe("default").rules)))
+@cache
+def default_recipe() -> Recipe:
+    """What each role gets; see `roles`."""
+    return read_recipe("default")
+
+
+def with_rules(recipe: Recipe, rules: Sequence[Mapping[str, Any]]) -> Recipe:
+    """The recipe with rules, as tables, that go before its own."""
+    first = [parse_rule(i, dict(rule)) for i, rule in enumerate(rules, 1)]
+    later = [replace(rule, number=rule.number + len(first)) for rule in recipe.rules]
+    return replace(recipe, rules=(*first, *later))
 
 
 def _parse(name: str, data: dict[str, Any]) -> Recipe:
@@ -204,15 +224,17 @@ def parse_rule(number: int, table: Any) -> Rule:
         }
         lr = table.get("lr", 1.0)
         lr = Formula(lr) if isinstance(lr, str) else non_negative("lr", lr)
-        counts = any(
-            isinstance(v, Formula) and v.names & {"fan_in", "fan_out"} for v in (*numbers.values(), lr)
+        counting = any(
+            isinstance(value, Formula) and value.names & {"fan_in", "fan_out"}
+            for value in (*numbers.values(), lr)
         )
         unused = [key for key in numbers if key not in own]
-        if unused and not counts:
-            raise ValueError(
-                f"{table['scheme']} does not use {', '.join(unused)}, and no formula names a fan"
-            )
-        return Rule(number, _several(table, "match", str), _several(table, "module", str),
+        if unused and not counting:
+            raise ValueError(f"{table['scheme']} does not use {', '.join(unused)}, and no formula names a fan")
+        roles = _several(table, "role", str)
+        for role in roles:
+            choose("role", role, ROLES)
+        return Rule(number, _several(table, "match", str), _several(table, "module", str), roles,
                     _several(table, "ndim", int), table["scheme"], depth, lr, optional, numbers)  # fmt: skip
     except (TypeError, ValueError) as error:
         raise ValueError(f"rule {number}: {error}") from None

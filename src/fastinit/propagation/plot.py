@@ -59,7 +59,7 @@ def plot(
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(_style(_DARK if dark else _LIGHT)):
-        figure = Figure(figsize=(9.5, 6.6), layout="constrained")
+        figure = Figure(figsize=(8.6, 6.8), layout="constrained")
         FigureCanvasAgg(figure)
         _draw(figure, shown, _DARK_COLOURS if dark else _COLOURS)
         if target is not None:
@@ -78,7 +78,7 @@ def _rendered(figure: Figure, ending: str) -> bytes:
 def _style(colours: dict[str, str]) -> Any:
     ink, faint, paper = colours["ink"], colours["faint"], colours["paper"]
     return {
-        "font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 10, "axes.titleweight": "bold",
+        "font.family": "DejaVu Sans", "font.size": 10.5, "axes.titlesize": 10.5, "axes.titleweight": "bold",
         "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
         "axes.grid": True, "axes.axisbelow": True, "grid.color": faint, "grid.linewidth": 0.6,
         "text.color": ink, "axes.labelcolor": ink, "xtick.color": ink, "ytick.color": ink, "axes.edgecolor": ink,

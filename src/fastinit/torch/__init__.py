@@ -1,21 +1,22 @@
 """A drop-in for `torch.nn.init`: `import fastinit.torch as init` in place of `import torch.nn.init as init`.
 
-The names that begin with an underscore are private in torch too, but imported by much code elsewhere.
+What torch has not: a plan of a whole model (`plan`) or of its own code (`record`), and its values in place, sharded or not
+(`init_`); the drop-in under code that cannot be edited (`patched`); what an initialisation does to a model (`probe`), and
+gains from data (`calibrate`).
 
-What torch has not: whole modules by name (`init_module`, `plan_module`), a model's own code as a plan (`record`), and a plan
-into a model, sharded or not (`init_`); what an initialisation does to a model (`probe`), and gains from data (`calibrate`).
+The names that begin with an underscore are private in torch too, but imported by much code elsewhere.
 """
 
-from torch.nn.init import _calculate_correct_fan as _calculate_correct_fan
-from torch.nn.init import _calculate_fan_in_and_fan_out as _calculate_fan_in_and_fan_out
-from torch.nn.init import _no_grad_fill_ as _no_grad_fill_
-from torch.nn.init import _no_grad_zero_ as _no_grad_zero_
 from torch.nn.init import (
     constant_,
     ones_,
     zeros_,
 )
 
+from ._private import _calculate_correct_fan as _calculate_correct_fan
+from ._private import _calculate_fan_in_and_fan_out as _calculate_fan_in_and_fan_out
+from ._private import _no_grad_fill_ as _no_grad_fill_
+from ._private import _no_grad_zero_ as _no_grad_zero_
 from .functional import _no_grad_normal_ as _no_grad_normal_
 from .functional import _no_grad_trunc_normal_ as _no_grad_trunc_normal_
 from .functional import _no_grad_uniform_ as _no_grad_uniform_
@@ -44,11 +45,11 @@ from .functional import (
     xavier_uniform,
     xavier_uniform_,
 )
-from .modules import init_module, plan_module
+from .modules import init_, plan
+from .patched import patched
 from .probing.calibrate import calibrate
 from .probing.probe import probe
 from .recording.record import record
-from .sharded import init_
 
 __all__ = [
     "calculate_gain",
@@ -60,7 +61,6 @@ __all__ = [
     "eye",
     "eye_",
     "init_",
-    "init_module",
     "kaiming_normal",
     "kaiming_normal_",
     "kaiming_uniform",
@@ -70,7 +70,8 @@ __all__ = [
     "ones_",
     "orthogonal",
     "orthogonal_",
-    "plan_module",
+    "patched",
+    "plan",
     "probe",
     "record",
     "sparse",

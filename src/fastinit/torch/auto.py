@@ -8,13 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 from torch import nn
-from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from ..plans.make import Choice
+from ..plans.make import Choice, choice_of_role
+from ..plans.roles import ROLES
 from ..schemes.recommend import recommend
+from ._private import _ConvNd, _ConvTransposeNd
 from .activations import ActivationCall, of_function, of_module
 from .graph import Place, Places, by_graph
-from .layers import FIXED, Slot, clean_modules, is_layer, is_norm, unwrapped
+from .layers import is_layer, is_norm
+from .survey import Slot, clean_modules, unwrapped
 
 # The last projections of a transformer's branches, as they are called in widespread code.
 _ENDS = re.compile(
@@ -33,32 +35,33 @@ def chooser(model: nn.Module) -> Callable[[Slot], Choice | None]:
 
     def choose(slot: Slot) -> Choice | None:
         module, place = slot.module, places.layers.get(id(slot.module), Place())
+        role = slot.spec.role
         if isinstance(module, (nn.RNNBase, nn.RNNCellBase)):  # its gates, not what follows it, take its sums
             place = Place(found_by=place.found_by)
         options: dict[str, Any] = {"normalised": place.normalised}
-        if slot.role == "norm" and id(module) in places.ends:
+        if role == "norm" and id(module) in places.ends:
             options |= {"layer": "norm", "residual": True, "depth": branches / 2}
-        elif slot.role == "embedding":
+        elif role == "embedding":
             options = {"layer": "embedding", "normalised": normalised}
-        elif slot.role == "output":
+        elif role == "output":
             options["layer"] = "output"
-        elif slot.role == "recurrent":
+        elif role == "recurrent":
             options["layer"] = "recurrent"
-        elif slot.role in ("weight", "bias"):
+        elif role in ("weight", "conv", "bias"):
             options["layer"] = _kind(module, place)
             options |= {
                 "residual": place.residual,
                 "depth": branches / 2 if place.residual else places.depth or None,
             }
         else:
-            return FIXED.get(slot.role)
+            return choice_of_role(role)
         activation = place.activation or ActivationCall("linear")
         options["omega" if activation.function == "sin" else "negative_slope"] = activation.param
         found = recommend(activation.function, **options)
-        if slot.role == "bias":
-            reason = "against units that never fire" if found.bias_numbers else FIXED["bias"].reason
+        if role == "bias":
+            reason = "against units that never fire" if found.bias_numbers else ROLES["bias"]
             return Choice(found.bias, found.bias_numbers, reason)
-        if slot.role != "weight":
+        if role not in ("weight", "conv"):
             return Choice(found.scheme, found.numbers, found.reason)
         follows = "output" if place.output else activation.name if place.activation else "no activation"
         return Choice(found.scheme, found.numbers, f"{follows} follows (by {place.found_by}); {found.reason}")

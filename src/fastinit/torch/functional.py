@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, ParamSpec
 
 import torch
 from torch import Tensor
-from torch.nn.init import _calculate_correct_fan, _calculate_fan_in_and_fan_out, constant_
 from torch.nn.init import calculate_gain as _torch_gain
+from torch.nn.init import constant_
 from torch.overrides import handle_torch_function, has_torch_function_variadic
 
 from ..arguments import real
 from ..laws.distributions import Constant, Normal, TruncatedNormal, Uniform
 from ..schemes.resolve import distribution
+from ._private import _calculate_correct_fan, _calculate_fan_in_and_fan_out
 from .tensors import InvalidValueError, check_target, fill
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from ._private import HOOKS, plain_class
 from .activations import ActivationCall, of_function, of_module
 from .layers import is_layer, is_norm
 
@@ -47,7 +48,8 @@ class _Tracer(fx.Tracer):
     proxy_buffer_attributes = True  # so that forward writes to no buffer
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        if super().is_leaf_module(m, module_qualified_name) or of_module(m) is not None or is_norm(m):
+        of_torch = plain_class(m).__module__.startswith("torch.nn") and not isinstance(m, nn.Sequential)
+        if of_torch or of_module(m) is not None or is_norm(m):
             return True
         return is_layer(m) and not any(True for _ in m.children())
 
@@ -56,6 +58,8 @@ def by_graph(model: nn.Module) -> Places | None:
     """The places of all layers that the graph shows, or None where the model does not trace. The model stays as it is."""
     before = [(module, dict(vars(module))) for module in model.modules()]
     try:
+        for module, attributes in before:
+            vars(module).update({table: type(attributes[table])() for table in HOOKS if table in attributes})
         with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
             warnings.simplefilter("ignore")
             optional = {

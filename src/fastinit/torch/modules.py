@@ -1,216 +1,242 @@
-"""Whole modules of torch: a plan of every parameter by name, then the values in place."""
+"""Whole models of torch: a plan of every parameter by name, then the values in place, whole or sharded."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
-from ..arguments import choose, instance
-from ..drawing import memory
+from ..arguments import choose, flag, instance
+from ..drawing.config import threads_for
 from ..drawing.streams import Seed, encoded_name, resolve_seed
-from ..dtypes import dtype_name
-from ..plans.init import draw_plan
-from ..plans.make import Choice, make_plan
+from ..plans.init import spread
+from ..plans.make import make_plan
 from ..plans.model import Model, TensorSpec
 from ..plans.plan import Plan
-from ..plans.recipe import Recipe, parse_rule, read_recipe, shipped_recipes
+from ..plans.recipe import Recipe, RecipeLike, as_recipe, shipped_recipes, with_rules
 from ..schemes.catalogue import SCHEMES
-from . import auto
-from .layers import FIXED, Slot, slots
-from .tensors import draw_block
+from . import _private, auto
+from .sharded import fill_task, tasks_of
+from .survey import Survey, survey
 
-_Module = TypeVar("_Module", bound=nn.Module)
-_Scheme: TypeAlias = Recipe | str | os.PathLike[str]
+_Model = TypeVar("_Model", bound=nn.Module)
 
 
-def plan_module(
+def plan(
     model: nn.Module,
-    scheme: _Scheme = "auto",
+    recipe: RecipeLike = "auto",
     *,
     prefix: str = "",
     layouts: Mapping[str, str] | None = None,
     rules: Sequence[Mapping[str, Any]] = (),
+    frozen: bool = False,
     **numbers: Any,
 ) -> Plan:
-    """What `init_module` would draw, for the same arguments: print it before a byte is written.
+    """What `init_` would draw into a model: the distribution of every parameter, by name. Nothing is drawn.
 
-    >>> print(plan_module(nn.Linear(8, 4), "he_normal"))
+    Names are those of ``named_parameters`` without the parts that wrappers add (torch.compile, checkpointing, data
+    parallel, FSDP). A parameter with several names, or two that are one memory, stands once, under the first name.
+    Shapes are those of whole tensors, also of sharded ones. An embedding's row for padding is 0.
+
+    Parameters
+    ----------
+    model
+        Any module, with values or on the meta device.
+    recipe
+        ``"auto"``: `fastinit.recommend` for each layer, by the activation that follows it. A scheme's name: for all
+        weights. A recipe, its name or TOML file: its rules decide, with ``type(module).__name__`` as the module. A
+        mapping of globs to schemes or rules: the recipe "default", changed. What all of them give to biases, norms and
+        other roles is in docs/recipes.md, "Roles".
+    prefix
+        Goes before every name: ``"encoder."`` for the encoder of a larger model. Two networks that are drawn with one seed
+        need a prefix each, for equal names have equal values.
+    layouts
+        Globs of names -> letters of the axes (see `fastinit.fans`), for weights whose module is not known:
+        ``{"*.experts.*": "bio"}``.
+    rules
+        Rules as in a recipe (docs/model-files.md), which go before everything else:
+        ``[{"match": "*.cls_token", "scheme": "normal", "std": 0.02}]``.
+    frozen
+        Whether parameters with ``requires_grad=False`` are drawn too. They are left alone otherwise, and are in the
+        plan's ``unfilled``, as persistent buffers are.
+    **numbers
+        The scheme's own: ``gain``, ``std``, ...
+
+    Returns
+    -------
+    Plan
+        In torch's order of parameters.
+
+    Raises
+    ------
+    TypeError
+        for a model that is not a module, a recipe of another type, and numbers that the scheme does not take or that
+        stand beside a recipe.
+    ValueError
+        for parameters of which nothing says how to draw them, or that cannot be drawn (lazy, TorchScript, of another
+        dtype, not dense, sharing a part of their memory), all of them by name; for patterns that match nothing; for a
+        model whose parameters are all frozen.
+
+    Examples
+    --------
+    >>> print(plan(nn.Linear(8, 4), "he_normal"))
     name    shape  dtype    scheme     fans  law                        bytes  why
     weight  4x8    float32  he_normal  8, 4  Normal(mean=0.0, std=0.5)  128    a weight
     bias    4      float32  zeros      -     Constant(value=0.0)        16     a bias
     2 tensors, 144 bytes, recipe he_normal
     """
-    return _plan(model, scheme, prefix, layouts, rules, numbers)[0]
+    return _plan(
+        survey(instance("model", model, nn.Module)), model, recipe, prefix, layouts, rules, frozen, numbers
+    )
 
 
-def init_module(
-    model: _Module,
-    scheme: _Scheme = "auto",
+@torch.no_grad()
+def init_(
+    model: _Model,
+    recipe: RecipeLike | Plan = "auto",
     *,
-    seed: Seed = None,
+    seed: Seed,
     prefix: str = "",
     layouts: Mapping[str, str] | None = None,
     rules: Sequence[Mapping[str, Any]] = (),
+    frozen: bool = False,
+    strict: bool = True,
     threads: int | None = None,
     **numbers: Any,
-) -> _Module:
-    """Initialise every parameter of a module, in place, each from the stream of its own name. Returns the module.
+) -> _Model:
+    """Draw every parameter of a model, in place, each from the stream of its own name. Returns the model.
+
+    Parameters may be plain tensors or DTensors: of FSDP2 (`fully_shard`), tensor parallelism, both, hybrid and uneven
+    shards. Each process draws the elements that it holds, without communication; element by element the values are those
+    of one process, whatever the mesh. FSDP2's modules are resharded first. On other devices than the CPU values are
+    drawn in host memory and copied, 4 MiB at a time.
 
     Parameters
     ----------
     model
-        Parameters must be float32, float64, float16 or bfloat16 and hold memory. Tied ones are drawn once, under their
-        first name. Wrappers (torch.compile, checkpointing, data parallel) are no part of a name. Buffers stay as they
-        are.
-    scheme
-        ``"auto"``: `fastinit.recommend` for each layer, by the activation that follows it. A scheme's name: for all
-        weights; biases get zeros, norms 1 and 0, PReLU 0.25, embeddings N(0, 1). A recipe, its name or TOML path: its rules
-        decide, with type(module).__name__ as the module.
-    seed, threads
-        As everywhere; see `fastinit.draw`.
-    prefix
-        Goes before every name, for a part of a larger model: "encoder." for its encoder.
-    layouts
-        Patterns of names -> letters of the axes (see `fastinit.fans`) for weights whose module is not known:
-        ``{"*.experts.*": "bio"}``.
-    rules
-        Rules as in a recipe (docs/model-files.md), which go before everything else:
-        ``[{"match": "*.cls_token", "scheme": "normal", "std": 0.02}]``.
-    numbers
-        The scheme's own: ``gain``, ``std``, ...
+        A module whose parameters hold memory. Buffers are filled if a plan has them, and left alone otherwise.
+    recipe
+        A plan, from `plan`, `record`, `fastinit.plan` or a file; or what `plan` takes. The model's own dtypes count, not
+        the plan's.
+    seed
+        With a parameter's name it is the stream: equal names have equal values under one seed. Every process must give the
+        same. None is fresh entropy, which only a model that is not sharded can have.
+    prefix, layouts, rules, frozen, **numbers
+        As in `plan`; beside a plan only ``prefix``: the plan's names begin with it.
+    strict
+        Whether all of a plan must be in the model. With False a model may hold a part of it: a stage of a pipeline, a
+        tower. What the model has and the plan lacks is an error in any case.
+    threads
+        See `fastinit.fill`.
+
+    Returns
+    -------
+    torch.nn.Module
+        The model.
 
     Raises
     ------
-    TypeError
-        for a parameter that is a DTensor or another kind of tensor without plain memory.
-    ValueError
-        for parameters on the meta device or of other dtypes, for those that nothing says how to draw (all of them are
-        named), and for a pattern that matches nothing. Nothing has been written then.
+    TypeError, ValueError
+        as `plan`; ValueError also for a parameter or buffer on the meta device, for a shape that differs from the plan's,
+        and for a partial placement. Nothing has been written then.
 
     Examples
     --------
     >>> import fastinit
-    >>> model = init_module(nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2)), seed=0)
+    >>> model = init_(nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2)), seed=0)
     >>> bool((model[0].weight.detach().numpy() == fastinit.he_normal((16, 8), seed=0, name="0.weight")).all())
     True
     """
-    plan, owners = _plan(model, scheme, prefix, layouts, rules, numbers)
-    for name, slot in owners.items():
-        if slot.tensor.is_meta:
-            raise ValueError(
-                f"parameter {name!r} holds no memory (meta device): call model.to_empty(device='cpu') first"
-            )
-    tensors = {name: slot.tensor.detach() for name, slot in owners.items()}
-    here = [name for name, tensor in tensors.items() if tensor.is_cpu and not tensor.is_neg()]
-    places = {name: memory.target(tensors[name]) for name in here}
+    instance("model", model, nn.Module)
+    _reshard(model)
+    seen = survey(model)
+    if isinstance(recipe, Plan):
+        given = {"layouts": layouts, "rules": rules, "frozen": frozen, **numbers}
+        if any(given.values()):
+            extra = ", ".join(name for name, value in given.items() if value)
+            raise TypeError(f"a plan has its own distributions, but {extra} was given too")
+        encoded_name(prefix, "prefix")
+        planned = recipe
+    else:
+        planned = _plan(seen, model, recipe, prefix, layouts, rules, frozen, numbers)
+    tasks = tasks_of(seen, planned, prefix, flag("strict", strict))
+    workers = threads_for(threads)
+    if seed is None and any(task.sharded for task in tasks):
+        raise ValueError(
+            "seed must be a number for a sharded model: with None each process would draw its own values"
+        )
     number = resolve_seed(seed)
-    part = replace(plan, parameters={name: plan[name] for name in here})
-    draw_plan(part, places, seed=number, threads=threads)
-    for name, tensor in tensors.items():
-        if name not in places:
-            law, shape = plan[name].distribution, plan[name].shape
-            draw_block(tensor, law, seed=number, name=name, shape=shape, dtype=tensor.dtype, threads=threads)
-        if owners[name].padding is not None:
-            tensor[owners[name].padding] = 0
-        torch.autograd.graph.increment_version(tensor)
+    spread([(task.nbytes, task.local.is_cpu, _filling(task, number)) for task in tasks], workers)
+    for task in tasks:
+        torch.autograd.graph.increment_version(task.parameter)
+        if task.local is not task.parameter:
+            torch.autograd.graph.increment_version(task.local)
     return model
 
 
+def _filling(task: Any, seed: int) -> Callable[[int], None]:
+    return lambda threads: fill_task(task, seed, threads)
+
+
+def _reshard(model: nn.Module) -> None:
+    """Give up the gathered copies that FSDP2 keeps after a forward pass: what is written to them is lost."""
+    fsdp2 = _private.fsdp2_class()
+    for module in model.modules() if fsdp2 is not None else ():
+        if isinstance(module, fsdp2):
+            module.reshard()
+
+
 def _plan(
+    seen: Survey,
     model: nn.Module,
-    scheme: _Scheme,
+    recipe: RecipeLike,
     prefix: str,
     layouts: Mapping[str, str] | None,
     rules: Sequence[Mapping[str, Any]],
+    frozen: bool,
     numbers: Mapping[str, Any],
-) -> tuple[Plan, dict[str, Slot]]:
-    """The plan, and by its names the parameters' first owners."""
-    instance("model", model, nn.Module)
+) -> Plan:
     encoded_name(prefix, "prefix")
-    owners, ties = _owners(model, prefix, {} if layouts is None else instance("layouts", layouts, Mapping))
-    tensors = {name: _described(slot) for name, slot in owners.items()}
-    first = tuple(parse_rule(i, dict(rule)) for i, rule in enumerate(instance("rules", rules, Sequence), 1))
-    if isinstance(scheme, str) and (scheme == "auto" or scheme in SCHEMES):
-        recipe = Recipe(scheme, first)
-        otherwise = auto.chooser(model) if scheme == "auto" else _chooser(scheme, numbers)
-    else:
-        if isinstance(scheme, str) and not scheme.endswith(".toml"):
-            choose("scheme", scheme, {"auto": 0, **SCHEMES, **shipped_recipes()})
-        if not isinstance(scheme, Recipe | str | os.PathLike):
-            raise TypeError(f"scheme must be a name, a recipe or its file, not {scheme!r}")
-        recipe = scheme if isinstance(scheme, Recipe) else read_recipe(scheme)
-        later = tuple(replace(rule, number=rule.number + len(first)) for rule in recipe.rules)
-        recipe = replace(recipe, rules=first + later)
-        otherwise = _nothing
-    if numbers and recipe.name not in SCHEMES:
-        raise TypeError(f"{recipe.name!r} takes no {', '.join(numbers)}: only a scheme takes numbers")
-    return make_plan(Model(tensors, ties), recipe, otherwise=lambda name: otherwise(owners[name])), owners
+    flag("frozen", frozen)
+    drawn = {name: slot for name, slot in seen.parameters.items() if frozen or not slot.frozen}
+    if seen.parameters and not drawn:
+        raise ValueError(
+            "all of the model's parameters are frozen (requires_grad=False): frozen=True draws them"
+        )
+    if faults := [f"{prefix + name!r}: {slot.fault}" for name, slot in drawn.items() if slot.fault]:
+        raise ValueError(f"the model has parameters that cannot be drawn: {'; '.join(faults)}")
+    left = [name for name in seen.parameters if name not in drawn]
+    left += [name for name, slot in seen.buffers.items() if slot.persistent]
+    specs = {prefix + name: slot.spec for name, slot in drawn.items()}
+    specs = _with_layouts(specs, {} if layouts is None else instance("layouts", layouts, Mapping))
+    ties = {prefix + alias: prefix + owner for alias, owner in seen.ties.items() if owner in drawn}
+    described = Model(specs, ties, tuple([prefix + name for name in left]))
+    instance("rules", rules, Sequence)
+    if recipe == "auto" and not numbers:
+        choose_ = auto.chooser(model)
+        return make_plan(
+            described,
+            with_rules(Recipe("auto", ()), rules),
+            otherwise=lambda name, spec: choose_(replace(drawn[name.removeprefix(prefix)], spec=spec)),
+        )
+    if isinstance(recipe, str) and not recipe.endswith(".toml"):
+        choose("recipe", recipe, {"auto": 0, **SCHEMES, **shipped_recipes()})
+    return make_plan(described, with_rules(as_recipe(recipe, numbers), rules))
 
 
-def _nothing(slot: Slot) -> Choice | None:
-    return None
-
-
-def _owners(
-    model: nn.Module, prefix: str, layouts: Mapping[str, str]
-) -> tuple[dict[str, Slot], dict[str, str]]:
-    owners: dict[str, Slot] = {}
-    ties: dict[str, str] = {}
-    name_of: dict[int, str] = {}
-    unused = dict(layouts)
-    for slot in slots(model):
-        name = prefix + slot.name
-        if name in owners or name in ties:
-            raise ValueError(f"two parameters are called {name!r} once wrappers are taken off")
+def _with_layouts(specs: Mapping[str, TensorSpec], layouts: Mapping[str, str]) -> dict[str, TensorSpec]:
+    """The parameters, weights among them being those whose axes the caller has named."""
+    result, unused = dict(specs), dict(layouts)
+    for name, spec in specs.items():
         for pattern, letters in layouts.items():
             if fnmatchcase(name, pattern):
-                slot = replace(slot, role="weight", geometry={**slot.geometry, "layout": letters})
+                result[name] = replace(spec, role="weight", geometry={**spec.geometry, "layout": letters})
                 unused.pop(pattern, None)
                 break
-        owner = name_of.setdefault(id(slot.tensor), name)
-        if owner == name:
-            owners[name] = slot
-        else:
-            ties[name] = owner
-            if {owners[owner].role, slot.role} == {"embedding", "weight"}:
-                padding = slot.padding if owners[owner].padding is None else owners[owner].padding
-                owners[owner] = replace(owners[owner], role="output", geometry={}, padding=padding)
     if unused:
         raise ValueError(f"layouts: {', '.join(map(repr, unused))} takes no parameter")
-    return owners, ties
-
-
-def _described(slot: Slot) -> TensorSpec:
-    """The parameter as a plan sees it, or the error that says why it cannot be drawn."""
-    tensor, where = slot.tensor, f"parameter {slot.name!r}"
-    if hasattr(tensor, "__tensor_flatten__") or tensor.layout != torch.strided:
-        raise TypeError(
-            f"{where} is a {type(tensor).__name__} ({tensor.layout}); only plain tensors can be filled"
-        )
-    try:
-        dtype = dtype_name(str(tensor.dtype).removeprefix("torch."))
-    except TypeError as error:
-        raise ValueError(f"{where} cannot be drawn: {error}") from None
-    return TensorSpec(tuple(tensor.shape), dtype, type(slot.module).__name__, slot.geometry)
-
-
-def _chooser(scheme: str, numbers: Mapping[str, Any]) -> Callable[[Slot], Choice | None]:
-    """The scheme for weights, what is usual for the rest."""
-
-    def choose(slot: Slot) -> Choice | None:
-        if slot.role in FIXED:
-            return FIXED[slot.role]
-        if not slot.role:
-            return None
-        own = dict(numbers)
-        if "axis" in SCHEMES[scheme].keywords and "layout" in slot.geometry:
-            own.setdefault("axis", slot.geometry["layout"].index("o"))
-        return Choice(scheme, own, "an embedding tied to a weight" if slot.role == "output" else "a weight")
-
-    return choose
+    return result

@@ -1,4 +1,4 @@
-"""A plan's values into a model's parameters, whole or sharded: each process writes what it holds, and asks nobody."""
+"""What is to be drawn into a model for a plan, parameter by parameter: each process writes what it holds, and asks nobody."""
 
 from __future__ import annotations
 
@@ -6,31 +6,27 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..arguments import instance
-from ..drawing.config import threads_for
 from ..drawing.fill import checked_parameters, fill
-from ..drawing.streams import Seed, resolve_seed
 from ..laws.composed import Box, Patched
-from ..laws.distributions import Constant, Distribution
+from ..laws.distributions import Constant, Distribution, Elementwise
 from ..laws.structured import Structured
 from ..plans.plan import Plan
-from .layers import AROUND
-from .tensors import DTYPES, check_target, draw_block, host_memory
+from .survey import Survey
+from .tensors import DTYPES, draw_block, host_memory
 
 Run = tuple[int, int]
 """(first index, length) along one dimension of the whole tensor."""
 
-_Model = TypeVar("_Model", bound=nn.Module)
-_WRAPPERS = {name for name, modules in AROUND.items() if not modules}  # and "module"
+_NAMED = 20  # faults in one message
 
 
 @dataclass(frozen=True)
-class _Task:
+class Task:
     """One tensor to fill: what this process holds of a parameter, and where that lies in the whole."""
 
     parameter: Tensor
@@ -41,10 +37,23 @@ class _Task:
     runs: tuple[tuple[Run, ...], ...]
 
     @property
+    def sharded(self) -> bool:
+        """Whether other processes hold a part of the parameter."""
+        parameter: Any = self.parameter
+        return hasattr(parameter, "placements") and bool(parameter.device_mesh.size() > 1)
+
+    @property
+    def nbytes(self) -> int:
+        """What drawing takes: a structured law is computed whole by every process that holds a part."""
+        if isinstance(self.inner, Distribution):
+            return self.local.nbytes
+        return math.prod(self.shape) * self.local.element_size()
+
+    @property
     def patches(self) -> tuple[tuple[Box, Any], ...]:
         """The boxes of a patched law that are drawn part by part: constants within an elementwise law."""
         law = self.law
-        if not isinstance(law, Patched) or not isinstance(law.inner, Distribution):
+        if not isinstance(law, Patched) or not isinstance(law.inner, Elementwise):
             return ()
         return law.patches if all(isinstance(patch, Constant) for _, patch in law.patches) else ()
 
@@ -65,39 +74,6 @@ class _Task:
         for chosen in itertools.product(*placed):
             here = tuple([slice(at, at + length) for at, _, length in chosen])
             yield self.local[here], tuple([slice(first, first + length) for _, first, length in chosen])
-
-
-@torch.no_grad()
-def init_(model: _Model, plan: Plan, *, seed: Seed, threads: int | None = None) -> _Model:
-    """Fill every parameter of the model with the plan's values, in place. Returns the model.
-
-    Parameters may be plain tensors or DTensors: of FSDP2 (`fully_shard`), tensor parallelism, both, hybrid and uneven
-    shards. Each process draws the elements that it holds, without communication; element by element the values are those
-    of one process, whatever the mesh. The stream is the seed and the parameter's name in the plan; wrappers of
-    `torch.compile`, checkpointing, DDP and FSDP do not count as parts of names.
-
-    A structured law is computed whole by every process that holds a part (constant boxes within an elementwise law,
-    such as an embedding's row for padding, are not). On other devices than the CPU values are drawn in host memory
-    and copied, 4 MiB at a time. Buffers are filled where the plan has them, and left alone elsewhere.
-
-    Raises, before the first write: ValueError for a parameter that the plan or the model lacks, a shape that differs, a
-    partial placement and a parameter or buffer on the meta device; TypeError for a dtype that cannot be drawn and for seed=None.
-
-    >>> from fastinit.torch import record
-    >>> plan = record(lambda: torch.nn.Linear(3, 2))
-    >>> model = init_(torch.nn.Linear(3, 2), plan, seed=0)
-    """
-    if seed is None:
-        raise TypeError("seed must be given: every process needs the same one")
-    n_threads = threads_for(threads)
-    tasks = list(_tasks(model, plan))
-    number = resolve_seed(seed)
-    for task in tasks:
-        _fill(task, number, n_threads)
-        torch.autograd.graph.increment_version(task.parameter)
-        if task.local is not task.parameter:
-            torch.autograd.graph.increment_version(task.local)
-    return model
 
 
 def index_runs(
@@ -152,49 +128,49 @@ def _joined(runs: Sequence[Run]) -> list[Run]:
     return result
 
 
-def _tasks(model: nn.Module, plan: Plan) -> Iterator[_Task]:
-    """What is to be done, all of it checked."""
-    instance("model", model, nn.Module)
-    instance("plan", plan, Plan)
-    seen: set[str] = set()
-    names: dict[int, str] = {}
-    known = {*plan, *plan.ties}
-    buffers = dict(model.named_buffers(remove_duplicate=False))
-    lost = [path for path, buffer in buffers.items() if buffer.is_meta and _plain(path, known) not in known]
-    if lost:
-        raise ValueError(f"buffers on the meta device that the plan does not fill: {', '.join(lost)}")
-    for path, parameter in itertools.chain(model.named_parameters(remove_duplicate=False), buffers.items()):
-        name = _plain(path, known)
-        if path in buffers and name not in known:
-            continue
-        owner = plan.ties.get(name, name)
-        if owner not in plan:
-            raise ValueError(f"parameter {path!r} is not in the plan")
-        seen.add(owner)
-        if names.setdefault(id(parameter), owner) != owner:
-            raise ValueError(f"parameters {names[id(parameter)]!r} and {owner!r} are tied in the model alone")
-        try:
-            task = _task(parameter, owner, plan)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"parameter {path!r}: {error}") from None
-        if task is not None:
-            yield task
-    for name in plan:
-        if name not in seen:
-            raise ValueError(f"parameter {name!r} of the plan is not in the model")
+def tasks_of(seen: Survey, plan: Plan, prefix: str, strict: bool) -> list[Task]:
+    """What is to be done for a plan in a model, all of it checked."""
+    slots = {prefix + name: slot for name, slot in (seen.parameters | seen.buffers).items()}
+    left = {name for name in plan.unfilled if name not in plan}
+    faults: list[str] = []
+    tasks: list[Task] = []
+    filled: dict[str, str] = {}  # what a tensor of the model is in the plan
+    for name, slot in slots.items():
+        names = [name, *[prefix + alias for alias, owner in seen.ties.items() if prefix + owner == name]]
+        owners = {plan.ties.get(one, one): one for one in names if one in plan or one in plan.ties}
+        kind = "buffer" if slot.name in seen.buffers else "parameter"
+        if len(owners) > 1:
+            faults.append(f"{kind}s {' and '.join(map(repr, owners))} are tied in the model and not in the plan")
+            filled |= dict.fromkeys(owners, name)
+        elif owners:
+            owner = next(iter(owners))
+            filled[owner] = name
+            try:
+                if slot.fault:
+                    raise ValueError(slot.fault)
+                if (task := _task(slot.tensor, owner, plan)) is not None:
+                    tasks.append(task)
+            except (TypeError, ValueError) as error:
+                faults.append(f"{kind} {name!r}: {error}")
+        elif slot.tensor.is_meta:
+            faults.append(f"{kind} {name!r} is on the meta device, and the plan does not fill it")
+        elif kind == "parameter" and name not in left:
+            faults.append(f"parameter {name!r} is not in the plan")
+    if strict:
+        faults += [
+            f"parameter {name!r} of the plan is not in the model" for name in plan if name not in filled
+        ]
+    if faults:
+        raise ValueError(_listed(faults))
+    return tasks
 
 
-def _plain(path: str, known: set[str]) -> str:
-    """The path without the parts that wrappers add, outermost first."""
-    if path in known:
-        return path
-    parts = [part for part in path.split(".") if part not in _WRAPPERS]
-    while ".".join(parts) not in known and "module" in parts:
-        parts.remove("module")
-    return ".".join(parts)
+def _listed(faults: Sequence[str]) -> str:
+    more = f"; and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
+    return "; ".join(faults[:_NAMED]) + more
 
 
-def _task(parameter: Tensor, name: str, plan: Plan) -> _Task | None:
+def _task(parameter: Tensor, name: str, plan: Plan) -> Task | None:
     """What this process has to do for a parameter; nothing, if it is no part of the parameter's mesh."""
     law, shape = plan[name].distribution, tuple(parameter.shape)
     if shape != plan[name].shape:
@@ -215,16 +191,13 @@ def _task(parameter: Tensor, name: str, plan: Plan) -> _Task | None:
         raise ValueError("it was made in inference mode, where it alone can be changed")
     if local.is_meta:
         raise ValueError("it is on the meta device; model.to_empty(device=...) gives it memory first")
-    check_target(local)
-    if local.dtype not in DTYPES:
-        raise TypeError(f"its dtype must be one of {', '.join(DTYPES.values())}, not {local.dtype}")
     held = tuple([sum(length for _, length in of_dim) for of_dim in runs])
     if local.numel() != math.prod(held) or (local.numel() and tuple(local.shape) != held):
         raise ValueError(f"its shard has shape {tuple(local.shape)}, its placements ask for {held}")
     if isinstance(law, Structured):
         law.check(shape)
-    task = _Task(parameter, local.detach(), law, name, shape, runs)
-    if isinstance(task.inner, Distribution):
+    task = Task(parameter, local.detach(), law, name, shape, runs)
+    if isinstance(task.inner, Elementwise):
         checked_parameters(task.inner, DTYPES[task.dtype])
     return task
 
@@ -241,10 +214,10 @@ def _shard(shape: Sequence[int], whole: Sequence[int]) -> str:
     return f"; {shard} looks like 1/{large // small} along axis {axes[0]}, a shard without its mesh"
 
 
-def _fill(task: _Task, seed: int, threads: int) -> None:
+def fill_task(task: Task, seed: int, threads: int) -> None:
     if not task.local.numel():
         return
-    if not isinstance(task.inner, Distribution):
+    if not isinstance(task.inner, Elementwise):
         whole = torch.empty(task.shape, dtype=task.local.dtype, device="cpu")
         fill(host_memory(whole), task.law, seed=seed, name=task.name, threads=threads)
         for target, block in task.boxes():

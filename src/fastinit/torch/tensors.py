@@ -11,20 +11,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensor
 
 from ..drawing.fill import fill as fill_memory
 from ..drawing.memory import Memory, may_overlap
+from ..dtypes import DTYPES as ROWS
 from ..laws.distributions import Distribution
 from ..laws.structured import Structured
+from ._private import NO_DISPATCH, FakeTensor
 
-DTYPES = {
-    torch.float32: "float32",
-    torch.float64: "float64",
-    torch.float16: "float16",
-    torch.bfloat16: "bfloat16",
-}
-_NO_DISPATCH = Tensor.__torch_dispatch__  # pyright: ignore[reportAttributeAccessIssue]
+DTYPES: dict[torch.dtype, str] = {getattr(torch, name): name for name in ROWS}
 _STAGING_BYTES = 4 << 20
 
 
@@ -133,7 +128,7 @@ def check_target(tensor: Tensor) -> None:
     if not isinstance(tensor, Tensor):
         raise TypeError(f"tensor must be a torch.Tensor, not {type(tensor).__name__}")
     dispatch = type(tensor).__torch_dispatch__  # pyright: ignore[reportAttributeAccessIssue]
-    if dispatch is not _NO_DISPATCH and not isinstance(tensor, FakeTensor):
+    if dispatch is not NO_DISPATCH and not isinstance(tensor, FakeTensor):
         raise UnsupportedTensorError(f"tensor must hold its own values, not be a {type(tensor).__name__}")
     if tensor.layout is not torch.strided or tensor.is_nested:
         layout = "nested" if tensor.is_nested else tensor.layout

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils import parametrize
 
 from ...drawing.fill import fill
 from ...drawing.streams import Seed, resolve_seed
 from ...propagation.calibrate import unit_variance_factor
 from ...schemes.resolve import heeded, resolve
-from ..layers import unwrapped
+from .._private import _ConvNd
+from ..survey import unwrapped
 from .observe import LayerWeight, call, check, first_tensor, hooked, untouched, weights
 
 

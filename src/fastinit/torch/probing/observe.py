@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.utils import parametrize
 
 from ...laws.layout import checked_layout
 from ...schemes.fans import fans as count_fans
-from ..layers import clean_modules, known
+from .. import _private
+from .._private import _ConvNd, _ConvTransposeNd
+from ..layers import described
+from ..survey import clean_modules
 
-_ROLES = ("weight", "recurrent", "embedding")
+_ROLES = ("weight", "conv", "recurrent", "embedding")
 
 
 @dataclass(frozen=True)
@@ -78,18 +80,16 @@ def weights(model: nn.Module) -> dict[str, LayerWeight]:
         if id(module) in seen:
             continue
         seen.add(id(module))
-        names = list(module._parameters)
+        names = [name for name, _ in module.named_parameters(recurse=False, remove_duplicate=False)]
         if parametrize.is_parametrized(module):
             names += module.parametrizations  # type: ignore[arg-type]
         for name in names:
             tensor = getattr(module, name)
             if isinstance(tensor, nn.UninitializedParameter):
                 raise ValueError(f"parameter {name!r} of {path!r} has no shape yet: run the lazy module once")
-            if tensor is None:
-                continue
-            role, geometry = known(path, module, name, tensor)
-            if role in _ROLES:
-                found[path] = LayerWeight(path, module, name, tensor.detach(), role, geometry)
+            (spec,) = described(path, module, {name: tensor}).values()
+            if spec.role in _ROLES:
+                found[path] = LayerWeight(path, module, name, tensor.detach(), spec.role, spec.geometry)
                 break
     return found
 
@@ -154,7 +154,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
     """Buffers and random generators are afterwards what they were before, whatever happens within; inference mode is off
     within, as it knows no gradients."""
     devices = {tensor.device.index or 0 for tensor in model.parameters() if tensor.is_cuda}
-    buffers = [(module, dict(module._buffers)) for module in model.modules()]
+    buffers = [(_private.buffers(module), dict(_private.buffers(module))) for module in model.modules()]
     copies = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
     states = random.getstate(), np.random.get_state()
     try:
@@ -164,9 +164,9 @@ def untouched(model: nn.Module) -> Iterator[None]:
         random.setstate(states[0])
         np.random.set_state(states[1])
         with torch.no_grad():
-            for module, kept in buffers:
-                module._buffers.clear()
-                module._buffers.update(kept)
+            for table, kept in buffers:
+                table.clear()
+                table.update(kept)
             for buffer, copy in copies:
                 if not torch.equal(buffer, copy):
                     buffer.copy_(copy)

@@ -22,7 +22,7 @@ from ...propagation.slopes import flat_slope, slope
 from ...schemes import activations
 from ...schemes.resolve import distribution
 from ..activations import ActivationCall, of_function, of_module
-from ..layers import clean_modules, unwrapped
+from ..survey import clean_modules, unwrapped
 from . import chain
 from .observe import LayerWeight, call, check, first_tensor, hooked, untouched, weights
 

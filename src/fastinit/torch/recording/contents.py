@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...drawing.memory import may_overlap
 from ...laws.composed import Transformed
-from ...laws.distributions import Constant, Law
+from ...laws.distributions import Constant, Distribution
 from ...laws.structured import Structured
 
 
@@ -22,7 +22,7 @@ from ...laws.structured import Structured
 class Drawn:
     """Values of a law; those of equal `source` are functions of the same draw, index by index."""
 
-    law: Law
+    law: Distribution
     text: str
     source: object = field(default_factory=object)
 

@@ -29,4 +29,4 @@ def plan_of_config(folder: str | os.PathLike[str]) -> Plan:
     plan = record(lambda: model(config))
     dtype = str(config.dtype or "float32").removeprefix("torch.")
     parameters = {name: replace(parameter, dtype=dtype) for name, parameter in plan.items()}
-    return replace(plan, parameters=parameters, recipe=names[0])
+    return replace(plan, parameters=parameters)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import cache
 from types import FunctionType
 from typing import Any, NamedTuple
@@ -13,9 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from ...laws.composed import Expression, Transformed, affine, evaluate
-from ...laws.distributions import Constant, Law, Normal, Uniform
-from ...laws.orthogonal import Orthogonal
+from ...laws.composed import Expression, Transformed, evaluate
+from ...laws.distributions import Constant, Distribution, Normal, Uniform
 from ...laws.structured import Structured
 from .contents import Content, Drawn, Known, Lost, View, Write, is_random, values
 
@@ -52,7 +50,7 @@ class Call(NamedTuple):
         return [leaf for leaf in tree_leaves(self.bound) if isinstance(leaf, Tensor)]
 
 
-def random_law(call: Call) -> Law | None:
+def random_law(call: Call) -> Distribution | None:
     if call.operation in ("rand", "rand_like", "uniform_"):
         return Uniform(call.bound.get("from", 0.0), call.bound.get("to", 1.0))
     if call.operation in ("randn", "randn_like", "normal_") or call.func is torch.ops.aten.normal.float_float:
@@ -143,12 +141,11 @@ def _content(call: Call, contents: dict[int, Content], target: Tensor, text: str
     texts = f"{drawn[0].text}, {text}"
     scaled = linear(formula)
     if isinstance(first, Structured) and not isinstance(first, Transformed):
-        if scaled and scaled[1] == 0 and isinstance(first, Orthogonal):
-            return Drawn(replace(first, gain=first.gain * scaled[0]), texts)
-        return None
+        moved = first.affine(*scaled) if scaled else None
+        return None if moved is None else Drawn(moved, texts)
     inner = first.inner if isinstance(first, Transformed) else first
     if scaled is not None:
-        return Drawn(affine(inner, *scaled), texts)
+        return Drawn(inner.affine(*scaled), texts)  # type: ignore[arg-type]
     return Drawn(Transformed(inner, formula), texts, source)  # type: ignore[arg-type]
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ...arguments import instance
 from ...dtypes import dtype_name
 from ...laws.composed import Box, Patched, Transformed
-from ...laws.distributions import Constant, Law
+from ...laws.distributions import Constant, Distribution
 from ...laws.patterns import Given
 from ...laws.structured import Structured
 from ...plans.parameter import Parameter
@@ -148,7 +148,7 @@ def _law(writes: list[Write], tensor: Tensor) -> tuple[Any, str]:
     return Patched(inner, tuple(patches)), ", ".join(dict.fromkeys(write.content.text for write in writes))
 
 
-def _one_law(content: Content) -> Law:
+def _one_law(content: Content) -> Distribution:
     if isinstance(content, Lost):
         raise ValueError(f"it {content.text}")
     if isinstance(content, Drawn):
@@ -210,7 +210,7 @@ def _hooked(trace: Trace) -> Iterator[None]:
 
         return call
 
-    def fill(tensor: Tensor, law: Law, generator: Any) -> Tensor:
+    def fill(tensor: Tensor, law: Distribution, generator: Any) -> Tensor:
         trace.write(tensor, Drawn(law, trace.calling if trace.calling != "fill" else law.law))
         return tensor
 

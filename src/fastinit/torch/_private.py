@@ -1,0 +1,93 @@
+"""What of torch and transformers is in use and not public, on one shelf: why, and what happens when it is gone.
+
+A name that is imported here and gone is an ImportError of `fastinit.torch`; a test looks for all of them in the oldest torch
+that is allowed. What may be missing without harm is asked for by a function, which says what stands in for it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+from torch import Tensor, nn
+
+# Fake tensors have a shape and no values; the drop-in draws nothing into them, as torch does not. There is no public name.
+from torch._subclasses.fake_tensor import FakeTensor as FakeTensor
+
+# Private in torch too, but imported by much code elsewhere, so that the drop-in has them.
+from torch.nn.init import _calculate_correct_fan as _calculate_correct_fan
+from torch.nn.init import _calculate_fan_in_and_fan_out as _calculate_fan_in_and_fan_out
+from torch.nn.init import _no_grad_fill_ as _no_grad_fill_
+from torch.nn.init import _no_grad_zero_ as _no_grad_zero_
+
+# The bases of torch's own classes and of others that have no public base: without them a user's subclass of the base
+# alone would be known by its name at best.
+from torch.nn.modules.batchnorm import _NormBase as _NormBase
+from torch.nn.modules.conv import _ConvNd as _ConvNd
+from torch.nn.modules.conv import _ConvTransposeNd as _ConvTransposeNd
+
+# The one way to see each operation on tensors of a thread, and to walk its arguments; used by `record`. torch documents
+# both for extensions, without a promise.
+from torch.utils._python_dispatch import TorchDispatchMode as TorchDispatchMode
+from torch.utils._pytree import tree_leaves as tree_leaves
+from torch.utils._pytree import tree_map_only as tree_map_only
+
+# A class that has its own `__torch_dispatch__` need not hold its values where its address says.
+NO_DISPATCH = Tensor.__torch_dispatch__  # pyright: ignore[reportAttributeAccessIssue]
+
+
+# torch gives a module another class, made for it, that has its own as the last base: fully_shard, replicate, parametrize.
+_MADE = ("FSDP", "DDP", "Replicate", "Parametrized")
+
+
+def plain_class(module: nn.Module) -> Any:
+    """The class that a module had before torch exchanged it. A prefix that torch renames leaves the exchanged class: its name
+    is then another one, and its bases tell what it is."""
+    made: Any = type(module)
+    while len(made.__bases__) and made.__name__ in [prefix + made.__bases__[-1].__name__ for prefix in _MADE]:
+        made = made.__bases__[-1]
+    return made
+
+
+# The tables of a module's hooks, which tracing empties for a while: a hook on proxies may do anything.
+HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+
+
+def children(module: nn.Module) -> dict[str, nn.Module]:
+    """The modules that a module owns, by name, a shared one under each of its names. `named_children` gives it once,
+    and `named_modules` runs for ever in a module that owns its parent."""
+    return {name: child for name, child in module._modules.items() if child is not None}
+
+
+def buffers(module: nn.Module) -> MutableMapping[str, Tensor | None]:
+    """A module's own table of buffers, to be put back as it was: forward may register others, or exchange them."""
+    return module._buffers
+
+
+def is_persistent(module: nn.Module, buffer: str) -> bool:
+    """Whether a module's buffer is saved. The public way, `state_dict`, runs hooks that rename."""
+    return buffer not in getattr(module, "_non_persistent_buffers_set", ())
+
+
+def storage_key(tensor: Tensor) -> int:
+    """Equal for tensors that share memory, on the meta device too, where all addresses are 0."""
+    return int(tensor.untyped_storage()._cdata)
+
+
+def fsdp2_class() -> Any:
+    """The class that `fully_shard` gives to modules, or None if torch.distributed.fsdp was never imported: then no module has it."""
+    return getattr(sys.modules.get("torch.distributed.fsdp"), "FSDPModule", None)
+
+
+def is_flat_parameter(tensor: Tensor) -> bool:
+    """Whether FSDP1 keeps several parameters in this one. Gone with FSDP1, which torch has deprecated."""
+    return type(tensor).__name__ == "FlatParameter" or hasattr(tensor, "_is_flat_param")
+
+
+def transformers_functions() -> dict[str, Any]:
+    """The table by which transformers calls functions of torch.nn.init, or nothing if it was never imported or has no table:
+    then it calls them by their names."""
+    module = sys.modules.get("transformers.initialization")
+    table: dict[str, Any] = getattr(module, "TORCH_INIT_FUNCTIONS", {})
+    return table
