@@ -21,7 +21,6 @@ from typing import Any
 import ml_dtypes  # noqa: F401
 import numpy as np
 import pytest
-from fastinit.checkpoints.verify import stored
 from hypothesis import given
 from hypothesis import strategies as st
 from test_structured import CASES
@@ -29,14 +28,14 @@ from test_structured import CASES
 import fastinit as fi
 from fastinit import checkpoints, cli
 from fastinit.arguments import choose
-from fastinit.checkpoints import sharded
+from fastinit.checkpoints import sharded, stored
+from fastinit.cli import options, probe
 from fastinit.laws.composed import Patched, Transformed
 from fastinit.plans.formula import Formula
 from fastinit.plans.lint import lint
 from fastinit.plans.plan import Plan
 from fastinit.plans.recipe import shipped_recipes
 from fastinit.plans.sizes import Size
-from fastinit.propagation import command as probe
 
 SHAPES = {"a.0.weight": [4, 6], "a.1.weight": [4, 6], "conv.weight": [4, 2, 3, 3], "bias": [4], "scalar": []}
 ENTRIES = {name: {"shape": shape} for name, shape in SHAPES.items()}
@@ -145,7 +144,7 @@ def read_options(data: bytes, folder: Path) -> None:
     text = data.decode(errors="replace")
     for read in (
         sharded.parse_size,
-        cli._size,
+        options._size,
         probe._widths,
         probe._schemes,
         lambda text: Size.parse("s", text),

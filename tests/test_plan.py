@@ -142,7 +142,7 @@ def test_diff_names_what_changed() -> None:
     assert changes.keys() == {
         ("u", "shape"),
         ("u", "dtype"),
-        ("u", "law"),
+        ("u", "distribution"),
         ("v", "parameter"),
         ("w", "parameter"),
     }

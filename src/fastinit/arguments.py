@@ -96,13 +96,13 @@ def flag(argument: str, value: object) -> bool:
     return value
 
 
-def choose(argument: str, name: object, table: Mapping[str, _T]) -> _T:
-    """`table[name]`, or the error with the closest names."""
+def choose(argument: str, name: object, table: Mapping[str, _T], *, listing: str = "") -> _T:
+    """`table[name]`, or the error with the closest names, best first; without a close one, `listing` or all names."""
     if not isinstance(name, str):
         raise TypeError(f"{argument} must be a str, got {name!r} ({type(name).__name__})")
     if name in table:
         return table[name]
-    hint = _meant(name, table) or f"known: {', '.join(table)}"
+    hint = _meant(name, table) or listing or f"known: {', '.join(table)}"
     raise ValueError(f"unknown {argument} {name!r}; {hint}")
 
 
@@ -113,9 +113,14 @@ def unexpected(function: str, keyword: str, taken: Collection[str]) -> str:
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
+    """The question after the closest names, best first."""
     import difflib  # only on the way to an error
 
+    def likeness(word: str) -> float:
+        return difflib.SequenceMatcher(None, word, name.lower()).ratio()
+
     close = difflib.get_close_matches(name.lower(), known)
+    close = [word for word in close if likeness(word) > likeness(close[0]) - 0.1]
     return f"did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
