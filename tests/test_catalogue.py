@@ -66,7 +66,8 @@ def test_mean_and_std(row: Scheme) -> None:
     if len(shape) > 1:
         fans = fi.fans(shape)
         known |= {"fan_in": fans.fan_in, "fan_out": fans.fan_out, "fan": fans.fan_in, "n_in": shape[1]}
-    mean, std = (eval(formula.replace("^", "**"), known) for formula in (row.mean, row.std))
+    mean = eval(row.mean.replace("^", "**"), known)
+    std = eval(row.std.replace("^", "**"), {"mean": mean, **known})
     assert abs(values.mean() - mean) <= 5 * std / values.size**0.5 + 1e-12
     assert values.std() == pytest.approx(std, rel=0.015)
 

@@ -62,7 +62,7 @@ def docstring(name: str, row: Scheme) -> str:
     stream_of_example = ', seed=0, name="w"' if row.random else ""
     sections = [
         row.summary,
-        _filled(f"The {'distribution' if row.random else 'values'}: {row.formula}."),
+        f"{'Distribution' if row.random else 'Values'}::\n\n    {row.formula}",
         _filled(f"For {row.use}. {row.note}".strip()),
         _section("Parameters", (f"{key} : {kind}\n{_filled(text, 4)}" for key, kind, text in parameters)),
         _section("Returns", ["array\n    `out`, or a new NumPy array."]),

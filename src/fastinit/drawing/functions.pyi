@@ -82,7 +82,9 @@ def zeros(
 ) -> Array:
     """Zeros.
 
-    The values: 0.
+    Values::
+
+        0
 
     For biases; the last layer of a residual branch.
 
@@ -148,7 +150,9 @@ def ones(
 ) -> Array:
     """Ones.
 
-    The values: 1.
+    Values::
+
+        1
 
     For the scale of a norm.
 
@@ -215,7 +219,9 @@ def constant(
 ) -> Array:
     """One value everywhere.
 
-    The values: value.
+    Values::
+
+        value
 
     For layer scales, temperatures, slopes.
 
@@ -286,7 +292,9 @@ def uniform(
 ) -> Array:
     """Uniform values between two bounds.
 
-    The distribution: U[low, high).
+    Distribution::
+
+        U[low, high)
 
     For weights and biases with a range of your own. If both bounds are equal, every element
     is that value.
@@ -363,7 +371,9 @@ def normal(
 ) -> Array:
     """Normal values.
 
-    The distribution: N(mean, std^2).
+    Distribution::
+
+        N(mean, std^2)
 
     For weights with a std of your own; embeddings.
 
@@ -442,7 +452,9 @@ def truncated_normal(
 ) -> Array:
     """Normal values between two bounds.
 
-    The distribution: N(mean, std^2), given mean + low std <= x <= mean + high std.
+    Distribution::
+
+        N(mean, std^2), given mean + low std <= x <= mean + high std
 
     For weights of transformers, without outliers. The std after the cut is 0.8796 std with
     the bounds -2 and 2. `variance_scaling` makes up for the loss.
@@ -528,7 +540,9 @@ def array(
 ) -> Array:
     """The values that are given.
 
-    The values: values.
+    Values::
+
+        values
 
     For positions, filters, values from elsewhere. MXNet calls it Load, Paddle calls it
     Assign.
@@ -600,7 +614,9 @@ def log_uniform(
 ) -> Array:
     """Positive values whose logarithm is uniform.
 
-    The distribution: exp(U[ln low, ln high)).
+    Distribution::
+
+        exp(U[ln low, ln high))
 
     For time constants, step sizes, frequencies. Every order of magnitude between the bounds
     is equally likely.
@@ -676,7 +692,9 @@ def complex_normal(
 ) -> Array:
     """Complex normal values.
 
-    The distribution: x + i y, with x and y from N(0, std^2 / 2).
+    Distribution::
+
+        x + i y, with x and y from N(0, std^2 / 2)
 
     For complex weights. The real and imaginary parts are pairs along the last axis, of
     length 2: `.view(np.complex64)[..., 0]` makes them complex.
@@ -749,7 +767,9 @@ def complex_truncated_normal(
 ) -> Array:
     """Complex normal values of modulus 2 std or less.
 
-    The distribution: z = x + i y, with x and y from N(0, std^2 / 2), given |z| <= 2 std.
+    Distribution::
+
+        z = x + i y, with x and y from N(0, std^2 / 2), given |z| <= 2 std
 
     For complex weights, without outliers. The real and imaginary parts are pairs along the
     last axis, of length 2: `.view(np.complex64)[..., 0]` makes them complex. The std after
@@ -823,8 +843,9 @@ def complex_uniform(
 ) -> Array:
     """Complex values, uniform on a disk around 0.
 
-    The distribution: radius sqrt(u) exp(i phi), with u from U[0, 1) and phi from U[0, 2
-    pi).
+    Distribution::
+
+        radius sqrt(u) exp(i phi), with u from U[0, 1) and phi from U[0, 2 pi)
 
     For complex weights. The real and imaginary parts are pairs along the last axis, of
     length 2: `.view(np.complex64)[..., 0]` makes them complex.
@@ -906,7 +927,9 @@ def variance_scaling(
 ) -> Array:
     """Values of mean 0 and variance scale / fan.
 
-    The distribution: mean 0, variance scale / fan, with fan the one that `mode` names.
+    Distribution::
+
+        mean 0, variance scale / fan, with fan the one that `mode` names
 
     For any layer: JAX's and Keras's initializers are cases of it.
 
@@ -1022,7 +1045,9 @@ def xavier_uniform(
 ) -> Array:
     """Uniform values of variance 2 / (fan_in + fan_out).
 
-    The distribution: U[-a, a), with a = gain sqrt(6 / (fan_in + fan_out)).
+    Distribution::
+
+        U[-a, a), with a = gain sqrt(6 / (fan_in + fan_out))
 
     For linear and tanh layers, attention. It is between what keeps the scale of the signal
     on the way forward and that of the gradient on the way back.
@@ -1130,7 +1155,9 @@ def glorot_uniform(
 ) -> Array:
     """Uniform values of variance 2 / (fan_in + fan_out).
 
-    The distribution: U[-a, a), with a = gain sqrt(6 / (fan_in + fan_out)).
+    Distribution::
+
+        U[-a, a), with a = gain sqrt(6 / (fan_in + fan_out))
 
     For linear and tanh layers, attention. It is between what keeps the scale of the signal
     on the way forward and that of the gradient on the way back.
@@ -1238,7 +1265,9 @@ def xavier_normal(
 ) -> Array:
     """Normal values of variance 2 / (fan_in + fan_out).
 
-    The distribution: N(0, gain^2 2 / (fan_in + fan_out)).
+    Distribution::
+
+        N(0, gain^2 2 / (fan_in + fan_out))
 
     For linear and tanh layers, attention. It is between what keeps the scale of the signal
     on the way forward and that of the gradient on the way back. The normal distribution is
@@ -1348,7 +1377,9 @@ def glorot_normal(
 ) -> Array:
     """Normal values of variance 2 / (fan_in + fan_out).
 
-    The distribution: N(0, gain^2 2 / (fan_in + fan_out)).
+    Distribution::
+
+        N(0, gain^2 2 / (fan_in + fan_out))
 
     For linear and tanh layers, attention. It is between what keeps the scale of the signal
     on the way forward and that of the gradient on the way back. The normal distribution is
@@ -1461,7 +1492,9 @@ def he_uniform(
 ) -> Array:
     """Uniform values of variance gain^2 / fan_in.
 
-    The distribution: U[-a, a), with a = gain sqrt(3 / fan_in).
+    Distribution::
+
+        U[-a, a), with a = gain sqrt(3 / fan_in)
 
     For layers that ReLU or another activation follows. It keeps the scale of the signal
     from layer to layer. The gain of ReLU is sqrt(2).
@@ -1584,7 +1617,9 @@ def kaiming_uniform(
 ) -> Array:
     """Uniform values of variance gain^2 / fan_in.
 
-    The distribution: U[-a, a), with a = gain sqrt(3 / fan_in).
+    Distribution::
+
+        U[-a, a), with a = gain sqrt(3 / fan_in)
 
     For layers that ReLU or another activation follows. It keeps the scale of the signal
     from layer to layer. The gain of ReLU is sqrt(2).
@@ -1707,7 +1742,9 @@ def he_normal(
 ) -> Array:
     """Normal values of variance gain^2 / fan_in.
 
-    The distribution: N(0, gain^2 / fan_in).
+    Distribution::
+
+        N(0, gain^2 / fan_in)
 
     For layers that ReLU or another activation follows. It keeps the scale of the signal
     from layer to layer. The gain of ReLU is sqrt(2). The normal distribution is not
@@ -1831,7 +1868,9 @@ def kaiming_normal(
 ) -> Array:
     """Normal values of variance gain^2 / fan_in.
 
-    The distribution: N(0, gain^2 / fan_in).
+    Distribution::
+
+        N(0, gain^2 / fan_in)
 
     For layers that ReLU or another activation follows. It keeps the scale of the signal
     from layer to layer. The gain of ReLU is sqrt(2). The normal distribution is not
@@ -1951,7 +1990,9 @@ def lecun_uniform(
 ) -> Array:
     """Uniform values of variance 1 / fan_in.
 
-    The distribution: U[-a, a), with a = sqrt(3 / fan_in).
+    Distribution::
+
+        U[-a, a), with a = sqrt(3 / fan_in)
 
     For linear and self-normalising (SELU) layers, outputs. Caffe2 calls it XavierFill.
 
@@ -2055,7 +2096,9 @@ def lecun_normal(
 ) -> Array:
     """Normal values of variance 1 / fan_in.
 
-    The distribution: N(0, 1 / fan_in).
+    Distribution::
+
+        N(0, 1 / fan_in)
 
     For linear and self-normalising (SELU) layers, outputs. The normal distribution is not
     truncated; JAX and Keras truncate theirs: variance_scaling().
@@ -2160,7 +2203,9 @@ def torch_default(
 ) -> Array:
     """Uniform values of variance 1 / (3 fan_in).
 
-    The distribution: U[-a, a), with a = 1 / sqrt(fan_in).
+    Distribution::
+
+        U[-a, a), with a = 1 / sqrt(fan_in)
 
     For the weights that torch's Linear and convolutions start with.
 
@@ -2265,7 +2310,9 @@ def uniform_scaling(
 ) -> Array:
     """Uniform values of variance scale^2 / fan_in.
 
-    The distribution: U[-a, a), with a = scale sqrt(3 / fan_in).
+    Distribution::
+
+        U[-a, a), with a = scale sqrt(3 / fan_in)
 
     For deep stacks, with a scale for the activation: 1.43 for ReLU, 1.15 for tanh.
 
@@ -2373,8 +2420,9 @@ def siren(
 ) -> Array:
     """Uniform values of variance 2 / (omega^2 fan_in).
 
-    The distribution: U[-a, a), with a = sqrt(6 / fan_in) / omega; in the first layer a = 1
-    / fan_in.
+    Distribution::
+
+        U[-a, a), with a = sqrt(6 / fan_in) / omega; in the first layer a = 1 / fan_in
 
     For layers that sin(omega x) follows.
 
@@ -2483,8 +2531,9 @@ def orthogonal(
 ) -> Array:
     """A random matrix with orthonormal rows or columns.
 
-    The distribution: gain Q, with Q uniform (Haar) among the matrices with Q^T Q = I or Q
-    Q^T = I.
+    Distribution::
+
+        gain Q, with Q uniform (Haar) among the matrices with Q^T Q = I or Q Q^T = I
 
     For recurrent layers, deep linear and tanh stacks. With a layout, its 'o' axis counts
     the rows, and its 'b' axes stack such tensors. Each of several `packed` weights and each
@@ -2584,8 +2633,9 @@ def delta_orthogonal(
 ) -> Array:
     """A random matrix with orthonormal rows or columns at the centre of the kernel, 0 elsewhere.
 
-    The distribution: gain Q at the tap (k - 1) // 2 of each kernel axis, with Q uniform
-    (Haar), else 0.
+    Distribution::
+
+        gain Q at the tap (k - 1) // 2 of each kernel axis, with Q uniform (Haar), else 0
 
     For deep convolutional stacks without normalisation. The layer keeps the norm of its
     input if it has no fewer outputs than inputs, else that of gradients. Each group of a
@@ -2678,8 +2728,9 @@ def conv_orthogonal(
 ) -> Array:
     """A random convolution that keeps the norm of its input, under circular padding.
 
-    The distribution: gain Q * (P_1, I - P_1) * ... * (P_(k-1), I - P_(k-1)), with each P_j
-    a random projection of half rank.
+    Distribution::
+
+        gain Q * (P_1, I - P_1) * ... * (P_(k-1), I - P_(k-1)), with each P_j a random projection of half rank
 
     For deep convolutional stacks without normalisation. With fewer outputs than inputs it
     keeps the norm of gradients instead. The kernel may have any number of axes, of any
@@ -2770,8 +2821,9 @@ def hadamard_orthogonal(
 ) -> Array:
     """A matrix with orthonormal rows or columns, from random signs and permutations.
 
-    The distribution: gain D3 H D2 P2 H D1 P1, with D random signs, P random permutations
-    and H a Hadamard matrix.
+    Distribution::
+
+        gain D3 H D2 P2 H D1 P1, with D random signs, P random permutations and H a Hadamard matrix
 
     For large matrices: it takes n^2 log n steps. Its entries are nearly normal, but there
     are finitely many such matrices: it is not uniform (Haar) as `orthogonal` is. The last
@@ -2854,7 +2906,9 @@ def identity(
 ) -> Array:
     """The identity matrix, cut or padded with zeros if it is not square.
 
-    The values: gain if o = (i + shift) mod n_out and i < n_out, else 0.
+    Values::
+
+        gain if o = (i + shift) mod n_out and i < n_out, else 0
 
     For linear layers that start as the identity. All axes but the last two, or those that
     the layout calls 'b', stack such matrices.
@@ -2936,7 +2990,9 @@ def dirac(
 ) -> Array:
     """A convolution that starts as the identity: 1 at the centre of the kernel for equal channels.
 
-    The values: gain if o = i and each tap is k // 2, else 0.
+    Values::
+
+        gain if o = i and each tap is k // 2, else 0
 
     For convolutions that start as the identity. Output c of each group is its input c, as
     in torch.
@@ -3024,8 +3080,9 @@ def sparse(
 ) -> Array:
     """Normal values, of which the same number is zero in every column.
 
-    The distribution: N(0, std^2), but 0 at ceil(sparsity n) random places of the n of a
-    column.
+    Distribution::
+
+        N(0, std^2), but 0 at ceil(sparsity n) random places of the n of a column
 
     For sparse layers, recurrent networks.
 
@@ -3116,7 +3173,9 @@ def n_m_sparse(
 ) -> Array:
     """Normal values, of which n of each m neighbours along the input axis are not zero.
 
-    The distribution: N(0, (m / n) gain^2 / fan_in) at n random places of each m, else 0.
+    Distribution::
+
+        N(0, (m / n) gain^2 / fan_in) at n random places of each m, else 0
 
     For 2:4 sparse layers for NVIDIA's sparse tensor cores. The variance of the values that
     are kept makes up for those that are not.
@@ -3223,7 +3282,9 @@ def hadamard(
 ) -> Array:
     """Sylvester's Hadamard matrix, scaled to have orthonormal rows or columns.
 
-    The values: gain / sqrt(n) (-1)^popcount(row and column), with n = max(rows, columns).
+    Values::
+
+        gain / sqrt(n) (-1)^popcount(row and column), with n = max(rows, columns)
 
     For fixed orthogonal projections. The longer of the last two axes must be a power of
     two. Leading axes stack such matrices.
@@ -3300,8 +3361,9 @@ def zer_o(
 ) -> Array:
     """The identity if outputs are no more than inputs, else part of a Hadamard matrix.
 
-    The values: identity if n_out <= n_in, else H / sqrt(p), with p the power of two from
-    n_out on; at the tap k // 2.
+    Values::
+
+        identity if n_out <= n_in, else H / sqrt(p), with p the power of two from n_out on; at the tap k // 2
 
     For residual networks that start without chance (ZerO). In a convolution it stands at
     the centre of the kernel, k // 2; all other taps are zero.
@@ -3394,8 +3456,9 @@ def icnr(
 ) -> Array:
     """Values of another scheme, repeated so that the pixels of one patch start equal.
 
-    The distribution: w[o] = v[o // r], with v from `inner` and r = factor^(number of kernel
-    axes).
+    Distribution::
+
+        w[o] = v[o // r], with v from `inner` and r = factor^(number of kernel axes)
 
     For convolutions before a pixel shuffle, against checkerboard patterns.
 
@@ -3509,8 +3572,9 @@ def bilinear(
 ) -> Array:
     """The taps of linear interpolation, channel by channel.
 
-    The values: gain times the product of 1 - |t - (k - 1) / 2| / ceil(k / 2) over the
-    kernel axes if o = i, else 0.
+    Values::
+
+        gain times the product of 1 - |t - (k - 1) / 2| / ceil(k / 2) over the kernel axes if o = i, else 0
 
     For transposed convolutions that start as upsampling by ceil(k / 2).
 
@@ -3601,7 +3665,9 @@ def averaging(
 ) -> Array:
     """The mean over the kernel, channel by channel.
 
-    The values: gain / (number of taps) if o = i, else 0.
+    Values::
+
+        gain / (number of taps) if o = i, else 0
 
     For convolutions that start as average pooling.
 
@@ -3685,8 +3751,9 @@ def stft(
 ) -> Array:
     """One side of a short-term Fourier transform, as a convolution of shape (frame, 1, frequencies).
 
-    The values: h[t] cos(2 pi t f / (2 F - 2)) or -h[t] sin(2 pi t f / (2 F - 2)), with h
-    the window and F frequencies.
+    Values::
+
+        h[t] cos(2 pi t f / (2 F - 2)) or -h[t] sin(2 pi t f / (2 F - 2)), with h the window and F frequencies
 
     For spectrograms as a layer.
 
@@ -3770,7 +3837,9 @@ def positive_bias(
 ) -> Array:
     """One small positive value.
 
-    The values: value.
+    Values::
+
+        value
 
     For biases before ReLU, against units that never fire.
 
@@ -3851,7 +3920,9 @@ def torch_bias(
 ) -> Array:
     """Uniform values of variance 1 / (3 fan_in), with the fan_in of the weight.
 
-    The distribution: U[-a, a), with a = 1 / sqrt(fan_in).
+    Distribution::
+
+        U[-a, a), with a = 1 / sqrt(fan_in)
 
     For the biases that torch's Linear and convolutions start with. A bias has one axis,
     which says no fan: give `fan_in`.
@@ -3952,7 +4023,9 @@ def forget_gate_bias(
 ) -> Array:
     """One value for the forget gate, 0 for the other gates.
 
-    The values: value for the forget gate, else 0.
+    Values::
+
+        value for the forget gate, else 0
 
     For LSTMs that remember from the start. torch adds two biases: fill the other one with
     zeros.
@@ -4037,8 +4110,9 @@ def chrono(
 ) -> Array:
     """Biases of the forget and input gates, for memories of up to t_max steps.
 
-    The distribution: ln(u) for the forget gate and -ln(u) for the input gate, with u from
-    U[1, t_max - 1); else 0.
+    Distribution::
+
+        ln(u) for the forget gate and -ln(u) for the input gate, with u from U[1, t_max - 1); else 0
 
     For LSTMs whose units remember each for its own span.
 
@@ -4124,7 +4198,9 @@ def focal_prior(
 ) -> Array:
     """The log-odds of a rare class.
 
-    The values: -ln((1 - prior) / prior).
+    Values::
+
+        -ln((1 - prior) / prior)
 
     For sigmoid outputs that start at the frequency of their class.
 
@@ -4198,7 +4274,9 @@ def class_prior(
 ) -> Array:
     """Minus the logarithm of the number of classes.
 
-    The values: -ln(classes).
+    Values::
+
+        -ln(classes)
 
     For sigmoid outputs of exclusive classes, which start near 1 / classes.
 
@@ -4274,7 +4352,9 @@ def dt_bias(
 ) -> Array:
     """Biases whose softplus is log-uniform between two steps.
 
-    The distribution: b with softplus(b) = max(exp(U[ln low, ln high)), floor).
+    Distribution::
+
+        b with softplus(b) = max(exp(U[ln low, ln high)), floor)
 
     For the step sizes of state-space layers (Mamba).
 
@@ -4355,7 +4435,9 @@ def mamba_a_log(
 ) -> Array:
     """The logarithms of 1, 2, 3, ... along the last axis.
 
-    The values: ln(n + 1), with n the place along the last axis, from 0.
+    Values::
+
+        ln(n + 1), with n the place along the last axis, from 0
 
     For Mamba's state matrix, which is minus the exponential of it.
 
@@ -4425,7 +4507,9 @@ def s4d_real(
 ) -> Array:
     """-1, -2, -3, ... along the last axis.
 
-    The values: -(n + 1), with n the place along the last axis, from 0.
+    Values::
+
+        -(n + 1), with n the place along the last axis, from 0
 
     For a real diagonal state matrix (S4D-Real).
 
@@ -4495,7 +4579,9 @@ def s4d_lin(
 ) -> Array:
     """Complex modes of real part -1/2 and frequencies pi n.
 
-    The values: -1/2 + i pi n, with n the number of the mode, from 0.
+    Values::
+
+        -1/2 + i pi n, with n the number of the mode, from 0
 
     For a complex diagonal state matrix (S4D-Lin). The modes lie along the axis before the
     last. Their real and imaginary parts are pairs along the last axis, of length 2:
@@ -4568,8 +4654,9 @@ def s4d_inv(
 ) -> Array:
     """Complex modes of real part -1/2 and frequencies that fall with n.
 
-    The values: -1/2 + i (N / pi) (N / (2 n + 1) - 1), with n the number of the mode, from
-    0, and N = states.
+    Values::
+
+        -1/2 + i (N / pi) (N / (2 n + 1) - 1), with n the number of the mode, from 0, and N = states
 
     For a complex diagonal state matrix (S4D-Inv). The modes lie along the axis before the
     last. Their real and imaginary parts are pairs along the last axis, of length 2:
@@ -4645,8 +4732,9 @@ def hippo_legs(
 ) -> Array:
     """HiPPO's state matrix of scaled Legendre polynomials, in the last two axes.
 
-    The values: -sqrt((2 n + 1)(2 k + 1)) below the diagonal (n > k), -(n + 1) on it, 0
-    above.
+    Values::
+
+        -sqrt((2 n + 1)(2 k + 1)) below the diagonal (n > k), -(n + 1) on it, 0 above
 
     For state-space layers that remember all of the past (S4).
 
