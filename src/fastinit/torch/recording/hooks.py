@@ -13,7 +13,7 @@ from torch.nn.utils import parametrizations
 
 from ...laws.distributions import Distribution
 from ...laws.orthogonal import Orthogonal
-from ...schemes.resolve import distribution
+from ...schemes.resolve import resolve
 from .. import functional, tensors
 from ..interception import intercepted
 from .contents import Content, Drawn, Known, new_source
@@ -68,7 +68,7 @@ def hooked(trace: Trace) -> AbstractContextManager[None]:
 
         def handler(original: Any, tensor: Tensor, **numbers: Any) -> Tensor:
             shape, dtype = tuple(tensor.shape), tensor.dtype
-            law = distribution(scheme, shape, **numbers)
+            law = resolve(scheme, shape, numbers)
 
             def made() -> Tensor:
                 result: Tensor = original(torch.empty(shape, dtype=dtype, device="cpu"), **numbers)
