@@ -146,7 +146,7 @@ def test_the_api_pages_have_every_public_name_once() -> None:
         "fastinit": {*fi.__all__},
         "fastinit.propagation": {*fi.propagation.__all__},
         "fastinit.torch": names_beside(optional("torch").nn.init, "fastinit.torch")
-        | {"init_", "init_", "plan", "record", "probe", "calibrate"},
+        | {"init_", "patched", "plan", "record", "probe", "calibrate"},
         "fastinit.jax": names_beside(optional("jax").nn.initializers, "fastinit.jax") | {"init", "plan"},
         "fastinit.keras": names_beside(optional("keras").initializers, "fastinit.keras") | {"init", "plan"},
     }
@@ -174,7 +174,7 @@ class _Schemes(dict[str, Any]):
 
 def test_what_is_called_what_in_torch() -> None:
     torch = optional("torch")
-    from fastinit.torch.recording import record
+    from fastinit.torch import record
 
     rows = rows_of_calls("torch.nn.init")
     assert len(rows) == 17

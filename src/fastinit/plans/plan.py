@@ -33,9 +33,9 @@ class Plan(Mapping[str, Parameter]):
     >>> import fastinit as fi
     >>> plan = fi.plan({"fc.weight": (4, 8), "fc.bias": (4,)})
     >>> print(plan)
-    name       shape  dtype    scheme         fans  law                                      bytes
-    fc.weight  4x8    float32  xavier_normal  8, 4  Normal(mean=0.0, std=0.408248290463863)  128
-    fc.bias    4      float32  zeros          -     Constant(value=0.0)                      16
+    name       shape  dtype    scheme         fans  law                                      bytes  why
+    fc.weight  4x8    float32  xavier_normal  8, 4  Normal(mean=0.0, std=0.408248290463863)  128    a weight
+    fc.bias    4      float32  zeros          -     Constant(value=0.0)                      16     a bias
     2 tensors, 144 bytes, recipe default
     >>> Plan.from_json(plan.to_json()) == plan
     True
