@@ -62,6 +62,13 @@ class Header(NamedTuple):
     extents: list[Extent]
 
 
+class Checkpoint(NamedTuple):
+    """A file, or several with an index: the headers by path, and each tensor's file and extent by its name."""
+
+    headers: Mapping[Path, Header]
+    tensors: Mapping[str, tuple[Path, Extent]]
+
+
 def read_header(file: BinaryIO) -> Header:
     """The metadata of a safetensors file and its tensors in the header's order, checked against the file's length.
 
@@ -147,3 +154,30 @@ def read_index(path: Path) -> dict[str, str]:
     ):
         raise ValueError(f"{path}: no weight_map from names to files")
     return file_of
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """What a safetensors file holds, or a folder of them with Hugging Face's index or with only "model.safetensors".
+
+    No values are read. Raises OSError if a file cannot be read, and ValueError, naming it, if it is malformed.
+    """
+    if path.is_dir() and (path / INDEX).exists():
+        file_of = {name: path / file for name, file in read_index(path / INDEX).items()}
+        headers = {file: _read_file(file) for file in dict.fromkeys(file_of.values())}
+    else:
+        file = path / "model.safetensors" if path.is_dir() else path
+        headers = {file: _read_file(file)}
+        file_of = {extent.name: file for extent in headers[file].extents}
+    found = {file: {extent.name: extent for extent in header.extents} for file, header in headers.items()}
+    for name, file in file_of.items():
+        if name not in found[file]:
+            raise ValueError(f"{file}: has no {name!r}, which the index says")
+    return Checkpoint(headers, {name: (file, found[file][name]) for name, file in file_of.items()})
+
+
+def _read_file(path: Path) -> Header:
+    try:
+        with atomic.naming(path), open(path, "rb") as file:
+            return read_header(file)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from None

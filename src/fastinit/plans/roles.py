@@ -30,6 +30,8 @@ ROLES = {
     "norm_plus_one": "a norm's scale, to which its module adds 1",
     "mean": "a running mean",
     "variance": "a running variance",
+    "iteration": "the vector of a power iteration",
+    "sigma": "a spectral norm's estimate",
     "slope": "PReLU's slope",
     "lora_a": "LoRA's A",
     "lora_b": "LoRA's B",
@@ -39,6 +41,7 @@ ROLES = {
     # What these get is the model's own choice: the recipe "default" has no rule for them.
     "layer_scale": "a layer scale",
     "logit_scale": "a logit scale or temperature",
+    "unclear": "a weight of which the inputs' and the outputs' axes are not known",
     "parametrisation": "a part of a parametrised weight",
 }
 WEIGHTS = ("weight", "conv", "recurrent", "output")
@@ -113,8 +116,8 @@ CLUES = (
     Clue("layer_scale", "gamma|scale|lambda_?1|weight", parent=r"(?i)layer_?scale[^.]*$|(^|\.)ls_?\d*$"),
     Clue("layer_scale", "gamma|scale|weight", module="LayerScale"),
     Clue("position", r"(\w*_)?(pos|positions?|positional)_?(embed|emb|encoding|table)\w*"),
-    Clue("position", r"(rel|relative)_?(pos|position)\w*|attention_biases|w[tp]pe"),
-    Clue("token", r"(\w*_)?tokens?(_\w+)?|class_embedding|masked_spec_embed|mask_emb\w*", ndim=(1, 2, 3, 4)),
+    Clue("position", r"(rel|relative)_?(pos|position)\w*|attention_biases|w[tp]pe|pos"),
+    Clue("token", r"(\w*_)?tokens?(_\w+)?|cls|class_embedding|masked_spec_embed|mask_emb\w*", ndim=(1, 2, 3, 4)),
     # Modules whose type says it.
     Clue("bias", "bias|beta|b", module="(?i)norm"),
     Clue("mean", "running_mean|moving_mean|mean", module="(?i)norm"),
