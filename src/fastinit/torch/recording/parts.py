@@ -168,7 +168,7 @@ def _numbers(call: Call, before: dict[int, list[Write]], sources: dict[int, Draw
             later[name] = 0
     if "device" in later:
         later["device"] = torch.device("cpu")
-    return [leaf for leaf in tree_leaves(run(call.of, later)) if isinstance(leaf, Tensor)][0]
+    return next(leaf for leaf in tree_leaves(run(call.of, later)) if isinstance(leaf, Tensor))
 
 
 def _repeated(call: Call, sources: dict[int, Drawn]) -> Content | None:

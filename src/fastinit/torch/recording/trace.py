@@ -260,11 +260,12 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         text = self.calling or call.name
         if call.name.removeprefix("new_").startswith("empty"):
             return None
-        if call.name == "normal" and any(
-            isinstance(call.bound.get(name), Tensor) for name in ("mean", "std")
+        if (
+            call.name == "normal"
+            and any(isinstance(call.bound.get(name), Tensor) for name in ("mean", "std"))
+            and (made := operations.normals_of_tensors(call, before, target, text)) is not None
         ):
-            if (made := operations.normals_of_tensors(call, before, target, text)) is not None:
-                return made
+            return made
         if call.of.random:
             return self._new(call, target)
         value = operations.constant_value(call)
