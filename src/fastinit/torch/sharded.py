@@ -31,7 +31,7 @@ class Task:
 
     parameter: Tensor
     local: Tensor
-    law: Distribution | Structured
+    law: Distribution
     name: str
     shape: tuple[int, ...]
     runs: tuple[tuple[Run, ...], ...]
@@ -45,7 +45,7 @@ class Task:
     @property
     def nbytes(self) -> int:
         """What drawing takes: a structured law is computed whole by every process that holds a part."""
-        if isinstance(self.inner, Distribution):
+        if isinstance(self.inner, Elementwise):
             return self.local.nbytes
         return math.prod(self.shape) * self.local.element_size()
 
