@@ -146,7 +146,7 @@ def test_the_api_pages_have_every_public_name_once() -> None:
         "fastinit": {*fi.__all__},
         "fastinit.propagation": {*fi.propagation.__all__},
         "fastinit.torch": names_beside(optional("torch").nn.init, "fastinit.torch")
-        | {"init_", "init_", "plan", "record", "probe", "calibrate"},
+        | {"init_", "plan", "record", "probe", "calibrate"},
         "fastinit.jax": names_beside(optional("jax").nn.initializers, "fastinit.jax") | {"init", "plan"},
         "fastinit.keras": names_beside(optional("keras").initializers, "fastinit.keras") | {"init", "plan"},
     }
