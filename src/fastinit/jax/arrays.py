@@ -20,8 +20,6 @@ from ..schemes.resolve import distribution
 from ._private import Tracer, inside_a_trace
 from .keys import seed_of
 
-_PARTS = {"complex64": "float32", "complex128": "float64"}  # of real and imaginary part
-
 
 def _placed(out_sharding: Any, ndim: int, words: Any = None) -> NamedSharding | None:
     """What was asked for, with the mesh of the context if it names none; without it, copies on all of that mesh, as JAX
@@ -126,7 +124,12 @@ def traced_array(
 def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     if dtype.kind != "c":
         return memory.empty(shape, dtype.name)
-    return memory.empty((*shape, 2), _PARTS[dtype.name]).view(dtype)[..., 0]
+    return memory.empty((*shape, 2), _part(dtype)).view(dtype)[..., 0]
+
+
+def _part(dtype: np.dtype[Any]) -> str:
+    """The dtype of the real and the imaginary part of a complex one."""
+    return str(np.empty(0, dtype).real.dtype)
 
 
 def draw_complex(out: Array, scheme: Any, *, seed: int, shape: tuple[int, ...], block: Any) -> None:
@@ -138,7 +141,7 @@ def draw_complex(out: Array, scheme: Any, *, seed: int, shape: tuple[int, ...], 
         law = distribution("complex_truncated_normal", whole, std=std / math.sqrt(1 - 4 / math.expm1(4)))
     else:
         law = Normal(0.0, std / math.sqrt(2))
-    pairs = memory.empty((*out.shape, 2), _PARTS[out.dtype.name])
+    pairs = memory.empty((*out.shape, 2), _part(out.dtype))
     where = (..., slice(None)) if block is ... else (*block, slice(None))
     fill(pairs, law, seed=seed, shape=whole, block=where)
     out[...] = pairs.view(out.dtype)[..., 0]
