@@ -90,7 +90,7 @@ def test_patches_may_be_structured_and_hide_each_other() -> None:
         (lambda: Transformed(3.0, "x"), TypeError, "distribution"),
         (lambda: Transformed(Orthogonal(), "x").check((3,)), ValueError, "axes"),
         (lambda: Transformed(Normal(), ("mul", "x", Given([1.0, 2.0]))).check((2, 3)), ValueError, "do not fit"),
-        (lambda: Transformed(Normal(), ("mul", "x", Normal())), TypeError, "given values"),
+        (lambda: Transformed(Normal(), ("mul", "x", Normal().to_dict())), TypeError, "given values"),
         (lambda: Viewed(Normal(), (2, 3), (3, 2), (1, 3), 1), ValueError, "does not fit into"),
         (lambda: Viewed(Normal(), (2, 3), (3,), (1, 3)), ValueError, "strides"),
         (lambda: Viewed(Normal(), (2, 3), (3, 2), (1, 3)).check((5,)), ValueError, r"view has shape \(3, 2\)"),
