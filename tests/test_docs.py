@@ -28,7 +28,7 @@ from fastinit.schemes.catalogue import SCHEMES
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "fastinit"
 # Bottom to top, as the README draws it: a folder imports only what stands before it.
-FOLDERS = ["_core", "_version", "arguments", "dtypes", "table", "files", "laws", "schemes", "drawing", "plans",
+FOLDERS = ["_core", "_version", "arguments", "extras", "dtypes", "table", "files", "laws", "schemes", "drawing", "plans",
            "checkpoints", "inspection", "propagation", "torch", "jax", "keras", ".", "cli", "__main__"]  # fmt: skip
 # What a room's doctests need.
 NEEDS = {"torch": "torch", "jax": "jax", "keras": "keras", "propagation.plot": "matplotlib",
@@ -174,7 +174,7 @@ class _Schemes(dict[str, Any]):
 
 def test_what_is_called_what_in_torch() -> None:
     torch = optional("torch")
-    from fastinit.torch.recording import record
+    from fastinit.torch import record
 
     rows = rows_of_calls("torch.nn.init")
     assert len(rows) == 17

@@ -29,13 +29,13 @@ import fastinit as fi
 from fastinit import checkpoints, cli
 from fastinit.arguments import choose
 from fastinit.checkpoints import sharded, stored
+from fastinit.cli import options, probe
 from fastinit.laws.composed import Patched, Transformed
 from fastinit.plans.formula import Formula
 from fastinit.plans.lint import lint
 from fastinit.plans.plan import Plan
 from fastinit.plans.recipe import shipped_recipes
 from fastinit.plans.sizes import Size
-from fastinit.propagation import command as probe
 
 SHAPES = {"a.0.weight": [4, 6], "a.1.weight": [4, 6], "conv.weight": [4, 2, 3, 3], "bias": [4], "scalar": []}
 ENTRIES = {name: {"shape": shape} for name, shape in SHAPES.items()}
@@ -144,7 +144,7 @@ def read_options(data: bytes, folder: Path) -> None:
     text = data.decode(errors="replace")
     for read in (
         sharded.parse_size,
-        cli._size,
+        options._size,
         probe._widths,
         probe._schemes,
         lambda text: Size.parse("s", text),
@@ -346,7 +346,7 @@ OPTIONS = {
     "plan": ["--recipe", "--size", "--dtype", "--json"],
     "verify": ["--model", "--seed", "--recipe", "--size", "--dtype", "--threads", "--json"],
     "inspect": ["--recipe", "--threads", "--json"],
-    "probe": ["--activation", "--param", "--scheme", "--bias", "--seed", "--batch", "--json"],
+    "probe": ["--activation", "--negative-slope", "--scheme", "--bias", "--seed", "--batch", "--json"],
 }  # fmt: skip
 WORDS = st.sampled_from(
     ["0", "1", "3", "-1", "1.5", "nan", "1e400", "", "é", ",", "5GB", "1KB", "200", "gpt2", "mup", "default", "he_normal", "zeros",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 
@@ -17,7 +18,8 @@ from ..drawing.streams import Seed
 from ..dtypes import Array, numpy_dtype
 from ..files.safetensors import parse_json
 from ..laws import Distribution, Structured
-from ..table import aligned, html_table, shape_text
+from ..table import Column, counted, html_table, shape_text, table, wrapped
+from .buffer import Buffer
 from .model import checked_ties
 from .parameter import Parameter
 
@@ -38,16 +40,18 @@ class Plan(Mapping[str, Parameter]):
     source
         What the plan was made from, for people: "recipe gpt2", or "recorded from Net".
     unfilled
-        The model's persistent buffers that the plan does not fill, if it knows of them.
+        The model's tensors that the plan's files do not contain: persistent buffers, frozen parameters.
+    buffers
+        The model's other buffers: of integers, or not persistent. The persistent ones among them are ``unfilled``.
 
     Examples
     --------
     >>> import fastinit as fi
     >>> plan = fi.plan({"fc.weight": (4, 8), "fc.bias": (4,)})
     >>> print(plan)
-    name       shape  dtype    scheme         fans  distribution                             bytes
-    fc.weight  4x8    float32  xavier_normal  8, 4  Normal(mean=0.0, std=0.408248290463863)  128
-    fc.bias    4      float32  zeros          -     Constant(value=0.0)                      16
+    name       shape  dtype    scheme         fans  distribution                    bytes  why
+    fc.weight  4x8    float32  xavier_normal  8, 4  Normal(mean=0.0, std=0.408248)  128    a weight
+    fc.bias    4      float32  zeros          -     Constant(value=0.0)             16     a bias
     2 tensors, 144 bytes, recipe default
     >>> Plan.from_json(plan.to_json()) == plan
     True
@@ -60,6 +64,7 @@ class Plan(Mapping[str, Parameter]):
     ties: Mapping[str, str]
     source: str
     unfilled: tuple[str, ...] = ()
+    buffers: Mapping[str, Buffer] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Parameter:
         return self.parameters[name]
@@ -88,7 +93,10 @@ class Plan(Mapping[str, Parameter]):
     def digest(self) -> str:
         """32 hexadecimal digits that stand for what is drawn, the same on all machines: BLAKE2b of the plan's content."""
         rows = [[*place, distribution.to_dict()] for *place, distribution in self._drawn()]
-        text = json.dumps([rows, sorted(self.ties.items())], separators=(",", ":"))
+        content: list[object] = [rows, sorted(self.ties.items())]
+        if self.buffers:
+            content.append([[name, buffer.to_dict()] for name, buffer in self.buffers.items()])
+        text = json.dumps(content, separators=(",", ":"))
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
     def to_json(self) -> str:
@@ -99,6 +107,7 @@ class Plan(Mapping[str, Parameter]):
             "bytes": self.nbytes,
             "tied": dict(self.ties),
             "unfilled": list(self.unfilled),
+            "buffers": {name: buffer.to_dict() for name, buffer in self.buffers.items()},
             "parameters": parameters,
         }
         return json.dumps(content, indent=1)
@@ -115,25 +124,49 @@ class Plan(Mapping[str, Parameter]):
         unfilled = data.get("unfilled", [])
         if not isinstance(unfilled, list) or not all(isinstance(name, str) for name in unfilled):
             raise ValueError(f'"unfilled" must be a list of names, not {unfilled!r}')
-        return cls(parameters, checked_ties(ties, parameters), source, tuple(unfilled))
+        described = data.get("buffers", {})
+        if not isinstance(described, dict):
+            raise ValueError(f'"buffers" must be an object, not {described!r}')
+        buffers = {name: Buffer.from_dict(name, row) for name, row in described.items()}
+        ties = checked_ties(ties, {**parameters, **buffers})
+        return cls(parameters, ties, source, tuple(unfilled), buffers)
 
     def __str__(self) -> str:
-        return "\n".join([*aligned(self._table()), *self._notes()])
+        return self.text()
+
+    def text(self, width: int | None = None) -> str:
+        """The plan as a table for people. Long numbers have 6 digits there.
+
+        Parameters
+        ----------
+        width
+            The most characters a line may have. Columns that do not fit are left out, and a line names them. By default the
+            table is as wide as its cells.
+
+        Examples
+        --------
+        >>> import fastinit as fi
+        >>> print(fi.plan({"transformer.h.0.mlp.c_fc.weight": (4, 8)}, "he_normal").text(48))
+        name                   distribution
+        transformer…_fc.weight  Normal(mean=0.0, std=0.5)
+        """
+        notes = [line for note in self._notes() for line in wrapped(note, width)]
+        return "\n".join([*table(self._columns(), width), *notes])
 
     def _repr_html_(self) -> str:
         """The table in a notebook."""
-        return html_table(self._table(), self._notes())
+        return html_table(self._columns(), self._notes())
 
-    def _table(self) -> list[tuple[str, ...]]:
-        """The head and a row for each parameter, without columns that are empty."""
-        head = ("name", "shape", "dtype", "scheme", "fans", "distribution", "lr", "bytes", "why")
-        rows = [head, *(_row(parameter) for parameter in self.values())]
-        columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
-        return list(zip(*columns, strict=True))
+    def _columns(self) -> list[Column]:
+        """The columns that are not empty."""
+        columns = [
+            Column(title, [show(p) for p in self.values()], rank, cut) for title, show, rank, cut in _COLUMNS
+        ]
+        return [column for column in columns if any(column.cells) or not self.parameters]
 
     def _notes(self) -> list[str]:
         ties = [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
-        return [*ties, f"{len(self)} tensors, {self.nbytes:,} bytes, {self.source}"]
+        return [*ties, f"{counted(len(self), 'tensor')}, {self.nbytes:,} bytes, {self.source}"]
 
     def tensor(self, name: str, *, seed: Seed, block: Block = ..., threads: int | None = None) -> Array:
         """A new array of a parameter's first values, or of a part of them.
@@ -179,11 +212,26 @@ class Plan(Mapping[str, Parameter]):
             yield chunk
 
 
-def _row(parameter: Parameter) -> tuple[str, ...]:
-    fans = "-" if parameter.fans is None else f"{parameter.fans.fan_in:g}, {parameter.fans.fan_out:g}"
-    shape = shape_text(parameter.shape)
-    law, nbytes = str(parameter.distribution), f"{parameter.nbytes:,}"
-    lr = "" if parameter.lr == 1 else f"{parameter.lr:.6g}"
-    return (
-        parameter.name, shape, parameter.dtype, parameter.scheme, fans, law, lr, nbytes, parameter.reason
-    )  # fmt: skip
+def _fans(parameter: Parameter) -> str:
+    return "-" if parameter.fans is None else f"{parameter.fans.fan_in:g}, {parameter.fans.fan_out:g}"
+
+
+_LONG_NUMBER = re.compile(r"\d\.\d{8,}(e[-+]\d+)?")
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.6g}"
+
+
+# Title, cell, the rank by which a narrow table leaves the column out, and how the cell may be cut.
+_COLUMNS: tuple[tuple[str, Callable[[Parameter], str], int, str], ...] = (
+    ("name", lambda p: p.name, 0, "middle"),
+    ("shape", lambda p: shape_text(p.shape), 1, ""),
+    ("dtype", lambda p: p.dtype, 4, ""),
+    ("scheme", lambda p: p.scheme, 2, ""),
+    ("fans", _fans, 5, ""),
+    ("distribution", lambda p: _LONG_NUMBER.sub(_rounded, str(p.distribution)), 0, "middle"),
+    ("lr", lambda p: "" if p.lr == 1 else f"{p.lr:.6g}", 3, ""),
+    ("bytes", lambda p: f"{p.nbytes:,}", 6, ""),
+    ("why", lambda p: p.reason, 7, "end"),
+)
