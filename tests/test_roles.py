@@ -123,7 +123,7 @@ def test_the_table_is_whole() -> None:
     assert {clue.role for clue in (*TELLING, *CLUES)} - {""} <= set(ROLES)
     ruled = [role for rule in default_recipe().rules for role in rule.role]
     assert len(set(ruled)) == len(ruled) and set(WEIGHTS) < set(ruled)
-    assert set(ROLES) - set(ruled) == {"layer_scale", "logit_scale", "parametrisation"}
+    assert set(ROLES) - set(ruled) == {"layer_scale", "logit_scale", "parametrisation", "unclear"}
     assert all(rule.role and rule.optional and not rule.match for rule in default_recipe().rules)
     assert not any(set(rule.role) & set(WEIGHTS) for rule in as_recipe("he_normal").rules[1:])
 

@@ -11,8 +11,8 @@ from itertools import groupby
 from typing import Any
 
 from .. import schemes
-from ..schemes import catalogue
 from ..arguments import choose
+from ..schemes import catalogue
 from ..schemes.catalogue import CATEGORIES, SCHEMES, Scheme
 from ..table import Column, table, wrapped
 from . import options, terminal

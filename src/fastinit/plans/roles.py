@@ -117,7 +117,9 @@ CLUES = (
     Clue("layer_scale", "gamma|scale|weight", module="LayerScale"),
     Clue("position", r"(\w*_)?(pos|positions?|positional)_?(embed|emb|encoding|table)\w*"),
     Clue("position", r"(rel|relative)_?(pos|position)\w*|attention_biases|w[tp]pe|pos"),
-    Clue("token", r"(\w*_)?tokens?(_\w+)?|cls|class_embedding|masked_spec_embed|mask_emb\w*", ndim=(1, 2, 3, 4)),
+    Clue(
+        "token", r"(\w*_)?tokens?(_\w+)?|cls|class_embedding|masked_spec_embed|mask_emb\w*", ndim=(1, 2, 3, 4)
+    ),
     # Modules whose type says it.
     Clue("bias", "bias|beta|b", module="(?i)norm"),
     Clue("mean", "running_mean|moving_mean|mean", module="(?i)norm"),
