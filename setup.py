@@ -3,14 +3,21 @@
 FASTINIT_SANITIZE=address,undefined builds with those sanitizers.
 """
 
+import hashlib
 import os
 import shutil
 import sys
 import sysconfig
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from glob import glob
+from pathlib import Path
+from typing import Any
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+
+HEADERS = sorted(glob("csrc/*.h"))
 
 
 class BuildExt(build_ext):
@@ -18,7 +25,39 @@ class BuildExt(build_ext):
         if sys.platform == "win32":  # MSVC's own compiler has no vector types
             self.compiler.initialize()
             self.compiler.cc = shutil.which("clang-cl") or "clang-cl"
-        super().build_extensions()
+        for extension in self.extensions:  # link it again: object_of knows what is up to date
+            Path(self.get_ext_fullpath(extension.name)).unlink(missing_ok=True)
+        one_by_one = self.compiler.compile
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+
+            def side_by_side(sources: list[str], **options: Any) -> list[str]:
+                return list(pool.map(partial(self.object_of, one_by_one, options), sources))
+
+            self.compiler.compile = side_by_side
+            super().build_extensions()
+
+    def object_of(self, compile: Any, options: dict[str, Any], source: str) -> str:
+        """The object of a source. It stays in build/objects, and later builds, those of pip too, use it again as long as
+        the source, the headers and the compiler's command are the same.
+        """
+        options = {**options, "output_dir": "build/objects"}
+        (out,) = self.compiler.object_filenames([source], output_dir=options["output_dir"])
+        command = [
+            getattr(self.compiler, "compiler_so", None),
+            self.compiler.include_dirs,
+            options,
+            sys.version,
+        ]
+        digest = hashlib.sha256(repr(command).encode())
+        for path in [source, *HEADERS]:
+            digest.update(Path(path).read_bytes())
+        made_from = Path(f"{out}.sha256")
+        made = Path(out).exists() and made_from.exists() and made_from.read_text() == digest.hexdigest()
+        if self.force or not made:
+            made_from.unlink(missing_ok=True)
+            compile([source], **options)
+            made_from.write_text(digest.hexdigest())
+        return str(out)
 
 
 # The bits depend on it: no contraction of a * b + c that the source does not write, no fast-math.
@@ -52,7 +91,7 @@ setup(
         Extension(
             "fastinit._core",
             sources=["src/fastinit/_core.pyx", *sorted(glob("csrc/*.c"))],
-            depends=glob("csrc/*.h"),
+            depends=HEADERS,
             include_dirs=["csrc"],
             define_macros=[("Py_LIMITED_API", "0x030B0000")] if limited else [],
             extra_compile_args=flags,

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import fastinit as fi
-from fastinit.checkpoints import write as checkpoint
+from fastinit import checkpoints
 
 
 def write(path: Path, dtype: str, gigabytes: float) -> None:
@@ -26,7 +26,7 @@ def write(path: Path, dtype: str, gigabytes: float) -> None:
     for i in range(max(1, round(gigabytes * 1e9 / layer))):
         parameters |= {f"h.{i}.{name}.weight": shape for name, shape in shapes.items()}
         parameters |= {f"h.{i}.norm.weight": (4096,), f"h.{i}.norm.bias": (4096,)}
-    checkpoint.write(fi.plan(parameters, dtype=dtype), path, seed=0)
+    checkpoints.write(fi.plan(parameters, dtype=dtype), path, seed=0)
 
 
 def cpu(who: int) -> float:

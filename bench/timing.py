@@ -65,7 +65,8 @@ def rested(call: Call, calls: int, rest: float) -> float:
 
 def limit(out: np.ndarray, threads: int | None = None) -> Call:
     """The yardstick: a fill of the same buffer with a constant, with streaming stores where it is large."""
-    return lambda: fi.fill(out, fi.Constant(1.0), threads=threads)
+    one = fi.Constant(1.0)
+    return lambda: fi.fill(out, one, threads=threads)
 
 
 def check(values: Any, law: fi.laws.Distribution) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import fastinit as fi
-from fastinit.checkpoints import write as checkpoint
+from fastinit import checkpoints
 
 ROUNDS = 5
 
@@ -35,7 +35,7 @@ def main(folder: Path, gigabytes: float) -> None:
         seconds = []
         for write in (
             lambda: plain(path, plan.nbytes),
-            lambda: checkpoint.write(plan, path, seed=0).seconds,
+            lambda: checkpoints.write(plan, path, seed=0).seconds,
         ):
             seconds.append(write())
             path.unlink()

@@ -75,8 +75,8 @@ static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 /* Consecutive elements of the tensor to memory that may be strided. */
 static void fill_run(const struct fi_job *job, uint64_t index, uint64_t count, char *out, int64_t byte_stride) {
-    fi_fill *fill = job->isa->fill[job->law->id][job->law->dtype];
-    const size_t size = fi_dtype_size[job->law->dtype];
+    fi_fill *fill = job->isa->fill[job->law->kernel];
+    const size_t size = fi_dtypes[job->law->dtype].size;
     if (count == 1 || byte_stride == (int64_t)size) {
         fill(job->law, job->stream, index, (size_t)count, out, job->streaming);
         return;
@@ -93,8 +93,8 @@ static void fill_run(const struct fi_job *job, uint64_t index, uint64_t count, c
  * square tiles are drawn by rows and written by columns. */
 static void fill_transposed(const struct fi_job *job, uint64_t index, uint64_t row_stride, uint64_t rows,
                             uint64_t columns, char *out, int64_t row_bytes, int64_t column_bytes) {
-    fi_fill *fill = job->isa->fill[job->law->id][job->law->dtype];
-    const size_t size = fi_dtype_size[job->law->dtype];
+    fi_fill *fill = job->isa->fill[job->law->kernel];
+    const size_t size = fi_dtypes[job->law->dtype].size;
     _Alignas(64) char buffer[SCATTER_BYTES];
     const uint64_t capacity = sizeof buffer / size, width = least(columns, 128), height = capacity / width;
     for (uint64_t r = 0; r < rows; r += height) {

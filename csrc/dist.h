@@ -1,13 +1,13 @@
 /* Words to values, in place, one function per law and lane width. The rare words that the truncated and the normal law
- * leave to scalar code (see kernel.h) get an arbitrary value here; `joined` gathers the tail probabilities that tell
- * them. `plain` is the law's, known when compiled. */
+ * leave to scalar code (see kernel.h) get an arbitrary value here; `tails` gathers the tail probabilities that tell
+ * them. `shortcut` is the law's, known when compiled. */
 
 /* Tail probability of each word's magnitude, as quantile_float and quantile_double take it: up to the sign. */
-FN F tail_float(enum fi_law_id id, const bool plain, const struct fi_law *law, U word) {
+FN F tail_float(enum fi_law_id kernel, const bool shortcut, const struct fi_law *law, U word) {
     const F signed_magnitude = to_float((I)word);
-    if (id == FI_normal) return signed_magnitude;
+    if (kernel == FI_normal) return signed_magnitude;
     const F magnitude = (F)((U)signed_magnitude & ~u_all(fi_bits.sign));
-    if (plain || law->symmetric) return fma_f(magnitude, f_all(law->slope[0]), f_all(law->base[0]));
+    if (shortcut || law->symmetric) return fma_f(magnitude, f_all(law->slope[0]), f_all(law->base[0]));
     const I lower = (I)word >> 31;
     return fma_f(magnitude, select_f(lower, f_all(law->slope[1]), f_all(law->slope[0])),
                  select_f(lower, f_all(law->base[1]), f_all(law->base[0])));
@@ -19,23 +19,23 @@ FN D tail_double(const struct fi_law *law, W word) {
            select_d(lower, d_all(law->dbase[1]), d_all(law->dbase[0]));
 }
 
-FN void uniform_float(const bool plain, const int count, const struct fi_law *law, U x[]) {
+FN void uniform_float(const bool shortcut, const int count, const struct fi_law *law, U x[]) {
     EACH(v, count) {
         const F y = to_float((I)x[v]) * f_all(law->scale) + f_all(law->shift);
-        x[v] = (U)(plain ? y : clamp_f(y, f_all(law->low), f_all(law->high)));
+        x[v] = (U)(shortcut ? y : clamp_f(y, f_all(law->low), f_all(law->high)));
     }
 }
-FN void uniform_double(const bool plain, const int count, const struct fi_law *law, U x[]) {
+FN void uniform_double(const bool shortcut, const int count, const struct fi_law *law, U x[]) {
     EACH(v, count) {
         const D y = to_double((W)x[v]) * d_all(law->dscale) + d_all(law->dshift);
-        x[v] = (U)(plain ? y : clamp_d(y, d_all(law->dlow), d_all(law->dhigh)));
+        x[v] = (U)(shortcut ? y : clamp_d(y, d_all(law->dlow), d_all(law->dhigh)));
     }
 }
 
-FN void normal_float(const int count, const struct fi_law *law, U x[], U *joined) {
+FN void normal_float(const int count, const struct fi_law *law, U x[], U *tails) {
     F t[BATCH], z[BATCH];
     EACH(v, count) t[v] = tail_float(FI_normal, false, law, x[v]);
-    EACH(v, count) *joined &= (U)t[v];
+    EACH(v, count) *tails &= (U)t[v];
     quantile_float(count, false, t, z);
     EACH(v, count) {
         z[v] = (F)((U)z[v] ^ (x[v] & u_all(fi_bits.sign)));
@@ -48,8 +48,8 @@ FN void normal_double(const int count, const struct fi_law *law, U x[]) {
     W angular[BATCH / 2];
     D r[BATCH / 2], angle[BATCH / 2], s[BATCH / 2], c[BATCH / 2];
     EACH(g, count / 2) {
-        angular[g] = SHUFFLE2((W)x[2 * g], (W)x[2 * g + 1], 1, N / 2 + 1);
-        r[g] = fraction(SHUFFLE2((W)x[2 * g], (W)x[2 * g + 1], 0, N / 2), -0x1p-53);
+        angular[g] = SHUFFLE2(x[2 * g], x[2 * g + 1], 1, N / 2 + 1);
+        r[g] = fraction(SHUFFLE2(x[2 * g], x[2 * g + 1], 0, N / 2), -0x1p-53);
         angle[g] = fraction(angular[g] << 2, 0.5);
     }
     radius(count / 2, r);
@@ -64,15 +64,15 @@ FN void normal_double(const int count, const struct fi_law *law, U x[]) {
     }
 }
 
-FN void truncated_normal_float(const bool plain, const int count, const struct fi_law *law, U x[], U *joined) {
+FN void truncated_normal_float(const bool shortcut, const int count, const struct fi_law *law, U x[], U *tails) {
     F t[BATCH], z[BATCH];
     U sign[BATCH];
     EACH(v, count) {
-        t[v] = tail_float(FI_truncated_normal, plain, law, x[v]);
-        if (plain) continue;
-        *joined &= (U)t[v];
+        t[v] = tail_float(FI_truncated_normal, shortcut, law, x[v]);
+        if (shortcut) continue;
+        *tails &= (U)t[v];
         sign[v] = (x[v] & law->sign_and) ^ law->sign_xor;
-        if (law->fold) {
+        if (law->crosses_centre) {
             const I beyond = t[v] > f_all(0x1p31f);
             t[v] = select_f(beyond, 0x1p32f - t[v], t[v]);
             sign[v] ^= (U)beyond & u_all(fi_bits.sign);
@@ -80,7 +80,7 @@ FN void truncated_normal_float(const bool plain, const int count, const struct f
     }
     quantile_float(count, law->central, t, z);
     EACH(v, count) {
-        if (plain) { /* one bound serves both signs */
+        if (shortcut) { /* one bound serves both signs */
             const F y = min_f(z[v] * f_all(law->scale), f_all(law->high));
             x[v] = (U)y ^ (x[v] & u_all(fi_bits.sign));
         } else {
@@ -89,12 +89,12 @@ FN void truncated_normal_float(const bool plain, const int count, const struct f
         }
     }
 }
-FN void truncated_normal_double(const int count, const struct fi_law *law, U x[], U *joined) {
+FN void truncated_normal_double(const int count, const struct fi_law *law, U x[], U *tails) {
     EACH(v, count) {
         D t = tail_double(law, (W)x[v]);
-        *joined &= (U)t;
+        *tails &= (U)t;
         W sign = (((W)x[v] >> 32) & law->sign_and) ^ law->sign_xor;
-        if (law->fold) {
+        if (law->crosses_centre) {
             const L beyond = t > d_all(0x1p31);
             t = select_d(beyond, 0x1p32 - t, t);
             sign ^= (W)beyond & 0x80000000u;
@@ -105,16 +105,13 @@ FN void truncated_normal_double(const int count, const struct fi_law *law, U x[]
 }
 
 /* `count` vectors of words to values. */
-FN void draw(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, const int count, const struct fi_law *law,
-             U x[], U *joined) {
-    const bool wide = dtype == FI_float64;
-    if (id == FI_constant) {
-        EACH(v, count) x[v] = wide ? (U)d_all(law->dshift) : (U)f_all(law->shift);
-    } else if (id == FI_uniform) {
-        wide ? uniform_double(plain, count, law, x) : uniform_float(plain, count, law, x);
-    } else if (id == FI_normal) {
-        wide ? normal_double(count, law, x) : normal_float(count, law, x, joined);
-    } else if (id == FI_truncated_normal) {
-        wide ? truncated_normal_double(count, law, x, joined) : truncated_normal_float(plain, count, law, x, joined);
+FN void draw(enum fi_law_id kernel, const bool wide, const bool shortcut, const int count, const struct fi_law *law,
+             U x[], U *tails) {
+    if (kernel == FI_uniform) {
+        wide ? uniform_double(shortcut, count, law, x) : uniform_float(shortcut, count, law, x);
+    } else if (kernel == FI_normal) {
+        wide ? normal_double(count, law, x) : normal_float(count, law, x, tails);
+    } else if (kernel == FI_truncated_normal) {
+        wide ? truncated_normal_double(count, law, x, tails) : truncated_normal_float(shortcut, count, law, x, tails);
     }
 }

@@ -19,9 +19,18 @@
 #error "fastinit's bits need IEEE arithmetic: build without -ffast-math"
 #endif
 
-/* The laws and the dtypes, each written once: enum, names and kernel tables follow from these lists. */
+/* The laws and the dtypes. Each is one row here; enums, names and kernels follow from these lists. The narrow dtypes
+ * are rounded from float32. */
 #define FI_LAWS(M) M(constant) M(bits) M(uniform) M(normal) M(truncated_normal)
-#define FI_DTYPES(M) M(float32, 4) M(float64, 8) M(float16, 2) M(bfloat16, 2)
+
+/* Name, bytes, significant bits, exponent of the least normal value, largest value. */
+#define FI_NARROW_DTYPES(M)                                                                                            \
+    M(float16, 2, 11, -14, 0x1.ffcp15)                                                                                 \
+    M(bfloat16, 2, 8, -126, 0x1.fep127)
+#define FI_DTYPES(M)                                                                                                   \
+    M(float32, 4, 24, -126, 0x1.fffffep127)                                                                            \
+    M(float64, 8, 53, -1022, 0x1.fffffffffffffp1023)                                                                   \
+    FI_NARROW_DTYPES(M)
 
 enum fi_law_id {
 #define M(law) FI_##law,
@@ -29,13 +38,20 @@ enum fi_law_id {
 #undef M
         FI_LAW_COUNT
 };
+extern const char *const fi_law_names[FI_LAW_COUNT];
 
 enum fi_dtype_id {
-#define M(dtype, size) FI_##dtype,
+#define M(name, ...) FI_##name,
     FI_DTYPES(M)
 #undef M
         FI_DTYPE_COUNT
 };
+extern const struct fi_dtype {
+    const char *name;
+    size_t size;
+    int precision, least_exponent;
+    double largest;
+} fi_dtypes[FI_DTYPE_COUNT];
 
 /* Philox4x32-10 keyed for one (seed, name): the round keys, and the upper half of the counter. */
 enum { FI_ROUNDS = 10 };
@@ -59,13 +75,14 @@ void fi_philox(const struct fi_stream *stream, uint64_t block, uint32_t word[4])
 /* A law's numbers, ready for the lanes: y = value(word) * scale + shift, kept in [low, high].
  * Float32 lanes also serve float16 and bfloat16; only [low, high] knows which. */
 struct fi_law {
-    enum fi_law_id id;
+    enum fi_law_id kernel;
     enum fi_dtype_id dtype;
     float scale, shift, low, high;
     double dscale, dshift, dlow, dhigh;
     /* The lanes may take the short way. Uniform: no y leaves [low, high]. Truncated normal: mean 0, low = -high, and
      * no word needs the scalar path. Normal: no value is subnormal. */
-    bool plain;
+    bool shortcut;
+    bool never_subnormal;
 
     /* Truncated normal, see truncated.c. A word is a half (its sign) and a magnitude; a half's magnitudes run linearly
      * through tail probabilities: in units of 2^-32, base[half] + slope[half] * magnitude. */
@@ -73,10 +90,10 @@ struct fi_law {
     double dbase[2], dslope[2];
     uint32_t sign_and, sign_xor; /* sign of the result: (word & sign_and) ^ sign_xor */
     bool symmetric;              /* both halves alike */
-    bool fold;                   /* a half runs past the centre */
-    bool tail;                   /* some words are left to the scalar path */
+    bool crosses_centre;         /* a half runs past the centre */
+    bool has_rare;               /* some words are left to the scalar path */
     bool central;                /* no tail probability is below 2^-9 */
-    bool sliver;                 /* all words are: the interval is a sliver about the centre */
+    bool near_centre;            /* all words are: the interval is a sliver about the centre */
     /* The scalar path: -log of the tail probability is log_ref - log(first[half] + span[half] * fraction);
      * for the sliver, first + span * fraction is the probability's distance from 1/2. */
     double log_ref, first[2], span[2];
@@ -88,19 +105,21 @@ void fi_truncated_init(struct fi_law *law, double low, double high); /* bounds i
 
 /* Parts of a float's bits, and 150 << 23. They are kept in memory, out of the compiler's sight: it would build such a
  * vector anew for every tile, where loading one takes no arithmetic. */
-extern const struct fi_bits { uint32_t sign, fraction, one, octave23, not_octave23_to_30; } fi_bits;
+extern const struct fi_bits {
+    uint32_t sign, fraction, one, octave23, not_octave23_to_30;
+} fi_bits;
 
 /* Standard normal value of a word that the vector path leaves out; index counts elements of the whole tensor. */
 double fi_normal_slow(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, uint64_t word);
 
 /* Scalar functions of IEEE arithmetic alone, hence equal everywhere. */
-double fi_log(double x);       /* for x >= 2^-1022 */
-double fi_exp(double x);       /* for x <= 0 */
-double fi_upper(double x);     /* P(Z > x) for x >= 0 */
-double fi_log_upper(double x); /* -log P(Z > x) for x >= 0 */
-double fi_tail(double loss);   /* the inverse of fi_log_upper from loss = 10.3 upward */
-double fi_centre(double x);    /* P(0 < Z < x) for |x| < 2 */
-double fi_sliver(double p);    /* the inverse of fi_centre for |x| <= 1/8 */
+double fi_log(double x);            /* for x >= 2^-1022 */
+double fi_exp(double x);            /* for x <= 0 */
+double fi_upper(double x);          /* P(Z > x) for x >= 0 */
+double fi_log_upper(double x);      /* -log P(Z > x) for x >= 0 */
+double fi_tail(double loss);        /* the inverse of fi_log_upper from loss = 10.3 upward */
+double fi_centre(double x);         /* P(0 < Z < x) for |x| < 2 */
+double fi_inverse_centre(double p); /* the inverse of fi_centre for |x| <= 1/8 */
 
 /* Write the values of elements [index, index + count) to `out`, contiguously. */
 typedef void fi_fill(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, size_t count, void *out,
@@ -114,7 +133,8 @@ struct fi_moments {
 
 /* The moments of count <= FI_TILE values; `before` are those of values before them, if any, which are likely alike. The
  * mean is NaN where the sum overflows. */
-typedef void fi_measure(const void *values, size_t count, const struct fi_moments *before, struct fi_moments *moments);
+typedef void fi_measure(enum fi_dtype_id dtype, const void *values, size_t count, const struct fi_moments *before,
+                        struct fi_moments *moments);
 
 /* The hash of a part of a row that begins at its 64-bit word `word`. A row's hash is the sum of its parts'; all but the
  * last part are whole words. */
@@ -122,8 +142,8 @@ typedef uint64_t fi_hash(const void *bytes, size_t count, uint64_t word);
 
 struct fi_isa {
     const char *name;
-    fi_fill *fill[FI_LAW_COUNT][FI_DTYPE_COUNT];
-    fi_measure *measure[FI_DTYPE_COUNT];
+    fi_fill *fill[FI_LAW_COUNT];
+    fi_measure *measure;
     fi_hash *hash;
 };
 
@@ -176,7 +196,5 @@ enum { FI_MAX_THREADS = 256 };
 
 /* Run the job on at most `threads` threads; false when interrupted. The values do not depend on the threads. */
 bool fi_run_job(const struct fi_job *job);
-
-extern const size_t fi_dtype_size[FI_DTYPE_COUNT];
 
 #endif

@@ -31,7 +31,7 @@ void fi_merge(struct fi_moments *a, const struct fi_moments *b) {
 enum { COPIES = 2, BINS_EVERY = 16 };
 
 static void count_bins(enum fi_dtype_id dtype, const char *values, size_t count, uint32_t bins[COPIES][FI_BINS]) {
-    if (fi_dtype_size[dtype] == 2) {
+    if (fi_dtypes[dtype].size == 2) {
         size_t i = 0;
         for (; i + 4 <= count; i += 4) {
             uint64_t four;
@@ -64,7 +64,7 @@ static void count_bins(enum fi_dtype_id dtype, const char *values, size_t count,
 
 void fi_inspect(const struct fi_isa *isa, const struct fi_chunk *chunk, struct fi_moments *moments,
                 uint32_t counts[FI_BINS], uint64_t *hashes) {
-    const size_t size = fi_dtype_size[chunk->dtype], count = chunk->rows * chunk->row_count;
+    const size_t size = fi_dtypes[chunk->dtype].size, count = chunk->rows * chunk->row_count;
     const size_t every = count > BINS_EVERY * FI_TILE ? BINS_EVERY : 1;
     const char *values = chunk->values;
     uint32_t bins[COPIES][FI_BINS] = {{0}};
@@ -75,7 +75,7 @@ void fi_inspect(const struct fi_isa *isa, const struct fi_chunk *chunk, struct f
     for (size_t at = 0, n; at < count; at += n) {
         struct fi_moments tile;
         n = count - at < FI_TILE ? count - at : FI_TILE;
-        isa->measure[chunk->dtype](values + at * size, n, moments, &tile);
+        isa->measure(chunk->dtype, values + at * size, n, moments, &tile);
         fi_merge(moments, &tile);
         if (at % (every * FI_TILE) == 0) count_bins(chunk->dtype, values + at * size, n, bins);
     }

@@ -8,8 +8,18 @@
  * Value i is summed in lane i mod 16 whatever the length of a vector, and the lanes in one order: the moments are the
  * same bits on every instruction set. */
 
-enum { LANES = 16, PARTS = LANES / (N / 2) };
+enum { SUM_LANES = 16, PARTS = SUM_LANES / (N / 2) };
 
+#define LANE(wide) ((wide) ? sizeof(double) : sizeof(float))
+
+/* The sizes of the dtypes, as constants. */
+FN size_t size_of(enum fi_dtype_id dtype) {
+#define M(name, size, ...) dtype == FI_##name ? size:
+    return FI_DTYPES(M) 0;
+#undef M
+}
+
+/* N values as float32. */
 FN F load_float(enum fi_dtype_id dtype, const char *from) {
     if (dtype == FI_float16) return load_float16(from);
     if (dtype == FI_bfloat16) return load_bfloat16(from);
@@ -18,11 +28,11 @@ FN F load_float(enum fi_dtype_id dtype, const char *from) {
     return x;
 }
 
-FN void load(enum fi_dtype_id dtype, const char *from, D x[PARTS]) {
-    if (dtype == FI_float64) {
-        memcpy(x, from, LANES * sizeof(double));
+FN void load(const bool wide, const char *from, D x[PARTS]) {
+    if (wide) {
+        memcpy(x, from, SUM_LANES * sizeof(double));
     } else {
-        EACH(i, LANES / N) widen_all(load_float(dtype, from + (size_t)(i * N) * ELEMENT(dtype)), x + 2 * i);
+        EACH(i, SUM_LANES / N) widen_all(load_float(FI_float32, from + (size_t)(i * N) * sizeof(float)), x + 2 * i);
     }
 }
 
@@ -33,9 +43,9 @@ struct first {
     L finite, nan, zeros; /* minus the counts */
 };
 
-FN void first_pass(enum fi_dtype_id dtype, const char *from, struct first *to) {
+FN void first_pass(const bool wide, const char *from, struct first *to) {
     D x[PARTS];
-    load(dtype, from, x);
+    load(wide, from, x);
     EACH(i, PARTS) {
         const L good = finite(x[i]);
         to->low = min_d(to->low, select_d(good, x[i], d_all(__builtin_inf())));
@@ -49,9 +59,9 @@ struct second {
     D m2[PARTS], m3[PARTS], m4[PARTS];
 };
 
-FN void second_pass(enum fi_dtype_id dtype, const char *from, D mean, struct second *to) {
+FN void second_pass(const bool wide, const char *from, D mean, struct second *to) {
     D x[PARTS];
-    load(dtype, from, x);
+    load(wide, from, x);
     EACH(i, PARTS) {
         const D d = (D)((L)(x[i] - mean) & finite(x[i])), square = d * d;
         to->m2[i] += square, to->m3[i] += square * d, to->m4[i] += square * square;
@@ -59,9 +69,9 @@ FN void second_pass(enum fi_dtype_id dtype, const char *from, D mean, struct sec
 }
 
 static double total(const D part[PARTS]) {
-    double lane[LANES];
+    double lane[SUM_LANES];
     memcpy(lane, part, sizeof lane);
-    for (int width = LANES / 2; width; width /= 2)
+    for (int width = SUM_LANES / 2; width; width /= 2)
         for (int i = 0; i < width; i++) lane[i] += lane[i + width];
     return lane[0];
 }
@@ -80,19 +90,19 @@ static uint64_t counted(L minus) {
     return n;
 }
 
-FN void safe(enum fi_dtype_id dtype, const char *from, size_t count, struct fi_moments *m) {
-    const size_t step = LANES * ELEMENT(dtype), left = count % LANES;
-    const char *end = from + count / LANES * step;
+FN void safe(const bool wide, const char *from, size_t count, struct fi_moments *m) {
+    const size_t step = SUM_LANES * LANE(wide), left = count % SUM_LANES;
+    const char *end = from + count / SUM_LANES * step;
     /* The values left over, filled up with NaN: all bits set, in every dtype. */
-    _Alignas(64) char rest[LANES * sizeof(double)];
+    _Alignas(64) char rest[SUM_LANES * sizeof(double)];
     memset(rest, 0xff, sizeof rest);
-    memcpy(rest, end, left * ELEMENT(dtype));
+    memcpy(rest, end, left * LANE(wide));
 
     struct first first = {.low = d_all(__builtin_inf()), .high = d_all(-__builtin_inf())};
-    for (const char *at = from; at < end; at += step) first_pass(dtype, at, &first);
-    first_pass(dtype, rest, &first);
+    for (const char *at = from; at < end; at += step) first_pass(wide, at, &first);
+    first_pass(wide, rest, &first);
     m->count = counted(first.finite);
-    m->nan = counted(first.nan) - (LANES - left);
+    m->nan = counted(first.nan) - (SUM_LANES - left);
     m->inf = count - m->count - m->nan;
     m->zeros = counted(first.zeros);
     m->low = extreme(first.low, -1), m->high = extreme(first.high, 1);
@@ -104,12 +114,12 @@ FN void safe(enum fi_dtype_id dtype, const char *from, size_t count, struct fi_m
     if (m->mean < m->low) m->mean = m->low; /* by rounding; a constant's mean is the constant */
     if (m->mean > m->high) m->mean = m->high;
     struct second second = {0};
-    for (const char *at = from; at < end; at += step) second_pass(dtype, at, d_all(m->mean), &second);
-    second_pass(dtype, rest, d_all(m->mean), &second);
+    for (const char *at = from; at < end; at += step) second_pass(wide, at, d_all(m->mean), &second);
+    second_pass(wide, rest, d_all(m->mean), &second);
     m->m2 = total(second.m2), m->m3 = total(second.m3), m->m4 = total(second.m4);
 }
 
-enum { FLOATS = LANES / N, RUN = 32 };
+enum { FLOATS = SUM_LANES / N, RUN = 32 };
 
 struct quick {
     F sum[FLOATS], m2[FLOATS], m3[FLOATS], m4[FLOATS], low, high;
@@ -118,7 +128,7 @@ struct quick {
 
 FN void quick_pass(enum fi_dtype_id dtype, const char *from, F shift, F scale, struct quick *to) {
     EACH(i, FLOATS) {
-        const F x = load_float(dtype, from + (size_t)(i * N) * ELEMENT(dtype));
+        const F x = load_float(dtype, from + (size_t)(i * N) * size_of(dtype));
         const F d = (x - shift) * scale, square = d * d;
         to->zeros += x == 0.0f;
         to->low = min_f(to->low, x), to->high = max_f(to->high, x);
@@ -149,8 +159,8 @@ FN bool quick(enum fi_dtype_id dtype, const char *from, size_t count, const stru
     memcpy(&scale, &scale_bits, 4);
     const float shift = (float)before->mean;
 
-    const size_t step = LANES * ELEMENT(dtype);
-    const char *end = from + count * ELEMENT(dtype);
+    const size_t step = SUM_LANES * size_of(dtype);
+    const char *end = from + count * size_of(dtype);
     struct quick q = {.low = f_all(__builtin_inff()), .high = f_all(-__builtin_inff())};
     D sum[PARTS] = {{0}}, m2[PARTS] = {{0}}, m3[PARTS] = {{0}}, m4[PARTS] = {{0}};
     while (from < end) {
@@ -174,14 +184,48 @@ FN bool quick(enum fi_dtype_id dtype, const char *from, size_t count, const stru
     return true;
 }
 
-#define M(dtype, size)                                                                                                 \
-    static void measure_##dtype(const void *from, size_t count, const struct fi_moments *before,                       \
-                                struct fi_moments *m) {                                                                \
-        if (FI_##dtype == FI_float64 || count % LANES || !before->count || !quick(FI_##dtype, from, count, before, m)) \
-            safe(FI_##dtype, from, count, m);                                                                          \
+/* Values of a narrow dtype as float32; the last vector is filled up. */
+static void to_floats(enum fi_dtype_id dtype, const char *from, size_t count, float *to) {
+#define M(name, size, ...)                                                                                             \
+    if (dtype == FI_##name) {                                                                                          \
+        for (; count >= N; count -= N, from += N * size, to += N) {                                                    \
+            const F x = load_float(FI_##name, from);                                                                   \
+            memcpy(to, &x, sizeof x);                                                                                  \
+        }                                                                                                              \
+        char rest[N * size] = {0};                                                                                     \
+        memcpy(rest, from, count * size);                                                                              \
+        const F x = load_float(FI_##name, rest);                                                                       \
+        memcpy(to, &x, sizeof x);                                                                                      \
     }
-FI_DTYPES(M)
+    FI_NARROW_DTYPES(M)
 #undef M
+}
+
+/* Functions of their own, as the loops of kernel.h. */
+#define SAFE(name, wide)                                                                                               \
+    static __attribute__((noinline)) void safe_##name(const char *from, size_t count, struct fi_moments *m) {          \
+        safe(wide, from, count, m);                                                                                    \
+    }
+SAFE(floats, false)
+SAFE(doubles, true)
+
+static void measure(enum fi_dtype_id dtype, const void *values, size_t count, const struct fi_moments *before,
+                    struct fi_moments *m) {
+    if (dtype == FI_float64) {
+        safe_doubles(values, count, m);
+        return;
+    }
+    if (count % SUM_LANES == 0 && before->count) {
+#define M(name, ...)                                                                                                   \
+    if (dtype == FI_##name && quick(FI_##name, values, count, before, m)) return;
+        M(float32)
+        FI_NARROW_DTYPES(M)
+#undef M
+    }
+    _Alignas(64) float floats[FI_TILE + N];
+    if (dtype != FI_float32) to_floats(dtype, values, count, floats);
+    safe_floats(dtype == FI_float32 ? values : (const void *)floats, count, m);
+}
 
 /* Word j of a row gives w + (low half of t) * (high half of t), t = w ^ (j + 1) * KEY: what a word adds depends on its
  * place, and the sum on no order. */

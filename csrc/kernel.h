@@ -1,11 +1,14 @@
-/* The tile loop, included once per instruction set: words (philox.h) -> values (dist.h) -> memory.
+/* The tile loop, included once for each instruction set: words (philox.h) -> values (dist.h) -> memory.
  *
- * A tile is a few groups of blocks in flight. Its size differs between instruction sets; the values do not, because
- * nothing but the element's index enters them. */
+ * A tile is a few groups of blocks that are computed side by side. Its size differs between instruction sets. The
+ * values do not, because they depend on the element's index and on nothing else.
+ *
+ * Values are computed in lanes of float32, for float64 in lanes of float64 (`wide`). A narrower dtype is rounded from
+ * float32, tile by tile, on the way to memory. */
 #include "fastinit.h"
 #include "vec.h"
 
-enum { GROUP_BLOCKS = N / 2, MAX_GROUPS = 8, PIPELINED = MAX_GROUPS / 2, BATCH = N == 16 ? 8 : 4 };
+enum { GROUP_BLOCKS = N / 2, MAX_GROUPS = 8, BATCH = N == 16 ? 8 : 4 };
 
 #include "philox.h"
 
@@ -13,36 +16,47 @@ enum { GROUP_BLOCKS = N / 2, MAX_GROUPS = 8, PIPELINED = MAX_GROUPS / 2, BATCH =
 
 #include "dist.h"
 
-#define PER_BLOCK(dtype) ((dtype) == FI_float64 ? 2 : 4)
-#define ELEMENT(dtype) ((dtype) == FI_float64 ? 8 : (dtype) == FI_float32 ? 4 : 2)
+#define PER_BLOCK(wide) ((wide) ? 2 : 4)
 
-/* Two vectors of values to memory: 2 N float32, float16 or bfloat16, or N float64. */
-FN void put(enum fi_dtype_id dtype, const bool convert, const U x[2], char *to, bool streaming) {
-    if (dtype == FI_float16) {
-        store(to, pack_float16((F)x[0], (F)x[1]), streaming);
-    } else if (dtype == FI_bfloat16) {
-        store(to, convert ? convert_bfloat16(x[0], x[1]) : pack_bfloat16(x[0], x[1]), streaming);
-    } else {
-        store(to, x[0], streaming);
-        store(to + sizeof(U), x[1], streaming);
+/* Bytes that a group's values take in memory, for a dtype of this size. */
+#define GROUP_BYTES(size) (sizeof(U) / 2 * ((size) < 4 ? (size) : 4))
+
+/* A group's two vectors of lanes to memory, in the dtype. `never_subnormal`: no value is subnormal. */
+FN void put(enum fi_dtype_id dtype, const bool never_subnormal, const U x[2], char *to, bool streaming) {
+    switch (dtype) {
+    case FI_float16: store(to, pack_float16((F)x[0], (F)x[1]), streaming); break;
+    case FI_bfloat16:
+        store(to, never_subnormal ? convert_bfloat16(x[0], x[1]) : pack_bfloat16(x[0], x[1]), streaming);
+        break;
+    default: store(to, x[0], streaming); store(to + sizeof(U), x[1], streaming);
     }
 }
 
-FN U tail_bits(enum fi_law_id id, enum fi_dtype_id dtype, const struct fi_law *law, U word) {
-    return dtype == FI_float64 ? (U)tail_double(law, (W)word) : (U)tail_float(id, false, law, word);
+/* Several groups that wait in memory: one loop for each dtype. */
+static __attribute__((noinline)) void put_all(enum fi_dtype_id dtype, int groups, const U x[], char *to,
+                                              bool streaming) {
+#define M(name, size, ...)                                                                                             \
+    if (dtype == FI_##name)                                                                                            \
+        for (int g = 0; g < groups; g++, to += GROUP_BYTES(size)) put(FI_##name, false, x + 2 * g, to, streaming);
+    FI_DTYPES(M)
+#undef M
 }
 
-/* Draw again, scalar, those of two vectors' values that need it. */
-static void patch(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, const U word[2], U x[2]) {
+FN U tail_bits(enum fi_law_id kernel, const bool wide, const struct fi_law *law, U word) {
+    return wide ? (U)tail_double(law, (W)word) : (U)tail_float(kernel, false, law, word);
+}
+
+/* Compute the rare ones among two vectors' values again, in scalar code. */
+static void replace_rare(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, const U word[2],
+                         const U tail[2], U x[2]) {
     const bool wide = law->dtype == FI_float64;
-    const U tail[2] = {tail_bits(law->id, law->dtype, law, word[0]), tail_bits(law->id, law->dtype, law, word[1])};
-    for (int i = 0; i < (wide ? N : 2 * N); i++) {
+    const size_t size = wide ? 8 : 4;
+    for (size_t at = 0; at < 2 * sizeof(U); at += size, index++) {
         uint64_t bits = 0, t = 0;
-        const int at = i * (wide ? 8 : 4), size = wide ? 8 : 4;
-        memcpy(&bits, (const char *)word + at, (size_t)size);
-        memcpy(&t, (const char *)tail + at, (size_t)size);
-        if (!law->sliver && !(~t & (wide ? FI_LONG_DOUBLE : FI_LONG_FLOAT))) continue;
-        const double y = fi_normal_slow(law, stream, index + (uint64_t)i, bits) * law->dscale + law->dshift;
+        memcpy(&bits, (const char *)word + at, size);
+        memcpy(&t, (const char *)tail + at, size);
+        if (!law->near_centre && !(~t & (wide ? FI_LONG_DOUBLE : FI_LONG_FLOAT))) continue;
+        const double y = fi_normal_slow(law, stream, index, bits) * law->dscale + law->dshift;
         if (wide) {
             const D kept = clamp_d(d_all(y), d_all(law->dlow), d_all(law->dhigh));
             memcpy((char *)x + at, &kept, 8);
@@ -53,79 +67,126 @@ static void patch(const struct fi_law *law, const struct fi_stream *stream, uint
     }
 }
 
-/* Bytes of a group's values. */
-#define STEP(dtype) (sizeof(U) / 8 * ELEMENT(dtype) * PER_BLOCK(dtype))
-
-/* The groups once more, as far as words in them need scalar code. */
-static __attribute__((noinline)) void redo(int groups, const struct fi_law *law, const struct fi_stream *stream,
-                                           const struct fi_opening *opening, uint64_t block, char *to, bool streaming) {
-    const enum fi_law_id id = law->id;
-    const enum fi_dtype_id dtype = law->dtype;
+/* Draw again those of a tile's groups that have rare words. */
+static __attribute__((noinline)) void redraw_rare(enum fi_dtype_id dtype, int groups, const struct fi_law *law,
+                                                  const struct fi_stream *stream, const struct fi_opening *opening,
+                                                  uint64_t block, char *to, bool streaming) {
+    const enum fi_law_id kernel = law->kernel;
+    const bool wide = dtype == FI_float64;
     U word[2 * MAX_GROUPS];
     philox(MAX_GROUPS, stream, opening, (uint32_t)block, word);
-    for (int g = 0; g < groups; g++) {
+    for (int g = 0; g < groups; g++, block += GROUP_BLOCKS, to += GROUP_BYTES(fi_dtypes[dtype].size)) {
         U x[2] = {word[2 * g], word[2 * g + 1]};
-        U joined = tail_bits(id, dtype, law, x[0]) & tail_bits(id, dtype, law, x[1]);
-        if (!any_short(joined, dtype == FI_float64) && !law->sliver) continue;
-        draw(id, dtype, false, 2, law, x, &joined);
-        patch(law, stream, (block + (uint64_t)g * GROUP_BLOCKS) * PER_BLOCK(dtype), word + 2 * g, x);
-        put(dtype, false, x, to + (size_t)g * STEP(dtype), streaming);
+        const U tail[2] = {tail_bits(kernel, wide, law, x[0]), tail_bits(kernel, wide, law, x[1])};
+        U tails = tail[0] & tail[1];
+        if (!any_rare(tails, wide) && !law->near_centre) continue;
+        draw(kernel, wide, false, 2, law, x, &tails);
+        replace_rare(law, stream, block * PER_BLOCK(wide), word + 2 * g, tail, x);
+        put(dtype, false, x, to, streaming);
     }
 }
 
-/* Whether words of these laws may need scalar code, and those of a tile do. */
-FN bool is_rare(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, const struct fi_law *law, U joined) {
-    const bool may = id == FI_truncated_normal ? !plain && law->tail : id == FI_normal && dtype != FI_float64;
-    return may && (UNLIKELY(any_short(joined, dtype == FI_float64)) || law->sliver);
+/* Whether words of these laws may be rare, and some of a tile are. */
+FN bool is_rare(enum fi_law_id kernel, const bool wide, const bool shortcut, const struct fi_law *law, U tails) {
+    const bool may = kernel == FI_truncated_normal ? !shortcut && law->has_rare : kernel == FI_normal && !wide;
+    return may && (UNLIKELY(any_rare(tails, wide)) || law->near_centre);
 }
 
-FN void tile(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, const int groups, const struct fi_law *law,
+/* A tile of `groups` groups, all of whose values are wanted. Values of narrow dtypes wait until all are drawn. */
+FN void tile(enum fi_law_id kernel, const bool wide, const bool shortcut, const int groups, const struct fi_law *law,
              const struct fi_stream *stream, const struct fi_opening *opening, uint64_t block, char *to,
              bool streaming) {
-    const int batch = groups == 1 ? 2 : dtype == FI_float64 ? BATCH : BATCH / 2;
-    U x[2 * MAX_GROUPS], joined = ~(U){0};
-    if (id != FI_constant) philox(groups, stream, opening, (uint32_t)block, x);
+    const int batch = groups == 1 ? 2 : wide ? BATCH : BATCH / 2;
+    const enum fi_dtype_id lanes = wide ? FI_float64 : FI_float32;
+    const bool narrow = fi_dtypes[law->dtype].size < 4, streaming_lanes = streaming && !narrow;
+    U x[2 * MAX_GROUPS], waiting[2 * MAX_GROUPS], tails = ~(U){0};
+    char *const at = narrow ? (char *)waiting : to;
+    philox(groups, stream, opening, (uint32_t)block, x);
     EACH(b, 2 * groups / batch) {
-        draw(id, dtype, plain, batch, law, x + batch * b, &joined);
+        draw(kernel, wide, shortcut, batch, law, x + batch * b, &tails);
         EACH(g, batch / 2) {
-            char *const at = to + (size_t)(batch / 2 * b + g) * STEP(dtype);
-            put(dtype, plain && id == FI_normal, x + batch * b + 2 * g, at, streaming);
+            put(lanes, false, x + batch * b + 2 * g, at + (size_t)(batch / 2 * b + g) * GROUP_BYTES(4),
+                streaming_lanes);
         }
     }
-    if (is_rare(id, dtype, plain, law, joined)) redo(groups, law, stream, opening, block, to, streaming);
+    if (is_rare(kernel, wide, shortcut, law, tails))
+        redraw_rare(lanes, groups, law, stream, opening, block, at, streaming_lanes);
+    if (narrow) put_all(law->dtype, groups, waiting, to, streaming);
 }
 
 /* Tiles one after the other, the law of each between the rounds of the next: look-ups keep other units of the processor
  * busy than products do. The last one's successor is drawn for nothing. */
-FN void pipeline(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, const struct fi_law *law,
+FN void pipeline(enum fi_law_id kernel, const bool shortcut, const int groups, const struct fi_law *law,
                  const struct fi_stream *stream, const struct fi_opening *opening, uint64_t block, size_t tiles,
                  char *to, bool streaming) {
-    const int groups = PIPELINED;
-    U x[2 * PIPELINED];
+    const enum fi_dtype_id dtype = law->dtype;
+    const size_t group_bytes = GROUP_BYTES(fi_dtypes[dtype].size);
+    const bool never_subnormal = kernel == FI_normal && converts_bfloat16() && law->never_subnormal;
+    U x[2 * MAX_GROUPS];
     philox(groups, stream, opening, (uint32_t)block, x);
     while (tiles--) {
         struct counters next;
-        U joined = ~(U){0};
-        philox_begin(groups, stream, opening, (uint32_t)block + PIPELINED * GROUP_BLOCKS, &next);
+        U tails = ~(U){0};
+        philox_begin(groups, stream, opening, (uint32_t)block + (uint32_t)groups * GROUP_BLOCKS, &next);
         EACH(r, FI_ROUNDS - 4) {
             philox_round(groups, stream, r + 3, &next);
             if (r >= groups) continue;
-            draw(id, dtype, plain, 2, law, x + 2 * r, &joined);
-            put(dtype, plain && id == FI_normal, x + 2 * r, to + (size_t)r * STEP(dtype), streaming);
+            draw(kernel, false, shortcut, 2, law, x + 2 * r, &tails);
+            put(dtype, never_subnormal, x + 2 * r, to + (size_t)r * group_bytes, streaming);
         }
         philox_end(groups, stream, &next, x);
-        if (is_rare(id, dtype, plain, law, joined)) redo(groups, law, stream, opening, block, to, streaming);
-        block += PIPELINED * GROUP_BLOCKS, to += PIPELINED * STEP(dtype);
+        if (is_rare(kernel, false, shortcut, law, tails))
+            redraw_rare(dtype, groups, law, stream, opening, block, to, streaming);
+        block += (uint64_t)groups * GROUP_BLOCKS, to += (size_t)groups * group_bytes;
     }
 }
 
+/* The loops of a law: each is a function of its own, so that a compiler assigns registers for one loop at a time. */
+typedef void loop(const struct fi_law *law, const struct fi_stream *stream, const struct fi_opening *opening,
+                  uint64_t block, size_t tiles, char *to, bool streaming);
+struct loops {
+    loop *long_run, *half, *one;
+    size_t groups, least; /* of a tile of long_run; how many such tiles make it worth while */
+};
+
+#define LOOP(name, body)                                                                                               \
+    static __attribute__((noinline)) void name(const struct fi_law *law, const struct fi_stream *stream,               \
+                                               const struct fi_opening *opening, uint64_t block, size_t tiles,         \
+                                               char *to, bool streaming) {                                             \
+        body                                                                                                           \
+    }
+#define TILES(name, kernel, wide, shortcut, groups)                                                                    \
+    LOOP(name, const size_t bytes = (groups) * GROUP_BYTES(fi_dtypes[law->dtype].size);                                \
+         for (; tiles; tiles--, block += (groups) * GROUP_BLOCKS, to += bytes)                                         \
+             tile(kernel, wide, shortcut, groups, law, stream, opening, block, to, streaming);)
+#define TILED(name, kernel, wide, shortcut)                                                                            \
+    TILES(name##_8, kernel, wide, shortcut, 8)                                                                         \
+    TILES(name##_4, kernel, wide, shortcut, 4)                                                                         \
+    TILES(name##_1, kernel, wide, shortcut, 1)                                                                         \
+    static const struct loops name = {name##_8, name##_4, name##_1, 8, 1};
+#define PIPELINED(name, kernel, shortcut)                                                                              \
+    LOOP(name##_long, pipeline(kernel, shortcut, 4, law, stream, opening, block, tiles, to, streaming);)               \
+    TILES(name##_4, kernel, false, shortcut, 4)                                                                        \
+    TILES(name##_1, kernel, false, shortcut, 1)                                                                        \
+    static const struct loops name = {name##_long, name##_4, name##_1, 4, 4};
+
+TILED(words, FI_bits, false, false)
+TILED(uniform_floats, FI_uniform, false, false)
+TILED(uniform_floats_shortcut, FI_uniform, false, true)
+TILED(uniform_doubles, FI_uniform, true, false)
+TILED(uniform_doubles_shortcut, FI_uniform, true, true)
+PIPELINED(normal_floats, FI_normal, false)
+TILED(normal_doubles, FI_normal, true, false)
+PIPELINED(truncated_floats, FI_truncated_normal, false)
+PIPELINED(truncated_floats_shortcut, FI_truncated_normal, true)
+TILED(truncated_doubles, FI_truncated_normal, true, false)
+
 /* Elements of blocks that share an opening; the first `skip` of the first block are left out. */
-FN void segment(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, const struct fi_law *law,
-                const struct fi_stream *stream, uint64_t block, size_t skip, size_t count, char *to, bool streaming) {
-    const size_t size = ELEMENT(dtype), per_block = PER_BLOCK(dtype);
-    const size_t group_count = GROUP_BLOCKS * per_block, half_count = MAX_GROUPS / 2 * group_count;
-    const bool pipelined = (id == FI_normal || id == FI_truncated_normal) && dtype != FI_float64;
-    _Alignas(64) char spare[sizeof(U) * 2];
+static void segment(const struct loops *loops, size_t size, size_t per_block, const struct fi_law *law,
+                    const struct fi_stream *stream, uint64_t block, size_t skip, size_t count, char *to,
+                    bool streaming) {
+    const size_t group_count = GROUP_BLOCKS * per_block, half_count = 4 * group_count,
+                 long_count = loops->groups * group_count;
     struct fi_opening opening;
     fi_open(&opening, stream, (uint32_t)(block >> 32));
 
@@ -141,59 +202,88 @@ FN void segment(enum fi_law_id id, enum fi_dtype_id dtype, const bool plain, con
     }
     while (count) {
         size_t done;
-        if (pipelined && head == 0 && count >= 4 * half_count) {
-            const size_t tiles = count / half_count;
-            pipeline(id, dtype, plain, law, stream, &opening, block, tiles, to, streaming);
-            done = tiles * half_count;
-        } else if (!pipelined && head == 0 && count >= 2 * half_count) {
-            tile(id, dtype, plain, MAX_GROUPS, law, stream, &opening, block, to, streaming);
-            done = 2 * half_count;
+        if (head == 0 && count >= loops->least * long_count) {
+            const size_t tiles = count / long_count;
+            loops->long_run(law, stream, &opening, block, tiles, to, streaming);
+            done = tiles * long_count;
         } else if (head == 0 && count >= half_count) {
-            tile(id, dtype, plain, MAX_GROUPS / 2, law, stream, &opening, block, to, streaming);
-            done = half_count;
+            const size_t tiles = count / half_count;
+            loops->half(law, stream, &opening, block, tiles, to, streaming);
+            done = tiles * half_count;
         } else if (head == 0 && count >= group_count) {
-            tile(id, dtype, plain, 1, law, stream, &opening, block, to, streaming);
-            done = group_count;
-        } else {
-            tile(id, dtype, plain, 1, law, stream, &opening, block, spare, false);
-            done = head ? head : group_count; /* a head ends within its group */
+            const size_t tiles = count / group_count;
+            loops->one(law, stream, &opening, block, tiles, to, streaming);
+            done = tiles * group_count;
+        } else { /* a part of a group */
+            _Alignas(64) char group[2 * sizeof(U)];
+            loops->one(law, stream, &opening, block, 1, group, false);
+            done = group_count - skip;
+            if (head && head < done) done = head;
             if (count < done) done = count;
-            memcpy(to, spare + skip * size, done * size);
-            head = 0;
+            memcpy(to, group + skip * size, done * size);
+            head -= head ? done : 0;
         }
         to += done * size, count -= done;
         block += (skip + done) / per_block, skip = (skip + done) % per_block;
     }
 }
 
-FN void fill(enum fi_law_id id, enum fi_dtype_id dtype, const struct fi_law *law, const struct fi_stream *stream,
-             uint64_t block, size_t skip, size_t count, char *to, bool streaming) {
-    const bool has_plain = id == FI_uniform || (id == FI_truncated_normal && dtype != FI_float64) ||
-                           (id == FI_normal && dtype == FI_bfloat16 && converts_bfloat16());
+/* Elements from the `skip`-th of a block on, of `size` bytes each. */
+static void fill(const struct loops *loops, size_t size, size_t per_block, const struct fi_law *law,
+                 const struct fi_stream *stream, uint64_t block, size_t skip, size_t count, char *to, bool streaming) {
     while (count) {
-        const uint64_t left = ((1ull << 32) - (uint32_t)block) * PER_BLOCK(dtype) - skip;
+        const uint64_t left = ((1ull << 32) - (uint32_t)block) * per_block - skip;
         const size_t n = count < left ? count : (size_t)left;
-        if (has_plain && law->plain)
-            segment(id, dtype, true, law, stream, block, skip, n, to, streaming);
-        else
-            segment(id, dtype, false, law, stream, block, skip, n, to, streaming);
+        segment(loops, size, per_block, law, stream, block, skip, n, to, streaming);
         block = (block | 0xffffffffu) + 1, skip = 0;
-        to += n * ELEMENT(dtype), count -= n;
+        to += n * size, count -= n;
     }
 }
 
-#define KERNEL(law_name, dtype_name)                                                                                   \
-    static void law_name##_##dtype_name(const struct fi_law *law, const struct fi_stream *stream, uint64_t index,      \
-                                        size_t count, void *out, bool streaming) {                                     \
-        const uint64_t per_block = PER_BLOCK(FI_##dtype_name);                                                         \
-        fill(FI_##law_name, FI_##dtype_name, law, stream, index / per_block, (size_t)(index % per_block), count, out,  \
-             streaming);                                                                                               \
+/* The kernel of each law: its loops for the dtype. */
+#define KERNEL(law_name, floats, doubles)                                                                              \
+    static void law_name(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, size_t count,       \
+                         void *to, bool streaming) {                                                                   \
+        const bool wide = law->dtype == FI_float64;                                                                    \
+        const size_t per_block = PER_BLOCK(wide);                                                                      \
+        fill(wide ? doubles : floats, fi_dtypes[law->dtype].size, per_block, law, stream, index / per_block,           \
+             (size_t)(index % per_block), count, to, streaming);                                                       \
     }
-#define M(law_name)                                                                                                    \
-    KERNEL(law_name, float32) KERNEL(law_name, float64) KERNEL(law_name, float16) KERNEL(law_name, bfloat16)
-FI_LAWS(M)
-#undef M
-#undef KERNEL
+KERNEL(uniform, law->shortcut ? &uniform_floats_shortcut : &uniform_floats,
+       law->shortcut ? &uniform_doubles_shortcut : &uniform_doubles)
+KERNEL(normal, &normal_floats, &normal_doubles)
+KERNEL(truncated_normal, law->shortcut ? &truncated_floats_shortcut : &truncated_floats, &truncated_doubles)
+
+/* Words of 64 bits lie in memory as their halves do. */
+static void bits(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, size_t count, void *to,
+                 bool streaming) {
+    const bool wide = law->dtype == FI_float64;
+    const size_t per_block = PER_BLOCK(wide), part = 4 / per_block;
+    fill(&words, 4, 4, law, stream, index / per_block, (size_t)(index % per_block) * part, count * part, to, streaming);
+}
+
+/* The bytes of one value, again and again. */
+static void constant(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, size_t count, void *out,
+                     bool streaming) {
+    (void)stream, (void)index;
+    const size_t size = fi_dtypes[law->dtype].size, bytes = count * size;
+    const U lanes = law->dtype == FI_float64 ? (U)d_all(law->dshift) : (U)f_all(law->shift), group[2] = {lanes, lanes};
+    _Alignas(64) char value[2 * sizeof(U)];
+    put_all(law->dtype, 1, group, value, false);
+    U x;
+    memcpy(&x, value, sizeof x);
+    char *to = out, *const end = to + bytes;
+    const size_t head = streaming ? (size_t)(-(uintptr_t)to % sizeof(U)) : 0;
+    streaming = streaming && head % size == 0 && head <= bytes;
+    if (streaming) memcpy(to, value, head), to += head;
+    for (; (size_t)(end - to) >= 4 * sizeof(U); to += 4 * sizeof(U)) {
+        EACH(v, 4) { store(to + (size_t)v * sizeof(U), x, streaming); }
+    }
+    for (size_t n; to < end; to += n) {
+        n = (size_t)(end - to) < sizeof(U) ? (size_t)(end - to) : sizeof(U);
+        memcpy(to, value, n);
+    }
+}
 
 #include "inspect.h"
 
@@ -202,7 +292,6 @@ FI_LAWS(M)
 #define ISA_NAME_(name) #name
 #define ISA_NAME(name) ISA_NAME_(name)
 extern const struct fi_isa ISA_SYMBOL(FI_ISA);
-#define M(law_name) [FI_##law_name] = {law_name##_float32, law_name##_float64, law_name##_float16, law_name##_bfloat16},
-const struct fi_isa ISA_SYMBOL(FI_ISA) = {
-    ISA_NAME(FI_ISA), {FI_LAWS(M)}, {measure_float32, measure_float64, measure_float16, measure_bfloat16}, hash};
+#define M(law_name) [FI_##law_name] = law_name,
+const struct fi_isa ISA_SYMBOL(FI_ISA) = {ISA_NAME(FI_ISA), {FI_LAWS(M)}, measure, hash};
 #undef M

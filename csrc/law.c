@@ -4,22 +4,15 @@
 #include <fenv.h>
 #include <string.h>
 
-#define M(dtype, size) [FI_##dtype] = size,
-const size_t fi_dtype_size[FI_DTYPE_COUNT] = {FI_DTYPES(M)};
+#define M(law) #law,
+const char *const fi_law_names[FI_LAW_COUNT] = {FI_LAWS(M)};
+#undef M
+
+#define M(name, size, precision, least_exponent, largest) {#name, size, precision, least_exponent, largest},
+const struct fi_dtype fi_dtypes[FI_DTYPE_COUNT] = {FI_DTYPES(M)};
 #undef M
 
 const struct fi_bits fi_bits = {0x80000000u, 0x007fffffu, 0x3f800000u, 150u << 23, 0x7c000000u};
-
-/* Significant bits, least exponent and largest value of each dtype. */
-static const struct {
-    int precision, least_exponent;
-    double largest;
-} FORMAT[FI_DTYPE_COUNT] = {
-    [FI_float32] = {24, -126, 0x1.fffffep127},
-    [FI_float64] = {53, -1022, 0x1.fffffffffffffp1023},
-    [FI_float16] = {11, -14, 65504},
-    [FI_bfloat16] = {8, -126, 0x1.fep127},
-};
 
 static double power_of_two(int e) {
     const uint64_t bits = e >= -1022 ? (uint64_t)(e + 1023) << 52 : 1ull << (e + 1074);
@@ -33,8 +26,8 @@ static double round_down(enum fi_dtype_id dtype, double x) {
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
     int exponent = (int)(bits >> 52 & 0x7ff) - 1023;
-    if (exponent < FORMAT[dtype].least_exponent) exponent = FORMAT[dtype].least_exponent;
-    const double unit = power_of_two(exponent - FORMAT[dtype].precision + 1);
+    if (exponent < fi_dtypes[dtype].least_exponent) exponent = fi_dtypes[dtype].least_exponent;
+    const double unit = power_of_two(exponent - fi_dtypes[dtype].precision + 1);
     const double steps = (double)(int64_t)(x / unit); /* exact: at most 53 bits */
     return (steps * unit > x ? steps - 1 : steps) * unit;
 }
@@ -59,7 +52,7 @@ static const char *keep_within(struct fi_law *law, double low, double high) {
 }
 
 static const char *constant_init(struct fi_law *law, double value) {
-    law->id = FI_constant;
+    law->kernel = FI_constant;
     law->shift = (float)value, law->dshift = value;
     return NULL;
 }
@@ -67,7 +60,7 @@ static const char *constant_init(struct fi_law *law, double value) {
 static const char *uniform_init(struct fi_law *law, double low, double high) {
     if (low == high) return constant_init(law, low);
     const double width = high - low;
-    if (width > FORMAT[FI_float64].largest) return "is wider than the dtype's range";
+    if (width > fi_dtypes[FI_float64].largest) return "is wider than the dtype's range";
     /* A word w, signed, stands for centre + w 2^-32 width; so little narrower that a word rounded up to 2^31 stays
      * below `high` in most intervals. */
     const double centre = 0.5 * low + 0.5 * high;
@@ -83,30 +76,30 @@ static const char *uniform_init(struct fi_law *law, double low, double high) {
     const float reach = law->scale * 0x1p31f;
     const double dreach = law->dscale * 0x1p63;
     if (law->dtype == FI_float64)
-        law->plain = dreach + law->dshift <= law->dhigh && law->dshift - dreach >= law->dlow;
+        law->shortcut = dreach + law->dshift <= law->dhigh && law->dshift - dreach >= law->dlow;
     else
-        law->plain = reach + law->shift <= law->high && law->shift - reach >= law->low;
+        law->shortcut = reach + law->shift <= law->high && law->shift - reach >= law->low;
     return complaint;
 }
 
 static const char *normal_init(struct fi_law *law, double mean, double std) {
     const double reach = 10 * std + magnitude(mean);
-    if (!(reach <= FORMAT[law->dtype].largest)) return "reaches beyond the dtype's range";
+    if (!(reach <= fi_dtypes[law->dtype].largest)) return "reaches beyond the dtype's range";
     if (std == 0) return constant_init(law, mean);
     law->scale = (float)std, law->shift = (float)mean;
     law->dscale = std, law->dshift = mean;
-    law->plain = mean == 0 && std > 0x1p-60; /* no value is subnormal: |z| is 0 or above 2^-34 */
-    return keep_within(law, -FORMAT[law->dtype].largest, FORMAT[law->dtype].largest);
+    law->never_subnormal = mean == 0 && std > 0x1p-60; /* no value is subnormal: |z| is 0 or above 2^-34 */
+    return keep_within(law, -fi_dtypes[law->dtype].largest, fi_dtypes[law->dtype].largest);
 }
 
 static const char *truncated_init(struct fi_law *law, double mean, double std, double low, double high) {
-    const double largest = FORMAT[law->dtype].largest;
+    const double largest = fi_dtypes[law->dtype].largest;
     const bool unbounded_below = low<-largest, unbounded_above = high> largest;
     if (unbounded_below || unbounded_above) {
         const char *complaint = normal_init(law, mean, std);
         if (complaint) return complaint;
         if (unbounded_below && unbounded_above) {
-            if (law->id == FI_truncated_normal) law->id = FI_normal;
+            if (law->kernel == FI_truncated_normal) law->kernel = FI_normal;
             return NULL;
         }
     }
@@ -119,20 +112,20 @@ static const char *truncated_init(struct fi_law *law, double mean, double std, d
     const double a = (low - mean) / std, b = (high - mean) / std, far = 0x1p27;
     if (a > far) return constant_init(law, law->dlow);
     if (b < -far) return constant_init(law, law->dhigh);
-    if (law->dtype != FI_float64 && std > FORMAT[FI_float32].largest) return "is wider than the dtype's range";
+    if (law->dtype != FI_float64 && std > fi_dtypes[FI_float32].largest) return "is wider than the dtype's range";
     law->scale = (float)std, law->shift = (float)mean;
     law->dscale = std, law->dshift = mean;
     fi_truncated_init(law, a, b);
-    law->plain = law->symmetric && mean == 0 && law->low == -law->high && law->high > 0 && !law->tail;
+    law->shortcut = law->symmetric && mean == 0 && law->low == -law->high && law->high > 0 && !law->has_rare;
     return NULL;
 }
 
 static const char *init(struct fi_law *law, enum fi_law_id id, enum fi_dtype_id dtype, const double *p) {
-    const double largest = FORMAT[dtype].largest;
+    const double largest = fi_dtypes[dtype].largest;
     memset(law, 0, sizeof *law);
-    law->id = id, law->dtype = dtype;
+    law->kernel = id, law->dtype = dtype;
     switch (id) {
-    case FI_bits: return dtype == FI_float16 || dtype == FI_bfloat16 ? "has 32- or 64-bit words" : NULL;
+    case FI_bits: return fi_dtypes[dtype].size < 4 ? "has 32- or 64-bit words" : NULL;
     case FI_constant: return magnitude(p[0]) > largest ? "is beyond the dtype's range" : constant_init(law, p[0]);
     case FI_uniform:
         if (magnitude(p[0]) > largest || magnitude(p[1]) > largest) return "is beyond the dtype's range";

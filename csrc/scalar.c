@@ -90,7 +90,7 @@ double fi_tail(double loss) {
 }
 
 /* Reversed series of fi_centre in v = p sqrt(2 pi). */
-double fi_sliver(double p) {
+double fi_inverse_centre(double p) {
     const double v = p * ROOT_2PI, z = v * v;
     return v * (1.0 + z * (1.0 / 6 +
                            z * (7.0 / 120 +

@@ -18,7 +18,7 @@ void fi_truncated_init(struct fi_law *law, double a, double b) {
     if (a >= -0x1p-4 && b <= 0x1p-4) {
         /* Tail probabilities near 1/2 would be too coarse. */
         const double low = fi_centre(a), high = fi_centre(b), half = 0.5 * (high - low);
-        law->sliver = law->tail = true;
+        law->near_centre = law->has_rare = true;
         law->first[0] = high, law->span[0] = -half;
         law->first[1] = low, law->span[1] = half;
     } else if (a < 0) {
@@ -27,7 +27,7 @@ void fi_truncated_init(struct fi_law *law, double a, double b) {
         law->span[0] = law->span[1] = half;
         law->sign_and = 0x80000000u;
         law->symmetric = lower == upper;
-        law->fold = !law->symmetric;
+        law->crosses_centre = !law->symmetric;
     } else {
         law->log_ref = fi_log_upper(a);
         scale = fi_exp(-law->log_ref);
@@ -36,7 +36,7 @@ void fi_truncated_init(struct fi_law *law, double a, double b) {
         law->first[1] = ratio, law->span[1] = half;
     }
     law->sign_xor = mirrored ? 0x80000000u : 0;
-    if (law->sliver) return;
+    if (law->near_centre) return;
     double smallest = 0x1p32;
     for (int half = 0; half < 2; half++) {
         /* t = 2^32 p */
@@ -45,7 +45,7 @@ void fi_truncated_init(struct fi_law *law, double a, double b) {
         law->dslope[half] = 0x1p-31 * span, law->dbase[half] = 0x1p32 * first;
         smallest = least(smallest, 0x1p32 * least(first, first + span));
     }
-    law->tail = smallest < 0x1p17 * (1 + 0x1p-20); /* a margin for the rounding of t */
+    law->has_rare = smallest < 0x1p17 * (1 + 0x1p-20); /* a margin for the rounding of t */
     law->central = smallest > 0x1p23 * (1 + 0x1p-20);
 }
 
@@ -60,11 +60,11 @@ double fi_normal_slow(const struct fi_law *law, const struct fi_stream *stream, 
     /* The word and half a unit more, signed: a half and the magnitude's fraction of 2^63. */
     const int half = (int)(word >> 63);
     const double fraction = ((double)(half ? ~word : word) + 0.5) * 0x1p-63;
-    if (law->id == FI_normal) {
+    if (law->kernel == FI_normal) {
         const double z = fi_tail(-fi_log(0.5 * fraction));
         return half ? -z : z;
     }
     const double p = law->first[half] + law->span[half] * fraction;
-    const double z = law->sliver ? fi_sliver(p) : fi_tail(law->log_ref - fi_log(p));
+    const double z = law->near_centre ? fi_inverse_centre(p) : fi_tail(law->log_ref - fi_log(p));
     return (((uint32_t)(word >> 32) & law->sign_and) ^ law->sign_xor) >> 31 ? -z : z;
 }

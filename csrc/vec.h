@@ -39,13 +39,24 @@ typedef uint16_t H __attribute__((vector_size(4 * N))); /* 2N halves */
 #define EACH4(a, b, c, d) a, b, c, d, a + 4, b + 4, c + 4, d + 4
 #define EACH2(a, b) a, b, a + 2, b + 2
 #define HALVES 0, 2, 1, 3
+#define LANES(M) M(0), M(1), M(2), M(3), M(4), M(5), M(6), M(7)
+#define WIDE_LANES(M) M(0), M(1), M(2), M(3)
 #else
 #define EACH4(a, b, c, d) a, b, c, d
 #define EACH2(a, b) a, b
 #define HALVES 0, 1
+#define LANES(M) M(0), M(1), M(2), M(3)
+#define WIDE_LANES(M) M(0), M(1)
 #endif
-#define SHUFFLE4(x, a, b, c, d) __builtin_shufflevector(x, x, EACH4(a, b, c, d))
-#define SHUFFLE2(x, y, a, b) __builtin_shufflevector(x, y, EACH2(a, b))
+/* Lanes of two vectors of unsigned integers, by their numbers: the first vector's, then the second's. GCC has clang's
+ * builtin only from version 12 on. */
+#ifdef __clang__
+#define SHUFFLE(type, x, y, ...) ((type)__builtin_shufflevector((type)(x), (type)(y), __VA_ARGS__))
+#else
+#define SHUFFLE(type, x, y, ...) __builtin_shuffle((type)(x), (type)(y), (type){__VA_ARGS__})
+#endif
+#define SHUFFLE4(x, a, b, c, d) SHUFFLE(U, x, x, EACH4(a, b, c, d))
+#define SHUFFLE2(x, y, a, b) SHUFFLE(W, x, y, EACH2(a, b))
 
 FN U u_all(uint32_t x) { return (U){0} + x; }
 FN W w_all(uint64_t x) { return (W){0} + x; }
@@ -159,17 +170,19 @@ FN F narrow(D2 x) { return (F)_mm_movelh_ps(_mm_cvtpd_ps((__m128d)x.low), _mm_cv
 FN D2 widen(F x) { return (D2){{x[0], x[1]}, {x[2], x[3]}}; }
 FN F narrow(D2 x) { return (F){(float)x.low[0], (float)x.low[1], (float)x.high[0], (float)x.high[1]}; }
 #endif
-/* Rounding twice, to double and to float, is rounding once unless the double is halfway between two floats, which few
- * are, or the float is subnormal. */
+/* Rounding twice, to double and to float, is rounding once unless the double lies halfway between two floats, which is
+ * rare, or the float is subnormal. Those few go by this function. */
+static __attribute__((noinline, cold)) F fma_to_odd(F a, F b, F c) {
+    const D2 x = widen(a), y = widen(b), z = widen(c);
+    return narrow((D2){add_to_odd(x.low * y.low, z.low), add_to_odd(x.high * y.high, z.high)});
+}
 FN F fma_f(F a, F b, F c) {
     const D2 x = widen(a), y = widen(b), z = widen(c);
     D2 sum = {x.low * y.low + z.low, x.high * y.high + z.high};
     const F once = narrow(sum);
-    const U lower = __builtin_shufflevector((U)sum.low, (U)sum.high, 0, 2, 4, 6);
+    const U lower = SHUFFLE(U, sum.low, sum.high, 0, 2, 4, 6);
     const U halfway = (U)((lower & 0x1fffffffu) == 0x10000000u), tiny = (U)(((U)once & 0x7f800000u) == 0);
-    if (!UNLIKELY(any(halfway | tiny))) return once;
-    sum = (D2){add_to_odd(x.low * y.low, z.low), add_to_odd(x.high * y.high, z.high)};
-    return narrow(sum);
+    return UNLIKELY(any(halfway | tiny)) ? fma_to_odd(a, b, c) : once;
 }
 #if defined(FI_ISA_SSE2)
 FN D sqrt_d(D a) { return (D)_mm_sqrt_pd((__m128d)a); }
@@ -183,9 +196,9 @@ FN F lookup32(const float table[32], U index) {
 #if defined(FI_ISA_AVX512)
     return (F)_mm512_permutex2var_ps(_mm512_load_ps(table), (__m512i)index, _mm512_load_ps(table + 16));
 #else
-    F r;
-    for (int i = 0; i < N; i++) r[i] = table[index[i] & 31];
-    return r;
+#define M(i) table[index[i] & 31]
+    return (F){LANES(M)};
+#undef M
 #endif
 }
 #if defined(FI_ISA_AVX2)
@@ -202,9 +215,9 @@ FN D lookup16_d(const double table[16], W index) {
 #if defined(FI_ISA_AVX512)
     return (D)_mm512_permutex2var_pd(_mm512_load_pd(table), (__m512i)index, _mm512_load_pd(table + 8));
 #else
-    D r;
-    for (int i = 0; i < N / 2; i++) r[i] = table[index[i] & 15];
-    return r;
+#define M(i) table[index[i] & 15]
+    return (D){WIDE_LANES(M)};
+#undef M
 #endif
 }
 
@@ -244,10 +257,10 @@ FN U pack_float16(F a, F b) { return (U)vcombine_f16(vcvt_f16_f32((float32x4_t)a
 /* The lower and the upper 16 bits of each 32-bit lane of a, then of b (in AVX2 by 64 bits of each in turn). */
 FN void halves(U a, U b, H *lower, H *upper) {
 #if N == 16
-    *lower = __builtin_shufflevector((H)a, (H)b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36,
-                                     38, 40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62);
-    *upper = __builtin_shufflevector((H)a, (H)b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 33, 35, 37,
-                                     39, 41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63);
+    *lower = SHUFFLE(H, a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42, 44, 46,
+                     48, 50, 52, 54, 56, 58, 60, 62);
+    *upper = SHUFFLE(H, a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 33, 35, 37, 39, 41, 43, 45, 47,
+                     49, 51, 53, 55, 57, 59, 61, 63);
 #elif N == 8
     const __m256i apart =
         _mm256_set_epi64x(0x0f0e0b0a07060302, 0x0d0c090805040100, 0x0f0e0b0a07060302, 0x0d0c090805040100);
@@ -255,8 +268,8 @@ FN void halves(U a, U b, H *lower, H *upper) {
     *lower = (H)_mm256_unpacklo_epi64((__m256i)a, (__m256i)b);
     *upper = (H)_mm256_unpackhi_epi64((__m256i)a, (__m256i)b);
 #else
-    *lower = __builtin_shufflevector((H)a, (H)b, 0, 2, 4, 6, 8, 10, 12, 14);
-    *upper = __builtin_shufflevector((H)a, (H)b, 1, 3, 5, 7, 9, 11, 13, 15);
+    *lower = SHUFFLE(H, a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+    *upper = SHUFFLE(H, a, b, 1, 3, 5, 7, 9, 11, 13, 15);
 #endif
 }
 

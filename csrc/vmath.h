@@ -44,9 +44,9 @@ FN D quantile_double(D t) {
  * bit and bit 4 set, so that the bits of many t can be joined by "and" first. */
 #define FI_LONG_FLOAT 0x48000000ull
 #define FI_LONG_DOUBLE 0x4100000000000000ull
-FN bool any_short(U joined, bool wide) {
+FN bool any_rare(U tails, bool wide) {
     const uint64_t both = wide ? FI_LONG_DOUBLE : FI_LONG_FLOAT * 0x100000001u;
-    return any(~joined & (U)w_all(both));
+    return any(~tails & (U)w_all(both));
 }
 
 /* The upper 52 bits of each word as a double in [0, 1): k / 2^52, shifted by `origin` exactly. */

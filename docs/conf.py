@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from docutils.nodes import Node
@@ -13,9 +15,10 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
 import fastinit
-from fastinit.cli import _parser
+from fastinit.cli import parser as command_line
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "fastinit"
 version = release = fastinit.__version__
@@ -23,16 +26,30 @@ html_title = "fastinit"
 html_theme = "furo"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+templates_path = ["templates"]
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "language.html",
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
 html_copy_source = False
 html_show_copyright = False
 
 extensions = [
     "myst_parser",
+    "pages",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx-mathjax-offline",
 ]
+autosummary_generate = False
 myst_enable_extensions = ["amsmath", "dollarmath"]
 myst_heading_anchors = 3
 
@@ -49,7 +66,7 @@ nitpick_ignore_regex = [("py:.*", r"(?!fastinit\.).*|.*\._\w+")]  # and type var
 
 
 def documented_above(app: Sphinx, env: BuildEnvironment, node: Any, contents: Node) -> Node | None:
-    """What lives in `fastinit.plan` is documented where it is exported from: `fastinit.Plan`."""
+    """What lives in `fastinit.plans.plan` is documented where it is exported from: `fastinit.Plan`."""
     domain = env.domains.python_domain
     *rooms, name = node["reftarget"].split(".")
     while rooms:
@@ -64,7 +81,7 @@ class CommandLine(SphinxDirective):
     """A section for each subcommand, from the parser itself."""
 
     def run(self) -> list[Node]:
-        commands = next(a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction))
+        commands = next(a for a in command_line()._actions if isinstance(a, argparse._SubParsersAction))
         helps = {action.dest: action.help for action in commands._choices_actions}
         lines = [
             line for name, parser in commands.choices.items() for line in _help(name, helps[name], parser)
@@ -76,6 +93,8 @@ def _help(name: str, text: str | None, parser: argparse.ArgumentParser) -> Itera
     yield from (name, "-" * len(name), "", f"{text}.".capitalize(), "", ".. code-block:: text", "")
     parser.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=88)  # type: ignore[assignment]
     yield from (f"   {line}" for line in parser.format_usage().removeprefix("usage: ").splitlines())
+    examples = (parser.epilog or "").removeprefix("examples:\n").splitlines()
+    yield from ("", ".. code-block:: sh", "", *(f"   {line.strip()}" for line in examples))
     yield from ("", f".. program:: {parser.prog}", "")
     for action in parser._actions:
         value = action.metavar or action.dest.upper()

@@ -13,7 +13,7 @@ int main(int argc, char **argv) {
     if (argc < 10 || argc > 14) return 2;
     const int isa = atoi(argv[1]), dtype = atoi(argv[3]);
     const uint64_t index = strtoull(argv[4], NULL, 10);
-    const size_t count = strtoull(argv[5], NULL, 10), size = fi_dtype_size[dtype];
+    const size_t count = strtoull(argv[5], NULL, 10), size = fi_dtypes[dtype].size;
     uint32_t key[4];
     double parameter[4] = {0};
     for (int i = 0; i < 4; i++) key[i] = (uint32_t)strtoul(argv[6 + i], NULL, 10);

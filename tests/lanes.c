@@ -19,27 +19,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int words(char **argument) {
+static int known_answer(char **argument) {
     uint32_t c[4], key[4];
     for (int i = 0; i < 4; i++) c[i] = (uint32_t)strtoul(argument[i], NULL, 16);
     for (int i = 0; i < 2; i++) key[i] = (uint32_t)strtoul(argument[4 + i], NULL, 16);
     key[2] = c[2], key[3] = c[3];
     struct fi_stream stream;
     fi_stream_init(&stream, key);
-    struct fi_law law = {.id = FI_bits};
+    const struct fi_law law = {.kernel = FI_bits, .dtype = FI_float32};
     U x[2];
-    fill(FI_bits, FI_float32, &law, &stream, c[0] | (uint64_t)c[1] << 32, 0, 2 * N, (char *)x, false);
+    fill(&words, sizeof(uint32_t), 4, &law, &stream, c[0] | (uint64_t)c[1] << 32, 0, 2 * N, (char *)x, false);
     return fwrite(x, sizeof x, 1, stdout) == 1 ? 0 : 6;
 }
 
-static int uniform(char **argument) {
+static int every_uniform(char **argument) {
     const enum fi_dtype_id dtype = (enum fi_dtype_id)atoi(argument[0]);
     const double bounds[2] = {strtod(argument[1], NULL), strtod(argument[2], NULL)};
     struct fi_law law;
     if (fi_law_init(&law, FI_uniform, dtype, bounds)) return 3;
-    const size_t size = fi_dtype_size[dtype], count = dtype == FI_float64 ? N : 2 * N;
+    const size_t size = fi_dtypes[dtype].size, count = dtype == FI_float64 ? N : 2 * N;
     for (uint32_t code = 0; code < 1u << 24; code += (uint32_t)count) {
-        U x[2], joined = ~(U){0};
+        U x[2], tails = ~(U){0};
         for (uint32_t i = 0; i < count; i++) {
             /* Words whose sign bit is 0 end in ones, so that both outermost words are there. */
             const uint64_t top = code + i, word = top << 40 | (top >> 23 ? 0 : ~0ull >> 24);
@@ -48,10 +48,7 @@ static int uniform(char **argument) {
             else
                 x[i / N][i % N] = (uint32_t)(word >> 32);
         }
-        if (law.plain)
-            draw(FI_uniform, dtype, true, 2, &law, x, &joined);
-        else
-            draw(FI_uniform, dtype, false, 2, &law, x, &joined);
+        draw(FI_uniform, dtype == FI_float64, law.shortcut, 2, &law, x, &tails);
         char values[2 * sizeof(U)];
         put(dtype, false, x, values, false);
         if (fwrite(values, size, count, stdout) != count) return 6;
@@ -79,8 +76,8 @@ static int rounding(void) {
 }
 
 int main(int argc, char **argv) {
-    if (argc == 8 && !strcmp(argv[1], "philox")) return words(argv + 2);
-    if (argc == 5 && !strcmp(argv[1], "uniform")) return uniform(argv + 2);
+    if (argc == 8 && !strcmp(argv[1], "philox")) return known_answer(argv + 2);
+    if (argc == 5 && !strcmp(argv[1], "uniform")) return every_uniform(argv + 2);
     if (argc == 2 && !strcmp(argv[1], "bfloat16")) return rounding();
     return 2;
 }

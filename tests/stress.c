@@ -49,7 +49,7 @@ static void *exactly(size_t bytes) {
 }
 
 static bool line(const struct fi_isa *isa, const struct fi_law *law, const char *whole, size_t at, size_t count) {
-    const size_t size = fi_dtype_size[law->dtype];
+    const size_t size = fi_dtypes[law->dtype].size;
     bool same = true;
     for (int streaming = 0; streaming < 2; streaming++) {
         char *out = exactly(count * size);
@@ -66,7 +66,7 @@ static bool line(const struct fi_isa *isa, const struct fi_law *law, const char 
  * columns innermost, steps of `every` values, from the end backwards or not. */
 static bool block(const struct fi_isa *isa, const struct fi_law *law, const char *whole, size_t rows, size_t columns,
                   size_t gap, bool transposed, size_t every, bool backwards) {
-    const size_t size = fi_dtype_size[law->dtype], width = columns + gap, step = size * every;
+    const size_t size = fi_dtypes[law->dtype].size, width = columns + gap, step = size * every;
     const size_t bytes = (rows * columns - 1) * step + size;
     char *out = exactly(bytes), *origin = backwards ? out + bytes - size : out;
     const struct fi_run row_runs[2] = {{0, 0}, {rows / 2, rows / 2 + gap}};
@@ -93,7 +93,7 @@ static bool block(const struct fi_isa *isa, const struct fi_law *law, const char
 static void fills(const struct fi_isa *isa, size_t l, enum fi_dtype_id dtype, size_t most) {
     struct fi_law law;
     if (fi_law_init(&law, LAWS[l].id, dtype, LAWS[l].parameter)) return;
-    const size_t size = fi_dtype_size[dtype];
+    const size_t size = fi_dtypes[dtype].size;
     char *whole = exactly(WHOLE * size);
     size_t last = 0;
     while (fi_isa_at(last + 1)) last++;
@@ -116,7 +116,7 @@ static void fills(const struct fi_isa *isa, size_t l, enum fi_dtype_id dtype, si
 }
 
 static void threads(const struct fi_isa *isa, size_t l, enum fi_dtype_id dtype, bool streaming) {
-    const size_t count = (1 << 20) + 13, size = fi_dtype_size[dtype];
+    const size_t count = (1 << 20) + 13, size = fi_dtypes[dtype].size;
     struct fi_law law;
     if (fi_law_init(&law, LAWS[l].id, dtype, LAWS[l].parameter)) return;
     char *one = exactly(count * size), *many = exactly(count * size);
@@ -134,7 +134,7 @@ static void threads(const struct fi_isa *isa, size_t l, enum fi_dtype_id dtype, 
 static void inspections(const struct fi_isa *isa, enum fi_dtype_id dtype) {
     static const size_t shapes[][2] = {{0, 0},    {1, 1},    {3, 15},   {5, 16},   {2, 33},
                                        {1, 4095}, {3, 4096}, {7, 1300}, {1, 70000}};
-    const size_t size = fi_dtype_size[dtype];
+    const size_t size = fi_dtypes[dtype].size;
     struct fi_law law;
     if (fi_law_init(&law, FI_normal, dtype, LAWS[3].parameter)) return;
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {

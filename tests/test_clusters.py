@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 
 import fastinit as fi
-from fastinit.checkpoints import sharded as sharding
+from fastinit import checkpoints
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -43,7 +43,7 @@ def test_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert names["write_all"](str(tmp_path / "tasks")) == names["plan"].nbytes
     finally:
         ray.shutdown()
-    sharding.write(names["plan"], tmp_path / "alone", seed=0, max_shard_size="100MB")
+    checkpoints.write(names["plan"], tmp_path / "alone", seed=0, max_shard_size="100MB")
     files = sorted(path.name for path in (tmp_path / "alone").iterdir())
     assert files == sorted(path.name for path in (tmp_path / "tasks").iterdir()) and len(files) > 4
     for name in files:

@@ -1,4 +1,4 @@
-"""Laws made of laws: what they draw, and what they refuse."""
+"""Distributions made of others: what they draw, and what they refuse."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 import fastinit as fi
-from fastinit.laws.composed import Patched, Transformed, affine
-from fastinit.laws.distributions import Constant, Normal, TruncatedNormal, Uniform
+from fastinit.laws.composed import Patched, Transformed
+from fastinit.laws.distributions import Constant, Normal, Uniform
 from fastinit.laws.orthogonal import Orthogonal
+from fastinit.laws.patterns import Given
 from fastinit.laws.transformed import Icnr
+from fastinit.laws.views import Norms, Viewed
 
 
 def drawn(law: Any, shape: tuple[int, ...], dtype: str = "float32", block: Any = ...) -> np.ndarray:
@@ -72,12 +74,6 @@ def test_patches_may_be_structured_and_hide_each_other() -> None:
     assert np.allclose(whole[:4] @ whole[:4].T, 4 * np.eye(4)) and whole[0, 0] != 9
 
 
-def test_affine() -> None:
-    law = TruncatedNormal(1.0, 2.0, -math.inf, 3.0)
-    assert affine(law, -2.0, 1.0) == TruncatedNormal(-1.0, 4.0, -5.0, math.inf)
-    assert affine(law, 0.0, 1.0) == Constant(1.0) and affine(Orthogonal(), 2.0, 0.0) is None
-
-
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -91,8 +87,26 @@ def test_affine() -> None:
             ValueError,
             "nested",
         ),
-        (lambda: Transformed(Orthogonal(), "x"), TypeError, "elementwise"),
-        (lambda: Icnr(3.0), TypeError, "law"),
+        (lambda: Transformed(3.0, "x"), TypeError, "distribution"),
+        (lambda: Transformed(Orthogonal(), "x").check((3,)), ValueError, "axes"),
+        (
+            lambda: Transformed(Normal(), ("mul", "x", Given([1.0, 2.0]))).check((2, 3)),
+            ValueError,
+            "do not fit",
+        ),
+        (lambda: Transformed(Normal(), ("mul", "x", Normal())), TypeError, "given values"),
+        (lambda: Viewed(Normal(), (2, 3), (3, 2), (1, 3), 1), ValueError, "does not fit into"),
+        (lambda: Viewed(Normal(), (2, 3), (3,), (1, 3)), ValueError, "strides"),
+        (
+            lambda: Viewed(Normal(), (2, 3), (3, 2), (1, 3)).check((5,)),
+            ValueError,
+            r"view has shape \(3, 2\)",
+        ),
+        (lambda: Norms(Normal(), (2, 3), (0, 0)), ValueError, "twice"),
+        (lambda: Norms(Normal(), (2, 3), (2,)), ValueError, "axis 2"),
+        (lambda: Norms(Normal(), (2, 3), (1,)).check((3,)), ValueError, "2 norms"),
+        (lambda: Norms(Normal(), (2, 3), (1,), 5), TypeError, "of must be a name"),
+        (lambda: Icnr(3.0), TypeError, "distribution"),
         (lambda: Patched(Normal(), [(((0, 3),), Constant(0.0))]), ValueError, "start, stop, step"),
         (lambda: Patched(Normal(), [((-1,), Constant(0.0))]), ValueError, "box"),
         (lambda: Patched(Normal(), [(((0, 3, 0),), Constant(0.0))]), ValueError, "box"),

@@ -28,7 +28,7 @@ from fastinit.schemes.catalogue import SCHEMES
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "fastinit"
 # Bottom to top, as the README draws it: a folder imports only what stands before it.
-FOLDERS = ["_core", "_version", "arguments", "dtypes", "table", "files", "laws", "schemes", "drawing", "plans",
+FOLDERS = ["_core", "_version", "arguments", "extras", "dtypes", "table", "files", "laws", "schemes", "drawing", "plans",
            "checkpoints", "inspection", "propagation", "torch", "jax", "keras", ".", "cli", "__main__"]  # fmt: skip
 # What a room's doctests need.
 NEEDS = {"torch": "torch", "jax": "jax", "keras": "keras", "propagation.plot": "matplotlib",
@@ -138,7 +138,7 @@ def test_the_api_pages_have_every_public_name_once() -> None:
     for page in (ROOT / "docs" / "api").glob("*.rst"):
         module = ""
         for directive, name in re.findall(r"^\.\. (?:py:)?(\w+):: ([\w.]+)", page.read_text(), re.MULTILINE):
-            if directive in ("automodule", "currentmodule"):
+            if directive in ("module", "automodule", "currentmodule"):
                 module = name
             if directive != "currentmodule":
                 found[name if name.startswith("fastinit") else f"{module}.{name}"] += 1
@@ -146,7 +146,7 @@ def test_the_api_pages_have_every_public_name_once() -> None:
         "fastinit": {*fi.__all__},
         "fastinit.propagation": {*fi.propagation.__all__},
         "fastinit.torch": names_beside(optional("torch").nn.init, "fastinit.torch")
-        | {"init_", "plan", "record", "probe", "calibrate"},
+        | {"init_", "plan", "record", "patched", "probe", "calibrate"},
         "fastinit.jax": names_beside(optional("jax").nn.initializers, "fastinit.jax") | {"init", "plan"},
         "fastinit.keras": names_beside(optional("keras").initializers, "fastinit.keras") | {"init", "plan"},
     }
@@ -174,7 +174,7 @@ class _Schemes(dict[str, Any]):
 
 def test_what_is_called_what_in_torch() -> None:
     torch = optional("torch")
-    from fastinit.torch.recording import record
+    from fastinit.torch import record
 
     rows = rows_of_calls("torch.nn.init")
     assert len(rows) == 17
@@ -244,6 +244,16 @@ def test_links_lead_somewhere() -> None:
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
         for link in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_pictures_have_dark_variants_and_captions() -> None:
+    for page in (ROOT / "docs").glob("**/*.md"):
+        for text, link in re.findall(r"!\[(.*)\]\((.*images/[\w-]+\.png)\)", page.read_text()):
+            picture = page.parent / link
+            assert picture.exists() and picture.with_stem(f"{picture.stem}-dark").exists(), (
+                f"{page.name}: {link}"
+            )
+            assert text[-1] in ".。", f"{page.name}: the caption is a sentence: {text}"
 
 
 # The functions of the schemes draw, and yet their place is beside the table.

@@ -17,7 +17,8 @@ import pytest
 from conftest import ROOT
 
 import fastinit as fi
-from fastinit.checkpoints import write as checkpoint
+from fastinit import checkpoints
+from fastinit.checkpoints import single
 from fastinit.files import atomic as files
 from fastinit.plans.model import read_model
 from fastinit.plans.recipe import read_recipe
@@ -53,7 +54,7 @@ def test_no_locks_to_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             module = files.fcntl if call == "flock" else files.os
             patch.setattr(module, call, lambda *_: (_ for _ in ()).throw(OSError(errno.ENOLCK, "injected")))
             with pytest.raises(OSError) as info:
-                checkpoint.write(PLAN, path, seed=0)
+                checkpoints.write(PLAN, path, seed=0)
         assert (info.value.errno, info.value.filename) == (errno.ENOLCK, str(path))
         assert os.listdir(tmp_path) == []
 
@@ -63,12 +64,12 @@ def test_a_file_that_cannot_be_looked_at_is_not_missing(
 ) -> None:
     """Neither is the index left out, nor another run's file replaced."""
     path = tmp_path / "m.safetensors"
-    checkpoint.write(PLAN, path, seed=0)
+    checkpoints.write(PLAN, path, seed=0)
     before = path.read_bytes()
     monkeypatch.setattr(os, "stat", failing(os.stat, errno.EIO, path.name))
     for call in (
-        lambda: checkpoint.is_whole(PLAN, path, 0),
-        lambda: checkpoint.write(PLAN, path, seed=1, resume=True),
+        lambda: single.is_whole(PLAN, path, list(PLAN), 0),
+        lambda: checkpoints.write(PLAN, path, seed=1, resume=True),
     ):
         with pytest.raises(OSError) as info:
             call()
@@ -82,10 +83,10 @@ def test_a_link_that_cannot_be_read_is_not_replaced(tmp_path: Path, monkeypatch:
     link.symlink_to("m.safetensors")
     monkeypatch.setattr(os, "lstat", failing(os.lstat, errno.EIO, "link"))
     with pytest.raises(OSError) as info:
-        checkpoint.write(PLAN, link, seed=0)
+        checkpoints.write(PLAN, link, seed=0)
     assert info.value.errno == errno.EIO and os.listdir(tmp_path) == ["link"]
     monkeypatch.undo()
-    checkpoint.write(PLAN, link, seed=0)
+    checkpoints.write(PLAN, link, seed=0)
     assert link.is_symlink() and sorted(os.listdir(tmp_path)) == ["link", "m.safetensors"]
 
 
@@ -96,10 +97,10 @@ def test_a_part_that_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.Monkey
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", failing(os.open, errno.EIO, part.name))
         with pytest.raises(OSError, match=r"'.*m\.safetensors'") as info:
-            checkpoint.write(PLAN, path, seed=0, resume=True)
+            checkpoints.write(PLAN, path, seed=0, resume=True)
         assert info.value.errno == errno.EIO and os.listdir(tmp_path) == [part.name]
         patch.setattr(os, "open", failing(os.open, errno.EACCES, part.name))
-        checkpoint.write(PLAN, path, seed=0)
+        checkpoints.write(PLAN, path, seed=0)
         assert sorted(os.listdir(tmp_path)) == sorted([path.name, part.name])
 
 
@@ -117,7 +118,7 @@ def test_errors_of_reading_name_the_file(name: str, read: Callable[[Path], Any],
 
 
 def test_a_missing_recipe_is_named_and_not_the_checkpoint(tmp_path: Path) -> None:
-    checkpoint.write(PLAN, tmp_path / "m.safetensors", seed=0)
+    checkpoints.write(PLAN, tmp_path / "m.safetensors", seed=0)
     with pytest.raises(FileNotFoundError) as info:
         fi.inspect(tmp_path / "m.safetensors", tmp_path / "r.toml")
     assert str(info.value.filename) == str(tmp_path / "r.toml")

@@ -26,17 +26,16 @@ from hypothesis import strategies as st
 from test_structured import CASES
 
 import fastinit as fi
-from fastinit import cli
+from fastinit import checkpoints, cli
 from fastinit.arguments import choose
-from fastinit.checkpoints import sharded as sharding
-from fastinit.checkpoints.verify import stored
+from fastinit.checkpoints import sharded, stored
+from fastinit.cli import options, probe
 from fastinit.laws.composed import Patched, Transformed
 from fastinit.plans.formula import Formula
 from fastinit.plans.lint import lint
 from fastinit.plans.plan import Plan
 from fastinit.plans.recipe import shipped_recipes
 from fastinit.plans.sizes import Size
-from fastinit.propagation import command as probe
 
 SHAPES = {"a.0.weight": [4, 6], "a.1.weight": [4, 6], "conv.weight": [4, 2, 3, 3], "bias": [4], "scalar": []}
 ENTRIES = {name: {"shape": shape} for name, shape in SHAPES.items()}
@@ -144,8 +143,8 @@ def read_options(data: bytes, folder: Path) -> None:
     """What the command line and recipes have in one word."""
     text = data.decode(errors="replace")
     for read in (
-        sharding.parse_size,
-        cli._size,
+        sharded.parse_size,
+        options._size,
         probe._widths,
         probe._schemes,
         lambda text: Size.parse("s", text),
@@ -336,7 +335,7 @@ def test_arguments_of_small_calls(data: st.DataObject, first: Any, second: Any) 
         lambda: fi.plan({"w": (3, 4)}, {"w": second}, dtype=first),
         lambda: fi.TruncatedNormal(0.0, 1.0, first, second).moments(),
         lambda: fi.verify({"w": first}, fi.plan({"w": (3, 4)}), seed=second),
-        lambda: sharding.split(fi.plan({"w": (3, 4)}), first),
+        lambda: checkpoints.split(fi.plan({"w": (3, 4)}), first),
     ]
     with contextlib.suppress(TypeError, ValueError, IndexError):  # the last for blocks
         data.draw(st.sampled_from(calls))()

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 
 import fastinit as fi
-from fastinit import _core
-from fastinit.checkpoints import write as checkpoint
+from fastinit import _core, checkpoints
 
 CALLS = int(os.environ.get("FASTINIT_FAILING_CALLS", "20000"))
 ERRORS = (TypeError, ValueError, IndexError, OSError, MemoryError, KeyError, OverflowError)
@@ -90,9 +89,9 @@ def files(folder: Path) -> list[Callable[[], object]]:
         lambda: fi.plan({"a": (2, -3)}),
         lambda: fi.plan({"a.weight": (3, 4)}, recipe="nothing"),
         lambda: fi.Plan.from_json("{"),
-        lambda: checkpoint.write(whole, folder / "none" / "m.safetensors", seed=0),
-        lambda: checkpoint.write(whole, folder, seed=0),
-        lambda: checkpoint.write(whole, folder / "m.safetensors", seed=-1),
+        lambda: checkpoints.write(whole, folder / "none" / "m.safetensors", seed=0),
+        lambda: checkpoints.write(whole, folder, seed=0),
+        lambda: checkpoints.write(whole, folder / "m.safetensors", seed=-1),
     ]
 
 

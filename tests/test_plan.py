@@ -16,7 +16,7 @@ from conftest import BITS, optional
 from test_structured import CASES
 
 import fastinit as fi
-from fastinit.checkpoints import write as checkpoint
+from fastinit import checkpoints
 from fastinit.laws.distributions import Constant, Normal, TruncatedNormal, Uniform
 from fastinit.laws.orthogonal import Orthogonal
 from fastinit.plans.parameter import Parameter
@@ -49,7 +49,7 @@ def laws(dtype: str = "float32") -> Plan:
 def test_json_both_ways(model: str, recipe: str) -> None:
     plan = fi.plan(EXAMPLES / f"{model}.json", recipe)
     again = Plan.from_json(plan.to_json())
-    assert dict(again) == dict(plan) and again.ties == plan.ties and again.recipe == recipe
+    assert dict(again) == dict(plan) and again.ties == plan.ties and again.source == f"recipe {recipe}"
     assert again == plan and hash(again) == hash(plan) and again.digest == plan.digest
     assert fi.diff(plan, again) == [] and str(again) == str(plan)
 
@@ -81,7 +81,7 @@ def changed(**fields: Any) -> str:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", '{"recipe": "r", "tied": [], "parameters": {}}', changed(shape=[-1]), changed(shape="w"),
+    ["", "[]", "{}", '{"source": "r", "tied": [], "parameters": {}}', changed(shape=[-1]), changed(shape="w"),
      changed(dtype="int8"), changed(scheme="nromal"), changed(distribution={"law": "normal"}), changed(fans=[1]),
      changed(distribution={"law": "normal", "mean": 0, "std": -1}), changed(rule="1"), changed(module=None),
      changed(shape=[3], distribution={"law": "orthogonal", "gain": 1.0, "axis": 0, "packed": 1, "stacked": []}),
@@ -142,7 +142,7 @@ def test_diff_names_what_changed() -> None:
     assert changes.keys() == {
         ("u", "shape"),
         ("u", "dtype"),
-        ("u", "law"),
+        ("u", "distribution"),
         ("v", "parameter"),
         ("w", "parameter"),
     }
@@ -332,7 +332,7 @@ def test_verify_of_few_values_is_of_bounds_alone() -> None:
 
 def test_verify_of_files(tmp_path: Path) -> None:
     plan, path = laws("bfloat16"), tmp_path / "m.safetensors"
-    checkpoint.write(plan, path, seed=5)
+    checkpoints.write(plan, path, seed=5)
     assert fi.verify(path, plan, seed=5) == [] == fi.verify(tmp_path / "m.safetensors", plan)
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
@@ -417,7 +417,11 @@ def test_bad_checksums() -> None:
 
 def test_a_plan_is_drawn_as_it_is() -> None:
     plan = fi.plan({"fc.weight": (4, 8)}, "he_normal")
-    assert fi.plan(plan) is plan
+    assert (
+        fi.init(plan, seed=0)["fc.weight"] == fi.init({"fc.weight": (4, 8)}, "he_normal", seed=0)["fc.weight"]
+    ).all()
+    with pytest.raises(TypeError, match=r"fastinit\.init draws it"):
+        fi.plan(plan)
     for given in ({"recipe": "zeros"}, {"dtype": "float64"}):
         with pytest.raises(TypeError, match=next(iter(given))):
             fi.init(plan, seed=0, **given)

@@ -430,7 +430,7 @@ def test_pictures_without_matplotlib(
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert main(["probe", "--widths", "3,4", "-o", str(tmp_path / "r.png")]) == 2
-    assert "pip install matplotlib" in capsys.readouterr().err
+    assert 'needs matplotlib: pip install "fastinit-nn[plot]"' in capsys.readouterr().err
     assert main(["probe", "--widths", "3,4,5"]) == 0
 
 

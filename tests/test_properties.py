@@ -19,9 +19,8 @@ from hypothesis import strategies as st
 from test_structured import CASES
 
 import fastinit as fi
-from fastinit.checkpoints import sharded as sharding
-from fastinit.checkpoints import write as checkpoint
-from fastinit.checkpoints.verify import stored
+from fastinit import checkpoints
+from fastinit.checkpoints import sharded, stored
 from fastinit.files import safetensors as format
 from fastinit.laws.composed import Patched, Transformed
 from fastinit.laws.distributions import Constant, Normal, TruncatedNormal, Uniform
@@ -174,7 +173,7 @@ def plans(draw: Draw, elements: int = 2000) -> Plan:
 @given(plans())
 def test_plans_survive_json(plan: Plan) -> None:
     again = Plan.from_json(plan.to_json())
-    assert dict(again) == dict(plan) and again.ties == plan.ties and again.recipe == plan.recipe
+    assert dict(again) == dict(plan) and again.ties == plan.ties and again.source == plan.source
     assert (again.digest, str(again), again.to_json()) == (plan.digest, str(plan), plan.to_json())
 
 
@@ -187,7 +186,7 @@ def test_files_hold_what_is_drawn(plan: Plan, seed: int, limit: int) -> None:
         assume(False)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "one.safetensors")
-        checkpoint.write(plan, path, seed=seed)
+        checkpoints.write(plan, path, seed=seed)
         loaded = safetensors.numpy.load_file(path)
         assert loaded.keys() == plan.keys()
         assert all(
@@ -197,7 +196,7 @@ def test_files_hold_what_is_drawn(plan: Plan, seed: int, limit: int) -> None:
             n: (p.shape, p.dtype) for n, p in plan.items()
         }
         assert fi.verify(path, plan, seed=seed) == [] == fi.verify(arrays, plan, seed=seed)
-        sharding.write(plan, Path(folder, "shards"), seed=seed, max_shard_size=limit)
+        checkpoints.write(plan, Path(folder, "shards"), seed=seed, max_shard_size=limit)
         found = stored(Path(folder, "shards"))
         assert found.keys() == plan.keys()
         assert fi.verify(Path(folder, "shards"), plan, seed=seed) == []
@@ -211,7 +210,7 @@ def test_shards(sizes: list[int], limit: int, of: int) -> None:
         if sizes
         else Plan({}, {}, "")
     )
-    shards = sharding.split(plan, limit)
+    shards = checkpoints.split(plan, limit)
     names = [name for shard in shards for name in shard.names]
     assert sorted(names) == sorted(plan) and len(names) == len(set(names))
     large = {name for name in plan if plan[name].nbytes > limit}
@@ -232,13 +231,11 @@ def test_shards(sizes: list[int], limit: int, of: int) -> None:
 
 @given(st.integers(1, 10**6), st.sampled_from(["KB", "MB", "GB", "TB"]))
 def test_sizes_in_units(number: int, unit: str) -> None:
-    whole = sharding.parse_size(f"{number}{unit}")
+    whole = sharded.parse_size(f"{number}{unit}")
     assert (
-        whole
-        == number * 1000 ** (["KB", "MB", "GB", "TB"].index(unit) + 1)
-        == sharding.parse_size(str(whole))
+        whole == number * 1000 ** (["KB", "MB", "GB", "TB"].index(unit) + 1) == sharded.parse_size(str(whole))
     )
-    assert sharding.parse_size(f"{number}{unit.lower()}") == whole == sharding.parse_size(f"{number}.0{unit}")
+    assert sharded.parse_size(f"{number}{unit.lower()}") == whole == sharded.parse_size(f"{number}.0{unit}")
 
 
 PIECES = st.text("ab.*?[]()+\\{}\n1", max_size=5)

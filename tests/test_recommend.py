@@ -159,7 +159,7 @@ def test_plans_show_reasons_and_geometry() -> None:
     model = Model({"up.weight": TensorSpec((4, 8, 4, 4), "float32", "", {"transposed": True, "stride": 2})})
     recipe = fi.Recipe("test", ())
     choice = Choice("he_normal", {}, "because")
-    made = make_plan(model, recipe, otherwise=lambda name: choice)
+    made = make_plan(model, recipe, otherwise=lambda name, tensor: choice)
     assert made["up.weight"].fans == fi.fans((4, 8, 4, 4), transposed=True, stride=2)
     assert "because" in str(made) and "1 tensors, 2,048 bytes, recipe test" in str(made)
     assert made["up.weight"].to_dict()["reason"] == "because"

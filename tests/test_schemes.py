@@ -11,7 +11,8 @@ from scipy import stats
 from test_structured import STRUCTURED
 
 import fastinit as fi
-from fastinit.laws.distributions import from_dict, truncated_std
+from fastinit.laws import from_dict
+from fastinit.laws.distributions import truncated_std
 
 # E[f(z)^2]^(-1/2) by 30-digit quadrature.
 EXACT_GAINS = {

@@ -15,7 +15,7 @@ import pytest
 from conftest import read_vectors
 
 import fastinit as fi
-from fastinit.laws.distributions import from_dict
+from fastinit.laws import from_dict
 
 Shape = tuple[int, ...]
 # One or more cases of every structured scheme.

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import optional
 
 ROOT = Path(__file__).parents[1]
 ENGLISH = {
     ROOT / "README.zh-CN.md": ROOT / "README.md",
+    ROOT / "docs" / "zh" / "index.md": ROOT / "docs" / "index.md",
     ROOT / "docs" / "zh" / "getting-started.md": ROOT / "docs" / "getting-started.md",
     ROOT / "docs" / "zh" / "claims.md": ROOT / "docs" / "claims.md",
 }
 SWITCH = re.compile(r"^\[(?:English|简体中文)\]\((.*)\)$", re.MULTILINE)
+TOCTREE = re.compile(r"^```\{toctree\}.*?^```$", re.DOTALL | re.MULTILINE)  # each language has its own
 VERBATIM = re.compile(r"(^```.*?^```$|^<!--.*?-->$)", re.DOTALL | re.MULTILINE)
 FACT = re.compile(r"`[^`]+`|\$[^$]+\$|\]\([^)]+\)|\d+(?:[.,]\d+)*|[⁰¹²³⁴-⁹]+")
 
@@ -48,7 +52,7 @@ class Page:
     def blocks(self) -> list[Any]:
         """Code and comments as they are; of tables each cell's facts, of other paragraphs their signs and facts."""
         found: list[Any] = []
-        for i, part in enumerate(VERBATIM.split(SWITCH.sub("", self.text))):
+        for i, part in enumerate(VERBATIM.split(TOCTREE.sub("", SWITCH.sub("", self.text)))):
             for block in [part] if i % 2 else filter(None, re.split(r"\n{2,}", part.strip())):
                 if i % 2:
                     found.append(block)
@@ -67,4 +71,16 @@ def test_says_what_the_english_page_says(translated: Path) -> None:
     ours, theirs = Page(translated).blocks(), Page(ENGLISH[translated]).blocks()
     for mine, english in zip(ours, theirs, strict=False):
         assert mine == english
-    assert len(ours) == len(theirs) > 10
+    assert len(ours) == len(theirs) > 7
+
+
+def test_the_chinese_sidebar_has_every_page() -> None:
+    optional("sphinx")
+    spec = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "pages.py")
+    assert spec is not None and spec.loader is not None
+    pages = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pages)
+    shown = [page for section in pages.CHINESE.values() for page in section]
+    translated = {path.stem for path in (ROOT / "docs" / "zh").iterdir()}
+    every = {path.stem for path in (ROOT / "docs").iterdir() if path.suffix in (".md", ".rst")}
+    assert sorted(shown) == sorted({f"zh/{page}" for page in translated} | every - translated)

@@ -46,7 +46,7 @@ from .schemes.resolve import distribution
 
 if TYPE_CHECKING:
     from . import checkpoints, drawing, inspection, laws, plans, propagation, schemes
-    from .checkpoints.verify import verify
+    from .checkpoints import verify
     from .inspection import inspect
 else:
 
@@ -57,9 +57,7 @@ else:
         if name in ("checkpoints", "inspection", "propagation"):
             return import_module(f".{name}", __name__)
         if name in ("inspect", "verify"):
-            module = import_module(
-                {"inspect": ".inspection", "verify": ".checkpoints.verify"}[name], __name__
-            )
+            module = import_module({"inspect": ".inspection", "verify": ".checkpoints"}[name], __name__)
             globals()[name] = getattr(module, name)
             return globals()[name]
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

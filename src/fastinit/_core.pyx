@@ -20,6 +20,10 @@ cdef extern from "fastinit.h" nogil:
         pass
     enum fi_dtype_id:
         pass
+    const char *const *fi_law_names
+    struct fi_dtype:
+        const char *name
+    const fi_dtype *fi_dtypes
     struct fi_stream:
         pass
     struct fi_law:
@@ -99,12 +103,10 @@ cdef extern from *:
         uint64_t flags
         fi_dl_tensor tensor
 
-LAWS = ("constant", "bits", "uniform", "normal", "truncated_normal")
-DTYPES = ("float32", "float64", "float16", "bfloat16")
+LAWS = tuple([fi_law_names[i].decode() for i in range(FI_LAW_COUNT)])
+DTYPES = tuple([fi_dtypes[i].name.decode() for i in range(FI_DTYPE_COUNT)])
 MAX_THREADS = FI_MAX_THREADS
 BINS = FI_BINS
-if len(LAWS) != FI_LAW_COUNT or len(DTYPES) != FI_DTYPE_COUNT:
-    raise ImportError("fastinit._core does not match fastinit.h")
 
 cdef dict law_ids = {name: i for i, name in enumerate(LAWS)}
 cdef dict dtype_ids = {name: i for i, name in enumerate(DTYPES)}

@@ -13,6 +13,9 @@ from typing import Any, SupportsIndex, TypeAlias, TypeVar
 _T = TypeVar("_T")
 
 Shape: TypeAlias = SupportsIndex | Iterable[SupportsIndex]
+"""A shape as it is given: one size, or several."""
+Sizes: TypeAlias = tuple[int, ...]
+"""A shape that was checked."""
 
 
 def real(argument: str, value: object, *, finite: bool = True) -> float:
@@ -93,16 +96,22 @@ def flag(argument: str, value: object) -> bool:
     return value
 
 
-def choose(argument: str, name: object, table: Mapping[str, _T]) -> _T:
-    """`table[name]`, or the error with the closest names."""
+def choose(argument: str, name: object, table: Mapping[str, _T], *, listing: str = "") -> _T:
+    """`table[name]`, or the error with the closest names, best first; without a close one, `listing` or all names."""
     if not isinstance(name, str):
         raise TypeError(f"{argument} must be a str, got {name!r} ({type(name).__name__})")
     if name in table:
         return table[name]
     import difflib  # only on the way to an error
 
+    def likeness(known: str) -> float:
+        return difflib.SequenceMatcher(None, known, name.lower()).ratio()
+
     close = difflib.get_close_matches(name.lower(), table)
-    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"known: {', '.join(table)}"
+    close = [known for known in close if likeness(known) > likeness(close[0]) - 0.1]
+    hint = (
+        f"did you mean {' or '.join(map(repr, close))}?" if close else listing or f"known: {', '.join(table)}"
+    )
     raise ValueError(f"unknown {argument} {name!r}; {hint}")
 
 

@@ -9,7 +9,12 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from .extras import needs
+
 Array: TypeAlias = NDArray[Any]
+"""An array of any dtype."""
+Floats: TypeAlias = NDArray[np.float64]
+"""An array of float64."""
 
 
 class Dtype(NamedTuple):
@@ -66,9 +71,9 @@ def numpy_dtype(name: str) -> np.dtype[Any]:
     except TypeError:
         pass
     try:
-        import ml_dtypes
-    except ImportError:
-        raise TypeError(f"dtype {name!r} needs the package ml_dtypes (pip install ml_dtypes)") from None
+        ml_dtypes = needs("ml_dtypes", extra="bfloat16", what=f"dtype {name!r}")
+    except ImportError as error:
+        raise TypeError(str(error)) from None
     extension: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
     return extension
 

@@ -1,1 +1,9 @@
-"""Checkpoints: a plan -> safetensors files, and back: are the values those of a plan?"""
+"""Checkpoints: `write` draws a plan into safetensors files, `verify` compares files with it, `origin` reads their headers."""
+
+from .comparison import Stored, stored, verify
+from .origin import Origin, origin
+from .sharded import Shard, split
+from .single import Summary
+from .writing import write
+
+__all__ = ["Origin", "Shard", "Stored", "Summary", "origin", "split", "stored", "verify", "write"]

@@ -1,20 +1,16 @@
-"""Sharded checkpoints: a plan -> several safetensors files and their index, each file by any machine at any time."""
+"""Checkpoints of several files: a plan -> safetensors files and their index, each file by any machine at any time."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..arguments import choose, integer, positive_integer
-from ..drawing.config import threads_for
-from ..drawing.streams import resolve_seed
-from ..dtypes import numpy_dtype
+from ..arguments import choose, positive_integer
 from ..files import atomic, safetensors
 from ..plans.plan import Plan
-from . import write as checkpoint
+from .single import Summary, is_whole, write_file
 
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
@@ -43,10 +39,11 @@ def parse_size(size: int | str) -> int:
     return positive_integer("a shard's size", size)
 
 
-def split(plan: Plan, max_shard_size: int | str) -> list[Shard]:
-    """The files of a sharded checkpoint, as Hugging Face names and fills them: in the plan's order, greedily.
+def split(plan: Plan, max_shard_size: int | str, names: Collection[str] | None = None) -> list[Shard]:
+    """The files of a sharded checkpoint, as Hugging Face names and fills them: greedily, in the plan's order.
 
-    A tensor larger than ``max_shard_size`` has a file of its own. One file is all if everything fits.
+    A tensor larger than ``max_shard_size`` has a file of its own. There is one file, model.safetensors, if all fits.
+    ``names`` are the parameters to store; by default, all.
 
     >>> import fastinit as fi
     >>> split(fi.plan({"a": (10, 10), "b": (10, 10)}), 500)[1]
@@ -56,85 +53,74 @@ def split(plan: Plan, max_shard_size: int | str) -> list[Shard]:
     groups: list[list[str]] = []
     current: list[str] = []
     room = limit
-    for name, parameter in plan.items():
-        if parameter.nbytes > limit:
+    for name in plan if names is None else names:
+        nbytes = plan[name].nbytes
+        if nbytes > limit:
             groups.append([name])
             continue
-        if parameter.nbytes > room:
+        if nbytes > room:
             groups.append(current)
             current, room = [], limit
         current.append(name)
-        room -= parameter.nbytes
+        room -= nbytes
     if current or not groups:
         groups.append(current)
     n = len(groups)
     return [
         Shard(
             "model.safetensors" if n == 1 else f"model-{i:05d}-of-{n:05d}.safetensors",
-            tuple(names),
-            sum(plan[name].nbytes for name in names),
+            tuple(group),
+            sum(plan[name].nbytes for name in group),
         )
-        for i, names in enumerate(groups, 1)
+        for i, group in enumerate(groups, 1)
     ]
 
 
-def write(
+def write_folder(
     plan: Plan,
-    folder: str | os.PathLike[str],
+    folder: Path,
+    names: Collection[str],
     *,
     seed: int,
-    max_shard_size: int | str = "5GB",
-    rank: int = 0,
-    of: int = 1,
-    resume: bool = False,
-    threads: int | None = None,
-    progress: Callable[[int], None] = lambda done: None,
-) -> checkpoint.Summary:
-    """Draw the plan into a folder of safetensors files, or the share of process ``rank`` among ``of``.
-
-    Each file is written as `checkpoint.write` does. The index comes last, by whoever finds all files finished: without
-    it, a checkpoint is incomplete. An index and files of the same names from before are removed first, so that old and
-    new never stand for one checkpoint. With ``resume``, finished files are kept and unfinished ones continued.
-
-    Raises OSError with errno and filename; TypeError or ValueError for arguments, and, with ``resume``, for files of
-    another plan or seed.
-    """
+    max_shard_size: int,
+    rank: int,
+    of: int,
+    resume: bool,
+    threads: int,
+    progress: Callable[[int], None],
+) -> Summary:
+    """Draw the parameters of these names into a folder of files, or one process's share; see `checkpoints.write`."""
     started = time.perf_counter()
-    of, rank = positive_integer("of", of), integer("rank", rank)
-    if not 0 <= rank < of:
-        raise ValueError(f"rank must be at least 0 and below of={of}, got {rank}")
-    # What could fail later is asked for before anything is removed.
-    seed, threads = resolve_seed(seed), threads_for(threads)
-    for parameter in plan.values():
-        numpy_dtype(parameter.dtype)
-    shards, folder = split(plan, max_shard_size), Path(folder)
+    shards = split(plan, max_shard_size, names)
     mine = shards[rank::of]
     folder.mkdir(parents=True, exist_ok=True)
     if not resume and len(shards) > 1:
         _remove(folder, [safetensors.INDEX, *(shard.file for shard in mine)])
 
-    def is_whole(shard: Shard) -> bool:
-        return checkpoint.is_whole(plan, folder / shard.file, seed, shard.names)
+    def finished(shard: Shard) -> bool:
+        return is_whole(plan, folder / shard.file, shard.names, seed)
 
-    kept = [shard for shard in mine if resume and is_whole(shard)]
+    kept = [shard for shard in mine if resume and finished(shard)]
     kept_nbytes = done = sum(shard.nbytes for shard in kept)
     mean = std = 0.0
     for shard in mine:
         if shard in kept:
             continue
         before = done
-        summary = checkpoint.write(
-            plan, folder / shard.file, seed=seed, names=shard.names, resume=resume, threads=threads,
+        summary = write_file(
+            plan, folder / shard.file, shard.names, seed=seed, resume=resume, threads=threads,
             progress=lambda written, before=before: progress(before + written),  # type: ignore[misc]
         )  # fmt: skip
         done += shard.nbytes
         mean, std = max(mean, summary.mean_deviation), max(std, summary.std_deviation)
     progress(done)
-    if len(shards) > 1 and all(map(is_whole, shards)):
+    if len(shards) > 1 and all(map(finished, shards)):
         file_of = {name: shard.file for shard in shards for name in shard.names}
-        atomic.save(folder / safetensors.INDEX, safetensors.index(file_of, plan.nbytes))
+        atomic.save(
+            folder / safetensors.INDEX, safetensors.index(file_of, sum(shard.nbytes for shard in shards))
+        )
     tensors = sum(len(shard.names) for shard in mine)
-    return checkpoint.Summary(tensors, done, kept_nbytes, time.perf_counter() - started, mean, std)
+    return Summary(tensors, done, kept_nbytes, time.perf_counter() - started, mean, std)
 
 
 def _remove(folder: Path, names: list[str]) -> None:

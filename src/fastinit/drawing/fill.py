@@ -48,35 +48,44 @@ def _draw(
         parameters = checked_parameters(law, to.dtype)
     # Last of the checks: a Generator given as the seed moves on only when values are drawn.
     streams.encoded_name(name)
-    key = streams.key(streams.resolve_seed(seed), name)
+    number = streams.resolve_seed(seed)
     size, itemsize = math.prod(part), to.itemsize
     if size == 0:
         return
     if isinstance(law, Structured):
-        memory.as_array(to)[...] = _structured(law, whole, block, key, to.dtype, n_threads)
+        memory.as_array(to)[...] = _structured(law, whole, block, number, name, to.dtype, n_threads)
         return
     if block is ... and to.contiguous:
         axes = blocks.contiguous(size, itemsize)
     else:
         axes = blocks.axes(whole, block, to.strides, itemsize)
     streaming = size * itemsize >= _STREAMING_BYTES
+    key = streams.key(number, name)
     _core.fill(law.law, parameters, key, to.dtype, to.address, axes, n_threads, streaming, config.ISA)
 
 
 def _structured(
-    law: Structured, shape: tuple[int, ...], block: Block, key: bytes, dtype: str, threads: int
+    law: Structured, shape: tuple[int, ...], block: Block, seed: int, name: str, dtype: str, threads: int
 ) -> Array:
     """The block of the whole tensor; narrow dtypes are rounded from float32 once, at the end."""
 
-    def piece(law: Any, first: int, shape: tuple[int, ...], dtype: str) -> Array:
-        array = memory.empty(shape, dtype)
-        axes = ((array.size, 1, array.itemsize, ((0, first),)),)
-        address, parameters = memory.target(array).address, checked_parameters(law, dtype)
-        _core.fill(law.law, parameters, key, dtype, address, axes, threads, False, config.ISA)
-        return array
+    def stream(name: str) -> Stream:
+        key = streams.key(seed, name)
+
+        def piece(law: Any, first: int, shape: tuple[int, ...], dtype: str) -> Array:
+            array = memory.empty(shape, dtype)
+            axes = ((array.size, 1, array.itemsize, ((0, first),)),)
+            address, parameters = memory.target(array).address, checked_parameters(law, dtype)
+            _core.fill(law.law, parameters, key, dtype, address, axes, threads, False, config.ISA)
+            return array
+
+        beside = name[: name.rfind(".") + 1]
+        return Stream(
+            piece, "float64" if dtype == "float64" else "float32", lambda other: stream(beside + other)
+        )
 
     with np.errstate(over="ignore", invalid="ignore"):
-        whole = law.values(shape, Stream(piece, "float64" if dtype == "float64" else "float32"))
+        whole = law.values(shape, stream(name))
         values: Array = whole[block].astype(numpy_dtype(dtype), copy=False)
     if not np.isfinite(values).all():
         raise ValueError(f"{law} has values too large for {dtype}")

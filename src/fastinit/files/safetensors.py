@@ -17,6 +17,14 @@ from . import atomic
 INDEX = "model.safetensors.index.json"  # Hugging Face's name for the index of several files
 _BY_CODE = {row.safetensors: name for name, row in DTYPES.items()}
 _LARGEST_HEADER = 100_000_000  # the format's own limit
+_OTHER_FORMATS = (
+    (b"PK\x03\x04", "a ZIP archive, as torch.save and numpy.savez write"),
+    (b"\x80", "a pickle"),
+    (b"\x93NUMPY", "a NumPy array file"),
+    (b"\x89HDF\r\n", "an HDF5 file"),
+    (b"version https://git-lfs", "a Git LFS pointer: the file itself has not been fetched"),
+    (b"GGUF", "a GGUF file"),
+)
 
 
 def unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -62,16 +70,24 @@ class Header(NamedTuple):
     extents: list[Extent]
 
 
+class Checkpoint(NamedTuple):
+    """A file, or several with an index: the headers by path, and each tensor's file and extent by its name."""
+
+    headers: Mapping[Path, Header]
+    tensors: Mapping[str, tuple[Path, Extent]]
+
+
 def read_header(file: BinaryIO) -> Header:
     """The metadata of a safetensors file and its tensors in the header's order, checked against the file's length.
 
     Tensors may have any dtype; the size of one that cannot be drawn is not known here and not checked.
     """
     size = os.fstat(file.fileno()).st_size
-    start = file.read(8)
-    length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+    start = file.read(32)
+    length = struct.unpack("<Q", start[:8])[0] if len(start) >= 8 else 0
     if not 2 <= length <= min(_LARGEST_HEADER, size - 8):
-        raise ValueError(f"not a safetensors file: a header of {length} bytes in a file of {size}")
+        raise ValueError(f"not a safetensors file, but {_format_of(start, size)}")
+    file.seek(8)
     header = parse_json(file.read(length))
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
@@ -85,6 +101,14 @@ def read_header(file: BinaryIO) -> Header:
     if at != size:
         raise ValueError(f"the tensors end at byte {at}, the file at {size}")
     return Header(metadata, extents)
+
+
+def _format_of(start: bytes, size: int) -> str:
+    """What a file is that begins like this and is not a safetensors file."""
+    if not size:
+        return "an empty file"
+    known = (kind for magic, kind in _OTHER_FORMATS if start.startswith(magic))
+    return next(known, f"another format: it begins with {start[:8]!r}, which is not the length of a header")
 
 
 def _extent(name: str, entry: Any, start: int) -> Extent:
@@ -147,3 +171,30 @@ def read_index(path: Path) -> dict[str, str]:
     ):
         raise ValueError(f"{path}: no weight_map from names to files")
     return file_of
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """What a safetensors file holds, or a folder of them with Hugging Face's index or with only "model.safetensors".
+
+    No values are read. Raises OSError if a file cannot be read, and ValueError, naming it, if it is malformed.
+    """
+    if path.is_dir() and (path / INDEX).exists():
+        file_of = {name: path / file for name, file in read_index(path / INDEX).items()}
+        headers = {file: _read_file(file) for file in dict.fromkeys(file_of.values())}
+    else:
+        file = path / "model.safetensors" if path.is_dir() else path
+        headers = {file: _read_file(file)}
+        file_of = {extent.name: file for extent in headers[file].extents}
+    found = {file: {extent.name: extent for extent in header.extents} for file, header in headers.items()}
+    for name, file in file_of.items():
+        if name not in found[file]:
+            raise ValueError(f"{file}: has no {name!r}, which the index says")
+    return Checkpoint(headers, {name: (file, found[file][name]) for name, file in file_of.items()})
+
+
+def _read_file(path: Path) -> Header:
+    try:
+        with atomic.naming(path), open(path, "rb") as file:
+            return read_header(file)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from None

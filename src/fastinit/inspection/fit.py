@@ -1,7 +1,7 @@
 """Do measured values follow a law? Tests of its shape at the level of 6 standard errors.
 
-The bins that the kernel counts are intervals of the values before they were rounded to the tensor's dtype: coarse
-dtypes are compared with what rounding makes of the law.
+The kernel counts values in bins. Each bin is compared with the interval of numbers that the dtype rounds into it, so that
+coarse dtypes are compared with what rounding makes of the law.
 """
 
 from __future__ import annotations
@@ -12,92 +12,97 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dtypes import rounding_step
-from ..laws.distributions import Distribution, Normal, TruncatedNormal, Uniform
+from ..dtypes import Floats, rounding_step
+from ..laws.distributions import Elementwise, Normal, TruncatedNormal, Uniform
 from .measure import Measured
 
-Floats = NDArray[np.float64]
-
 LEVEL = 6.0  # standard errors
-_SURE = 1e9  # that many to one against
+_SURE = 1e9  # odds against chance
 _MOST_CELLS, _LEAST_IN_CELL, _LEAST_CELLS = 64, 32, 8
-# A law that differs by less, as sum of (p - q)^2 / q over the cells, does for another. Values that were rounded to
+# A law that differs by less, as sum of (p - q)^2 / q over the cells, passes for another. Values that were rounded to
 # bfloat16 and are kept as float32 differ by 0.0001.
 _NEGLIGIBLE = 3e-4
-_MOMENTS_FROM = 10_000  # values; below, skew and kurtosis are far from normal themselves
+_MOMENTS_FROM = 10_000  # values; for fewer, skew and kurtosis are far from normally distributed
 
-LIKELY: dict[str, Distribution] = {
-    "normal": Normal(),
-    "uniform": Uniform(-1.0, 1.0),
-    "truncated normal": TruncatedNormal(low=-2.0, high=2.0),
-}
-_erfc = np.frompyfunc(math.erfc, 1, 1)
+LIKELY: tuple[Elementwise, ...] = (Normal(), Uniform(-1.0, 1.0), TruncatedNormal(low=-2.0, high=2.0))
 
 
 def likely_law(measured: Measured, dtype: str) -> str | None:
-    """ "constant", the name of the only law of `LIKELY` that fits, "other" where none does, None where several do."""
+    """ "constant", the label of the only law of `LIKELY` that fits, "other" if none does, None if several do."""
     if measured.count == 0:
         return None
     if measured.low == measured.high:
         return "constant"
-    fitting = [
-        name for name, law in LIKELY.items() if misfit(measured, dtype, fitted(law, measured, dtype)) is None
-    ]
+    fitting = [law.label for law in LIKELY if misfit(measured, dtype, fitted(law, measured, dtype)) is None]
     if len(fitting) > 1:
         return None
     return fitting[0] if fitting else "other"
 
 
-def fitted(law: Distribution, measured: Measured, dtype: str) -> Distribution:
-    """The law, moved and scaled: the normal by mean and std; one within bounds by its bounds, which the farthest values
-    show within a rounding, and mean and std within that."""
+def fitted(law: Elementwise, measured: Measured, dtype: str) -> Elementwise:
+    """The law, moved and scaled to fit the values.
+
+    A law within bounds is fitted by its bounds, which the farthest values show within a rounding, and by mean and std
+    within that; any other one by mean and std.
+    """
     if not 0 < measured.std < math.inf:
         return law
     mean, std = law.moments()
-    if not isinstance(law, (Uniform, TruncatedNormal)) or math.isinf(law.low) or math.isinf(law.high):
-        return _moved(law, measured.std / std, measured.mean - mean * measured.std / std)
+    low, high = law.support()
+    if math.isinf(low) or math.isinf(high):
+        scale = measured.std / std
+        return law.affine(scale, measured.mean - mean * scale)
     bounds = []
-    for bound, farthest in ((law.low, measured.low), (law.high, measured.high)):
+    for bound, farthest in ((low, measured.low), (high, measured.high)):
         rounding = rounding_step(farthest, dtype) / 2
         by_moments = measured.mean + measured.std * (bound - mean) / std
         bounds.append(min(max(by_moments, farthest - rounding), farthest + rounding))
-    scale = (bounds[1] - bounds[0]) / (law.high - law.low)
-    return _moved(law, scale, bounds[0] - law.low * scale)
+    scale = (bounds[1] - bounds[0]) / (high - low)
+    return law.affine(scale, bounds[0] - low * scale)
 
 
-def _moved(law: Distribution, scale: float, shift: float) -> Distribution:
-    if isinstance(law, Uniform):
-        return Uniform(law.low * scale + shift, law.high * scale + shift)
-    if isinstance(law, Normal):
-        return Normal(law.mean * scale + shift, law.std * scale)
-    assert isinstance(law, TruncatedNormal)
-    mean, std, low, high = law.parameters
-    return TruncatedNormal(mean * scale + shift, std * scale, low * scale + shift, high * scale + shift)
-
-
-def misfit(measured: Measured, dtype: str, law: Distribution) -> str | None:
-    """How the values' shape differs from that of the law, whose mean and std they have; None where it does not."""
+def misfit(measured: Measured, dtype: str, law: Elementwise) -> str | None:
+    """How the values' shape differs from that of the law, whose mean and std they have; None if it does not."""
     if law.moments()[1] == 0 or not 0 < measured.std < math.inf:
         return None
     coarse = spacing(measured, dtype) / measured.std
-    if isinstance(law, Normal):
-        slack = 1 + LEVEL * std_error(measured) + coarse
-        farthest = max(measured.high - law.mean, law.mean - measured.low) / law.std
-        if farthest > slack * math.sqrt(2 * math.log(_SURE * measured.count)):  # P(|Z| > z) < exp(-z^2 / 2)
-            return f"a value {farthest:.3g} std from the mean"
-        if measured.count * math.erfc(farthest * slack / math.sqrt(2)) > math.log(_SURE):
-            return f"no value farther than {farthest:.3g} std from the mean"
+    if different := _tails_misfit(measured, law, 1 + LEVEL * std_error(measured) + coarse):
+        return different
     if measured.count >= _MOMENTS_FROM:
-        skew, kurtosis, skew_error, kurtosis_error = _higher_moments(law)
-        root = math.sqrt(measured.count)
+        m3, m4, m5, m6, m8 = map(law.standard_moment, (3, 4, 5, 6, 8))
+        # Of the sample's skew and kurtosis, times the number of values.
+        variances = (
+            m6 - 6 * m4 + 9 + m3**2 * (9 * m4 + 35) / 4 - 3 * m3 * m5,
+            m8 - 4 * m4 * m6 + 4 * m4**3 - m4**2 + 16 * m3**2 * m4 - 8 * m3 * m5 + 16 * m3**2,
+        )
         least = 0.02 + coarse**2 / 4  # what rounding to the dtype may add
-        for name, got, want, error in (
-            ("skew", measured.skew, skew, skew_error / root),
-            ("kurtosis", measured.kurtosis, kurtosis, kurtosis_error / root),
+        for name, got, want, variance in (
+            ("skew", measured.skew, m3, variances[0]),
+            ("kurtosis", measured.kurtosis, m4 - 3, variances[1]),
         ):
-            if abs(got - want) > max(LEVEL * error, least):
+            if abs(got - want) > max(LEVEL * math.sqrt(max(variance, 0.0) / measured.count), least):
                 return f"{name} {got:.3g}, the law's {want:.3g}"
     return _bins_misfit(measured, dtype, law)
+
+
+def _tails_misfit(measured: Measured, law: Elementwise, slack: float) -> str | None:
+    """Whether the farthest value in a tail without a bound is too far, or not far enough, for so many values."""
+    mean, std = law.moments()
+    for side, bound, farthest in zip((-1, 1), law.support(), (measured.low, measured.high), strict=True):
+        if math.isfinite(bound):
+            continue
+        lower = law.affine(-side, 0.0)  # this tail as a lower one, in which `cdf` has all digits
+        distance = side * (farthest - mean) / std
+
+        def beyond(distance: float, side: int = side, lower: Elementwise = lower) -> float:
+            """How many values are expected farther away than this."""
+            return measured.count * float(lower.cdf(-side * mean - distance * std))
+
+        if beyond(distance / slack) < 1 / _SURE:
+            return f"a value {distance:.3g} std from the mean"
+        if beyond(distance * slack) > math.log(_SURE):
+            return f"no value farther than {distance:.3g} std from the mean"
+    return None
 
 
 def std_error(measured: Measured) -> float:
@@ -110,54 +115,6 @@ def spacing(measured: Measured, dtype: str) -> float:
     """How far apart the dtype's values are about one std from the mean."""
     magnitude = abs(measured.mean) + measured.std
     return rounding_step(magnitude, dtype)
-
-
-def cdf(law: Distribution, x: Floats) -> Floats | None:
-    """P(value < x), or None for a piece of the tail that is beyond double's range."""
-    if isinstance(law, Uniform):
-        return np.clip((x - law.low) / (law.high - law.low), 0.0, 1.0)
-    if isinstance(law, Normal):
-        return _below((x - law.mean) / law.std)
-    assert isinstance(law, TruncatedNormal)
-    z, low, high = ((np.asarray(v) - law.mean) / law.std for v in (x, law.low, law.high))
-    if low > 0:  # upper tails, where differences keep their digits
-        mirrored = cdf(TruncatedNormal(-law.mean, law.std, -law.high, -law.low), -x)
-        return None if mirrored is None else 1 - mirrored
-    start, end = _below(low), _below(high)
-    if not end - start > 1e-300:
-        return None
-    result: Floats = (_below(np.clip(z, low, high)) - start) / (end - start)
-    return result
-
-
-def _below(z: Floats) -> Floats:
-    return np.asarray(_erfc(-np.asarray(z) / math.sqrt(2.0)), np.float64) / 2
-
-
-def _higher_moments(law: Distribution) -> tuple[float, float, float, float]:
-    """Skew, kurtosis, and their standard errors times the root of the number of values."""
-    if isinstance(law, Normal):
-        return 0.0, 0.0, math.sqrt(6), math.sqrt(24)
-    if isinstance(law, Uniform):
-        return 0.0, -1.2, math.sqrt(72 / 35), math.sqrt(1.32)
-    assert isinstance(law, TruncatedNormal)
-    return _cut_moments(*(float(f"{(bound - law.mean) / law.std:.9g}") for bound in (law.low, law.high)))
-
-
-@lru_cache
-def _cut_moments(low: float, high: float) -> tuple[float, float, float, float]:
-    law = TruncatedNormal(low=low, high=high)
-    mean, std = law.moments()
-    edges = np.linspace(max(low, mean - 40 * std), min(high, mean + 40 * std), 4001)
-    below = cdf(law, edges)
-    if below is None:
-        return math.nan, math.nan, math.nan, math.nan  # no test fails by it
-    z = ((edges[1:] + edges[:-1]) / 2 - mean) / std
-    weight = np.diff(below)
-    m3, m4, m5, m6, m8 = (float(weight @ z**power) for power in (3, 4, 5, 6, 8))
-    skew = m6 - 6 * m4 + 9 + m3**2 * (9 * m4 + 35) / 4 - 3 * m3 * m5
-    kurtosis = m8 - 4 * m4 * m6 + 4 * m4**3 - m4**2 + 16 * m3**2 * m4 - 8 * m3 * m5 + 16 * m3**2
-    return m3, m4 - 3, math.sqrt(max(skew, 0.0)), math.sqrt(max(kurtosis, 0.0))
 
 
 @lru_cache
@@ -177,7 +134,7 @@ def bin_edges(dtype: str) -> tuple[NDArray[np.intp], Floats]:
     return order, np.concatenate([-positive[::-1], [0.0], positive])
 
 
-def _bins_misfit(measured: Measured, dtype: str, law: Distribution) -> str | None:
+def _bins_misfit(measured: Measured, dtype: str, law: Elementwise) -> str | None:
     """Pearson's test on cells of about equal counts."""
     order, edges = bin_edges(dtype)
     cumulative = np.cumsum(measured.counts[order])
@@ -193,10 +150,7 @@ def _bins_misfit(measured: Measured, dtype: str, law: Distribution) -> str | Non
     if len(cuts) + 1 < _LEAST_CELLS:
         return None
     observed = np.diff(np.concatenate([[0], cumulative[cuts], [total]])) / total
-    below = cdf(law, edges[cuts])
-    if below is None:
-        return None
-    expected = np.maximum(np.diff(np.concatenate([[0.0], below, [1.0]])), 1e-12)
+    expected = np.maximum(np.diff(np.concatenate([[0.0], law.cdf(edges[cuts]), [1.0]])), 1e-12)
     difference = float(((observed - expected) ** 2 / expected).sum())
     freedom = len(observed) - 1
     # Wilson and Hilferty 1931.

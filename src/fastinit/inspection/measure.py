@@ -1,4 +1,4 @@
-"""What the values of many tensors are like: chunks of a file or of memory, shared out to threads."""
+"""What the values of many tensors are like: chunks of files or of memory, shared out to threads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from queue import SimpleQueue
+from typing import BinaryIO, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,9 @@ from numpy.typing import NDArray
 from .. import _core
 from ..drawing import config
 from ..drawing.memory import empty
+from ..drawing.moments import MOMENTS, Moments
 from ..dtypes import nbytes
+from ..files import atomic
 
 _T = TypeVar("_T")
 
@@ -24,25 +27,24 @@ _CHUNK_BYTES = 1 << 20  # about a core's second-level cache
 _SHORTEST_ROW = 4  # shorter rows are equal by chance
 _MOST_ROWS = 1 << 24  # their hashes take 128 MiB
 
-# As struct fi_moments.
-_MOMENTS = np.dtype(
-    [(field, np.uint64) for field in ("count", "nan", "inf", "zeros")]
-    + [(field, np.float64) for field in ("low", "high", "mean", "m2", "m3", "m4")]
-)
-
 
 @dataclass(frozen=True)
 class Source:
-    """A tensor to measure: ``start`` is an offset in the file, or an address whose memory the owner keeps alive."""
+    """A tensor to measure.
+
+    ``start`` is an offset in the ``file``. Without a file, it is an address in memory that the ``owner`` keeps alive.
+    """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     start: int
+    file: BinaryIO | None = None
     owner: object = None
 
     @property
     def nbytes(self) -> int:
+        """The bytes of the values."""
         return nbytes(self.shape, self.dtype)
 
     @property
@@ -57,8 +59,8 @@ class Source:
 class Measured:
     """Of the finite values: their number, range and moments; of all: what else there is.
 
-    ``counts`` are those of the kernel's bins, in a large tensor of every sixteenth tile alone. ``duplicates`` is the
-    number of rows that repeat an earlier one bit for bit, and ``twins`` the first two that are equal.
+    ``counts`` are those of the kernel's bins; in a large tensor, only every sixteenth tile is counted. ``duplicates`` is
+    the number of rows that repeat an earlier one bit for bit, and ``twins`` the first two that are equal.
     """
 
     count: int
@@ -77,37 +79,44 @@ class Measured:
 
 
 class _Chunk(NamedTuple):
+    """Some rows of a tensor, or a part of one row."""
+
     job: _Job
     number: int
     offset: int  # in bytes
     rows: int
-    row_count: int
+    row_count: int  # values in each row
     word: int  # where in the row it begins, in 64-bit words
-    row: int
+    row: int  # the first one's number
+
+    @property
+    def nbytes(self) -> int:
+        return self.rows * self.row_count * self.job.itemsize
 
 
 class _Job:
-    """One tensor under way."""
+    """One tensor under way: it is cut into chunks, which any thread measures, and finished when all are measured."""
 
     def __init__(self, index: int, source: Source) -> None:
         self.index, self.source = index, source
-        itemsize = nbytes((), source.dtype)
         total = math.prod(source.shape)
-        rows, self.row_count = (source.rows or 1, total // (source.rows or 1)) if total else (0, 0)
-        row_bytes = self.row_count * itemsize
-        self.itemsize, self.rows, self.row_bytes = itemsize, rows, row_bytes
+        self.itemsize = nbytes((), source.dtype)
+        self.rows = (source.rows or 1) if total else 1
+        self.row_count = total // self.rows
+        self.row_bytes = self.row_count * self.itemsize
         # Whole rows, or even parts of a row in whole 64-byte lines.
-        self.rows_at_once = max(1, _CHUNK_BYTES // row_bytes) if rows else 1
-        parts = -(-row_bytes // _CHUNK_BYTES) or 1
-        self.part_bytes = (-(-row_bytes // parts) + 63) // 64 * 64 if parts > 1 else row_bytes
-        self.parts = -(-row_bytes // self.part_bytes) if row_bytes else 1
-        self.left = -(-rows // self.rows_at_once) * self.parts
-        self.moments = np.zeros(max(self.left, 1), _MOMENTS)
-        self.moments_at = self.moments.ctypes.data
+        self.rows_at_once = max(1, _CHUNK_BYTES // max(self.row_bytes, 1))
+        parts = -(-self.row_bytes // _CHUNK_BYTES)
+        self.part_bytes = -(-self.row_bytes // (parts * 64)) * 64 if parts > 1 else max(self.row_bytes, 1)
+        self.parts = max(-(-self.row_bytes // self.part_bytes), 1)
+        self.left = -(-self.rows // self.rows_at_once) * self.parts
+        self.moments = np.zeros(self.left, MOMENTS)
         self.counts = np.zeros(_core.BINS, np.int64)
-        self.hashes = np.zeros(rows, np.uint64) if source.rows and rows else None
+        self.hashes = np.zeros(self.rows, np.uint64) if source.rows and total else None
+        self._lock = threading.Lock()
 
     def chunks(self) -> Iterator[_Chunk]:
+        """The chunks in order; an empty tensor has an empty one."""
         number = 0
         for row in range(0, self.rows, self.rows_at_once):
             for part in range(self.parts):
@@ -117,24 +126,36 @@ class _Job:
                              (end - begin) // self.itemsize, begin // 8, row)  # fmt: skip
                 number += 1
 
-    def result(self) -> Measured:
-        _core.merge(self.moments_at, len(self.moments))
-        count, nan, inf, zeros, low, high, mean, m2, m3, m4 = self.moments[0].item()
-        variance = m2 / count if count else math.nan
+    def add(self, chunk: _Chunk, counts: NDArray[np.uint32], hashes: NDArray[np.uint64]) -> bool:
+        """Take in what was measured of a chunk; True if it was the last one."""
+        with self._lock:
+            self.counts += counts
+            if self.hashes is not None:
+                self.hashes[chunk.row : chunk.row + chunk.rows] += hashes[: chunk.rows]
+            self.left -= 1
+            return self.left == 0
+
+    def finish(self) -> Measured:
+        """The tensor's values, from all chunks in their order: the result does not depend on the threads."""
+        _core.merge(self.moments.ctypes.data, len(self.moments))
+        m = Moments(*self.moments[0].item())
+        variance = m.m2 / m.count if m.count else math.nan
         square = variance * variance
         known = 1e-280 < square < math.inf  # neither 0 nor out of a float's range
         duplicates, twins = (None, None) if self.hashes is None else _duplicates(self.hashes)
         return Measured(
-            count=count,
-            nan=nan,
-            inf=inf,
-            zeros=zeros,
-            low=low + 0.0 if count else math.nan,  # -0.0 or 0.0: which is smaller is the processor's choice
-            high=high + 0.0 if count else math.nan,
-            mean=mean + 0.0 if count else math.nan,
+            count=m.count,
+            nan=m.nan,
+            inf=m.inf,
+            zeros=m.zeros,
+            low=m.low + 0.0
+            if m.count
+            else math.nan,  # -0.0 or 0.0: which is smaller is the processor's choice
+            high=m.high + 0.0 if m.count else math.nan,
+            mean=m.mean + 0.0 if m.count else math.nan,
             std=math.sqrt(variance),
-            skew=m3 / count / variance**1.5 if known else math.nan,
-            kurtosis=m4 / count / square - 3 if known else math.nan,
+            skew=m.m3 / m.count / variance**1.5 if known else math.nan,
+            kurtosis=m.m4 / m.count / square - 3 if known else math.nan,
             counts=self.counts,
             duplicates=duplicates,
             twins=twins,
@@ -142,6 +163,7 @@ class _Job:
 
 
 def _duplicates(hashes: NDArray[np.uint64]) -> tuple[int, tuple[int, int] | None]:
+    """How many rows repeat an earlier one, and the first pair that is equal."""
     ordered = np.sort(hashes)
     repeats = int(np.count_nonzero(ordered[1:] == ordered[:-1]))
     if not repeats:
@@ -153,87 +175,99 @@ def _duplicates(hashes: NDArray[np.uint64]) -> tuple[int, tuple[int, int] | None
     return repeats, (first, second)
 
 
+class _Shared(Generic[_T]):
+    """An iterator from which several threads take items; `stop` ends it for all of them."""
+
+    def __init__(self, items: Iterator[_T]) -> None:
+        self._items, self._lock = items, threading.Lock()
+
+    def __iter__(self) -> _Shared[_T]:
+        return self
+
+    def __next__(self) -> _T:
+        with self._lock:
+            return next(self._items)
+
+    def stop(self) -> None:
+        with self._lock:
+            self._items = iter(())
+
+
+class _Worker:
+    """One thread's buffers."""
+
+    def __init__(self) -> None:
+        self._bytes = empty((_CHUNK_BYTES + 64,), "float16").view(np.uint8)
+        self.counts = np.empty(_core.BINS, np.uint32)
+        self.hashes = np.empty(_CHUNK_BYTES // 8, np.uint64)
+
+    def measure(self, chunk: _Chunk) -> None:
+        """Measure the chunk's moments into its job, and its bins and hashes into the buffers."""
+        job, address = chunk.job, chunk.job.source.start + chunk.offset
+        if job.source.file is not None:
+            _read(job.source.file, self._bytes[: chunk.nbytes].data, address)
+            address = _core.address(self._bytes)
+        _core.inspect(
+            job.source.dtype, address, chunk.rows, chunk.row_count, chunk.word, config.ISA,
+            _core.address(job.moments) + chunk.number * MOMENTS.itemsize, _core.address(self.counts),
+            0 if job.hashes is None else _core.address(self.hashes),
+        )  # fmt: skip
+
+
 def measure_all(
     sources: Sequence[Source],
-    file: int | None,
     finish: Callable[[Source, Measured], _T],
     *,
     threads: int | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> list[_T]:
-    """What ``finish`` makes of each tensor, once it is measured; from the file of this descriptor, or from memory.
+    """What ``finish`` makes of each tensor, once it is measured.
 
-    The file is read once, in chunks, into one buffer per thread. The results depend on no number of threads.
-    Raises OSError where the file cannot be read or ends early.
+    Files are read once, in chunks, into one buffer per thread. The results do not depend on the number of threads.
+    Raises OSError if a file cannot be read or ends early.
     """
-    from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait  # here, for a short import
+    from concurrent.futures import ThreadPoolExecutor  # here, for a short import
 
     n_threads = config.threads_for(threads)
-    results: list[_T | None] = [None] * len(sources)
-    lock = threading.Lock()
-    done, stop = 0, False
-
-    def all_chunks() -> Iterator[_Chunk]:
-        for index, source in enumerate(sources):
-            job = _Job(index, source)
-            if job.left:
-                yield from job.chunks()
-            else:
-                results[index] = finish(source, job.result())
-
-    chunks = all_chunks()
+    results: dict[int, _T] = {}
+    chunks = _Shared(chunk for i, source in enumerate(sources) for chunk in _Job(i, source).chunks())
+    told: SimpleQueue[int | None] = (
+        SimpleQueue()
+    )  # the bytes of each chunk that is done; None from a thread that ends
 
     def work() -> None:
-        nonlocal done
-        buffer = empty((_CHUNK_BYTES + 64 if file is not None else 0,), "float16").view(np.uint8)
-        counts, hashes = np.empty(_core.BINS, np.uint32), np.empty(_CHUNK_BYTES // 8, np.uint64)
-        read_to, counts_at, hashes_at = (array.ctypes.data for array in (buffer, counts, hashes))
-        while not stop:
-            with lock:
-                chunk = next(chunks, None)
-            if chunk is None:
-                return
-            job = chunk.job
-            size = chunk.rows * chunk.row_count * job.itemsize
-            if file is None:
-                address = job.source.start + chunk.offset
-            else:
-                _read(file, buffer[:size].data, job.source.start + chunk.offset)
-                address = read_to
-            _core.inspect(
-                job.source.dtype, address, chunk.rows, chunk.row_count, chunk.word, config.ISA,
-                job.moments_at + chunk.number * _MOMENTS.itemsize, counts_at, 0 if job.hashes is None else hashes_at,
-            )  # fmt: skip
-            with lock:
-                job.counts += counts
-                if job.hashes is not None:
-                    job.hashes[chunk.row : chunk.row + chunk.rows] += hashes[: chunk.rows]
-                job.left -= 1
-                last = job.left == 0
-                done += size
-            if last:
-                results[job.index] = finish(job.source, job.result())
+        worker = _Worker()
+        try:
+            for chunk in chunks:
+                worker.measure(chunk)
+                if chunk.job.add(chunk, worker.counts, worker.hashes):
+                    results[chunk.job.index] = finish(chunk.job.source, chunk.job.finish())
+                told.put(chunk.nbytes)
+        finally:
+            chunks.stop()
+            told.put(None)
 
     with ThreadPoolExecutor(n_threads) as pool:
         futures = [pool.submit(work) for _ in range(n_threads)]
         try:
-            while wait(futures, 0.1, FIRST_EXCEPTION).not_done and not _failed(futures):
+            running, done = n_threads, 0
+            while running:
+                size = told.get()
+                running -= size is None
+                done += size or 0
                 progress(done)
         finally:
-            stop = True
+            chunks.stop()
     for future in futures:
         future.result()
-    progress(done)
-    return results  # type: ignore[return-value]
+    return [results[i] for i in range(len(sources))]
 
 
-def _failed(futures: Sequence[Any]) -> bool:
-    return any(future.done() and future.exception() for future in futures)
-
-
-def _read(file: int, buffer: memoryview, offset: int) -> None:
-    while buffer:
-        n = os.preadv(file, [buffer], offset)
-        if n == 0:
-            raise OSError(errno.EIO, f"the file ends at byte {offset}, within a tensor")
-        buffer, offset = buffer[n:], offset + n
+def _read(file: BinaryIO, buffer: memoryview, offset: int) -> None:
+    """Fill the buffer from the offset on."""
+    with atomic.naming(file.name):
+        while buffer:
+            n = os.preadv(file.fileno(), [buffer], offset)
+            if n == 0:
+                raise OSError(errno.EIO, f"the file ends at byte {offset}, within a tensor")
+            buffer, offset = buffer[n:], offset + n

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import time
@@ -12,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from ..arguments import file_path
+from ..checkpoints.origin import origin_of
 from ..drawing.memory import target
 from ..dtypes import dtype_name, rounding_step
-from ..files import atomic, safetensors
-from ..laws.distributions import Distribution, Normal, TruncatedNormal, Uniform
-from ..laws.structured import Structured
+from ..files import safetensors
+from ..laws.distributions import Distribution, Elementwise
 from ..plans.lint import Finding
 from ..plans.make import make_plan
 from ..plans.model import Model, TensorSpec
@@ -30,14 +31,29 @@ from .measure import Measured, Source, measure_all
 
 @dataclass(frozen=True)
 class TensorReport:
-    """A tensor's values. Moments and range are those of the finite ones, NaN where there are none.
+    """What a tensor's values are like. Moments and range are those of the finite values, NaN if there are none.
 
-    ``skew`` and ``kurtosis`` are 0 for the normal law. ``law`` is "constant", "normal", "uniform", "truncated normal"
-    (at 2 sigma), "other", or None where there are too few values to tell. ``he`` and ``xavier`` are the std in units
-    of sqrt(2 / fan_in) and sqrt(2 / (fan_in + fan_out)), None for a shape without fans. ``duplicate_rows`` counts
-    rows, along the first axis, that repeat an earlier one; None where rows are not compared: tensors of one axis, and
-    rows of fewer than 4 values. ``expected`` is the recipe's law. A finding's ``kind`` is "non-finite", "zero", "value",
-    "mean", "std", "range", "law" or "duplicates".
+    Attributes
+    ----------
+    name, shape, dtype
+        The tensor.
+    mean, std, skew, kurtosis, min, max
+        Moments and range; skew and kurtosis are 0 for a normal distribution.
+    zeros, nan, inf
+        How many values are zero, NaN and infinite.
+    law
+        The kind of distribution that fits: "constant", "normal", "uniform", "truncated normal" (at 2 sigma), "other", or
+        None if there are too few values to tell.
+    he, xavier
+        The std in units of sqrt(2 / fan_in) and of sqrt(2 / (fan_in + fan_out)); None for a shape without fans.
+    duplicate_rows
+        How many rows, along the first axis, repeat an earlier one; None if rows are not compared, as in tensors of one axis
+        and for rows of fewer than 4 values.
+    expected
+        The recipe's distribution, if there is one.
+    findings
+        What looks wrong. The kinds are "non-finite", "zero", "value", "mean", "std", "range", "distribution" and
+        "duplicates".
     """
 
     name: str
@@ -56,7 +72,7 @@ class TensorReport:
     he: float | None
     xavier: float | None
     duplicate_rows: int | None
-    expected: Distribution | Structured | None
+    expected: Distribution | None
     findings: tuple[Finding, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -73,21 +89,35 @@ class TensorReport:
 
 @dataclass(frozen=True)
 class Inspection:
-    """The tensors by name; ``skipped`` names those not inspected, with their dtype."""
+    """What the tensors of a checkpoint are like.
+
+    Attributes
+    ----------
+    tensors
+        The reports by name.
+    skipped
+        The names of tensors that were not inspected, with their dtype.
+    source
+        What the tensors were compared with (see `Plan.source`), or None.
+    nbytes, seconds
+        The bytes inspected, and the time it took.
+    """
 
     tensors: Mapping[str, TensorReport]
     skipped: Mapping[str, str]
-    recipe: str | None
-    nbytes: int  # inspected
+    source: str | None
+    nbytes: int
     seconds: float
 
     @property
     def deviating(self) -> tuple[TensorReport, ...]:
+        """The reports with findings."""
         return tuple(tensor for tensor in self.tensors.values() if tensor.findings)
 
     def to_dict(self) -> dict[str, Any]:
+        """The report for JSON."""
         return {
-            "recipe": self.recipe,
+            "source": self.source,
             "bytes": self.nbytes,
             "seconds": self.seconds,
             "deviating": len(self.deviating),
@@ -103,25 +133,40 @@ def inspect(
     threads: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Inspection:
-    """Measure every tensor of a safetensors file, or of a mapping of names to arrays, in one pass.
+    """Measure every tensor of a checkpoint in one pass, and find what looks wrong.
 
-    Without a recipe, what no initialisation wants is found: values that are not finite, weights of two axes or more
-    that are all zero, rows that are equal bit for bit. With one (as in `as_recipe`, or a plan), also what its laws
-    do not give: another value, mean, std, range or shape, each beyond 6 standard errors. Mean and std are compared
-    with the law's own; the shape by range, skew, kurtosis and Pearson's test, apart from mean and std.
+    What no initialisation wants is always found: values that are not finite, weights of two axes or more that are all
+    zero, rows that are equal bit for bit. With a recipe, also what its distributions do not give is found: another value,
+    mean, std, range or shape, each beyond 6 standard errors. The shape is compared by range, skew, kurtosis and Pearson's
+    test, whatever mean and std are.
 
-    Arrays are NumPy's or CPU tensors with DLPack; those that are not contiguous are copied or, with DLPack, refused.
-    A file is read in chunks, never mapped, and may be larger than memory. ``progress`` is told the bytes done and
-    those of all.
+    Parameters
+    ----------
+    checkpoint
+        The path of a safetensors file, or of a folder of them with Hugging Face's index; or a mapping of names to arrays
+        or CPU tensors. Arrays that are not contiguous are copied, tensors are refused. Files are read in chunks, never
+        mapped, and may be larger than memory.
+    recipe
+        What the values should follow: a plan, or a recipe as `fastinit.plan` takes it. By default, what a file that
+        fastinit wrote says in its header, and nothing for others.
+    threads
+        How many threads may measure; by default as `set_num_threads` says.
+    progress
+        Called with the bytes that are done and those of all.
+
+    Returns
+    -------
+    Inspection
+        The tensors' `TensorReport` by name, and what deviates.
 
     Raises
     ------
     OSError
-        for a file that cannot be read.
+        If a file cannot be read.
     ValueError
-        for a malformed file, or a recipe that does not fit the tensors.
+        For a malformed file, or a recipe that does not fit the tensors.
     TypeError
-        for what is neither path nor mapping of arrays.
+        For anything other than a path or a mapping of arrays.
 
     Examples
     --------
@@ -130,23 +175,28 @@ def inspect(
     >>> report.tensors["fc.weight"].law
     'uniform'
     >>> [finding.kind for finding in report.tensors["fc.weight"].findings]
-    ['std', 'law']
+    ['std', 'distribution']
     """
     if isinstance(checkpoint, Mapping):
         sources, skipped = _arrays(checkpoint)
-        return _inspect(sources, None, skipped, recipe, threads, progress)
+        return _inspect(sources, skipped, _plan(sources, recipe), threads, progress)
     path = file_path("checkpoint", checkpoint)
-    try:
-        with atomic.naming(path), open(path, "rb") as file:
-            extents = safetensors.read_header(file).extents
-            sources = [Source(e.name, e.shape, e.dtype, e.begin) for e in extents if e.dtype]
-            skipped = {e.name: e.code for e in extents if not e.dtype}
-            return _inspect(sources, file.fileno(), skipped, recipe, threads, progress)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    read = safetensors.read_checkpoint(path)
+    with contextlib.ExitStack() as stack:
+        files = {file: stack.enter_context(open(file, "rb")) for file in read.headers}
+        extents = [(files[file], extent) for file, extent in read.tensors.values()]
+        sources = [Source(e.name, e.shape, e.dtype, e.begin, file) for file, e in extents if e.dtype]
+        skipped = {e.name: e.code for _, e in extents if not e.dtype}
+        try:
+            own = origin_of(read.headers) if recipe is None else None
+            plan = own.plan if own else _plan(sources, recipe)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+        return _inspect(sources, skipped, plan, threads, progress)
 
 
 def _arrays(arrays: Mapping[str, Any]) -> tuple[list[Source], dict[str, str]]:
+    """The arrays to measure, and the dtypes of those that are not floats."""
     sources, skipped = [], {}
     for name, array in arrays.items():
         if not isinstance(name, str):
@@ -157,12 +207,12 @@ def _arrays(arrays: Mapping[str, Any]) -> tuple[list[Source], dict[str, str]]:
                     skipped[name] = str(array.dtype)
                     continue
                 array = np.ascontiguousarray(array).reshape(array.shape)
-                source = Source(name, array.shape, dtype_name(array.dtype), array.ctypes.data, array)
+                source = Source(name, array.shape, dtype_name(array.dtype), array.ctypes.data, owner=array)
             else:
                 memory = target(array)
                 if not memory.contiguous:
                     raise ValueError("is not contiguous")
-                source = Source(name, memory.shape, memory.dtype, memory.address, memory)
+                source = Source(name, memory.shape, memory.dtype, memory.address, owner=memory)
         except (TypeError, ValueError) as error:
             raise type(error)(f"parameter {name!r}: {error}") from None
         sources.append(source)
@@ -171,26 +221,27 @@ def _arrays(arrays: Mapping[str, Any]) -> tuple[list[Source], dict[str, str]]:
 
 def _inspect(
     sources: list[Source],
-    file: int | None,
     skipped: Mapping[str, str],
-    recipe: RecipeLike | Plan | None,
+    plan: Plan | None,
     threads: int | None,
     progress: Callable[[int, int], None],
 ) -> Inspection:
     started = time.perf_counter()
-    plan = None if recipe is None else _plan(sources, recipe)
 
     def report(source: Source, measured: Measured) -> TensorReport:
-        parameter = None if plan is None else plan[plan.ties.get(source.name, source.name)]
+        parameter = None if plan is None else plan.get(plan.ties.get(source.name, source.name))
         return _report(source, measured, parameter)
 
     total = sum(source.nbytes for source in sources)
-    reports = measure_all(sources, file, report, threads=threads, progress=lambda done: progress(done, total))
-    return Inspection({r.name: r for r in reports}, skipped, None if plan is None else plan.recipe, total,
-                  time.perf_counter() - started)  # fmt: skip
+    reports = measure_all(sources, report, threads=threads, progress=lambda done: progress(done, total))
+    return Inspection({r.name: r for r in reports}, skipped, None if plan is None else plan.source, total,
+                      time.perf_counter() - started)  # fmt: skip
 
 
-def _plan(sources: list[Source], recipe: RecipeLike | Plan) -> Plan:
+def _plan(sources: list[Source], recipe: RecipeLike | Plan | None) -> Plan | None:
+    """What the sources should be, checked."""
+    if recipe is None:
+        return None
     if not isinstance(recipe, Plan):
         return make_plan(Model({s.name: TensorSpec(s.shape, s.dtype) for s in sources}), as_recipe(recipe))
     shapes = {source.name: source.shape for source in sources}
@@ -233,13 +284,13 @@ def _report(source: Source, measured: Measured, parameter: Parameter | None) -> 
     )
 
 
-def _findings(
-    source: Source, measured: Measured, law: Distribution | Structured | None
-) -> list[tuple[str, str]]:
+def _findings(source: Source, measured: Measured, law: Distribution | None) -> list[tuple[str, str]]:
     found = []
     if measured.nan or measured.inf:
         found.append(("non-finite", f"{measured.nan:,} NaN and {measured.inf:,} infinite values"))
-    if measured.count == 0 or isinstance(law, Structured):  # of whose moments and rows nothing is known
+    if measured.count == 0 or not isinstance(
+        law, Elementwise | None
+    ):  # nothing is known of its moments and rows
         return found
     constant = measured.low == measured.high
     if law is not None and law.moments()[1] == 0:
@@ -252,7 +303,7 @@ def _findings(
         return found
     if law is not None:
         found += _against(measured, source.dtype, law)
-    if measured.duplicates and not constant and not _by_chance(source):
+    if measured.duplicates and not constant and not _by_chance(source, measured):
         first, second = measured.twins or (0, 0)
         found.append(
             ("duplicates", f"{measured.duplicates:,} rows repeat another; row {second} is row {first}")
@@ -260,11 +311,16 @@ def _findings(
     return found
 
 
-def _by_chance(source: Source) -> bool:
-    """Might two rows be equal by chance? A value is taken to have 8 random bits in 16, 16 in 32 or more."""
+def _by_chance(source: Source, measured: Measured) -> bool:
+    """Might two rows be equal by chance?
+
+    Two values are equal with a probability of about spacing / (3.4 std): of normal and uniform laws it is the integral of
+    the squared density, times the spacing. It is taken to be at least 2^-16, and higher if many values are zero.
+    """
+    alike = max(fit.spacing(measured, source.dtype) / (3.4 * measured.std), 2.0**-16)
+    alike = min(alike + (measured.zeros / measured.count) ** 2, 1.0)
     rows, length = source.shape[0], math.prod(source.shape[1:])
-    bits = length * (8 if source.dtype in ("float16", "bfloat16") else 16)
-    return 2 * math.log2(rows) - 1 - bits > math.log2(1e-9)
+    return 2 * math.log2(rows) - 1 + length * math.log2(alike) > math.log2(1e-9)
 
 
 def _half_step(value: float, dtype: str) -> float:
@@ -272,7 +328,7 @@ def _half_step(value: float, dtype: str) -> float:
     return rounding_step(value, dtype) / 2 if value else 0.0
 
 
-def _against(measured: Measured, dtype: str, law: Distribution) -> list[tuple[str, str]]:
+def _against(measured: Measured, dtype: str, law: Elementwise) -> list[tuple[str, str]]:
     found = []
     mean, std = law.moments()
     # What rounding to the dtype may add to both, in units of the std.
@@ -287,20 +343,13 @@ def _against(measured: Measured, dtype: str, law: Distribution) -> list[tuple[st
     if abs(ratio - 1) > allowed:
         message = f"std {measured.std:.4g}, expected {std:.4g} (x {ratio:.4g}; by chance 1 +- {allowed:.2g} at most)"
         found.append(("std", message))
-    # Where mean or std are off, the shape apart from them.
+    # If mean or std are off, the shape is judged without them.
     shape = fit.fitted(law, measured, dtype) if found else law
-    if isinstance(law, (Uniform, TruncatedNormal)):
-        slack = max(_half_step(law.low, dtype), _half_step(law.high, dtype))
-        if measured.low < law.low - slack or measured.high > law.high + slack:
-            between = f"from {measured.low:.4g} to {measured.high:.4g}"
-            found.append(("range", f"{between}, expected {law.low:.4g} to {law.high:.4g}"))
+    low, high = law.support()
+    slack = max(_half_step(bound, dtype) for bound in (low, high))
+    if measured.low < low - slack or measured.high > high + slack:
+        between = f"from {measured.low:.4g} to {measured.high:.4g}"
+        found.append(("range", f"{between}, expected {low:.4g} to {high:.4g}"))
     if different := fit.misfit(measured, dtype, shape):
-        found.append(("law", f"not {_NAMES[type(law)]}: {different}"))
+        found.append(("distribution", f"not {law.label}: {different}"))
     return found
-
-
-_NAMES: dict[type[Distribution], str] = {
-    Normal: "normal",
-    Uniform: "uniform",
-    TruncatedNormal: "truncated normal",
-}

@@ -6,6 +6,10 @@ object is made, and a `SeedGenerator` gives new values at each call. Zeros, ones
 kernel draw nothing: they are Keras's own.
 """
 
+from ..extras import needs_keras
+
+needs_keras()
+
 from keras.initializers import STFT, Constant, Identity, Initializer, Ones, Zeros
 
 from .initializers import (

@@ -1,6 +1,52 @@
-"""Laws: what can be drawn, as plain data. Elementwise laws are `Distribution`s; `Structured` ones fill whole tensors."""
+"""Laws: the distributions that a tensor can be drawn from, as plain data.
 
-from .distributions import Constant, Distribution, Normal, TruncatedNormal, Uniform
+`Elementwise` distributions say what each element follows by itself; `Structured` ones say what a whole tensor is. All
+modules are imported here, so that `from_dict` knows every class.
+"""
+
+from .base import Distribution, from_dict
+from .biases import Chrono, ForgetGate, StepSize
+from .composed import Patched, Transformed
+from .distributions import Constant, Elementwise, Normal, TruncatedNormal, Uniform
+from .orthogonal import ConvOrthogonal, DeltaOrthogonal, HadamardOrthogonal, Orthogonal
+from .patterns import Channelwise, Given, Hadamard, Identity, Stft, ZerO
+from .sparse import NMSparse, Sparse
+from .state_space import StateMatrix
 from .structured import Structured
+from .transformed import ComplexTruncatedNormal, ComplexUniform, Icnr, LogUniform
+from .views import Norms, Viewed
 
-__all__ = ["Constant", "Distribution", "Normal", "Structured", "TruncatedNormal", "Uniform"]
+__all__ = [
+    "Channelwise",
+    "Chrono",
+    "ComplexTruncatedNormal",
+    "ComplexUniform",
+    "Constant",
+    "ConvOrthogonal",
+    "DeltaOrthogonal",
+    "Distribution",
+    "Elementwise",
+    "ForgetGate",
+    "Given",
+    "Hadamard",
+    "HadamardOrthogonal",
+    "Icnr",
+    "Identity",
+    "LogUniform",
+    "NMSparse",
+    "Normal",
+    "Norms",
+    "Orthogonal",
+    "Patched",
+    "Sparse",
+    "StateMatrix",
+    "StepSize",
+    "Stft",
+    "Structured",
+    "Transformed",
+    "TruncatedNormal",
+    "Uniform",
+    "Viewed",
+    "ZerO",
+    "from_dict",
+]

@@ -1,4 +1,4 @@
-"""Laws of biases: gates of recurrent layers, step sizes of state-space layers."""
+"""Structured distributions of biases: gates of recurrent layers, step sizes of state-space layers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arguments import integer, non_negative, positive_integer, real
+from ..arguments import Sizes, integer, non_negative, positive_integer, real
 from ..dtypes import Array
 from .distributions import Uniform
 from .exact_math import expm1, log
-from .structured import Sizes, Stream, Structured, set_fields
+from .structured import Stream, Structured, set_fields
 from .transformed import LogUniform
 
 
@@ -33,7 +33,7 @@ def _gate(bias: Array, gate: int, gates: int) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class ForgetGate(Structured):
-    """`value` for the gate number `forget` of the `gates` that lie side by side along the last axis, 0 for the others."""
+    """`value` for gate number `forget`, 0 for the others; `gates` gates lie side by side along the last axis."""
 
     law: ClassVar[str] = "forget_gate"
     value: float = 1.0
@@ -56,7 +56,7 @@ class ForgetGate(Structured):
 
 @dataclass(frozen=True, slots=True)
 class Chrono(Structured):
-    """ln U(1, t_max - 1) for the forget gate, minus the same for the input gate, 0 for the others."""
+    """ln U(1, t_max - 1) for the forget gate, the same values negated for the input gate, 0 for the others."""
 
     law: ClassVar[str] = "chrono"
     t_max: float
@@ -86,7 +86,7 @@ class Chrono(Structured):
 
 @dataclass(frozen=True, slots=True)
 class StepSize(Structured):
-    """The b for which softplus(b) is log-uniform between `low` and `high`, but at least `floor`."""
+    """The b for which softplus(b) is the larger of `floor` and a log-uniform value between `low` and `high`."""
 
     law: ClassVar[str] = "step_size"
     low: float = 1e-3
@@ -98,9 +98,6 @@ class StepSize(Structured):
         set_fields(self, low=bounds.low, high=bounds.high, floor=non_negative("floor", self.floor))
         if self.high > 700:
             raise ValueError(f"high must be at most 700, got {self.high}")
-
-    def check(self, shape: Sizes) -> None:
-        pass
 
     def values(self, shape: Sizes, stream: Stream) -> Array:
         steps = stream.draw(LogUniform(self.low, self.high), shape).astype(np.float64)

@@ -1,56 +1,36 @@
-"""The laws that the elements of a tensor can follow: plain data, checked once, when made.
+"""The elementwise distributions: every element is drawn independently of the others, from one law.
 
-A law knows no shape, dtype or memory. Equal laws draw equal bits: that is why -0.0 becomes 0.0 here.
+Equal distributions draw equal bits: this is why -0.0 becomes 0.0 here.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import cache
-from typing import Any, ClassVar, TypeAlias
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
-from ..arguments import choose, non_negative, real
+from ..arguments import non_negative, real
+from ..dtypes import Floats
+from .base import Distribution as Distribution
+from .truncation import Cut
 
-_LAWS: dict[str, type[Law]] = {}  # by the name in JSON; each class enters itself
-_INFINITIES = {"inf": math.inf, "-inf": -math.inf}
-
-
-@dataclass(frozen=True, slots=True)
-class Law:
-    """What all laws share: a name for JSON, and parameters that are the dataclass's fields."""
-
-    law: ClassVar[str]
-
-    def __init_subclass__(cls) -> None:
-        if "law" in cls.__dict__:
-            _LAWS[cls.law] = cls
-
-    @property
-    def parameters(self) -> tuple[Any, ...]:
-        """The parameters in the order of the fields."""
-        return tuple([getattr(self, field.name) for field in fields(self)])
-
-    def to_dict(self) -> dict[str, Any]:
-        """The law for JSON, with infinities as the strings "inf" and "-inf"; `from_dict` is the way back."""
-        data: dict[str, Any] = {"law": self.law}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, Law):
-                value = value.to_dict()
-            data[field.name] = str(value) if isinstance(value, float) and math.isinf(value) else value
-        return data
+_erfc = np.frompyfunc(math.erfc, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Elementwise(Law):
-    """A law that each element follows by itself; the parameters are numbers, which the kernels take."""
+class Elementwise(Distribution):
+    """A law that every element follows by itself. Its parameters are numbers, which the kernels take.
+
+    A subclass defines `moments`, `support`, `cdf`, `_standard_moment` and `_affine`. All that is said of a drawn tensor
+    elsewhere (`verify`, `inspect`, `lint`, `probe`) follows from these.
+    """
 
     may_be_infinite: ClassVar[tuple[str, ...]] = ()
+    farthest: ClassVar[float] = 10.0
+    """In standard deviations from the mean: values beyond are drawn with a probability below 1e-17."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -59,11 +39,62 @@ class _Elementwise(Law):
         self._check()
 
     def _check(self) -> None:
-        """Raise ValueError for parameters that are numbers but make no law."""
+        """Raise ValueError for parameters that are numbers but make no distribution."""
+
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation."""
+        raise NotImplementedError
+
+    def cdf(self, x: ArrayLike) -> Floats:
+        """The probability of a value of at most x."""
+        raise NotImplementedError
+
+    def standard_moment(self, order: int) -> float:
+        """E[((x - mean) / std)**order]: 3 is the skew, 4 the kurtosis (3 for the normal law). NaN if std is 0.
+
+        >>> Normal(std=0.02).standard_moment(4), Uniform(0.0, 1.0).standard_moment(4)
+        (3.0, 1.8)
+        """
+        return self._standard_moment(order) if self.moments()[1] > 0 else math.nan
+
+    def affine(self, scale: float, shift: float) -> Elementwise:
+        """The distribution of scale * x + shift, if x has this one.
+
+        >>> Normal(std=2.0).affine(-0.5, 1.0), Uniform(0.0, 1.0).affine(-2.0, 0.0)
+        (Normal(mean=1.0, std=1.0), Uniform(low=-2.0, high=0.0))
+        """
+        return self._affine(scale, shift) if scale else Constant(shift)
+
+    def reach(self) -> tuple[float, float]:
+        """Bounds that no drawn value passes: those of the support, and `farthest` in a tail without a bound.
+
+        >>> Normal(std=0.02).reach()
+        (-0.2, 0.2)
+        """
+        mean, std = self.moments()
+        low, high = self.support()
+        return max(low, mean - self.farthest * std), min(high, mean + self.farthest * std)
+
+    def contains(self, x: float) -> bool:
+        """Whether the value x can be drawn.
+
+        >>> Uniform(0.0, 1.0).contains(0.0), Uniform(0.0, 1.0).contains(1.0)
+        (True, False)
+        """
+        low, high = self.reach()
+        return low <= x <= high
+
+    def _standard_moment(self, order: int) -> float:
+        """`standard_moment` for std > 0."""
+        raise NotImplementedError
+
+    def _affine(self, scale: float, shift: float) -> Elementwise:
+        """`affine` for scale != 0."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
-class Constant(_Elementwise):
+class Constant(Elementwise):
     """Every element is `value`.
 
     >>> Constant(1).to_dict()
@@ -74,15 +105,26 @@ class Constant(_Elementwise):
     value: float
 
     def moments(self) -> tuple[float, float]:
-        """Mean and standard deviation."""
+        """Mean and standard deviation: `value` and 0."""
         return self.value, 0.0
+
+    def support(self) -> tuple[float, float]:
+        """`value` twice."""
+        return self.value, self.value
+
+    def cdf(self, x: ArrayLike) -> Floats:
+        """The probability of a value of at most x: 0 below `value`, else 1."""
+        return _step(x, self.value)
+
+    def _affine(self, scale: float, shift: float) -> Constant:
+        return Constant(scale * self.value + shift)
 
 
 @dataclass(frozen=True, slots=True)
-class Uniform(_Elementwise):
-    """Elements x with low <= x < high, all equally likely; the constant, where low == high.
+class Uniform(Elementwise):
+    """Elements x with low <= x < high, all equally likely; if low == high, the constant.
 
-    Raises ValueError where low > high.
+    Raises ValueError if low > high.
 
     >>> Uniform(-0.05, 0.05).moments()
     (0.0, 0.02886751345948129)
@@ -102,12 +144,34 @@ class Uniform(_Elementwise):
         low, high = 0.5 * self.low, 0.5 * self.high
         return low + high, (high - low) / math.sqrt(3.0)
 
+    def support(self) -> tuple[float, float]:
+        """`low` and `high`, of which `high` itself is drawn only if it is `low`."""
+        return self.low, self.high
+
+    def contains(self, x: float) -> bool:
+        """Whether the value x can be drawn: low <= x < high."""
+        return self.low <= x < self.high or x == self.low
+
+    def cdf(self, x: ArrayLike) -> Floats:
+        """The probability of a value of at most x."""
+        if self.low == self.high:
+            return _step(x, self.low)
+        # Halved as in `moments`.
+        part = (0.5 * np.asarray(x, np.float64) - 0.5 * self.low) / (0.5 * self.high - 0.5 * self.low)
+        return np.clip(part, 0.0, 1.0)
+
+    def _standard_moment(self, order: int) -> float:
+        return 0.0 if order % 2 else 3.0 ** (order // 2) / (order + 1)
+
+    def _affine(self, scale: float, shift: float) -> Uniform:
+        return Uniform(*sorted((scale * self.low + shift, scale * self.high + shift)))
+
 
 @dataclass(frozen=True, slots=True)
-class Normal(_Elementwise):
-    """The normal law with density exp(-((x - mean) / std)**2 / 2); the constant `mean`, where std == 0.
+class Normal(Elementwise):
+    """The normal law with density exp(-((x - mean) / std)**2 / 2); if std == 0, the constant `mean`.
 
-    Raises ValueError where std < 0.
+    Raises ValueError if std < 0.
 
     >>> Normal(std=0.02)
     Normal(mean=0.0, std=0.02)
@@ -124,14 +188,27 @@ class Normal(_Elementwise):
         """Mean and standard deviation."""
         return self.mean, self.std
 
+    def cdf(self, x: ArrayLike) -> Floats:
+        """The probability of a value of at most x, with all digits in the lower tail."""
+        if self.std == 0:
+            return _step(x, self.mean)
+        z = (np.asarray(x, np.float64) - self.mean) / self.std
+        return np.asarray(_erfc(-z / math.sqrt(2.0)), np.float64) / 2
+
+    def _standard_moment(self, order: int) -> float:
+        return 0.0 if order % 2 else float(math.prod(range(1, order, 2)))
+
+    def _affine(self, scale: float, shift: float) -> Normal:
+        return Normal(scale * self.mean + shift, abs(scale) * self.std)
+
 
 @dataclass(frozen=True, slots=True)
-class TruncatedNormal(_Elementwise):
+class TruncatedNormal(Elementwise):
     """Normal(mean, std) given low <= x <= high.
 
-    `low` and `high` are values of x, not multiples of std, and may be infinite. `mean` and `std` are those of
-    the normal law before it is cut; `moments` tells those after. Raises ValueError where std < 0, where
-    low >= high, and where std == 0 with `mean` out of the bounds.
+    `low` and `high` are values of x, not multiples of std, and may be infinite. `mean` and `std` are those of the
+    normal law before it is cut; `moments` gives those after. Raises ValueError if std < 0, if low >= high, and if
+    std == 0 with `mean` outside the bounds.
 
     >>> round(TruncatedNormal(std=0.02, low=-0.04, high=0.04).moments()[1], 12)
     0.017592513221
@@ -139,6 +216,8 @@ class TruncatedNormal(_Elementwise):
 
     law: ClassVar[str] = "truncated_normal"
     may_be_infinite: ClassVar[tuple[str, ...]] = ("low", "high")
+    # A tail falls at least as fast as that of the exponential law, the limit of far tails.
+    farthest: ClassVar[float] = 40.0
     mean: float = 0.0
     std: float = 1.0
     low: float = -math.inf
@@ -153,54 +232,58 @@ class TruncatedNormal(_Elementwise):
 
     def moments(self) -> tuple[float, float]:
         """Mean and standard deviation after the cut, exact to a few units of the last place in any tail."""
-        if self.std == 0:
-            return self.mean, 0.0
-        near = min(max(self.mean, self.low), self.high)
-        start = (near - self.mean) / self.std
-        if math.isinf(start):
-            return near, 0.0
-        below, above = (self.low - near) / self.std, (self.high - near) / self.std
-        offset, std = _cut_moments(start, below, above)
-        return near + self.std * offset, self.std * std
+        if self._fixed is not None:
+            return self._fixed, 0.0
+        offset, std = self._cut.moments()
+        return self._near + self.std * offset, self.std * std
+
+    def support(self) -> tuple[float, float]:
+        """`low` and `high`."""
+        return self.low, self.high
+
+    def cdf(self, x: ArrayLike) -> Floats:
+        """The probability of a value of at most x, with all digits in the lower tail."""
+        if self._fixed is not None:
+            return _step(x, self._fixed)
+        return self._cut.cdf((np.asarray(x, np.float64) - self._near) / self.std)
+
+    @property
+    def _near(self) -> float:
+        """The value within the bounds that is nearest to `mean`: the likeliest one."""
+        return min(max(self.mean, self.low), self.high)
+
+    @property
+    def _fixed(self) -> float | None:
+        """The only value, if the law is so narrow, or so far from the bounds, that it has one."""
+        if self.std == 0 or math.isinf((self._near - self.mean) / self.std):
+            return self._near
+        return None
+
+    @property
+    def _cut(self) -> Cut:
+        near, std = self._near, self.std
+        return Cut((near - self.mean) / std, (self.low - near) / std, (self.high - near) / std)
+
+    def _standard_moment(self, order: int) -> float:
+        return self._cut.standard_moment(order)
+
+    def _affine(self, scale: float, shift: float) -> TruncatedNormal:
+        low, high = sorted((scale * self.low + shift, scale * self.high + shift))
+        return TruncatedNormal(scale * self.mean + shift, abs(scale) * self.std, low, high)
 
 
 class Words:
-    """Raw words of a stream: a law of the kernels, but no distribution of values."""
+    """Raw words of a stream: the kernels draw them, but they are not a distribution of values."""
 
     law = "bits"
     parameters: tuple[float, ...] = ()
 
 
 WORDS = Words()
-Distribution: TypeAlias = Constant | Uniform | Normal | TruncatedNormal
 
 
-def from_dict(data: Mapping[str, Any]) -> Any:
-    """The law that `to_dict` described. Raises ValueError for an unknown law or unfitting parameters.
-
-    >>> from_dict({"law": "normal", "mean": 0.0, "std": 0.02})
-    Normal(mean=0.0, std=0.02)
-    """
-    kind = choose("law", data.get("law"), _LAWS)
-    names = [field.name for field in fields(kind)]
-    if set(data) != {"law", *names}:
-        raise ValueError(f"the law {kind.law!r} has the parameters {', '.join(names)}, got {dict(data)!r}")
-    return kind(**{name: _from_json(data[name]) for name in names})
-
-
-def as_law(value: Any) -> Any:
-    """A law itself, or as `to_dict` describes it; TypeError for anything else."""
-    if isinstance(value, Law):
-        return value
-    if not isinstance(value, Mapping):
-        raise TypeError(f"a law is needed, not {value!r}")
-    return from_dict(value)
-
-
-def _from_json(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return from_dict(value)
-    return _INFINITIES.get(value, value) if isinstance(value, str) else value
+def _step(x: ArrayLike, at: float) -> Floats:
+    return np.asarray(np.asarray(x) >= at, np.float64)
 
 
 def truncated_std(low: float, high: float) -> float:
@@ -213,29 +296,3 @@ def truncated_std(low: float, high: float) -> float:
     0.879625661034
     """
     return TruncatedNormal(0.0, 1.0, low, high).moments()[1]
-
-
-def _cut_moments(start: float, below: float, above: float) -> tuple[float, float]:
-    """Mean and std of t, where start + t is unit normal given below <= t <= above, and t = 0 is nearest to 0.
-
-    By quadrature of the density relative to that at `start`: the textbook formula, with its differences of
-    densities over differences of probabilities, loses all digits in far tails and in narrow intervals.
-    """
-    # exp(-start t - t^2 / 2) falls to e^-80 within this reach of 0.
-    reach = 160.0 / (abs(start) + math.hypot(start, math.sqrt(160.0)))
-    left, right = max(below, -reach), min(above, reach)
-    centre, half_width = 0.5 * left + 0.5 * right, 0.5 * right - 0.5 * left
-    nodes, weights = _gauss_legendre(64)
-    t = centre + half_width * nodes
-    density = weights * np.exp(-t * (start + 0.5 * t))
-    density /= density.sum()
-    mean = float(density @ nodes)
-    # In units of the half width, so that no square underflows.
-    std = math.sqrt(float(density @ (nodes - mean) ** 2))
-    return centre + half_width * mean, half_width * std
-
-
-@cache
-def _gauss_legendre(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    nodes, weights = np.polynomial.legendre.leggauss(count)
-    return nodes, weights

@@ -1,4 +1,4 @@
-"""Orthogonal laws. Their last bits follow NumPy's matrix product; all else here depends on seed, name and shape alone."""
+"""Orthogonal matrices and convolutions. Their last bits follow NumPy's matrix product, which differs between machines."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arguments import integer, integers, positive_integer, real
+from ..arguments import Sizes, integer, integers, positive_integer, real
 from ..dtypes import Array
 from .distributions import Normal
 from .patterns import hadamard
-from .structured import Grouped, Sizes, Stream, Structured, checked_axis, set_fields
+from .structured import Grouped, Stream, Structured, checked_axis, set_fields
 
 
 @dataclass(frozen=True, slots=True)
 class Orthogonal(Structured):
     """gain times a semi-orthogonal matrix of Haar's law: `axis` counts its rows, all other axes its columns.
 
-    The shorter side's vectors are orthonormal. With `packed` > 1, so many equal blocks along `axis` are orthogonal each
-    by itself: gates, heads, a fused query, key and value; so are the weights along the axes `stacked`.
+    The vectors of the shorter side are orthonormal. `axis` may hold `packed` equal blocks (gates, heads, a fused query, key
+    and value), and the axes `stacked` may hold weights: each of these is orthogonal by itself.
     """
 
     law: ClassVar[str] = "orthogonal"
@@ -60,7 +60,7 @@ class Orthogonal(Structured):
 
 @dataclass(frozen=True, slots=True)
 class DeltaOrthogonal(Grouped):
-    """gain times a semi-orthogonal matrix at the centre tap (k - 1) // 2 of a convolution, one per group; else 0."""
+    """A convolution: gain times a semi-orthogonal matrix for each group at the centre tap (k - 1) // 2, else 0."""
 
     law: ClassVar[str] = "delta_orthogonal"
 
@@ -70,10 +70,11 @@ class DeltaOrthogonal(Grouped):
 
 
 def haar(rows: int, columns: int, stream: Stream, gain: float = 1.0, block: int = 256) -> Array:
-    """gain times a matrix of Haar's law, rows or columns orthonormal: Householder reflections of normal vectors.
+    """gain times a matrix of Haar's law, with orthonormal rows or columns.
 
-    No factorisation: the reflection that takes a normal vector of length n - k to the k-th axis, for k = 0, 1, ... (Stewart
-    1980, https://doi.org/10.1137/0717034), `block` of them at a time in compact WY form (Schreiber and Van Loan 1989).
+    It is the product of the reflections that take a normal vector of length n - k to the k-th axis, for k = 0, 1, ...
+    (Stewart 1980, https://doi.org/10.1137/0717034). `block` reflections at a time are applied in compact WY form (Schreiber
+    and Van Loan 1989, https://doi.org/10.1137/0910005).
     """
     if rows < columns:
         return haar(columns, rows, stream, gain, block).T
@@ -89,7 +90,7 @@ def haar(rows: int, columns: int, stream: Stream, gain: float = 1.0, block: int 
         norms = np.sqrt((v * v).sum(0))
         np.fill_diagonal(v, head + towards * np.where(norms > 0, norms, 1))
         sign[first:last] = -towards
-        # The product of the reflections is 1 - V T V', 1/T being the upper half of V' V with its diagonal halved.
+        # The product of the reflections is 1 - V T V'; 1/T is the upper half of V' V with its diagonal halved.
         upper = np.triu(v.T @ v)
         np.fill_diagonal(upper, np.diagonal(upper) / 2)
         right = np.linalg.inv(upper) @ (v.T @ result[first:, first:])
@@ -101,10 +102,11 @@ def haar(rows: int, columns: int, stream: Stream, gain: float = 1.0, block: int 
 
 @dataclass(frozen=True, slots=True)
 class ConvOrthogonal(Grouped):
-    """gain times a convolution, one per group, that keeps the norm of its input under circular padding.
+    """gain times a convolution for each group that keeps the norm of its input under circular padding.
 
-    A semi-orthogonal matrix followed, for each kernel axis of length k, by k - 1 convolutions of two taps, P and 1 - P, P
-    being the projection on a random half of the space. With fewer outputs than inputs, what is kept is the gradients' norm.
+    It is a semi-orthogonal matrix, followed for each kernel axis of length k by k - 1 convolutions of the two taps P and
+    1 - P, where P is the projection on a random half of the space. With fewer outputs than inputs, the norm of the gradient
+    is kept instead.
     """
 
     law: ClassVar[str] = "conv_orthogonal"
@@ -131,12 +133,12 @@ def _lengthened(taps: Array, axis: int, half: Array) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class HadamardOrthogonal(Structured):
-    """gain times a semi-orthogonal matrix made of random signs, permutations and Hadamard matrices: O(n^2 log n).
+    """gain times a semi-orthogonal matrix made of random signs, permutations and Hadamard matrices, in O(n^2 log n).
 
-    `axis` counts its rows, all other axes its columns. Two rounds mix all n coordinates of the longer side: a random
-    permutation, random signs, and the Hadamard matrix of the largest power of two on the first coordinates; if n is larger,
-    random signs again, and the same on the last coordinates. Entries have mean 0, variance 1 / n and nearly the normal
-    law, but there are finitely many such matrices: it is not Haar's law.
+    `axis` counts its rows, all other axes its columns. Two rounds mix all n coordinates of the longer side. Each is a random
+    permutation, random signs, and a Hadamard matrix on the first 2^k coordinates, the largest power of two; if n is
+    larger, also random signs and the Hadamard matrix on the last 2^k coordinates. Entries have mean 0, variance 1 / n and
+    nearly a normal law. There are finitely many such matrices: it is not Haar's law.
     """
 
     law: ClassVar[str] = "hadamard_orthogonal"
@@ -181,7 +183,7 @@ def _signs(words: Array, bit: int) -> Array:
 
 
 def _transform(x: Array) -> None:
-    """The orthogonal Hadamard transform of the columns, in place: one product for each 6 bits of the row's number."""
+    """The orthogonal Hadamard transform of the columns, in place, by one matrix product for each 6 bits of the row number."""
     rows, columns = x.shape
     done = 1
     while done < rows:

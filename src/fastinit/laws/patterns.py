@@ -1,4 +1,4 @@
-"""Laws without chance: identities, filters, Hadamard's and Fourier's matrices, given values."""
+"""Structured distributions without chance: identities, filters, Hadamard and Fourier matrices, given values."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..arguments import choose, flag, integer, real
-from ..dtypes import Array
+from ..arguments import Sizes, choose, flag, integer, real
+from ..dtypes import DTYPES, Array
 from .exact_math import cos_of_turns
 from .layout import checked_layout
-from .structured import Grouped, Sizes, Stream, Structured, canonical_order, set_fields
+from .structured import Grouped, Stream, Structured, canonical_order, set_fields
 
 
 @dataclass(frozen=True, slots=True)
 class Identity(Structured):
-    """gain where output (i + shift) mod outputs meets input i, else 0: linear layers, stacked along all other axes."""
+    """A linear layer's weight that is gain where output (i + shift) mod outputs meets input i, else 0.
+
+    Layers are stacked along all other axes.
+    """
 
     law: ClassVar[str] = "identity"
     gain: float = 1.0
@@ -47,7 +50,7 @@ class Identity(Structured):
 
 
 def _triangle(k: int) -> Array:
-    """What linear interpolation by the factor ceil(k / 2) gives to each neighbour."""
+    """The weights of linear interpolation by the factor ceil(k / 2)."""
     taps: Array = 1 - abs(np.arange(k) - (k - 1) / 2) / ((k + 1) // 2)
     return taps
 
@@ -63,7 +66,10 @@ _TAPS: dict[str, Callable[[int], Array]] = {
 
 @dataclass(frozen=True, slots=True)
 class Channelwise(Grouped):
-    """Output c of each group is input c, filtered by the product of one filter per kernel axis; all else is 0."""
+    """A convolution in which output c of each group is input c, filtered by the product of one filter per kernel axis.
+
+    `taps` names the filter.
+    """
 
     law: ClassVar[str] = "channelwise"
     taps: str = "centre"
@@ -77,7 +83,7 @@ class Channelwise(Grouped):
         view = whole.transpose(canonical_order(checked_layout(shape, self.layout, self.transposed)))
         stacked = (self.layout or "").count("b")
         n_out, n_in, *kernel = view.shape[stacked:]
-        # Of the two axes one counts the channels of all groups, the other those of one.
+        # One of the two axes counts the channels of all groups, the other those of one group.
         of_all, of_one = (n_in, n_out) if self.transposed else (n_out, n_in)
         of_group = of_all // self.groups
         one, group = np.meshgrid(np.arange(min(of_group, of_one)), np.arange(self.groups))
@@ -91,7 +97,7 @@ class Channelwise(Grouped):
 
 
 def hadamard(rows: int, columns: int, dtype: str) -> Array:
-    """The upper left part of Sylvester's matrix of +1 and -1, doubled as often as it takes."""
+    """The upper left part of Sylvester's matrix of +1 and -1."""
     matrix = np.empty((rows, columns), dtype)
     matrix[:1, :1] = 1
     n = 1
@@ -105,13 +111,13 @@ def hadamard(rows: int, columns: int, dtype: str) -> Array:
 
 
 def _power_of_two(n: int) -> int:
-    """The least power of two that is not below n."""
+    """The least power of two that is at least n."""
     return 1 << max(n - 1, 0).bit_length()
 
 
 @dataclass(frozen=True, slots=True)
 class Hadamard(Structured):
-    """gain / sqrt(n) times Sylvester's matrix of +1 and -1, of which the shorter side is cut; n is the longer one."""
+    """gain / sqrt(n) times the first rows or columns of Sylvester's matrix of +1 and -1; n is the longer side."""
 
     law: ClassVar[str] = "hadamard"
     gain: float = 1.0
@@ -134,7 +140,11 @@ class Hadamard(Structured):
 
 @dataclass(frozen=True, slots=True)
 class ZerO(Grouped):
-    """gain at the centre tap, times the identity, cut, if outputs are no more than inputs, else part of a Hadamard matrix."""
+    """gain times a matrix at the centre tap; all else is 0.
+
+    The matrix is a part of the identity if there are at most as many outputs as inputs, else of an orthogonal Hadamard
+    matrix.
+    """
 
     law: ClassVar[str] = "zer_o"
 
@@ -159,7 +169,11 @@ _SCALINGS: dict[str | None, Callable[[Array], float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Stft(Structured):
-    """One side of a short-term Fourier transform, as a convolution of shape (frame, 1, frequencies), as in Keras."""
+    """The real or the imaginary part (`side`) of a short-term Fourier transform, as a convolution's kernel.
+
+    The shape is (frame, 1, frequencies), as in Keras. The kernel is multiplied by the `window` and divided by a number
+    that `scaling` chooses; a `periodic` window is one of frame + 1 points without its last.
+    """
 
     law: ClassVar[str] = "stft"
     side: str = "real"
@@ -204,7 +218,7 @@ class Stft(Structured):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Given(Structured):
-    """Given values."""
+    """The values of `array`."""
 
     law: ClassVar[str] = "array"
     array: Any
@@ -214,7 +228,7 @@ class Given(Structured):
             array = np.array(self.array)
         except ValueError as error:
             raise ValueError(f"values must be an array: {error}") from None
-        if array.dtype.kind not in "iuf" and array.dtype.name != "bfloat16":
+        if array.dtype.kind not in "iuf" and array.dtype.name not in DTYPES:
             raise TypeError(f"values must be real numbers, got {array.dtype}: {self.array!r}")
         array = array.astype(np.float64)
         if not np.isfinite(array).all():

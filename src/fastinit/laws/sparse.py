@@ -1,4 +1,4 @@
-"""Sparse laws: normal values of which some, chosen at random but counted exactly, are zero."""
+"""Sparse distributions: normal values, of which an exact number is zero, at random places."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arguments import integer, non_negative, real
+from ..arguments import Sizes, integer, non_negative, real
 from ..dtypes import Array
 from .distributions import Normal
-from .structured import Sizes, Stream, Structured, checked_axis, set_fields
+from .structured import Stream, Structured, checked_axis, set_fields
 
 
 @dataclass(frozen=True, slots=True)
 class Sparse(Structured):
-    """N(0, std^2), but ceil(sparsity n) of the n elements along `axis` are zero, wherever one looks along it."""
+    """N(0, std^2), except that of the n elements of each line along `axis`, ceil(sparsity n) are zero."""
 
     law: ClassVar[str] = "sparse"
     sparsity: float
@@ -43,7 +43,7 @@ class Sparse(Structured):
 
 @dataclass(frozen=True, slots=True)
 class NMSparse(Structured):
-    """N(0, std^2), but of each `m` neighbours along `axis` only `n`, chosen at random, are not zero."""
+    """N(0, std^2), except that of each `m` neighbours along `axis` all but `n`, chosen at random, are zero."""
 
     law: ClassVar[str] = "n_m_sparse"
     std: float
@@ -71,9 +71,9 @@ class NMSparse(Structured):
 
 
 def smallest(words: Array, count: int) -> Array:
-    """Where the `count` smallest words along the last axis stand; of equal ones the first is the smaller.
+    """A mask of the `count` smallest words along the last axis; of equal words the first counts as smaller.
 
-    The order of random words is a random permutation: no draw is rejected, and no two answers are right.
+    The order of random words is a random permutation: nothing is rejected, and there is only one answer.
     """
     if count == 0:
         return np.zeros(words.shape, np.bool_)

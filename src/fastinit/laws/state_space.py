@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arguments import choose, positive_integer, real
+from ..arguments import Sizes, choose, positive_integer, real
 from ..dtypes import Array
 from .exact_math import log
-from .structured import Sizes, Stream, Structured, set_fields
+from .structured import Stream, Structured, set_fields
 from .transformed import check_complex
 
 
@@ -28,7 +28,7 @@ def _modes(imaginary: Array) -> Array:
     return np.stack([np.full_like(imaginary, -0.5), imaginary], -1)
 
 
-# By the name of the scheme: how many last axes belong to one layer, and what they hold, by the number of stored modes.
+# By the name of the scheme: how many last axes belong to one layer, and their values, given the number of stored modes.
 _MATRICES: dict[str, tuple[int, Callable[[int, int], Array]]] = {
     "mamba_a_log": (1, lambda n, states: log(1.0 + np.arange(n))),
     "s4d_real": (1, lambda n, states: -1.0 - np.arange(n)),
@@ -40,7 +40,7 @@ _MATRICES: dict[str, tuple[int, Callable[[int, int], Array]]] = {
 
 @dataclass(frozen=True, slots=True)
 class StateMatrix(Structured):
-    """The same matrix, or diagonal of one, for each layer stacked along the leading axes."""
+    """The matrix of this `kind`, or its diagonal, the same for each layer stacked along the leading axes."""
 
     law: ClassVar[str] = "state_matrix"
     kind: str

@@ -1,38 +1,41 @@
-"""Structured laws: those whose elements hang together. The whole tensor is computed, then the block asked for is taken.
+"""What the structured distributions have in common: those whose elements depend on each other or on their place.
 
-Everything random is drawn from the parameter's own stream, piece after piece, so that a value depends on the seed, the
-name and the whole shape alone.
+`Structured.values` computes the whole tensor in NumPy, then the block that was asked for is taken. Everything random is
+drawn from the parameter's own stream, piece after piece: a value depends only on the seed, the name, the distribution and
+the whole shape.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
-from ..arguments import flag, positive_integer, real
+from ..arguments import Sizes, flag, positive_integer, real
 from ..dtypes import Array
-from .distributions import WORDS, Law, Words
+from .base import Distribution
+from .distributions import WORDS, Words
 from .layout import checked_layout
 
-Sizes = tuple[int, ...]
-Draw = Callable[[Law | Words, int, Sizes, str], Array]
-"""(law, first index in the stream, shape, dtype) -> a new array of the stream's values from that index on."""
+Draw = Callable[[Distribution | Words, int, Sizes, str], Array]
+"""(elementwise law, first index in the stream, shape, dtype) -> a new array of the stream's values from that index on."""
 
 
 class Stream:
-    """Consecutive pieces of one parameter's stream, in float32 or float64."""
+    """Consecutive pieces of one parameter's stream, in float32 or float64 (``dtype``)."""
 
-    def __init__(self, draw: Draw, dtype: str) -> None:
+    def __init__(self, draw: Draw, dtype: str, of: Callable[[str], Stream]) -> None:
         self.dtype = dtype
+        self.of = of
+        """The stream, from its beginning, of the parameter of that name in the same module."""
         self._draw = draw
         self._at = 0
 
-    def draw(self, law: Law, shape: Sizes) -> Array:
-        """New values of any law, behind those drawn before."""
+    def draw(self, law: Distribution, shape: Sizes) -> Array:
+        """New values of any distribution, from the stream's next words."""
         if isinstance(law, Structured):
             return law.values(shape, self)
         return self._piece(law, shape)
@@ -44,30 +47,39 @@ class Stream:
         return self._piece(WORDS, shape).view(np.uint32)
 
     def zeros(self, shape: Sizes) -> Array:
+        """A new array of zeros in the stream's dtype; takes nothing from the stream."""
         return np.zeros(shape, self.dtype)
 
-    def _piece(self, law: Law | Words, shape: Sizes) -> Array:
+    def _piece(self, law: Distribution | Words, shape: Sizes) -> Array:
         values = self._draw(law, self._at, shape, self.dtype)
         self._at += values.size
         return values
 
 
 @dataclass(frozen=True, slots=True)
-class Structured(Law):
-    """A law of a whole tensor."""
+class Structured(Distribution):
+    """A distribution of a whole tensor, such as an orthogonal matrix.
 
-    @abstractmethod
+    `moments` is None and `support` infinite: the elements are not independent draws of one law.
+    """
+
     def check(self, shape: Sizes) -> None:
-        """Raise ValueError for a shape that the law does not have."""
+        """Raise ValueError for a shape that the distribution does not have; any will do by default."""
 
     @abstractmethod
     def values(self, shape: Sizes, stream: Stream) -> Array:
         """The whole tensor, in the stream's dtype."""
 
+    def affine(self, scale: float, shift: float) -> Structured | None:
+        """The distribution of scale * x + shift: known if there is a gain to scale, and no shift."""
+        if shift == 0 and any(field.name == "gain" for field in fields(self)):
+            return replace(self, gain=scale * self.gain)  # type: ignore[attr-defined, call-arg]
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Grouped(Structured):
-    """A law of each group of each stacked weight by itself, as a convolution has them; what it does not set is 0."""
+    """What each group of each stacked weight gets by itself, as convolutions have groups; what `fill` does not set is 0."""
 
     gain: float = 1.0
     layout: str | None = None

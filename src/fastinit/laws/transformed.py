@@ -1,4 +1,4 @@
-"""Laws whose values are functions of others': log-uniform, complex, ICNR."""
+"""Structured distributions whose values are functions of drawn ones: log-uniform, complex, ICNR."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arguments import choose, flag, non_negative, positive, positive_integer
+from ..arguments import Sizes, choose, flag, non_negative, positive, positive_integer
 from ..dtypes import Array
-from .distributions import Law, Normal, Uniform, as_law
+from .base import Distribution, as_distribution
+from .distributions import Normal, Uniform
 from .exact_math import exp, log
 from .layout import checked_layout
-from .structured import Sizes, Stream, Structured, set_fields
+from .structured import Stream, Structured, set_fields
 
 
 @dataclass(frozen=True, slots=True)
 class LogUniform(Structured):
-    """e^U[ln low, ln high]: every power of ten between the bounds is equally likely."""
+    """e^u with u uniform between ln `low` and ln `high`: every power of ten between the bounds is equally likely."""
 
     law: ClassVar[str] = "log_uniform"
     low: float
@@ -28,21 +29,19 @@ class LogUniform(Structured):
         if self.low > self.high:
             raise ValueError(f"low must not be above high, got low={self.low}, high={self.high}")
 
-    def check(self, shape: Sizes) -> None:
-        pass
-
     def values(self, shape: Sizes, stream: Stream) -> Array:
         exponents = stream.draw(Uniform(float(log(self.low)), float(log(self.high))), shape)
         return np.clip(exp(exponents), self.low, self.high).astype(stream.dtype)
 
 
 def check_complex(shape: Sizes) -> None:
+    """Raise ValueError unless the last axis holds pairs: real and imaginary part."""
     if not shape or shape[-1] != 2:
         raise ValueError(f"complex values need a last axis of length 2, got shape {shape}")
 
 
 def _directions(shape: Sizes, stream: Stream) -> Array:
-    """Points on the unit circle: two normals, divided by their norm."""
+    """Points on the unit circle: two normal values, divided by their norm."""
     pairs = stream.draw(Normal(), shape)
     norms = np.sqrt(pairs[..., :1] * pairs[..., :1] + pairs[..., 1:] * pairs[..., 1:])
     directions: Array = pairs / np.maximum(norms, np.finfo(norms.dtype).tiny)
@@ -51,7 +50,7 @@ def _directions(shape: Sizes, stream: Stream) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class ComplexUniform(Structured):
-    """Real and imaginary part, along the last axis, of points equally likely on the disk of that radius."""
+    """Points of the disk of this radius, all equally likely; the last axis holds real and imaginary part."""
 
     law: ClassVar[str] = "complex_uniform"
     radius: float = 1.0
@@ -69,7 +68,7 @@ class ComplexUniform(Structured):
 
 @dataclass(frozen=True, slots=True)
 class ComplexTruncatedNormal(Structured):
-    """Real and imaginary part, along the last axis, of a complex normal variable of modulus at most 2 std."""
+    """Complex normal values, given that the modulus is at most 2 std; the last axis holds real and imaginary part."""
 
     law: ClassVar[str] = "complex_truncated_normal"
     std: float = 1.0
@@ -91,21 +90,21 @@ class ComplexTruncatedNormal(Structured):
 
 @dataclass(frozen=True, slots=True)
 class Icnr(Structured):
-    """A law for the outputs of an image before it is enlarged by `factor` along each kernel axis, each output repeated.
+    """A convolution before a pixel shuffle that enlarges by `factor`: outputs of one pixel's neighbours are the same.
 
-    `order` says which channels make one pixel's neighbours: consecutive ones ("pixel_shuffle", torch) or every n-th
-    ("depth_to_space", TensorFlow).
+    These outputs are drawn once, from `inner`, and repeated, so that the enlarged image shows no checkerboard. `order`
+    says which channels they are: consecutive ones ("pixel_shuffle", torch) or every n-th ("depth_to_space", TensorFlow).
     """
 
     law: ClassVar[str] = "icnr"
-    inner: Law
+    inner: Distribution
     factor: int = 2
     order: str = "pixel_shuffle"
     layout: str | None = None
     transposed: bool = False
 
     def __post_init__(self) -> None:
-        set_fields(self, inner=as_law(self.inner), factor=positive_integer("factor", self.factor))
+        set_fields(self, inner=as_distribution(self.inner), factor=positive_integer("factor", self.factor))
         flag("transposed", self.transposed)
         choose("order", self.order, {"pixel_shuffle": None, "depth_to_space": None})
 
@@ -125,7 +124,7 @@ class Icnr(Structured):
 
 
 def shape_before(shape: Sizes, factor: int, layout: str | None, transposed: bool) -> Sizes:
-    """The shape of a convolution's weight without the factor^d outputs per output that d kernel axes need."""
+    """The shape of the weight that `Icnr` draws once: 1 / factor^d of the outputs, for d kernel axes."""
     positive_integer("factor", factor)
     letters = checked_layout(shape, layout, transposed)
     times = factor ** sum(letter not in "oib" for letter in letters)

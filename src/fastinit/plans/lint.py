@@ -9,13 +9,12 @@ from typing import Any
 
 from ..arguments import instance
 from ..dtypes import rounding_step
-from ..laws.distributions import Distribution, TruncatedNormal
-from ..laws.structured import Structured
+from ..laws.distributions import Elementwise
 from ..schemes.fans import Fans
 from .parameter import Parameter
 from .plan import Plan
 
-BEYOND = 10.0  # sigma, where no value is ever drawn
+_FAR = 10.0  # std from the mean, where no bound cuts anything off
 _TOO_WIDE = 3.0
 _DENSE = {"Linear", "Conv1D", "Dense"}  # modules whose weight is a matrix between units
 
@@ -49,7 +48,7 @@ def lint(plan: Plan) -> list[Finding]:
     - "tie": a tied parameter that is drawn on its own too, or whose owner is missing;
     - "twice": a parameter that two rules match, where the first also matches others that the second does not; rules that
       are ``optional`` or have no pattern do not count, nor does a rule that comes before one that matches all it does and more;
-    - "buffer": a persistent buffer of the model that the plan does not fill, so that a checkpoint lacks it.
+    - "buffer": a persistent buffer, or a frozen parameter, that the plan does not fill, so that a checkpoint lacks it.
 
     >>> import fastinit as fi
     >>> lint(fi.plan({"fc.weight": (0, 4)}))
@@ -63,7 +62,13 @@ def lint(plan: Plan) -> list[Finding]:
         if owner not in plan:
             findings.append(Finding(alias, "tie", f"is tied to {owner!r}, which is no parameter"))
     findings += _matched_twice(plan)
-    findings += [Finding(name, "buffer", "is a buffer that the plan does not fill") for name in plan.unfilled]
+    unknown = [
+        name for name in plan.unfilled if name not in plan.buffers or plan.buffers[name].content is None
+    ]
+    findings += [
+        Finding(name, "buffer", "is left alone by the plan, as a buffer or a frozen parameter")
+        for name in unknown
+    ]
     return findings
 
 
@@ -91,20 +96,18 @@ def _look(parameter: Parameter) -> Iterator[tuple[str, str]]:
     if not size:
         yield "empty", "has no elements"
         return
-    if isinstance(law, Structured):
+    if not isinstance(law, Elementwise):
         return
     mean, std = law.moments()
     weight = sum(n > 1 for n in parameter.shape) >= 2 and not parameter.name.endswith("bias")
     if weight and std == 0 and "norm" not in parameter.module.lower():
         yield "constant", f"all {size:,} weights are {mean:g}"
-    low, high = (_rounded(bound, parameter.dtype) for bound in drawn_range(law))
+    low, high = (_rounded(bound, parameter.dtype) for bound in law.reach())
     if size > 1 and std > 0 and low == high:
         yield "collapsed", f"{law} is {low:g} everywhere in {parameter.dtype}"
-    if (
-        isinstance(law, TruncatedNormal)
-        and min(law.high - law.mean, law.mean - law.low) > BEYOND * law.std > 0
-    ):
-        yield "bounds", f"{law} is cut nowhere: the bounds are more than {BEYOND:g} std away"
+    bounds = law.support()
+    if any(map(math.isfinite, bounds)) and min(mean - bounds[0], bounds[1] - mean) > _FAR * std > 0:
+        yield "bounds", f"{law} is cut nowhere: its bounds are more than {_FAR:g} std away"
     fans = parameter.fans
     if fans is None and len(parameter.shape) == 2 and parameter.module in _DENSE:
         fans = Fans(*parameter.shape)
@@ -117,16 +120,6 @@ def _look(parameter: Parameter) -> Iterator[tuple[str, str]]:
             )
 
 
-def drawn_range(law: Distribution) -> tuple[float, float]:
-    """Bounds between which all values are drawn."""
-    mean, std = law.moments()
-    # The truncated law's tails fall as fast as the exponential law's, at least.
-    reach = std * (4 * BEYOND if isinstance(law, TruncatedNormal) else BEYOND)
-    return max(getattr(law, "low", -math.inf), mean - reach), min(
-        getattr(law, "high", math.inf), mean + reach
-    )
-
-
 def _rounded(x: float, dtype: str) -> float:
     step = rounding_step(x, dtype)
     return round(x / step) * step
@@ -134,7 +127,7 @@ def _rounded(x: float, dtype: str) -> float:
 
 @dataclass(frozen=True)
 class Change:
-    """A difference of two plans; ``what`` is "parameter", "shape", "dtype", "law", "tie" or "order"."""
+    """A difference of two plans; ``what`` is "parameter", "shape", "dtype", "distribution", "tie" or "order"."""
 
     name: str
     what: str
@@ -153,7 +146,7 @@ def diff(a: Plan, b: Plan) -> list[Change]:
     >>> import fastinit as fi
     >>> print(*diff(fi.plan({"w": (4, 8)}), fi.plan({"w": (8, 8)})), sep="\\n")
     w: shape (4, 8) -> (8, 8)
-    w: law Normal(mean=0.0, std=0.408248290463863) -> Normal(mean=0.0, std=0.3535533905932738)
+    w: distribution Normal(mean=0.0, std=0.408248290463863) -> Normal(mean=0.0, std=0.3535533905932738)
     """
     instance("a", a, Plan)
     instance("b", b, Plan)
@@ -163,8 +156,8 @@ def diff(a: Plan, b: Plan) -> list[Change]:
         if old is None or new is None:
             changes.append(Change(name, "parameter", old and old.shape, new and new.shape))
             continue
-        for what, field in (("shape", "shape"), ("dtype", "dtype"), ("law", "distribution")):
-            before, after = getattr(old, field), getattr(new, field)
+        for what in ("shape", "dtype", "distribution"):
+            before, after = getattr(old, what), getattr(new, what)
             if before != after:
                 changes.append(Change(name, what, before, after))
     for alias in dict.fromkeys((*a.ties, *b.ties)):

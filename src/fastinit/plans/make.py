@@ -104,7 +104,7 @@ def make_plan(
             first = next((p for p in parameters.values() if rule.number in p.also), None)
             why = f": rule {first.rule} goes before it for {first.name!r}" if first else ""
             raise ValueError(f"{where}: rule {rule.number} ({rule.conditions}) takes no parameter{why}")
-    return Plan(parameters, model.ties, recipe.name, model.unfilled)
+    return Plan(parameters, model.ties, f"recipe {recipe.name}", model.unfilled)
 
 
 def choice_of_role(role: str) -> Choice | None:

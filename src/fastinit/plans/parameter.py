@@ -7,9 +7,7 @@ from typing import Any
 
 from ..arguments import checked_shape, choose, non_negative
 from ..dtypes import dtype_name, nbytes
-from ..laws import composed as composed  # its laws are read from JSON too
-from ..laws.distributions import Distribution, from_dict
-from ..laws.structured import Structured
+from ..laws import Distribution, Structured, from_dict
 from ..schemes import resolve
 from ..schemes.fans import Fans
 
@@ -26,7 +24,7 @@ class Parameter:
     shape: tuple[int, ...]
     dtype: str
     scheme: str
-    distribution: Distribution | Structured
+    distribution: Distribution
     fans: Fans | None
     rule: int = 0
     reason: str = ""

@@ -122,8 +122,10 @@ def read_recipe(recipe: str | os.PathLike[str], /, **sizes: float) -> Recipe:
     >>> read_recipe("mup", base_width=128).name
     'mup, base_width=128'
     """
-    by_name = isinstance(recipe, str) and not recipe.endswith(".toml")
-    path = choose("recipe", recipe, shipped_recipes()) if by_name else file_path("recipe", recipe)
+    if isinstance(recipe, str) and not recipe.endswith(".toml"):
+        path = _shipped(recipe)
+    else:
+        path = file_path("recipe", recipe)
     import tomllib  # here, to keep the package's import short
 
     try:
@@ -138,6 +140,16 @@ def read_recipe(recipe: str | os.PathLike[str], /, **sizes: float) -> Recipe:
     given = {name: Size.parse(name, value) for name, value in sizes.items()}
     name = ", ".join([read.name, *(f"{size}={value:g}" for size, value in sizes.items())])
     return replace(read, name=name, sizes={**read.sizes, **given})
+
+
+def _shipped(name: str) -> Path:
+    """The file of a recipe's name. Close names are looked for among the schemes too, which stand for recipes elsewhere."""
+    shipped = shipped_recipes()
+    listing = "`fastinit recipes` and `fastinit schemes` list the names"
+    path = choose("recipe", name, dict.fromkeys(resolve.SCHEMES) | shipped, listing=listing)
+    if path is None:
+        raise ValueError(f"{name!r} is a scheme, which has no rules and sizes of its own")
+    return path
 
 
 RecipeLike: TypeAlias = Recipe | str | os.PathLike[str] | Mapping[str, Any]

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arguments import choose, integers, non_negative
+from ..laws.distributions import Distribution
 from ..schemes.activations import Activation, ActivationFunction, Real, as_activation
 from ..schemes.quadrature import expect
 from ..schemes.resolve import SCHEMES, distribution
@@ -163,11 +164,11 @@ def variances(
     return weights, biases
 
 
-def _moments(law: Any) -> tuple[float, float]:
-    if not hasattr(law, "moments"):
+def _moments(law: Distribution) -> tuple[float, float]:
+    moments = law.moments()
+    if moments is None:
         raise ValueError(f"{law} has no independent elements: the theory needs them")
-    mean, std = law.moments()
-    return mean, std
+    return moments
 
 
 def checked_widths(widths: Sequence[int]) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arguments import file_path, flag
+from ..extras import needs
 from ..files import atomic
 from .measurement import Layer, ProbeReport, reports_of
 
@@ -51,20 +52,21 @@ def plot(
     """
     shown, dark = reports_of(reports), flag("dark", dark)
     target = None if path is None else file_path("path", path)
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise ImportError("pictures need matplotlib (pip install matplotlib)") from error
+    matplotlib = _matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(_style(_DARK if dark else _LIGHT)):
-        figure = Figure(figsize=(9.5, 6.6), layout="constrained")
+        figure = Figure(figsize=(8.6, 6.8), layout="constrained")
         FigureCanvasAgg(figure)
         _draw(figure, shown, _DARK_COLOURS if dark else _COLOURS)
         if target is not None:
             atomic.save(target, _rendered(figure, target.suffix.lower()[1:]))
     return figure
+
+
+def _matplotlib() -> Any:
+    return needs("matplotlib", extra="plot", what="a picture")
 
 
 def _rendered(figure: Figure, ending: str) -> bytes:
@@ -78,7 +80,7 @@ def _rendered(figure: Figure, ending: str) -> bytes:
 def _style(colours: dict[str, str]) -> Any:
     ink, faint, paper = colours["ink"], colours["faint"], colours["paper"]
     return {
-        "font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 10, "axes.titleweight": "bold",
+        "font.family": "DejaVu Sans", "font.size": 10.5, "axes.titlesize": 10.5, "axes.titleweight": "bold",
         "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
         "axes.grid": True, "axes.axisbelow": True, "grid.color": faint, "grid.linewidth": 0.6,
         "text.color": ink, "axes.labelcolor": ink, "xtick.color": ink, "ytick.color": ink, "axes.edgecolor": ink,
@@ -190,8 +192,7 @@ def _short(name: str) -> str:
 
 def svg(reports: Sequence[ProbeReport], *, dark: bool = False) -> bytes:
     """The picture as an SVG file."""
-    import matplotlib
-
+    matplotlib = _matplotlib()
     figure = plot(reports, dark=dark)
     with matplotlib.rc_context(_style(_DARK if dark else _LIGHT)):
         return _rendered(figure, "svg")

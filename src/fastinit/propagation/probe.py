@@ -139,13 +139,15 @@ def _short(value: Any) -> str:
 def _expected(stack: Stack, widths: tuple[int, ...], x: Real) -> list[Expected | None]:
     """The theory's word, where it has one: for independent elements of mean 0."""
     nothing: list[Expected | None] = [None] * len(stack.weights)
-    if not stack.laws or not all(hasattr(law, "moments") for pair in stack.laws for law in pair):
+    weight_variances, bias_moments = [], []
+    for (law, bias), n_in in zip(stack.laws, widths, strict=False):
+        weights, biases = law.moments(), bias.moments()
+        if weights is None or biases is None or weights[0] != 0:
+            return nothing
+        weight_variances.append(weights[1] ** 2 * n_in)
+        bias_moments.append(biases[0] ** 2 + biases[1] ** 2)
+    if not stack.laws:
         return nothing
-    moments = [(law.moments(), bias.moments()) for law, bias in stack.laws]
-    if any(mean for (mean, _), _ in moments):
-        return nothing
-    weight_variances = [std**2 * n for ((_, std), _), n in zip(moments, widths, strict=False)]
-    bias_moments = [mean**2 + std**2 for _, (mean, std) in moments]
     return expected_layers(widths, stack.activation, weight_variances, bias_moments, x) or nothing
 
 

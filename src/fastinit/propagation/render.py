@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from html import escape
 
-from ..table import aligned, shape_text
+from ..table import Column, shape_text, table, wrapped
 from .measurement import Layer, ProbeReport, reports_of
 from .plot import svg
 from .verdict import Verdict, judge
@@ -28,50 +28,67 @@ def _rank(layer: Layer) -> str:
     return "-" if layer.rank is None else f"{layer.rank}/{layer.full_rank}"
 
 
-_COLUMNS: tuple[tuple[str, Callable[[Layer], str]], ...] = (
-    ("layer", lambda layer: layer.name),
-    ("weight", lambda layer: shape_text(layer.shape)),
-    ("Var fan_in", lambda layer: _number(layer.weight_variance)),
-    ("target", lambda layer: _number(layer.target)),
-    ("rms", lambda layer: _number(layer.rms)),
-    ("theory", lambda layer: _number(layer.expected.rms if layer.expected else None)),
-    ("gradient", lambda layer: _number(layer.gradient)),
-    ("theory", lambda layer: _number(layer.expected.gradient if layer.expected else None)),
-    ("saturated", lambda layer: _share(layer.saturated)),
-    ("dead", lambda layer: _share(layer.dead)),
-    ("cosine", lambda layer: _number(layer.cosine)),
-    ("rank", _rank),
+# Title, cell, and the rank by which a narrow table leaves the column out.
+_COLUMNS: tuple[tuple[str, Callable[[Layer], str], int], ...] = (
+    ("layer", lambda layer: layer.name, 0),
+    ("weight", lambda layer: shape_text(layer.shape), 6),
+    ("Var fan_in", lambda layer: _number(layer.weight_variance), 8),
+    ("target", lambda layer: _number(layer.target), 9),
+    ("rms", lambda layer: _number(layer.rms), 1),
+    ("theory", lambda layer: _number(layer.expected.rms if layer.expected else None), 10),
+    ("gradient", lambda layer: _number(layer.gradient), 2),
+    ("theory", lambda layer: _number(layer.expected.gradient if layer.expected else None), 11),
+    ("saturated", lambda layer: _share(layer.saturated), 4),
+    ("dead", lambda layer: _share(layer.dead), 3),
+    ("cosine", lambda layer: _number(layer.cosine), 5),
+    ("rank", _rank, 7),
 )
-_TITLES = [title for title, _ in _COLUMNS] + ["verdict"]
+_TITLES = [title for title, *_ in _COLUMNS] + ["verdict"]
+_RANKS = [rank for *_, rank in _COLUMNS] + [0]
 
 
 def _cells(report: ProbeReport, verdict: Verdict) -> list[list[str]]:
     return [
-        [*(show(layer) for _, show in _COLUMNS), word]
+        [*(show(layer) for _, show, _ in _COLUMNS), word]
         for layer, word in zip(report.layers, verdict.words, strict=True)
     ]
 
 
-def text(reports: ProbeReport | Sequence[ProbeReport]) -> str:
-    """Each report as a table with its verdict; of many layers, at most 16 evenly chosen ones.
+def text(reports: ProbeReport | Sequence[ProbeReport], width: int | None = None) -> str:
+    """Each report as a table with its verdict.
 
+    Parameters
+    ----------
+    reports
+        One report or several. Of many layers, at most 16 evenly chosen ones are shown.
+    width
+        The most characters a line may have; columns that do not fit are left out, and a line names them. By default
+        lines are as long as they are.
+
+    Examples
+    --------
     >>> from fastinit.propagation import probe
     >>> print(text(probe([100, 100, 100], "relu", "he_normal", seed=0)).splitlines()[-1])
     keeps: the gradient norm changes by a factor of 1 over 1 layer
     """
-    return "\n\n".join(map(_text, reports_of(reports)))
+    return "\n\n".join(_text(report, width) for report in reports_of(reports))
 
 
-def _text(report: ProbeReport) -> str:
+def _text(report: ProbeReport, width: int | None) -> str:
     verdict = judge(report)
     cells = _cells(report, verdict)
     if len(cells) > _MOST_ROWS:
         step = (len(cells) - 1) / (_MOST_ROWS - 1)
         cells = [cells[round(i * step)] for i in range(_MOST_ROWS)]
-    lines = aligned([_TITLES, *cells])
+    columns = [
+        Column(title, [row[i] for row in cells], _RANKS[i], "" if i else "middle")
+        for i, title in enumerate(_TITLES)
+    ]
+    sentences = [*_loss(report), *verdict.text.splitlines()]
     if len(cells) < len(report.layers):
-        lines.append(f"{len(cells)} of {len(report.layers)} layers")
-    return "\n".join([f"{report.title}: {verdict.level}", *lines, *_loss(report), verdict.text])
+        sentences.insert(0, f"{len(cells)} of {len(report.layers)} layers")
+    lines = wrapped(f"{report.title}: {verdict.level}", width) + table(columns, width)
+    return "\n".join([*lines, *(line for sentence in sentences for line in wrapped(sentence, width))])
 
 
 def _loss(report: ProbeReport) -> list[str]:

@@ -7,6 +7,10 @@ gains from data (`calibrate`).
 The names that begin with an underscore are private in torch too, but imported by much code elsewhere.
 """
 
+from ..extras import needs
+
+needs("torch", extra="torch", what="fastinit.torch")
+
 from torch.nn.init import (
     constant_,
     ones_,

@@ -20,6 +20,7 @@ from ..plans.plan import Plan
 from ..plans.recipe import Recipe, RecipeLike, as_recipe, shipped_recipes, with_rules
 from ..schemes import resolve
 from . import _private, auto
+from .buffers import buffers_of, fill_buffer
 from .sharded import fill_task, tasks_of
 from .survey import Survey, survey
 
@@ -164,6 +165,7 @@ def init_(
     else:
         planned = _plan(seen, model, recipe, prefix, layouts, rules, frozen, numbers)
     tasks = tasks_of(seen, planned, prefix, flag("strict", strict))
+    buffers = buffers_of(seen, planned, prefix)
     workers = threads_for(threads)
     if seed is None and any(task.sharded for task in tasks):
         raise ValueError(
@@ -171,6 +173,8 @@ def init_(
         )
     number = resolve_seed(seed)
     spread([(task.nbytes, task.local.is_cpu, _filling(task, number)) for task in tasks], workers)
+    for tensor, buffer in buffers:
+        fill_buffer(tensor, buffer, number, workers)
     for task in tasks:
         torch.autograd.graph.increment_version(task.parameter)
         if task.local is not task.parameter:

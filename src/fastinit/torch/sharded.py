@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..drawing.fill import checked_parameters, fill
 from ..laws.composed import Box, Patched
-from ..laws.distributions import Constant, Distribution
+from ..laws.distributions import Constant, Distribution, Elementwise
 from ..laws.structured import Structured
 from ..plans.plan import Plan
 from .survey import Survey
@@ -53,7 +53,7 @@ class Task:
     def patches(self) -> tuple[tuple[Box, Any], ...]:
         """The boxes of a patched law that are drawn part by part: constants within an elementwise law."""
         law = self.law
-        if not isinstance(law, Patched) or not isinstance(law.inner, Distribution):
+        if not isinstance(law, Patched) or not isinstance(law.inner, Elementwise):
             return ()
         return law.patches if all(isinstance(patch, Constant) for _, patch in law.patches) else ()
 
@@ -140,7 +140,9 @@ def tasks_of(seen: Survey, plan: Plan, prefix: str, strict: bool) -> list[Task]:
         owners = {plan.ties.get(one, one): one for one in names if one in plan or one in plan.ties}
         kind = "buffer" if slot.name in seen.buffers else "parameter"
         if len(owners) > 1:
-            faults.append(f"{kind}s {' and '.join(map(repr, owners))} are tied in the model and not in the plan")
+            faults.append(
+                f"{kind}s {' and '.join(map(repr, owners))} are tied in the model and not in the plan"
+            )
             filled |= dict.fromkeys(owners, name)
         elif owners:
             owner = next(iter(owners))
@@ -197,7 +199,7 @@ def _task(parameter: Tensor, name: str, plan: Plan) -> Task | None:
     if isinstance(law, Structured):
         law.check(shape)
     task = Task(parameter, local.detach(), law, name, shape, runs)
-    if isinstance(task.inner, Distribution):
+    if isinstance(task.inner, Elementwise):
         checked_parameters(task.inner, DTYPES[task.dtype])
     return task
 
@@ -214,10 +216,16 @@ def _shard(shape: Sequence[int], whole: Sequence[int]) -> str:
     return f"; {shard} looks like 1/{large // small} along axis {axes[0]}, a shard without its mesh"
 
 
+def whole_task(tensor: Tensor, law: Distribution, name: str) -> Task:
+    """What is to be done for a tensor that this process holds as a whole."""
+    shape = tuple(tensor.shape)
+    return Task(tensor, tensor.detach(), law, name, shape, tuple([((0, size),) for size in shape]))
+
+
 def fill_task(task: Task, seed: int, threads: int) -> None:
     if not task.local.numel():
         return
-    if not isinstance(task.inner, Distribution):
+    if not isinstance(task.inner, Elementwise):
         whole = torch.empty(task.shape, dtype=task.local.dtype, device="cpu")
         fill(host_memory(whole), task.law, seed=seed, name=task.name, threads=threads)
         for target, block in task.boxes():

@@ -57,7 +57,9 @@ def _walk(path: str, module: nn.Module, owners: frozenset[int]) -> Iterator[tupl
     owners |= {id(module)}
     for name, child in _private.children(module).items():
         if id(child) not in owners:
-            inside = name in _AROUND and (not _AROUND[name] or _private.plain_class(module).__name__ in _AROUND[name])
+            inside = name in _AROUND and (
+                not _AROUND[name] or _private.plain_class(module).__name__ in _AROUND[name]
+            )
             yield from _walk(path if inside else f"{path}.{name}" if path else name, child, owners)
 
 

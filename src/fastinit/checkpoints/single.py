@@ -1,8 +1,7 @@
-"""Checkpoint files: a plan -> one safetensors file, whole or not at all, in constant memory."""
+"""One checkpoint file: a plan -> one safetensors file, whole or not at all, in constant memory."""
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable, Collection
@@ -13,33 +12,46 @@ from typing import Any
 
 import numpy as np
 
-from .._version import __version__
 from ..drawing.memory import empty
-from ..drawing.streams import STREAM_VERSION, resolve_seed
 from ..dtypes import Array
 from ..files import atomic, safetensors
-from ..laws.structured import Structured
+from ..laws import Elementwise
 from ..plans.parameter import Parameter
 from ..plans.plan import Plan
+from .origin import metadata
+from .statistics import deviation, measure_in, unit_of
 
 _CHUNK_BYTES = 8 << 20
-_MOMENT_COUNT, _MOMENT_BLOCK = 1 << 20, 1 << 16
+_MEASURED = 1 << 20  # values of each tensor, at most
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What was written. Deviations are the largest of any tensor, in standard errors of the law's own moments, by its
-    first values, a million at most."""
+    """What was written.
+
+    Attributes
+    ----------
+    tensors, nbytes
+        How many tensors there are, and the bytes of their values.
+    kept_nbytes
+        The bytes in files that an earlier run had finished.
+    seconds
+        The time it took.
+    mean_deviation, std_deviation
+        How far the drawn values are from their distribution: the largest deviation of any tensor's mean and variance, in
+        standard errors, by the first million values of each. Numbers above 6 are not chance.
+    """
 
     tensors: int
-    nbytes: int  # of values
-    kept_nbytes: int  # in files that a former run had finished
+    nbytes: int
+    kept_nbytes: int
     seconds: float
     mean_deviation: float
     std_deviation: float
 
     @property
     def gigabytes_per_second(self) -> float:
+        """The speed at which values were drawn and written."""
         return (self.nbytes - self.kept_nbytes) / self.seconds / 1e9 if self.seconds else 0.0
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,32 +61,20 @@ class Summary:
         return fields | {"gigabytes_per_second": self.gigabytes_per_second}
 
 
-def write(
+def write_file(
     plan: Plan,
     path: str | os.PathLike[str],
+    names: Collection[str],
     *,
     seed: int,
-    names: Collection[str] | None = None,
-    resume: bool = False,
-    threads: int | None = None,
-    progress: Callable[[int], None] = lambda done: None,
+    resume: bool,
+    threads: int,
+    progress: Callable[[int], None],
 ) -> Summary:
-    """Draw every parameter of the plan, or those named, into a safetensors file.
-
-    The file appears under its name when it is whole and synced; on any failure a file of that name is as it was.
-    A symbolic link's target is replaced, not the link; permissions are the old file's or follow the umask.
-    ``progress`` is told the bytes of values done so far. The next values are drawn while the last ones are written.
-
-    With ``resume``, a whole file is kept, the part that a former run left is read, compared and completed, and a part
-    is left behind on a failure. The bytes are those of a run without interruption.
-
-    Raises OSError with errno and filename; TypeError or ValueError for arguments, and, with ``resume``, for a file or
-    part of another plan or seed.
-    """
+    """Draw the parameters of these names into a safetensors file; see `checkpoints.write`."""
     started = time.perf_counter()
-    seed = resolve_seed(seed)
-    start, order, size = _layout(plan, seed, names)
-    if resume and is_whole(plan, path, seed, names):
+    start, order, size = _layout(plan, names, seed)
+    if resume and is_whole(plan, path, names, seed):
         progress(size)
         return Summary(len(order), size, size, time.perf_counter() - started, 0.0, 0.0)
     progress(0)
@@ -95,7 +95,7 @@ def write(
         for parameter in order:
             for i, chunk in enumerate(plan.chunks(parameter.name, buffers, seed=seed, threads=threads)):
                 if i == 0:
-                    mean, std = _deviations(parameter, chunk)
+                    mean, std = _deviations(parameter, chunk[:_MEASURED])
                     worst_mean, worst_std = max(worst_mean, mean), max(worst_std, std)
                 if writing:
                     writing.result()
@@ -110,11 +110,9 @@ def write(
     return Summary(len(order), done, 0, time.perf_counter() - started, worst_mean, worst_std)
 
 
-def is_whole(
-    plan: Plan, path: str | os.PathLike[str], seed: int, names: Collection[str] | None = None
-) -> bool:
-    """Whether the file is what `write` leaves, by its length and header; the values are not read."""
-    start, _, size = _layout(plan, seed, names)
+def is_whole(plan: Plan, path: str | os.PathLike[str], names: Collection[str], seed: int) -> bool:
+    """Whether the file is what `write_file` leaves, by its length and header; the values are not read."""
+    start, _, size = _layout(plan, names, seed)
     with atomic.naming(path):
         if atomic.mode_of(path) is None:
             return False
@@ -122,23 +120,16 @@ def is_whole(
             return os.fstat(file.fileno()).st_size == len(start) + size and file.read(len(start)) == start
 
 
-def _layout(plan: Plan, seed: int, names: Collection[str] | None) -> tuple[bytes, list[Parameter], int]:
+def _layout(plan: Plan, names: Collection[str], seed: int) -> tuple[bytes, list[Parameter], int]:
     """The file's first bytes, the order of its tensors, and the bytes of their values."""
-    metadata = {
-        "format": "pt",
-        "fastinit_plan": plan.digest,
-        "fastinit_recipe": plan.recipe,
-        "fastinit_seed": str(seed),
-        "fastinit_stream": str(STREAM_VERSION),
-        "fastinit_version": __version__,
-    }
-    rows = [plan[name] for name in (plan if names is None else names)]
-    start, order = safetensors.header([(row.name, row.dtype, row.shape) for row in rows], metadata)
+    rows = [plan[name] for name in names]
+    tensors = [(row.name, row.dtype, row.shape) for row in rows]
+    start, order = safetensors.header(tensors, {"format": "pt", **metadata(plan, rows, seed)})
     return start, [plan[name] for name in order], sum(row.nbytes for row in rows)
 
 
 def _put(file: int, data: memoryview, found: int) -> None:
-    """Write the data, unless it is there already; ``found`` bytes of the file are a former run's."""
+    """Write the data, unless it is there already; ``found`` bytes of the file are an earlier run's."""
     at = os.lseek(file, 0, os.SEEK_CUR)
     if at < found:
         if atomic.read(file, len(data)) == data:
@@ -148,16 +139,10 @@ def _put(file: int, data: memoryview, found: int) -> None:
 
 
 def _deviations(parameter: Parameter, values: Array) -> tuple[float, float]:
-    """By how many standard errors the first values' mean and standard deviation are off the law's."""
-    law, n = parameter.distribution, min(len(values), _MOMENT_COUNT)
-    mean, std = (0.0, 0.0) if isinstance(law, Structured) else law.moments()
-    if n < 2 or std == 0:
+    """By how many standard errors mean and variance of the values are off the law's; 0 if nothing is random."""
+    law = parameter.distribution
+    if not isinstance(law, Elementwise) or law.moments()[1] == 0 or len(values) < 2:
         return 0.0, 0.0
-    first = second = 0.0
-    for at in range(0, n, _MOMENT_BLOCK):
-        z = values[at : min(at + _MOMENT_BLOCK, n)].astype(np.float64)
-        z -= mean
-        z /= std
-        first, second = first + float(z.sum()), second + float(z @ z)
-    # A bound for every law here: the variance's standard error is largest for the normal.
-    return abs(first) / math.sqrt(n), abs(second / n - 1) * math.sqrt(n / 2)
+    unit = unit_of(law)
+    off = deviation(measure_in(unit, [values]), law.affine(unit, 0.0))
+    return abs(off.mean) / off.mean_error, abs(off.variance) / off.variance_error

@@ -1,0 +1,281 @@
+"""Whether values are those of a plan: bit for bit if the seed is known, else by their statistics."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arguments import file_path, instance
+from ..drawing.config import threads_for
+from ..drawing.memory import empty, readable
+from ..drawing.streams import STREAM_VERSION, Seed, resolve_seed
+from ..dtypes import Array, numpy_dtype, rounding_step
+from ..files import atomic, safetensors
+from ..files.safetensors import Extent
+from ..laws import Elementwise
+from ..plans.lint import Finding
+from ..plans.parameter import Parameter
+from ..plans.plan import Plan
+from .origin import origin_of
+from .statistics import deviation, measure_in, unit_of
+
+_CHUNK_BYTES = 4 << 20
+_ERRORS = 7.0  # standard errors, beyond which chance is ruled out: once in 4e11 tensors
+_ENOUGH = 1000  # elements, for which sums are near enough to normal at that distance
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A tensor in a safetensors file; ``dtype`` is None for one that cannot be drawn."""
+
+    file: Path
+    extent: Extent
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The tensor's shape."""
+        return self.extent.shape
+
+    @property
+    def dtype(self) -> str | None:
+        """The dtype's name."""
+        return self.extent.dtype
+
+    def pieces(self, buffer: Array) -> Iterator[Array]:
+        """The values in C order, as many at a time as the buffer holds."""
+        with atomic.naming(self.file), open(self.file, "rb") as file:
+            file.seek(self.extent.begin)
+            left = self.extent.end - self.extent.begin
+            while left:
+                piece = buffer.view(np.uint8)[:left]
+                # Read, not mapped: a file that shrinks must not end the process.
+                if file.readinto(piece.data) < len(piece):
+                    raise ValueError(f"{self.file} ends within {self.extent.name!r}")
+                left -= len(piece)
+                yield piece.view(numpy_dtype(self.dtype or ""))
+
+
+@dataclass(frozen=True)
+class _InMemory:
+    """A tensor in memory, with the same face as `Stored`."""
+
+    values: Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.values.shape
+
+    @property
+    def dtype(self) -> str:
+        return self.values.dtype.name
+
+    def pieces(self, buffer: Array) -> Iterator[Array]:
+        flat = self.values.reshape(-1)
+        count = buffer.nbytes // flat.itemsize
+        for at in range(0, flat.size, count):
+            yield flat[at : at + count]
+
+
+def stored(checkpoint: str | os.PathLike[str]) -> dict[str, Stored]:
+    """The tensors of a safetensors file, or of a folder of them with Hugging Face's index, by name.
+
+    They have a ``shape`` and a ``dtype``, so that `fastinit.plan` takes them as a model. No values are read. Raises
+    OSError if a file cannot be read, ValueError, naming it, if it is malformed.
+    """
+    return _stored(safetensors.read_checkpoint(file_path("checkpoint", checkpoint)))
+
+
+def _stored(checkpoint: safetensors.Checkpoint) -> dict[str, Stored]:
+    return {name: Stored(*place) for name, place in checkpoint.tensors.items()}
+
+
+def verify(
+    checkpoint: Mapping[str, Any] | str | os.PathLike[str],
+    plan: Plan | None = None,
+    *,
+    seed: Seed = None,
+    threads: int | None = None,
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[Finding]:
+    """Find where values differ from what a plan draws.
+
+    A file that fastinit wrote is compared with its own plan and seed, which its header holds, unless others are given.
+
+    If the seed is known, every bit is compared. Without a seed, a tensor's mean and standard deviation must lie within 7
+    standard errors (from 1000 elements on) and every value within the range of its distribution; constants are compared
+    bit for bit. Of structured distributions it is only known that values are finite.
+
+    Parameters
+    ----------
+    checkpoint
+        The path of a safetensors file, or of a folder of them with Hugging Face's index; or a mapping of names to arrays
+        or CPU tensors. Tied names may be there or not.
+    plan
+        What the values should be; by default, what the file says in its header. Arrays need one.
+    seed
+        The seed of the streams; by default, that in the file's header, if there is one.
+    threads
+        How many threads may draw; by default as `set_num_threads` says.
+    progress
+        Called with the bytes of values that are done, after each tensor.
+
+    Returns
+    -------
+    list of Finding
+        Empty if the values are the plan's. The kinds are "bits" (with the index of the first element that differs),
+        "mean", "std", "bounds", "missing", "unexpected", "shape", "dtype", and "unknown" for a tensor whose distribution
+        the file's header does not hold.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read.
+    TypeError, ValueError
+        For wrong arguments, a malformed file, and a file that does not say what its plan is if none is given.
+
+    Examples
+    --------
+    >>> import fastinit as fi
+    >>> plan = fi.plan({"fc.weight": (4, 8)})
+    >>> arrays = fi.init(plan, seed=0)
+    >>> verify(arrays, plan, seed=0)
+    []
+    >>> arrays["fc.weight"][2, 3] = 1
+    >>> print(verify(arrays, plan, seed=0)[0])
+    fc.weight: 1 of 32 values differ, the first at (2, 3): 1.0, not -0.3014577031135559
+    """
+    number, n_threads = None if seed is None else resolve_seed(seed), threads_for(threads)
+    tensors: dict[str, Stored | _InMemory]
+    unknown: tuple[str, ...] = ()
+    if isinstance(checkpoint, Mapping):
+        instance("plan", plan, Plan)
+        tensors = {
+            name: _InMemory(readable(values, f"checkpoint[{name!r}]")) for name, values in checkpoint.items()
+        }
+    else:
+        read = safetensors.read_checkpoint(file_path("checkpoint", checkpoint))
+        tensors = {**_stored(read)}
+        if plan is None or seed is None:
+            found = origin_of(read.headers)
+            if plan is None and found is None:
+                raise ValueError(f"{checkpoint}: fastinit did not write it: say which plan it should be of")
+            if found is not None and seed is None:
+                if found.stream != STREAM_VERSION:
+                    raise ValueError(
+                        f"{checkpoint}: fastinit {found.version} drew it from stream version {found.stream}, "
+                        f"this one draws version {STREAM_VERSION}"
+                    )
+                number = found.seed
+            if found is not None and plan is None:
+                plan, unknown = found.plan, found.unknown
+    return _compared(tensors, instance("plan", plan, Plan), unknown, number, n_threads, progress)
+
+
+def _compared(
+    tensors: Mapping[str, Stored | _InMemory],
+    plan: Plan,
+    unknown: tuple[str, ...],
+    seed: int | None,
+    threads: int,
+    progress: Callable[[int], None],
+) -> list[Finding]:
+    findings = [Finding(name, "missing", "is missing") for name in plan if name not in tensors]
+    buffers = [empty((_CHUNK_BYTES // 8,), "float64") for _ in range(2)]
+    done = 0
+    for name, tensor in tensors.items():
+        parameter = plan.get(plan.ties.get(name, name))
+        if name in unknown:
+            findings.append(
+                Finding(name, "unknown", "is not checked: the file does not hold its distribution")
+            )
+            continue
+        if parameter is None:
+            findings.append(Finding(name, "unexpected", "is not in the plan"))
+            continue
+        for what, has, wants in (
+            ("shape", tensor.shape, parameter.shape),
+            ("dtype", tensor.dtype, parameter.dtype),
+        ):
+            if has != wants:
+                findings.append(Finding(name, what, f"has {what} {has}, not {wants}"))
+                break
+        else:
+            law = parameter.distribution
+            if seed is not None or (isinstance(law, Elementwise) and law.moments()[1] == 0):
+                findings += _compare(name, parameter, tensor, plan, seed or 0, buffers, threads)
+            else:
+                findings += _measure(name, parameter, tensor, buffers[0])
+            done += parameter.nbytes
+            progress(done)
+    return findings
+
+
+def _compare(
+    name: str,
+    parameter: Parameter,
+    tensor: Stored | _InMemory,
+    plan: Plan,
+    seed: int,
+    buffers: list[Array],
+    threads: int,
+) -> list[Finding]:
+    """A finding if any bit differs from what the seed draws."""
+    differing, first, message, at = 0, None, "", 0
+    drawn = _split(
+        plan.chunks(parameter.name, repeat(buffers[0]), seed=seed, threads=threads), len(buffers[0]) * 8
+    )
+    for expected, has in zip(drawn, tensor.pieces(buffers[1]), strict=True):
+        bits = f"u{expected.dtype.itemsize}"
+        unlike = np.flatnonzero(expected.view(bits) != np.ascontiguousarray(has).view(bits))
+        if len(unlike) and first is None:
+            first = tuple(map(int, np.unravel_index(at + unlike[0], parameter.shape)))
+            message = f"the first at {first}: {float(has[unlike[0]])}, not {float(expected[unlike[0]])}"
+        differing += len(unlike)
+        at += len(expected)
+    if first is None:
+        return []
+    total = math.prod(parameter.shape)
+    return [Finding(name, "bits", f"{differing:,} of {total:,} values differ, {message}", first)]
+
+
+def _split(chunks: Iterator[Array], nbytes: int) -> Iterator[Array]:
+    """The chunks in pieces of at most so many bytes."""
+    for chunk in chunks:
+        count = nbytes // chunk.itemsize
+        yield from (chunk[at : at + count] for at in range(0, len(chunk), count))
+
+
+def _measure(name: str, parameter: Parameter, tensor: Stored | _InMemory, buffer: Array) -> list[Finding]:
+    """Findings by what the values are like."""
+    law = parameter.distribution
+    unit = unit_of(law) if isinstance(law, Elementwise) else 1.0
+    measured = measure_in(unit, tensor.pieces(buffer))
+    if measured.nan or measured.inf:
+        return [Finding(name, "bounds", "has values that are not finite")]
+    if measured.count == 0 or not isinstance(law, Elementwise):
+        return []
+    least, most = measured.low / unit, measured.high / unit
+    if not (law.contains(least) and law.contains(most)):
+        return [Finding(name, "bounds", f"has values from {least:.6g} to {most:.6g}, not those of {law}")]
+    if measured.count < _ENOUGH:
+        return []
+    findings = []
+    mean, std = law.moments()
+    off = deviation(measured, law.affine(unit, 0.0))
+    # Rounding moves mean and std by less than half a step.
+    step = rounding_step(mean, parameter.dtype) / std
+    if abs(off.mean) > _ERRORS * off.mean_error + step / 2:
+        errors = abs(off.mean) / off.mean_error
+        message = f"has mean {mean + off.mean * std:.6g}, {errors:.1f} standard errors from {law}"
+        findings.append(Finding(name, "mean", message))
+    if abs(off.variance) > _ERRORS * off.variance_error + step**2:
+        has = std * math.sqrt(1 + off.variance)
+        findings.append(Finding(name, "std", f"has std {has:.6g}, not that of {law}"))
+    return findings

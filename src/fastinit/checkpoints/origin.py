@@ -1,0 +1,131 @@
+"""What a file says of its own origin, in the header's metadata: recipe, seed, and the distribution of every tensor."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .._version import __version__
+from ..arguments import file_path, integer
+from ..drawing.streams import STREAM_VERSION, resolve_seed
+from ..files import safetensors
+from ..laws import Structured, from_dict
+from ..plans.parameter import Parameter
+from ..plans.plan import Plan
+
+_LONGEST = (
+    1 << 14
+)  # characters of a distribution's JSON; longer ones, of given values, stay out of the header
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a checkpoint of fastinit says of itself; made by `origin`.
+
+    Attributes
+    ----------
+    source
+        The recipe, or what else the plan was made from; see `Plan.source`.
+    seed
+        The seed of the streams.
+    digest
+        The plan's `Plan.digest`.
+    stream, version
+        The version of the streams, and that of fastinit.
+    plan
+        The tensors of the checkpoint with their distributions.
+    unknown
+        The names of those whose distribution is not in the header: given values that would make it too long.
+    """
+
+    source: str
+    seed: int
+    digest: str
+    stream: int
+    version: str
+    plan: Plan
+    unknown: tuple[str, ...]
+
+
+def metadata(plan: Plan, rows: Iterable[Parameter], seed: int) -> dict[str, str]:
+    """What the header of a file with these rows of the plan says of its origin."""
+    kinds: dict[str, int] = {}  # models draw many tensors from few distributions
+    of = []  # in the order of names
+    for row in sorted(rows, key=lambda row: row.name):
+        text = json.dumps([row.scheme, row.distribution.to_dict()], separators=(",", ":"))
+        of.append(kinds.setdefault(text, len(kinds)) if len(text) <= _LONGEST else None)
+    return {
+        "fastinit_distributions": f'{{"kinds":[{",".join(kinds)}],"of":{json.dumps(of, separators=(",", ":"))}}}',
+        "fastinit_plan": plan.digest,
+        "fastinit_seed": str(seed),
+        "fastinit_source": plan.source,
+        "fastinit_stream": str(STREAM_VERSION),
+        "fastinit_version": __version__,
+    }
+
+
+def origin(checkpoint: str | os.PathLike[str]) -> Origin | None:
+    """What a safetensors file, or a folder of them, says of its origin; None if fastinit did not write it.
+
+    Raises OSError if a file cannot be read. Raises ValueError, naming the file, for one that is malformed or of another
+    plan or seed than the other files of the folder.
+
+    >>> import tempfile
+    >>> import fastinit as fi
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     summary = fi.checkpoints.write(fi.plan({"w": (4, 8)}, "he_normal"), f"{folder}/m.safetensors", seed=3)
+    ...     found = origin(f"{folder}/m.safetensors")
+    >>> found.source, found.seed, found.plan["w"].distribution
+    ('recipe he_normal', 3, Normal(mean=0.0, std=0.5))
+    """
+    return origin_of(safetensors.read_checkpoint(file_path("checkpoint", checkpoint)).headers)
+
+
+def origin_of(headers: Mapping[Path, safetensors.Header]) -> Origin | None:
+    """`origin`, by the headers of the files."""
+    said: dict[Path, dict[str, str]] = {}
+    rows: dict[str, Parameter | None] = {}
+    for path, header in headers.items():
+        own = {key: text for key, text in header.metadata.items() if key.startswith("fastinit_")}
+        try:
+            if own:
+                rows |= _rows(header, own.pop("fastinit_distributions"))
+        except (IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}: the origin in its header is malformed: {error!r}") from None
+        said[path] = own
+    first, own = next(iter(said.items()))
+    for path, other in said.items():
+        if other != own:
+            raise ValueError(f"{path}: is of another plan, seed or version than {first}")
+    if not own:
+        return None
+    known = {name: row for name, row in rows.items() if row is not None}
+    unknown = tuple([name for name, row in rows.items() if row is None])
+    try:
+        source, version = own["fastinit_source"], own["fastinit_version"]
+        seed, stream = resolve_seed(int(own["fastinit_seed"])), int(own["fastinit_stream"])
+        return Origin(source, seed, own["fastinit_plan"], stream, version, Plan(known, {}, source), unknown)
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{first}: the origin in its header is malformed: {error!r}") from None
+
+
+def _rows(header: safetensors.Header, text: str) -> dict[str, Parameter | None]:
+    """The tensors' rows of the plan; None if a distribution is not in the header."""
+    data = safetensors.parse_json(text.encode())
+    kinds = [(scheme, from_dict(distribution)) for scheme, distribution in data["kinds"]]
+    extents = sorted(header.extents, key=lambda extent: extent.name)
+    if len(data["of"]) != len(extents):
+        raise ValueError(f"{len(data['of'])} distributions for {len(extents)} tensors")
+    rows: dict[str, Parameter | None] = {}
+    for extent, i in zip(extents, data["of"], strict=True):
+        rows[extent.name] = None
+        if i is None or extent.dtype is None:
+            continue
+        scheme, distribution = kinds[integer("of", i)]
+        if isinstance(distribution, Structured):
+            distribution.check(extent.shape)
+        rows[extent.name] = Parameter(extent.name, extent.shape, extent.dtype, scheme, distribution, None)
+    return rows
