@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from fastinit import _core
+from fastinit import _core, memory
 
 # Examples are the same in every run; a failure is always a bug.
 settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=60)
@@ -29,7 +29,9 @@ FLAGS = [
     f"-I{ROOT / 'csrc'}",
 ]
 ISAS = _core.available_isas()
-BITS = {"float32": np.uint32, "float64": np.uint64, "float16": np.uint16, "bfloat16": np.uint16}
+BITS = {dtype: np.dtype(f"u{memory.nbytes((), dtype)}") for dtype in _core.DTYPES}
+"""The unsigned integers as wide as each dtype."""
+NARROW = [dtype for dtype, bits in BITS.items() if bits.itemsize < 4]
 
 
 def read_vectors(name: str) -> list[list[str]]:

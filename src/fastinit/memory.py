@@ -16,11 +16,14 @@ Array: TypeAlias = NDArray[Any]
 
 _HUGE_PAGE = 1 << 21
 _ALIGNMENT = 64
-_SIZE = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}
+_SIZE = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1}
 # Bits of the significand, exponent of the smallest step.
 _PRECISION = {"float64": (53, -1074), "float32": (24, -149), "float16": (11, -24), "bfloat16": (8, -133)}
+_PRECISION |= {"float8_e4m3fn": (4, -9), "float8_e5m2": (3, -16)}
 _HOST_DEVICES = (1, 3)  # plain, and pinned for CUDA
 _DLPACK_DTYPE = {(2, 16): "float16", (2, 32): "float32", (2, 64): "float64", (4, 16): "bfloat16"}
+_DLPACK_DTYPE |= {(10, 8): "float8_e4m3fn", (12, 8): "float8_e5m2"}
+_OF_ML_DTYPES = ("bfloat16", "float8_e4m3fn", "float8_e5m2")  # NumPy has none of its own
 
 
 class Memory(NamedTuple):
@@ -71,14 +74,14 @@ def nbytes(shape: tuple[int, ...], dtype: str) -> int:
 
 @lru_cache
 def numpy_dtype(name: str) -> np.dtype[Any]:
-    if name != "bfloat16":
+    if name not in _OF_ML_DTYPES:
         return np.dtype(name)
     try:
         import ml_dtypes
     except ImportError:
-        raise TypeError("dtype 'bfloat16' needs the package ml_dtypes (pip install ml_dtypes)") from None
-    bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
-    return bfloat16
+        raise TypeError(f"dtype {name!r} needs the package ml_dtypes (pip install ml_dtypes)") from None
+    dtype: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
+    return dtype
 
 
 def empty(shape: tuple[int, ...], dtype: str) -> Array:
@@ -151,8 +154,8 @@ def readable(values: Any, argument: str) -> Array:
 
 
 def _address(array: Array, dtype: str) -> int:
-    # Python's buffers know no bfloat16.
-    return int(array.ctypes.data) if dtype == "bfloat16" else _core.address(array)
+    # Python's buffers know none of these.
+    return int(array.ctypes.data) if dtype in _OF_ML_DTYPES else _core.address(array)
 
 
 @lru_cache
