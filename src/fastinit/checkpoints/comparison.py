@@ -24,7 +24,7 @@ from ..laws.rounding import rounded
 from ..plans.lint import Finding
 from ..plans.parameter import Parameter
 from ..plans.plan import Plan
-from .origin import origin_of
+from .header import origin_of
 from .statistics import deviation, measure_in, unit_of
 
 _CHUNK_BYTES = 4 << 20

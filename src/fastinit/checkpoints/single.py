@@ -19,7 +19,7 @@ from ..laws import Elementwise
 from ..laws.rounding import rounded
 from ..plans.parameter import Parameter
 from ..plans.plan import Plan
-from .origin import metadata
+from .header import metadata
 from .statistics import deviation, measure_in, unit_of
 
 _CHUNK_BYTES = 8 << 20

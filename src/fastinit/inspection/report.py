@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..arguments import file_path
-from ..checkpoints.origin import origin_of
+from ..checkpoints.header import origin_of
 from ..drawing.memory import target
 from ..dtypes import dtype_name, rounding_step
 from ..files import safetensors
