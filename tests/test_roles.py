@@ -123,7 +123,7 @@ def test_the_table_is_whole() -> None:
     assert {clue.role for clue in (*TELLING, *CLUES)} - {""} <= set(ROLES)
     ruled = [role for rule in default_recipe().rules for role in rule.role]
     assert len(set(ruled)) == len(ruled) and set(WEIGHTS) < set(ruled)
-    assert set(ROLES) - set(ruled) == {"layer_scale", "logit_scale", "parametrisation"}
+    assert set(ROLES) - set(ruled) == {"layer_scale", "logit_scale", "parametrisation", "unclear"}
     assert all(rule.role and rule.optional and not rule.match for rule in default_recipe().rules)
     assert not any(set(rule.role) & set(WEIGHTS) for rule in as_recipe("he_normal").rules[1:])
 
@@ -176,7 +176,7 @@ def test_rules_may_name_roles() -> None:
 
 def test_numbers_are_the_schemes_own() -> None:
     assert as_recipe("he_normal", {"gain": 0.5}).rules[0].numbers == {"gain": 0.5}
-    with pytest.raises(TypeError, match="he_normal takes no 'std'; it takes .*gain"):
+    with pytest.raises(TypeError, match=r"he_normal takes no 'std'; it takes .*gain"):
         as_recipe("he_normal", {"std": 0.5})
     with pytest.raises(TypeError, match="only a scheme takes numbers such as gain; the recipe is 'gpt2'"):
         as_recipe("gpt2", {"gain": 0.5})

@@ -115,7 +115,7 @@ def model() -> nn.Module:
 def test_the_values_are_those_of_the_plan(scheme: str) -> None:
     module = model()
     plan = ft.plan(module, scheme)
-    assert plan.recipe == scheme and list(plan) == [name for name, _ in module.named_parameters()]
+    assert plan.source == f"recipe {scheme}" and list(plan) == [name for name, _ in module.named_parameters()]
     equal(ft.init_(module, scheme, seed=5), fi.init(plan, seed=5))
     threaded = ft.init_(model(), scheme, seed=5, threads=1)
     assert all((a == b).all() for a, b in zip(module.parameters(), threaded.parameters(), strict=True))

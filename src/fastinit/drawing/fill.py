@@ -84,7 +84,9 @@ def _structured(
             return array
 
         beside = name[: name.rfind(".") + 1]
-        return Stream(piece, "float64" if dtype == "float64" else "float32", lambda other: stream(beside + other))
+        return Stream(
+            piece, "float64" if dtype == "float64" else "float32", lambda other: stream(beside + other)
+        )
 
     with np.errstate(over="ignore", invalid="ignore"):
         whole = law.values(shape, stream(name))

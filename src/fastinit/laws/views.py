@@ -46,7 +46,10 @@ class Viewed(Structured):
 
     def __post_init__(self) -> None:
         set_fields(
-            self, inner=as_distribution(self.inner), sizes=checked_shape(self.sizes), shape=checked_shape(self.shape)
+            self,
+            inner=as_distribution(self.inner),
+            sizes=checked_shape(self.sizes),
+            shape=checked_shape(self.shape),
         )
         set_fields(self, strides=integers("strides", self.strides), offset=integer("offset", self.offset))
         if len(self.strides) != len(self.shape) or min((*self.strides, self.offset)) < 0:
@@ -87,7 +90,10 @@ class Norms(Structured):
 
     def __post_init__(self) -> None:
         set_fields(
-            self, inner=as_distribution(self.inner), sizes=checked_shape(self.sizes), axes=integers("axes", self.axes)
+            self,
+            inner=as_distribution(self.inner),
+            sizes=checked_shape(self.sizes),
+            axes=integers("axes", self.axes),
         )
         if not isinstance(self.of, str):
             raise TypeError(f"of must be a name, not {self.of!r}")
@@ -107,4 +113,5 @@ class Norms(Structured):
     def values(self, shape: Sizes, stream: Stream) -> Array:
         drawn: Any = (stream.of(self.of) if self.of else stream).draw(self.inner, self.sizes)
         squares = np.square(drawn, dtype=np.float64).sum(self._reduced())
-        return np.sqrt(squares).reshape(shape).astype(stream.dtype)
+        norms: Array = np.sqrt(squares).reshape(shape).astype(stream.dtype)
+        return norms

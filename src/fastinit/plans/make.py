@@ -55,7 +55,7 @@ def make_plan(
     size = cache(lambda name: recipe.size(name, tensors))
     used: set[int] = set()
     missing: list[str] = []
-    known: dict[Any, tuple[Distribution | Structured, Fans | None]] = {}  # models repeat a few shapes often
+    known: dict[Any, tuple[Distribution, Fans | None]] = {}  # models repeat a few shapes often
     parameters = {}
     for name, tensor in tensors.items():
         taking = [rule for rule in recipe.rules if rule.takes(name, tensor)]
@@ -114,7 +114,7 @@ def choice_of_role(role: str) -> Choice | None:
     return None
 
 
-def _padded(law: Distribution | Structured, tensor: TensorSpec) -> Distribution | Structured:
+def _padded(law: Distribution, tensor: TensorSpec) -> Distribution:
     """The law with the row of zeros that stands for padding."""
     row = tensor.zero_row
     if row is None or law == Constant(0.0):
@@ -130,9 +130,7 @@ def _also(taking: Sequence[Rule]) -> tuple[int, ...]:
     return tuple([rule.number for rule in taking[1:] if rule.match and not rule.optional])
 
 
-def law_of(
-    tensor: TensorSpec, scheme: str, numbers: Mapping[str, Any]
-) -> tuple[Distribution | Structured, Fans | None]:
+def law_of(tensor: TensorSpec, scheme: str, numbers: Mapping[str, Any]) -> tuple[Distribution, Fans | None]:
     """The law that a scheme gives a tensor, and the fans it rests on; the numbers go before what is known of the tensor."""
     known = {**heeded(scheme, tensor.geometry), **numbers}
     law = resolve(scheme, tensor.shape, known)

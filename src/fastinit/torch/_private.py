@@ -82,9 +82,10 @@ def storage_key(tensor: Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)
 
 
-def fsdp2_class() -> Any:
-    """The class that `fully_shard` gives to modules, or None if torch.distributed.fsdp was never imported: then no module has it."""
-    return getattr(sys.modules.get("torch.distributed.fsdp"), "FSDPModule", None)
+def fsdp2_modules(model: nn.Module) -> list[Any]:
+    """The modules that `fully_shard` was called for. If torch.distributed.fsdp was never imported, there are none."""
+    made = getattr(sys.modules.get("torch.distributed.fsdp"), "FSDPModule", ())
+    return [module for module in model.modules() if isinstance(module, made)]
 
 
 def is_flat_parameter(tensor: Tensor) -> bool:

@@ -188,10 +188,8 @@ def _filling(task: Any, seed: int) -> Callable[[int], None]:
 
 def _reshard(model: nn.Module) -> None:
     """Give up the gathered copies that FSDP2 keeps after a forward pass: what is written to them is lost."""
-    fsdp2 = _private.fsdp2_class()
-    for module in model.modules() if fsdp2 is not None else ():
-        if isinstance(module, fsdp2):
-            module.reshard()
+    for module in _private.fsdp2_modules(model):
+        module.reshard()
 
 
 def _plan(

@@ -50,7 +50,7 @@ class _Seed:
         return self.number
 
 
-def fill(tensor: Tensor, law: Distribution | Structured, generator: torch.Generator | None) -> Tensor:
+def fill(tensor: Tensor, law: Distribution, generator: torch.Generator | None) -> Tensor:
     """Draw the law into the tensor, of the stream that the generator's next 64 bits choose. Returns the tensor."""
     check_target(tensor)
     if tensor.dtype not in DTYPES:
@@ -70,7 +70,7 @@ def fill(tensor: Tensor, law: Distribution | Structured, generator: torch.Genera
 
 def draw_block(
     target: Tensor,
-    law: Distribution | Structured,
+    law: Distribution,
     *,
     seed: Any,
     name: str,
