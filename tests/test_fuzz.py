@@ -266,7 +266,7 @@ SCHEMES = st.sampled_from(sorted(fi.schemes.SCHEMES))
 def numbers_of(draw: Callable[[st.SearchStrategy[Any]], Any], scheme: str) -> dict[str, Any]:
     row = fi.schemes.SCHEMES[scheme]
     names = draw(
-        st.lists(st.sampled_from([*row.numbers, *row.geometry, "fan_in", "values"]), unique=True, max_size=3)
+        st.lists(st.sampled_from([*row.keywords, "fan_in", "values", "odd"]), unique=True, max_size=3)
     )
     return {name: draw(ANYTHING) for name in names}
 
