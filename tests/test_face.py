@@ -203,8 +203,9 @@ def test_the_error_for_a_wrong_type_names_the_argument(
         if parameter.kind is parameter.VAR_KEYWORD or parameter.name == "progress":
             continue
         given = {**arguments, parameter.name: Odd()}
-        if parameter.name == "param" and "activation" in inspect.signature(function).parameters:
-            given["activation"] = "leaky_relu"
+        if "activation" in inspect.signature(function).parameters:
+            of = {"negative_slope": "leaky_relu", "omega": "sin"}
+            given["activation"] = of.get(parameter.name, given.get("activation", "relu"))
         error = ValueError if parameter.name == "tree" else TypeError  # anything is a tree
         with pytest.raises(error, match=rf"(?i)\b{parameter.name}\b"):
             function(**given)

@@ -426,8 +426,10 @@ def test_buffers_of_the_plan_are_filled() -> None:
     part.inner.passing.fill_(7)
     renamed = ft.record(lambda: torch.nn.ModuleDict({"inner": _normed()}))
     assert (ft.init_(part.inner, renamed, seed=0, prefix="inner.").passing == 1).all()
-    model.passing = torch.ones(4)
-    with pytest.raises(ValueError, match=r"buffer 'passing': its shape is \(4,\), the plan's is \(3,\)"):
+    model.passing = torch.full((4,), 7.0)
+    assert (ft.init_(model, plan, seed=0).passing == 7).all()
+    model[1].num_batches_tracked = torch.zeros(4, dtype=torch.int64)
+    with pytest.raises(ValueError, match=r"'1.num_batches_tracked': its shape is \(4,\), the plan's is \(\)"):
         ft.init_(model, plan, seed=0)
     drawn = {name: torch.from_numpy(array) for name, array in fi.init(plan, seed=0).items()}
     other = _normed()

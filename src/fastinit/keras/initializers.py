@@ -81,14 +81,14 @@ class RandomUniform(_Drawn, keras.initializers.RandomUniform):
 
 class _Scaled(_Drawn):
     scale: float
-    mode: str
-    distribution: str
+    mode: Any
+    distribution: Any
     input_axes: Any
     output_axes: Any
 
     def _law(self, shape: tuple[int, ...]) -> Any:
         fan_in, fan_out = _fans_of_shape(shape, self.input_axes, self.output_axes)
-        law = "normal" if self.distribution == "untruncated_normal" else self.distribution
+        law: Any = "normal" if self.distribution == "untruncated_normal" else self.distribution
         return distribution(
             "variance_scaling",
             shape,

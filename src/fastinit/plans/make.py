@@ -17,16 +17,15 @@ from ..dtypes import dtype_name
 from ..laws.composed import Patched
 from ..laws.distributions import Constant, Distribution
 from ..laws.structured import Structured
-from ..schemes import resolve
-from ..schemes.fans import Fans, fans
+from ..schemes.catalogue import SCHEMES
+from ..schemes.fans import Fans, Geometry, fans
+from ..schemes.resolve import heeded, resolve
 from .model import Model, TensorSpec, read_model
 from .parameter import Parameter
 from .plan import Plan
 from .recipe import Recipe, RecipeLike, Rule, as_recipe, default_recipe
 from .roles import ROLES, with_roles
 from .sizes import layers_of
-
-_GEOMETRY = {parameter.name for parameter in resolve.GEOMETRY}
 
 
 class Choice(NamedTuple):
@@ -133,13 +132,11 @@ def _also(taking: Sequence[Rule]) -> tuple[int, ...]:
 
 def law_of(tensor: TensorSpec, scheme: str, numbers: Mapping[str, Any]) -> tuple[Distribution, Fans | None]:
     """The law that a scheme gives a tensor, and the fans it rests on; the numbers go before what is known of the tensor."""
-    row = resolve.SCHEMES[scheme]
-    heeded = {k: v for k, v in tensor.geometry.items() if k in row.geometry or k in row.numbers}
-    known = {**heeded, **numbers}
-    law = resolve.distribution(scheme, tensor.shape, **known)
-    if not row.needs_fans:
+    known = {**heeded(scheme, tensor.geometry), **numbers}
+    law = resolve(scheme, tensor.shape, known)
+    if not SCHEMES[scheme].needs_fans:
         return law, None
-    return law, fans(tensor.shape, **{k: v for k, v in known.items() if k in _GEOMETRY})
+    return law, fans(tensor.shape, **{k: v for k, v in known.items() if k in Geometry._fields})
 
 
 def plan(

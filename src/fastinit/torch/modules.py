@@ -18,7 +18,7 @@ from ..plans.make import make_plan
 from ..plans.model import Model, TensorSpec
 from ..plans.plan import Plan
 from ..plans.recipe import Recipe, RecipeLike, as_recipe, shipped_recipes, with_rules
-from ..schemes import resolve
+from ..schemes.catalogue import SCHEMES
 from . import _private, auto
 from .buffers import buffers_of, fill_buffer
 from .sharded import fill_task, tasks_of
@@ -226,7 +226,7 @@ def _plan(
             otherwise=lambda name, spec: choose_(replace(drawn[name.removeprefix(prefix)], spec=spec)),
         )
     if isinstance(recipe, str) and not recipe.endswith(".toml"):
-        choose("recipe", recipe, {"auto": 0, **resolve.SCHEMES, **shipped_recipes()})
+        choose("recipe", recipe, {"auto": 0, **SCHEMES, **shipped_recipes()})
     return make_plan(described, with_rules(as_recipe(recipe, numbers), rules))
 
 

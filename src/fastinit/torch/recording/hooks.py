@@ -13,7 +13,7 @@ from torch.nn.utils import parametrizations
 
 from ...laws.distributions import Distribution
 from ...laws.orthogonal import Orthogonal
-from ...schemes.resolve import distribution
+from ...schemes.resolve import resolve
 from .. import functional, tensors
 from ..interception import intercepted
 from .contents import Content, Drawn, Known, new_source
@@ -68,7 +68,7 @@ def hooked(trace: Trace) -> AbstractContextManager[None]:
 
         def handler(original: Any, tensor: Tensor, **numbers: Any) -> Tensor:
             shape, dtype = tuple(tensor.shape), tensor.dtype
-            law = distribution(scheme, shape, **numbers)
+            law = resolve(scheme, shape, numbers)
 
             def made() -> Tensor:
                 result: Tensor = original(torch.empty(shape, dtype=dtype, device="cpu"), **numbers)
@@ -87,7 +87,7 @@ def hooked(trace: Trace) -> AbstractContextManager[None]:
         run, short = getattr(functional, name), name.rstrip("_")
         handlers[getattr(nn.init, name)] = named(lambda original, *a, run=run, **kw: run(*a, **kw), short)
         handlers[run] = named(lambda original, *a, **kw: original(*a, **kw), short)
-    hidden = nn.init._no_grad_trunc_normal_  # type: ignore[attr-defined]
+    hidden = nn.init._no_grad_trunc_normal_
     handlers[hidden] = named(
         lambda original, *a, **kw: functional._no_grad_trunc_normal_(*a, **kw), "trunc_normal"
     )
