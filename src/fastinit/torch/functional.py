@@ -21,7 +21,7 @@ from ._private import _calculate_correct_fan, _calculate_fan_in_and_fan_out
 from .tensors import InvalidValueError, check_target, fill
 
 if TYPE_CHECKING:
-    from torch.nn.init import _FanMode, _NonlinearityType
+    from ._private import _FanMode, _NonlinearityType
 
 _P = ParamSpec("_P")
 _EMPTY = "Initializing zero-element tensors is a no-op"
