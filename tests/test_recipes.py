@@ -415,7 +415,7 @@ def test_learning_rates_in_the_plan() -> None:
     made = planned("llama-3-8b", "mup")
     again = fi.Plan.from_json(made.to_json())
     assert {name: row.lr for name, row in again.items()} == {name: row.lr for name, row in made.items()}
-    assert re.search(r"law +lr +bytes", str(made)) and "0.0625" in str(made)
+    assert re.search(r"distribution +lr +bytes", str(made)) and "0.0625" in str(made)
     assert not re.search(r"law +lr", str(planned("llama-3-8b", "llama")))
 
 

@@ -59,7 +59,7 @@ _KEYS = (
     "parameters",
     "dtype",
     "tied",
-    "recipe",
+    "source",
     "bytes",
     "unfilled",
     "model",
