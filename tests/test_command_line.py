@@ -598,7 +598,7 @@ def test_schemes_are_listed(run: Run) -> None:
 def test_schemes_are_explained(name: str, run: Run) -> None:
     said = run(f"schemes {name}")
     assert (fi.schemes.__getattr__(name).__doc__ or "?").split()[0] in said
-    assert SCHEMES[name].formula in said and f"fi.{name}(" in said and "Raises" in said
+    assert SCHEMES[name].formula in said and f".{name}(" in said and "Raises" in said
     assert SCHEMES[name].source is None or SCHEMES[name].source in said
     data = json.loads(run(f"schemes {name} --json"))
     assert data["name"] == SCHEMES[name].name and data["text"] in said

@@ -13,7 +13,9 @@ import fastinit as fi
 from fastinit.laws.composed import Patched, Transformed
 from fastinit.laws.distributions import Constant, Normal, Uniform
 from fastinit.laws.orthogonal import Orthogonal
+from fastinit.laws.patterns import Given
 from fastinit.laws.transformed import Icnr
+from fastinit.laws.views import Norms, Viewed
 
 
 def drawn(law: Any, shape: tuple[int, ...], dtype: str = "float32", block: Any = ...) -> np.ndarray:
@@ -85,7 +87,25 @@ def test_patches_may_be_structured_and_hide_each_other() -> None:
             ValueError,
             "nested",
         ),
-        (lambda: Transformed(Orthogonal(), "x"), TypeError, "elementwise"),
+        (lambda: Transformed(3.0, "x"), TypeError, "distribution"),
+        (lambda: Transformed(Orthogonal(), "x").check((3,)), ValueError, "axes"),
+        (
+            lambda: Transformed(Normal(), ("mul", "x", Given([1.0, 2.0]))).check((2, 3)),
+            ValueError,
+            "do not fit",
+        ),
+        (lambda: Transformed(Normal(), ("mul", "x", Normal())), TypeError, "given values"),
+        (lambda: Viewed(Normal(), (2, 3), (3, 2), (1, 3), 1), ValueError, "does not fit into"),
+        (lambda: Viewed(Normal(), (2, 3), (3,), (1, 3)), ValueError, "strides"),
+        (
+            lambda: Viewed(Normal(), (2, 3), (3, 2), (1, 3)).check((5,)),
+            ValueError,
+            r"view has shape \(3, 2\)",
+        ),
+        (lambda: Norms(Normal(), (2, 3), (0, 0)), ValueError, "twice"),
+        (lambda: Norms(Normal(), (2, 3), (2,)), ValueError, "axis 2"),
+        (lambda: Norms(Normal(), (2, 3), (1,)).check((3,)), ValueError, "2 norms"),
+        (lambda: Norms(Normal(), (2, 3), (1,), 5), TypeError, "of must be a name"),
         (lambda: Icnr(3.0), TypeError, "distribution"),
         (lambda: Patched(Normal(), [(((0, 3),), Constant(0.0))]), ValueError, "start, stop, step"),
         (lambda: Patched(Normal(), [((-1,), Constant(0.0))]), ValueError, "box"),

@@ -174,7 +174,7 @@ class _Schemes(dict[str, Any]):
 
 def test_what_is_called_what_in_torch() -> None:
     torch = optional("torch")
-    from fastinit.torch.recording import record
+    from fastinit.torch import record
 
     rows = rows_of_calls("torch.nn.init")
     assert len(rows) == 17

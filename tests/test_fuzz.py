@@ -348,7 +348,7 @@ OPTIONS = {
     "inspect": ["--recipe", "--size", "--threads", "--json"],
     "schemes": ["--json"],
     "recipes": ["--json"],
-    "probe": ["--activation", "--param", "--scheme", "--bias", "--seed", "--batch", "--json"],
+    "probe": ["--activation", "--negative-slope", "--scheme", "--bias", "--seed", "--batch", "--json"],
 }  # fmt: skip
 WORDS = st.sampled_from(
     ["0", "1", "3", "-1", "1.5", "nan", "1e400", "", "é", ",", "5GB", "1KB", "200", "gpt2", "mup", "default", "he_normal", "zeros",

@@ -550,3 +550,15 @@ def test_interrupt_stops_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         fi.inspect({"w": array}, progress=stop, threads=2)
     assert 0 < len(begun) < 64
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [(b"PK\x03\x04" + bytes(60), "ZIP"), (b"\x80\x02}q\x00" + bytes([200] * 60), "pickle"),
+     (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"), (b"", "empty"), (b"\xff" * 64, "another format")],
+)  # fmt: skip
+def test_files_of_other_formats_are_named(tmp_path: Path, content: bytes, kind: str) -> None:
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"not a safetensors file, but .*{kind}"):
+        fi.inspect(path)

@@ -52,6 +52,11 @@ def numpy(tensor: Any) -> np.ndarray:
 
 def test_names_and_signatures_are_those_of_keras() -> None:
     names = [name for name in dir(THEIRS) if not name.startswith("_") and name not in FUNCTIONS]
+    for name in FUNCTIONS:
+        assert (
+            inspect.signature(getattr(fk, name)).parameters.keys()
+            == inspect.signature(getattr(THEIRS, name)).parameters.keys()
+        )
     for name in names:
         ours, theirs = getattr(fk, name), getattr(THEIRS, name)
         assert inspect.signature(ours) == inspect.signature(theirs), name
@@ -129,6 +134,58 @@ def test_serialization(name: str, seed: Any) -> None:
     again = THEIRS.deserialize(data)
     assert type(again) is kind and again.get_config() == initializer.get_config()
     assert type(THEIRS.get(f"fastinit>{name}")) is kind and THEIRS.get(again) is again
+
+
+def test_get() -> None:
+    """Whatever `keras.initializers.get` takes; what has fastinit's values comes in fastinit's class."""
+    from keras.src.initializers import ALL_OBJECTS_DICT
+
+    for name, theirs in ALL_OBJECTS_DICT.items():
+        if theirs is fk.Constant or name == "initializer":  # needs a value; is abstract
+            continue
+        ours = fk.get(name)
+        assert isinstance(ours, theirs) and type(ours) is getattr(fk, theirs.__name__), name
+        assert type(fk.deserialize({"class_name": name, "config": {}})) is type(ours)
+        assert type(fk.get(THEIRS.serialize(theirs() if theirs is not fk.STFT else theirs("real")))) is type(
+            ours
+        ), name
+    assert fk.get(None) is None
+    assert type(fk.get(fk.HeNormal)) is fk.HeNormal
+    mine = fk.HeNormal(seed=3)
+    assert fk.get(mine) is mine and fk.get(fk.serialize(mine)).seed == 3
+    assert fk.get({"class_name": "VarianceScaling", "config": {"scale": 2.0, "seed": 1}}).scale == 2.0
+    np.testing.assert_array_equal(numpy(fk.get(np.arange(3.0))((3,))), np.arange(3.0))
+    own = lambda shape, dtype=None: 7  # noqa: E731
+    assert fk.get(own) is own
+    for wrong in ("he_norml", 3, {"a": 1}):
+        with pytest.raises(ValueError, match=r"identifier|config"):
+            fk.get(wrong)
+
+
+def test_a_layer_of_ones_own_takes_names(tmp_path: Path) -> None:
+    """As in Keras's guides: `get` in the constructor, `serialize` in the configuration."""
+
+    @keras.saving.register_keras_serializable("test")
+    class Own(keras.layers.Layer):  # type: ignore[misc]
+        def __init__(self, initializer: Any = "he_normal", **kinds: Any) -> None:
+            super().__init__(**kinds)
+            self.initializer = fk.get(initializer)
+
+        def build(self, shape: Any) -> None:
+            self.kernel = self.add_weight(shape=(shape[-1], 3), initializer=self.initializer, name="kernel")
+
+        def call(self, x: Any) -> Any:
+            return x @ self.kernel
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), "initializer": fk.serialize(self.initializer)}
+
+    model = keras.Sequential([keras.Input((4,)), Own(name="own"), Own(fk.GlorotUniform(seed=2), name="two")])
+    model.save(tmp_path / "own.keras")
+    again = keras.saving.load_model(tmp_path / "own.keras")
+    assert type(again.get_layer("own").initializer) is fk.HeNormal
+    assert again.get_layer("two").initializer.get_config()["seed"] == 2
+    np.testing.assert_array_equal(numpy(again.get_layer("two").kernel), numpy(model.get_layer("two").kernel))
 
 
 def test_zero_size() -> None:

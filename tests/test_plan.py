@@ -417,7 +417,9 @@ def test_bad_checksums() -> None:
 
 def test_a_plan_is_drawn_as_it_is() -> None:
     plan = fi.plan({"fc.weight": (4, 8)}, "he_normal")
-    assert (fi.init(plan, seed=0)["fc.weight"] == fi.init({"fc.weight": (4, 8)}, "he_normal", seed=0)["fc.weight"]).all()
+    assert (
+        fi.init(plan, seed=0)["fc.weight"] == fi.init({"fc.weight": (4, 8)}, "he_normal", seed=0)["fc.weight"]
+    ).all()
     with pytest.raises(TypeError, match=r"fastinit\.init draws it"):
         fi.plan(plan)
     for given in ({"recipe": "zeros"}, {"dtype": "float64"}):

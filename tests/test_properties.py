@@ -233,9 +233,7 @@ def test_shards(sizes: list[int], limit: int, of: int) -> None:
 def test_sizes_in_units(number: int, unit: str) -> None:
     whole = sharded.parse_size(f"{number}{unit}")
     assert (
-        whole
-        == number * 1000 ** (["KB", "MB", "GB", "TB"].index(unit) + 1)
-        == sharded.parse_size(str(whole))
+        whole == number * 1000 ** (["KB", "MB", "GB", "TB"].index(unit) + 1) == sharded.parse_size(str(whole))
     )
     assert sharded.parse_size(f"{number}{unit.lower()}") == whole == sharded.parse_size(f"{number}.0{unit}")
 

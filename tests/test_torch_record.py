@@ -240,29 +240,19 @@ LOST: dict[str, tuple[Callable[[Any], Any], str]] = {
     "nothing": (lambda w: None, "never initialised"),
     "a part alone": (lambda w: w[:3].normal_(), "part is never written"),
     "bernoulli_": (lambda w: w.bernoulli_(), "bernoulli"),
-    "exponential_": (lambda w: w.exponential_(), "exponential"),
     "a sum": (lambda w: w.copy_(torch.randn(24, 20) + torch.rand(24, 20)), "add.*several"),
     "shifted against itself": (lambda w: w.copy_((x := torch.randn(25, 20))[1:] + x[:-1]), "add.*several"),
     "matmul": (lambda w: w.copy_(torch.randn(24, 4) @ torch.randn(4, 20)), "mm.*randn"),
     "qr": (lambda w: w.copy_(torch.linalg.qr(torch.randn(24, 20))[0]), "qr.*randn"),
     "normalised": (lambda w: w.normal_().div_(w.norm()), "norm"),
-    "repeated": (lambda w: w.copy_(torch.randn(20).expand(24, 20)), "repeats"),
-    "broadcast": (lambda w: w.copy_(torch.randn(20)), "repeats"),
-    "erfinv_": (lambda w: w.uniform_(-1, 1).erfinv_(), "erfinv.*uniform"),
     "integers": (lambda w: w.copy_(torch.randn(24, 20).to(torch.int32)), "int32"),
-    "a vector": (lambda w: w.normal_().mul_(torch.arange(20.0)), "mul.*normal"),
-    "masked": (lambda w: w.normal_().masked_fill_(torch.eye(24, 20).bool(), 0), "masked_fill.*normal"),
     "one draw in two parts": (
         lambda w: [part.copy_(x) for x in [torch.randn(12, 20)] for part in w.split(12)],
         "copies",
     ),
-    "transposed orthogonal, patched": (lambda w: (nn.init.orthogonal_(w.t()), w[0].zero_()), "orthogonal"),
     "random fill": (lambda w: w.fill_(torch.rand(())), "fill.*rand"),
     "foreach": (lambda w: torch._foreach_erf_([w.normal_()]), "erf.*normal"),
     "Python's chance in a number": (lambda w: w.normal_(std=random.random()), "chance outside torch"),
-    "diagonal": (lambda w: (w.normal_(), w.diagonal().zero_()), "no box"),
-    "transposed orthogonal": (lambda w: nn.init.orthogonal_(w.t()), "orthogonal"),
-    "part of orthogonal": (lambda w: w.copy_(nn.init.orthogonal_(torch.empty(24, 24))[:, :20]), "orthogonal"),
     "infinite": (lambda w: w.fill_(math.inf), "finite"),
     "numpy's chance": (lambda w: w.copy_(torch.tensor(np.random.rand(24, 20))), "chance outside torch"),
     "Python's chance": (lambda w: w.fill_(0).view(-1)[:1].fill_(random.random()), "chance outside torch"),
@@ -277,13 +267,6 @@ def test_what_has_no_law_is_an_error_that_names_it(name: str) -> None:
 
 
 def test_other_refusals() -> None:
-    class Buffered(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.register_buffer("mask", torch.rand(3))
-
-    with pytest.raises(ValueError, match="buffer 'mask' is random"):
-        ft.record(Buffered)
     before = nn.Linear(2, 2)
     before_on_meta = nn.Linear(2, 2, device="meta")
     with pytest.raises(ValueError, match="'weight': it was made before"):
@@ -291,7 +274,7 @@ def test_other_refusals() -> None:
     plan = ft.record(lambda: before)
     assert np.array_equal(fi.init(plan, seed=0)["weight"], before.weight.detach())
     with pytest.raises(TypeError, match="'w': dtype"):
-        ft.record(lambda: Written(lambda w: setattr(w, "data", torch.zeros(2, dtype=torch.complex64))))
+        ft.record(lambda: Written(lambda w: setattr(w, "data", torch.zeros(2, dtype=torch.float8_e4m3fn))))
     with pytest.raises(ValueError, match="'1': it shares a part of its memory with '0'"):
         ft.record(lambda: nn.ParameterList([w := torch.zeros(4), w[1:]]))
     halves = ft.record(lambda: nn.ParameterList(torch.randn(4).split(2)))
@@ -304,15 +287,18 @@ def test_other_refusals() -> None:
 
 def test_memory_that_others_write_is_read() -> None:
     def outside(write: Callable[[Any], Any]) -> Any:
-        layer = nn.Linear(3, 4, bias=False, device="cpu")
-        write(layer.weight.detach().numpy())
+        array = np.zeros((4, 3), np.float32)
+        layer = nn.Linear(3, 4, bias=False)
+        layer.weight = nn.Parameter(torch.from_numpy(array))
+        layer.weight.data.add_(1)
+        write(array)
         return layer
 
     plan = ft.record(lambda: outside(lambda w: fi.normal(out=w, seed=5, name="w")))
     assert np.array_equal(fi.init(plan, seed=0)["weight"], fi.normal((4, 3), seed=5, name="w"))
     with pytest.raises(ValueError, match=r"'weight'.*chance outside torch"):
         ft.record(lambda: outside(lambda w: fi.normal(out=w)))
-    assert isinstance(ft.record(lambda: outside(lambda w: w))["weight"].distribution, Uniform)
+    assert ft.record(lambda: outside(lambda w: w))["weight"].distribution == Constant(1.0)
     with pytest.raises((TypeError, ValueError)):
         ft.record(lambda: ft.init_(nn.Linear(3, 4), seed=0))
 

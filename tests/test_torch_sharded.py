@@ -414,16 +414,21 @@ def test_buffers_of_the_plan_are_filled() -> None:
     plan = ft.record(_normed)
     assert {"kept", "1.running_mean", "1.running_var"} < set(plan) and "passing" not in plan
     assert plan.unfilled == ("1.num_batches_tracked",)
-    assert [(finding.name, finding.kind) for finding in fi.lint(plan)] == [
-        ("1.num_batches_tracked", "buffer")
-    ]
+    assert set(plan.buffers) == {"1.num_batches_tracked", "passing"} and not fi.lint(plan)
     model, expected = _normed(), _normed().state_dict()
     for buffer in model.buffers():
         buffer.fill_(7)
     ft.init_(model, plan, seed=0)
-    for name in ("kept", "1.running_mean", "1.running_var"):
+    for name in ("kept", "1.running_mean", "1.running_var", "1.num_batches_tracked"):
         assert torch.equal(model.state_dict()[name], expected[name])
-    assert (model.passing == 7).all()
+    assert (model.passing == 1).all()
+    part = torch.nn.ModuleDict({"inner": _normed()})
+    part.inner.passing.fill_(7)
+    renamed = ft.record(lambda: torch.nn.ModuleDict({"inner": _normed()}))
+    assert (ft.init_(part.inner, renamed, seed=0, prefix="inner.").passing == 1).all()
+    model.passing = torch.ones(4)
+    with pytest.raises(ValueError, match=r"buffer 'passing': its shape is \(4,\), the plan's is \(3,\)"):
+        ft.init_(model, plan, seed=0)
     drawn = {name: torch.from_numpy(array) for name, array in fi.init(plan, seed=0).items()}
     other = _normed()
     other.load_state_dict(drawn, strict=True)  # BatchNorm counts from 0 where a file has no count
@@ -447,7 +452,9 @@ def test_seed_and_threads_are_checked() -> None:
         with pytest.raises(error, match=list(arguments or ["seed"])[-1]):
             ft.init_(model, plan, **arguments)
     assert (model.w == 1).all()
-    assert not torch.equal(ft.init_(model, plan, seed=None).w, ft.init_(_model(w=torch.ones(2)), plan, seed=None).w)
+    assert not torch.equal(
+        ft.init_(model, plan, seed=None).w, ft.init_(_model(w=torch.ones(2)), plan, seed=None).w
+    )
 
 
 def test_parameters_tied_in_the_model_alone() -> None:

@@ -33,7 +33,9 @@ def add(commands: Any) -> None:
         "--widths", required=True, help="the inputs, then the units of each layer, such as 784,256x50,10"
     )
     parser.add_argument("--activation", default="relu", help="the name of the activation (relu)")
-    parser.add_argument("--param", type=float, metavar="NUMBER", help="the slope of leaky_relu")
+    parser.add_argument(
+        "--negative-slope", type=float, metavar="NUMBER", help="the slope of leaky_relu below 0 (0.01)"
+    )
     parser.add_argument(
         "--scheme",
         default="he_normal",
@@ -58,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError(f"a bias takes no numbers here, got {arguments.bias!r}")
     reports = [
         probe(
-            widths, arguments.activation, scheme, param=arguments.param, bias=bias, seed=arguments.seed,
+            widths, arguments.activation, scheme, negative_slope=arguments.negative_slope, bias=bias, seed=arguments.seed,
             batch=arguments.batch, **numbers,
         )
         for scheme, numbers in specs

@@ -14,6 +14,7 @@ from .sparse import NMSparse, Sparse
 from .state_space import StateMatrix
 from .structured import Structured
 from .transformed import ComplexTruncatedNormal, ComplexUniform, Icnr, LogUniform
+from .views import Norms, Viewed
 
 __all__ = [
     "Channelwise",
@@ -34,6 +35,7 @@ __all__ = [
     "LogUniform",
     "NMSparse",
     "Normal",
+    "Norms",
     "Orthogonal",
     "Patched",
     "Sparse",
@@ -44,6 +46,7 @@ __all__ = [
     "Transformed",
     "TruncatedNormal",
     "Uniform",
+    "Viewed",
     "ZerO",
     "from_dict",
 ]

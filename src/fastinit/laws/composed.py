@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
@@ -11,17 +11,22 @@ import numpy as np
 from ..arguments import Sizes, choose, integer, real
 from ..dtypes import Array
 from .base import Distribution, as_distribution
-from .distributions import Elementwise
-from .exact_math import exp, expm1, log
+from .exact_math import exp, expm1, log, log1p
+from .patterns import Given
 from .structured import Stream, Structured, set_fields
 
 Expression: TypeAlias = Any
-"""A number, "x" for the drawn value, or an operation and its operands: ("mul", "x", 2.0)."""
+"""A number, "x" for the drawn value, given values (`Given`), or an operation and its operands: ("mul", "x", 2.0)."""
 Box: TypeAlias = tuple[int | tuple[int, int, int], ...]
 """For each axis an index or (start, stop, step), all counted from the front: a part of a tensor."""
 
 _DEEPEST = 200  # nested operations, far below Python's limit of recursion
-_OF_ONE = ("neg", "abs", "sqrt", "exp", "expm1", "log")
+
+
+def _where(condition: Any, given: Any, otherwise: Any) -> Any:
+    return np.where(np.asarray(condition) != 0, given, otherwise)
+
+
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "add": np.add,
     "sub": np.subtract,
@@ -35,45 +40,80 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "exp": exp,
     "expm1": expm1,
     "log": log,
+    "log1p": log1p,
+    "fmod": np.fmod,
+    "where": _where,
 }
+_OF_ONE = ("neg", "abs", "sqrt", "exp", "expm1", "log", "log1p")
 
 
 def evaluate(formula: Expression, x: Any) -> Any:
     """The formula's value at x, in float64, with the same bits on every machine."""
     if isinstance(formula, tuple):
         return OPERATIONS[formula[0]](*[evaluate(operand, x) for operand in formula[1:]])
+    if isinstance(formula, Given):
+        return formula.array
     return x if formula == "x" else formula
+
+
+def given_values(formula: Expression) -> list[Given]:
+    """The given values that the formula names."""
+    if isinstance(formula, tuple):
+        return [given for operand in formula[1:] for given in given_values(operand)]
+    return [formula] if isinstance(formula, Given) else []
+
+
+def _described(formula: Expression) -> Any:
+    """The formula for JSON."""
+    if isinstance(formula, tuple):
+        return [formula[0], *map(_described, formula[1:])]
+    return formula.to_dict() if isinstance(formula, Given) else formula
 
 
 def _checked_formula(formula: Any, depth: int = 0) -> Expression:
     if isinstance(formula, (tuple, list)) and formula:
         operation, *operands = formula
         choose("operation", operation, OPERATIONS)
-        if len(operands) != (1 if operation in _OF_ONE else 2):
+        if len(operands) != (1 if operation in _OF_ONE else 3 if operation == "where" else 2):
             raise ValueError(f"formula has {operation!r} of {len(operands)} operands")
         if depth == _DEEPEST:
             raise ValueError(f"formula is nested more than {_DEEPEST} deep")
         return (operation, *[_checked_formula(operand, depth + 1) for operand in operands])
-    return "x" if formula == "x" else real("formula", formula)
+    if isinstance(formula, (Given, Mapping)):
+        given = as_distribution(formula)
+        if not isinstance(given, Given):
+            raise TypeError(f"a formula takes given values, not the law {given.law!r}")
+        return given
+    return "x" if isinstance(formula, str) and formula == "x" else real("formula", formula)
 
 
 @dataclass(frozen=True, slots=True)
 class Transformed(Structured):
-    """`formula` of values x that are drawn from the elementwise distribution `inner`.
+    """`formula` of values x that are drawn from `inner`; given values in it are broadcast to the tensor's shape.
 
     >>> from fastinit import Uniform
     >>> Transformed(Uniform(1.0, 16.0), ("log", "x")).to_dict()  # Mamba-2's A_log
-    {'law': 'transformed', 'inner': {'law': 'uniform', 'low': 1.0, 'high': 16.0}, 'formula': ('log', 'x')}
+    {'law': 'transformed', 'inner': {'law': 'uniform', 'low': 1.0, 'high': 16.0}, 'formula': ['log', 'x']}
     """
 
     law: ClassVar[str] = "transformed"
-    inner: Elementwise
+    inner: Distribution
     formula: Expression
 
     def __post_init__(self) -> None:
         set_fields(self, inner=as_distribution(self.inner), formula=_checked_formula(self.formula))
-        if not isinstance(self.inner, Elementwise):
-            raise TypeError(f"inner must be an elementwise distribution, not {self.inner}")
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"law": self.law, "inner": self.inner.to_dict(), "formula": _described(self.formula)}
+
+    def check(self, shape: Sizes) -> None:
+        if isinstance(self.inner, Structured):
+            self.inner.check(shape)
+        for given in given_values(self.formula):
+            sizes = given.array.shape
+            behind = zip(reversed(sizes), reversed(shape), strict=False)
+            if len(sizes) > len(shape) or any(n not in (1, size) for n, size in behind):
+                raise ValueError(f"given values of shape {sizes} do not fit shape {shape}")
 
     def values(self, shape: Sizes, stream: Stream) -> Array:
         x = stream.draw(self.inner, shape).astype(np.float64)

@@ -62,6 +62,16 @@ def log(x: ArrayLike) -> Floats:
     return result
 
 
+def log1p(x: ArrayLike) -> Floats:
+    """ln(1 + x), with all digits near 0, for x > -1."""
+    x = np.asarray(x, np.float64)
+    y = 1 + x
+    # What rounding took from x cancels in the quotient (Kahan).
+    near = np.where(y == 1, 1.0, y - 1)
+    result: Floats = np.where(y == 1, x, log(y) * (x / near))
+    return result
+
+
 def cos_of_turns(numerator: ArrayLike, denominator: int) -> Floats:
     """cos(2 pi numerator / denominator). The fraction is reduced exactly, so that zeros and ones are exact."""
     # In quarters of a turn, folded into the first one.

@@ -27,8 +27,10 @@ Draw = Callable[[Distribution | Words, int, Sizes, str], Array]
 class Stream:
     """Consecutive pieces of one parameter's stream, in float32 or float64 (``dtype``)."""
 
-    def __init__(self, draw: Draw, dtype: str) -> None:
+    def __init__(self, draw: Draw, dtype: str, of: Callable[[str], Stream]) -> None:
         self.dtype = dtype
+        self.of = of
+        """The stream, from its beginning, of the parameter of that name in the same module."""
         self._draw = draw
         self._at = 0
 

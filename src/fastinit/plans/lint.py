@@ -48,7 +48,7 @@ def lint(plan: Plan) -> list[Finding]:
     - "tie": a tied parameter that is drawn on its own too, or whose owner is missing;
     - "twice": a parameter that two rules match, where the first also matches others that the second does not; rules that
       are ``optional`` or have no pattern do not count, nor does a rule that comes before one that matches all it does and more;
-    - "buffer": a persistent buffer of the model that the plan does not fill, so that a checkpoint lacks it.
+    - "buffer": a persistent buffer, or a frozen parameter, that the plan does not fill, so that a checkpoint lacks it.
 
     >>> import fastinit as fi
     >>> lint(fi.plan({"fc.weight": (0, 4)}))
@@ -62,7 +62,13 @@ def lint(plan: Plan) -> list[Finding]:
         if owner not in plan:
             findings.append(Finding(alias, "tie", f"is tied to {owner!r}, which is no parameter"))
     findings += _matched_twice(plan)
-    findings += [Finding(name, "buffer", "is a buffer that the plan does not fill") for name in plan.unfilled]
+    unknown = [
+        name for name in plan.unfilled if name not in plan.buffers or plan.buffers[name].content is None
+    ]
+    findings += [
+        Finding(name, "buffer", "is left alone by the plan, as a buffer or a frozen parameter")
+        for name in unknown
+    ]
     return findings
 
 

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 
@@ -19,6 +19,7 @@ from ..dtypes import Array, numpy_dtype
 from ..files.safetensors import parse_json
 from ..laws import Distribution, Structured
 from ..table import Column, counted, html_table, shape_text, table, wrapped
+from .buffer import Buffer
 from .model import checked_ties
 from .parameter import Parameter
 
@@ -39,7 +40,9 @@ class Plan(Mapping[str, Parameter]):
     source
         What the plan was made from, for people: "recipe gpt2", or "recorded from Net".
     unfilled
-        The model's persistent buffers that the plan does not fill, if it knows of them.
+        The model's tensors that the plan's files do not contain: persistent buffers, frozen parameters.
+    buffers
+        The model's other buffers: of integers, or not persistent. The persistent ones among them are ``unfilled``.
 
     Examples
     --------
@@ -61,6 +64,7 @@ class Plan(Mapping[str, Parameter]):
     ties: Mapping[str, str]
     source: str
     unfilled: tuple[str, ...] = ()
+    buffers: Mapping[str, Buffer] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Parameter:
         return self.parameters[name]
@@ -89,7 +93,10 @@ class Plan(Mapping[str, Parameter]):
     def digest(self) -> str:
         """32 hexadecimal digits that stand for what is drawn, the same on all machines: BLAKE2b of the plan's content."""
         rows = [[*place, distribution.to_dict()] for *place, distribution in self._drawn()]
-        text = json.dumps([rows, sorted(self.ties.items())], separators=(",", ":"))
+        content: list[object] = [rows, sorted(self.ties.items())]
+        if self.buffers:
+            content.append([[name, buffer.to_dict()] for name, buffer in self.buffers.items()])
+        text = json.dumps(content, separators=(",", ":"))
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
     def to_json(self) -> str:
@@ -100,6 +107,7 @@ class Plan(Mapping[str, Parameter]):
             "bytes": self.nbytes,
             "tied": dict(self.ties),
             "unfilled": list(self.unfilled),
+            "buffers": {name: buffer.to_dict() for name, buffer in self.buffers.items()},
             "parameters": parameters,
         }
         return json.dumps(content, indent=1)
@@ -116,7 +124,12 @@ class Plan(Mapping[str, Parameter]):
         unfilled = data.get("unfilled", [])
         if not isinstance(unfilled, list) or not all(isinstance(name, str) for name in unfilled):
             raise ValueError(f'"unfilled" must be a list of names, not {unfilled!r}')
-        return cls(parameters, checked_ties(ties, parameters), source, tuple(unfilled))
+        described = data.get("buffers", {})
+        if not isinstance(described, dict):
+            raise ValueError(f'"buffers" must be an object, not {described!r}')
+        buffers = {name: Buffer.from_dict(name, row) for name, row in described.items()}
+        ties = checked_ties(ties, {**parameters, **buffers})
+        return cls(parameters, ties, source, tuple(unfilled), buffers)
 
     def __str__(self) -> str:
         return self.text()

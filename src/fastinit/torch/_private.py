@@ -70,14 +70,22 @@ def is_persistent(module: nn.Module, buffer: str) -> bool:
     return buffer not in getattr(module, "_non_persistent_buffers_set", ())
 
 
+def computed_by(tensor: Tensor) -> str:
+    """The operation that computes a tensor, or "" for one that is a leaf of autograd, or a view of one. `_base` has no public
+    name; without it a part of a parameter would pass for a computed tensor."""
+    base = tensor._base if tensor._is_view() and tensor._base is not None else tensor
+    return type(base.grad_fn).__name__.removesuffix("0") if base.grad_fn is not None else ""
+
+
 def storage_key(tensor: Tensor) -> int:
     """Equal for tensors that share memory, on the meta device too, where all addresses are 0."""
     return int(tensor.untyped_storage()._cdata)
 
 
-def fsdp2_class() -> Any:
-    """The class that `fully_shard` gives to modules, or None if torch.distributed.fsdp was never imported: then no module has it."""
-    return getattr(sys.modules.get("torch.distributed.fsdp"), "FSDPModule", None)
+def fsdp2_modules(model: nn.Module) -> list[Any]:
+    """The modules that `fully_shard` was called for. If torch.distributed.fsdp was never imported, there are none."""
+    made = getattr(sys.modules.get("torch.distributed.fsdp"), "FSDPModule", ())
+    return [module for module in model.modules() if isinstance(module, made)]
 
 
 def is_flat_parameter(tensor: Tensor) -> bool:

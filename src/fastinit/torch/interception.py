@@ -85,7 +85,7 @@ def _take(function: FunctionType) -> None:
         original.__dict__.update(function.__dict__)
         own = function.__dict__.get("__signature__")
         exchange = _exchanges[function] = _Exchange(original, own)
-        function.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
+        function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
         # The code comes last: another thread may call the function between these lines.
         named = {"_call": call, "_function": function}
         function.__kwdefaults__ = {**(function.__kwdefaults__ or {}), **named}

@@ -18,8 +18,9 @@ from ..plans.make import make_plan
 from ..plans.model import Model, TensorSpec
 from ..plans.plan import Plan
 from ..plans.recipe import Recipe, RecipeLike, as_recipe, shipped_recipes, with_rules
-from ..schemes import resolve
+from ..schemes.catalogue import SCHEMES
 from . import _private, auto
+from .buffers import buffers_of, fill_buffer
 from .sharded import fill_task, tasks_of
 from .survey import Survey, survey
 
@@ -164,6 +165,7 @@ def init_(
     else:
         planned = _plan(seen, model, recipe, prefix, layouts, rules, frozen, numbers)
     tasks = tasks_of(seen, planned, prefix, flag("strict", strict))
+    buffers = buffers_of(seen, planned, prefix)
     workers = threads_for(threads)
     if seed is None and any(task.sharded for task in tasks):
         raise ValueError(
@@ -171,6 +173,8 @@ def init_(
         )
     number = resolve_seed(seed)
     spread([(task.nbytes, task.local.is_cpu, _filling(task, number)) for task in tasks], workers)
+    for tensor, buffer in buffers:
+        fill_buffer(tensor, buffer, number, workers)
     for task in tasks:
         torch.autograd.graph.increment_version(task.parameter)
         if task.local is not task.parameter:
@@ -184,10 +188,8 @@ def _filling(task: Any, seed: int) -> Callable[[int], None]:
 
 def _reshard(model: nn.Module) -> None:
     """Give up the gathered copies that FSDP2 keeps after a forward pass: what is written to them is lost."""
-    fsdp2 = _private.fsdp2_class()
-    for module in model.modules() if fsdp2 is not None else ():
-        if isinstance(module, fsdp2):
-            module.reshard()
+    for module in _private.fsdp2_modules(model):
+        module.reshard()
 
 
 def _plan(
@@ -224,7 +226,7 @@ def _plan(
             otherwise=lambda name, spec: choose_(replace(drawn[name.removeprefix(prefix)], spec=spec)),
         )
     if isinstance(recipe, str) and not recipe.endswith(".toml"):
-        choose("recipe", recipe, {"auto": 0, **resolve.SCHEMES, **shipped_recipes()})
+        choose("recipe", recipe, {"auto": 0, **SCHEMES, **shipped_recipes()})
     return make_plan(described, with_rules(as_recipe(recipe, numbers), rules))
 
 

@@ -31,7 +31,7 @@ class Task:
 
     parameter: Tensor
     local: Tensor
-    law: Distribution | Structured
+    law: Distribution
     name: str
     shape: tuple[int, ...]
     runs: tuple[tuple[Run, ...], ...]
@@ -45,7 +45,7 @@ class Task:
     @property
     def nbytes(self) -> int:
         """What drawing takes: a structured law is computed whole by every process that holds a part."""
-        if isinstance(self.inner, Distribution):
+        if isinstance(self.inner, Elementwise):
             return self.local.nbytes
         return math.prod(self.shape) * self.local.element_size()
 
@@ -214,6 +214,12 @@ def _shard(shape: Sequence[int], whole: Sequence[int]) -> str:
         return ""
     shard = "the parameter" if shape[axes[0]] == small else "the plan's"
     return f"; {shard} looks like 1/{large // small} along axis {axes[0]}, a shard without its mesh"
+
+
+def whole_task(tensor: Tensor, law: Distribution, name: str) -> Task:
+    """What is to be done for a tensor that this process holds as a whole."""
+    shape = tuple(tensor.shape)
+    return Task(tensor, tensor.detach(), law, name, shape, tuple([((0, size),) for size in shape]))
 
 
 def fill_task(task: Task, seed: int, threads: int) -> None:

@@ -5,6 +5,7 @@ Every call that draws takes one 64-bit number from the generator; it is the seed
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -17,7 +18,7 @@ from ..drawing.memory import Memory, may_overlap
 from ..dtypes import DTYPES as ROWS
 from ..laws.distributions import Distribution
 from ..laws.structured import Structured
-from ._private import NO_DISPATCH, FakeTensor
+from ._private import NO_DISPATCH, FakeTensor, computed_by
 
 DTYPES: dict[torch.dtype, str] = {getattr(torch, name): name for name in ROWS}
 _STAGING_BYTES = 4 << 20
@@ -49,7 +50,7 @@ class _Seed:
         return self.number
 
 
-def fill(tensor: Tensor, law: Distribution | Structured, generator: torch.Generator | None) -> Tensor:
+def fill(tensor: Tensor, law: Distribution, generator: torch.Generator | None) -> Tensor:
     """Draw the law into the tensor, of the stream that the generator's next 64 bits choose. Returns the tensor."""
     check_target(tensor)
     if tensor.dtype not in DTYPES:
@@ -69,7 +70,7 @@ def fill(tensor: Tensor, law: Distribution | Structured, generator: torch.Genera
 
 def draw_block(
     target: Tensor,
-    law: Distribution | Structured,
+    law: Distribution,
     *,
     seed: Any,
     name: str,
@@ -124,7 +125,7 @@ def host_memory(tensor: Tensor) -> Memory:
 
 
 def check_target(tensor: Tensor) -> None:
-    """Raise for what cannot be filled, whatever the dtype."""
+    """Raise for what cannot be filled, whatever the dtype; warn of what is computed anew."""
     if not isinstance(tensor, Tensor):
         raise TypeError(f"tensor must be a torch.Tensor, not {type(tensor).__name__}")
     dispatch = type(tensor).__torch_dispatch__  # pyright: ignore[reportAttributeAccessIssue]
@@ -136,3 +137,9 @@ def check_target(tensor: Tensor) -> None:
     shape, strides = tuple(tensor.shape), tensor.stride()
     if not tensor.is_contiguous() and may_overlap(shape, strides, 1):
         raise InvalidValueError(f"tensor overlaps itself: shape {shape}, strides {strides}")
+    if operation := computed_by(tensor):
+        warnings.warn(
+            f"tensor is computed ({operation}), not a parameter: what is drawn into it is lost when it is computed again, as "
+            "the weight of a parametrised layer is at each use",
+            stacklevel=4,
+        )

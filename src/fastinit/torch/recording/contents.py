@@ -6,44 +6,26 @@ import ctypes
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple, TypeAlias, TypeGuard
 
 import torch
 from torch import Tensor
 
 from ...drawing.memory import may_overlap
-from ...laws.composed import Transformed
 from ...laws.distributions import Constant, Distribution
 from ...laws.structured import Structured
+from ...laws.views import Viewed
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """Values of a law; those of equal `source` are functions of the same draw, index by index."""
-
-    law: Distribution
-    text: str
-    source: object = field(default_factory=object)
-
-
-@dataclass(frozen=True)
-class Known:
-    """Values without chance, computed when asked for."""
-
-    values: Callable[[], Tensor]
-    text: str
-
-
-@dataclass(frozen=True)
-class Lost:
-    """Values of which `text` tells why no law is known."""
-
-    text: str
-    random: bool
-
-
-Content: TypeAlias = Drawn | Known | Lost
+@lru_cache(maxsize=4096)
+def c_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Steps of a tensor in C order; 0 along axes of length 1."""
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.append(step if size > 1 else 0)
+        step *= size
+    return tuple(reversed(strides))
 
 
 class View(NamedTuple):
@@ -56,8 +38,15 @@ class View(NamedTuple):
     @classmethod
     def of(cls, tensor: Tensor) -> View:
         shape = tuple(tensor.shape)
+        if tensor.is_contiguous():
+            return cls(shape, c_strides(shape), int(tensor.storage_offset()))
         strides = [stride if size > 1 else 0 for size, stride in zip(shape, tensor.stride(), strict=True)]
         return cls(shape, tuple(strides), int(tensor.storage_offset()))
+
+    @classmethod
+    def whole(cls, shape: tuple[int, ...]) -> View:
+        """A tensor of that shape in C order."""
+        return cls(shape, c_strides(shape), 0)
 
     @property
     def size(self) -> int:
@@ -70,13 +59,94 @@ class View(NamedTuple):
             self.offset + 1 + sum((size - 1) * stride for size, stride in steps) if self.size else self.offset
         )
 
+    @property
+    def in_order(self) -> bool:
+        """Whether it is a run of neighbours in C order."""
+        return self.strides == c_strides(self.shape)
+
     def meets(self, other: View) -> bool:
         """Whether they may share elements."""
         return self.offset < other.end and other.offset < self.end
 
     @property
     def repeats(self) -> bool:
-        return may_overlap(self.shape, self.strides, 1)
+        return not self.in_order and may_overlap(self.shape, self.strides, 1)
+
+    def within(self, outer: View) -> View | None:
+        """It, counted by the elements of `outer`, of which it is a part; None where that takes more than one view."""
+        if outer.in_order and outer.offset <= self.offset and self.end <= outer.end:
+            return self._replace(offset=self.offset - outer.offset)
+        axes = sorted(zip(self.strides, self.shape, strict=True))
+        if self.offset != outer.offset or axes != sorted(zip(outer.strides, outer.shape, strict=True)):
+            return None
+        # Both are the same elements with their axes in another order.
+        step_of = dict(zip(outer.strides, c_strides(outer.shape), strict=True))
+        return View(self.shape, tuple([step_of[stride] for stride in self.strides]), 0)
+
+
+class Source(NamedTuple):
+    """Which elements of which draw, index by index; the draw's are counted in C order. None if that takes more than a view."""
+
+    draw: object
+    place: View | None
+
+    def part(self, written: View, read: View) -> Source:
+        """The source of what `read` shows of values that were written as `written`."""
+        inner = read.within(written) if self.place is not None and self.place.in_order else None
+        if inner is None or self.place is None:
+            return Source(self.draw, None)
+        return Source(self.draw, inner._replace(offset=inner.offset + self.place.offset))
+
+    def meets(self, other: Source) -> bool:
+        """Whether they may share random values."""
+        if self.draw is not other.draw:
+            return False
+        return self.place is None or other.place is None or self.place.meets(other.place)
+
+
+def new_source(shape: tuple[int, ...]) -> Source:
+    return Source(object(), View.whole(shape))
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Values of a law; those of equal `source` are functions of the same draw, index by index.
+
+    A complex tensor's law is that of its real and imaginary parts, along one more axis.
+    """
+
+    law: Distribution
+    text: str
+    source: Source = field(default_factory=lambda: Source(object(), None))
+
+
+@dataclass(frozen=True)
+class Known:
+    """Values without chance, computed when asked for; `law`, if there is one that is shorter than the values."""
+
+    values: Callable[[], Tensor]
+    text: str
+    law: Distribution | None = None
+
+
+@dataclass(frozen=True)
+class Norms:
+    """Euclidean norms of a draw over `axes` of the view at which it is read."""
+
+    of: Drawn
+    axes: tuple[int, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Values of which `text` tells why no law is known."""
+
+    text: str
+    random: bool
+
+
+Content: TypeAlias = Drawn | Known | Norms | Lost
 
 
 class Write(NamedTuple):
@@ -84,26 +154,27 @@ class Write(NamedTuple):
     content: Content
 
 
-@dataclass
+@dataclass(slots=True)
 class Store:
     storage: torch.UntypedStorage  # held, so that no other takes its address
-    itemsize: int
+    dtype: torch.dtype
+    nbytes: int
+    on_host: bool
     writes: list[Write] = field(default_factory=list)
     memory: bytes = b""  # as the last write left it
 
     def bytes(self) -> bytes:
         """What the host's memory holds now; nothing on the meta device."""
-        on_host = self.storage.device.type == "cpu" and self.storage.nbytes()
-        return ctypes.string_at(self.storage.data_ptr(), self.storage.nbytes()) if on_host else b""
+        return ctypes.string_at(self.storage.data_ptr(), self.nbytes) if self.on_host and self.nbytes else b""
 
     def whole(self, view: View) -> bool:
-        return view.size * self.itemsize == self.storage.nbytes() and not view.repeats
+        return view.size * self.dtype.itemsize == self.nbytes and not view.repeats
 
 
 def is_random(content: Content) -> bool:
-    return (
-        content.random if isinstance(content, Lost) else isinstance(content, Drawn) and not constant(content)
-    )
+    if isinstance(content, Lost):
+        return content.random
+    return isinstance(content, Norms) or (isinstance(content, Drawn) and not constant(content))
 
 
 def constant(content: Content) -> TypeGuard[Drawn]:
@@ -117,6 +188,12 @@ def certain(writes: Sequence[Write]) -> bool:
 
 def values(writes: Sequence[Write], view: View, dtype: torch.dtype) -> Tensor:
     """The values that a view holds after certain writes. Raises ValueError where a part was never written."""
+    if len(writes) == 1 and writes[0].view == view:
+        content = writes[0].content
+        if isinstance(content, Known):
+            return content.values()
+        if constant(content):
+            return torch.full(view.shape, content.law.parameters[0], dtype=dtype, device="cpu")
     flat = torch.zeros(max(view.end, *[write.view.end for write in writes]), dtype=dtype, device="cpu")
     written = torch.zeros(flat.shape, dtype=torch.bool, device="cpu")
     for (shape, strides, offset), content in writes:
@@ -133,13 +210,20 @@ def values(writes: Sequence[Write], view: View, dtype: torch.dtype) -> Tensor:
 
 def seen(write: Write, view: View, dtype: torch.dtype) -> Content:
     """What a view of a storage holds that was written as a whole."""
-    content = write.content
-    if write.view == view or isinstance(content, Lost) or constant(content):
+    written, content = write
+    if written == view or isinstance(content, Lost) or constant(content):
         return content
     if isinstance(content, Known):
         return Known(cache(lambda: values([write], view, dtype)), content.text)
-    if isinstance(content.law, Structured) and not isinstance(content.law, Transformed):
-        return Lost(f"is a part or another view of a tensor of the law {content.law.law}", True)
-    if view.repeats:
-        return Lost(f"repeats the random values of {content.text}", True)
-    return Drawn(content.law, content.text)
+    in_turn = view.in_order and written.in_order and view.offset == written.offset
+    if isinstance(content, Norms):
+        if in_turn and view.size == written.size:
+            return content
+        return Lost(f"is a part or another view of {content.text}", True)
+    source = content.source.part(written, view)
+    if view.repeats or isinstance(content.law, Structured):
+        inner = view.within(written)
+        if inner is None:
+            return Lost(f"is a part or another view of a tensor of the law {content.law.law}", True)
+        return Drawn(Viewed(content.law, written.shape, *inner), content.text, source)
+    return Drawn(content.law, content.text, source)

@@ -4,117 +4,204 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import cache
-from types import FunctionType
-from typing import Any, NamedTuple
+from functools import cache, cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from ...laws.composed import Expression, Transformed, evaluate
+from ...laws.composed import Transformed
 from ...laws.distributions import Constant, Distribution, Normal, Uniform
-from ...laws.structured import Structured
-from .contents import Content, Drawn, Known, Lost, View, Write, is_random, values
+from .contents import (
+    Content,
+    Drawn,
+    Known,
+    Lost,
+    Norms,
+    Source,
+    View,
+    Write,
+    certain,
+    is_random,
+    new_source,
+    values,
+)
+from .formulas import FORMULAS, given, law_of, value_of
 
 
-class Call(NamedTuple):
+class Operation:
+    """What is known of one operator of torch: its arguments' names, and those that it writes."""
+
+    def __init__(self, func: Any) -> None:
+        self.func = func
+        self.operation: str = func.overloadpacket.__name__  # with the underscore of those that work in place
+        self.name = self.operation.rstrip("_")
+        arguments = func._schema.arguments
+        self.arguments = tuple([argument.name for argument in arguments])
+        self.positional = tuple([argument.name for argument in arguments if not argument.kwarg_only])
+        written = [a for a in arguments if a.alias_info is not None and a.alias_info.is_write]
+        self.written = tuple([argument.name for argument in written])
+        self.outputs = tuple([argument.name for argument in written if argument.kwarg_only])
+        returns = func._schema.returns
+        self.views = not written and bool(returns) and all(r.alias_info is not None for r in returns)
+        self.random = torch.Tag.nondeterministic_seeded in func.tags
+        self.data_dependent = bool(
+            {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape} & set(func.tags)
+        )
+
+
+class Call:
     """One call of an operation, with its arguments by name."""
 
-    func: Any
-    operation: str  # with the underscore of those that work in place
-    bound: dict[str, Any]
-    written: tuple[str, ...]
-    outputs: tuple[str, ...]  # written, not read
+    def __init__(self, of: Operation, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        self.of = of
+        self.name, self.operation = of.name, of.operation
+        self.bound: dict[str, Any] = {**dict(zip(of.arguments, args, strict=False)), **kwargs}
 
-    @classmethod
-    def of(cls, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Call:
-        arguments = func._schema.arguments
-        bound = {**dict(zip([argument.name for argument in arguments], args, strict=False)), **kwargs}
-        written = [
-            a for a in arguments if a.alias_info is not None and a.alias_info.is_write and a.name in bound
-        ]
-        outputs = tuple([argument.name for argument in written if argument.kwarg_only])
-        return cls(func, func.overloadpacket.__name__, bound, tuple([a.name for a in written]), outputs)
-
-    @property
-    def name(self) -> str:
-        return self.operation.rstrip("_")
-
-    @property
+    @cached_property
     def inputs(self) -> dict[str, Any]:
-        return {name: value for name, value in self.bound.items() if name not in self.outputs}
+        return {name: value for name, value in self.bound.items() if name not in self.of.outputs}
 
-    @property
+    @cached_property
+    def written(self) -> list[Tensor]:
+        found = tree_leaves([self.bound[name] for name in self.of.written if name in self.bound])
+        return [tensor for tensor in found if isinstance(tensor, Tensor)]
+
+    @cached_property
     def tensors(self) -> list[Tensor]:
         return [leaf for leaf in tree_leaves(self.bound) if isinstance(leaf, Tensor)]
 
+    @cached_property
+    def read(self) -> list[Tensor]:
+        """The tensors whose values it uses."""
+        return [leaf for leaf in tree_leaves(self.inputs) if isinstance(leaf, Tensor)]
 
-def random_law(call: Call) -> Distribution | None:
+
+def random_law(call: Call) -> tuple[Distribution, bool] | None:
+    """The law of what a random operation draws, and whether it halves its variance between parts of complex numbers."""
+    bound = call.bound
     if call.operation in ("rand", "rand_like", "uniform_"):
-        return Uniform(call.bound.get("from", 0.0), call.bound.get("to", 1.0))
-    if call.operation in ("randn", "randn_like", "normal_") or call.func is torch.ops.aten.normal.float_float:
-        return Normal(call.bound.get("mean", 0.0), call.bound.get("std", 1.0))
+        return Uniform(bound.get("from", 0.0), bound.get("to", 1.0)), False
+    if (
+        call.operation in ("randn", "randn_like", "normal_")
+        or call.of.func is torch.ops.aten.normal.float_float
+    ):
+        return Normal(bound.get("mean", 0.0), bound.get("std", 1.0)), True
+    if call.operation == "log_normal_":
+        return Transformed(Normal(bound.get("mean", 1.0), bound.get("std", 2.0)), ("exp", "x")), False
+    if call.operation == "exponential_":
+        log = ("log", ("sub", 1.0, "x"))
+        return Transformed(Uniform(0.0, 1.0), ("div", ("neg", log), bound.get("lambd", 1.0))), False
     return None
+
+
+def drawn(law: Distribution, halves: bool, target: Tensor, text: str) -> Content:
+    shape = tuple(target.shape)
+    if target.is_complex():
+        shape = (*shape, 2)
+        if halves and isinstance(law, Normal) and law.mean == 0:
+            law = Normal(0.0, law.std / math.sqrt(2))
+        elif not isinstance(law, Uniform):
+            return Lost(f"is complex, and drawn by {text} from {law}", True)
+    elif not target.is_floating_point():
+        return Lost(f"is drawn by {text} into {target.dtype}", True)
+    return Drawn(law, text, new_source(shape))
+
+
+_FILLS = {
+    "zero_": 0.0,
+    "zeros": 0.0,
+    "zeros_like": 0.0,
+    "new_zeros": 0.0,
+    "ones": 1.0,
+    "ones_like": 1.0,
+    "new_ones": 1.0,
+}
+_FILLED_WITH = {
+    "full": "fill_value",
+    "full_like": "fill_value",
+    "new_full": "fill_value",
+    "fill_": "value",
+    "scalar_tensor": "s",
+}
 
 
 def constant_value(call: Call) -> Any:
     """What an operation fills its target with, if it does."""
-    if call.operation in ("zero_", "zeros", "zeros_like", "new_zeros"):
-        return 0.0
-    if call.operation in ("ones", "ones_like", "new_ones"):
-        return 1.0
-    if call.operation in ("full", "full_like", "new_full"):
-        return call.bound["fill_value"]
-    return call.bound.get({"fill_": "value", "scalar_tensor": "s"}.get(call.operation, ""))
+    if call.operation in _FILLS:
+        return _FILLS[call.operation]
+    argument = _FILLED_WITH.get(call.operation)
+    return call.bound[argument] if argument else None
 
 
 def filled(number: Any, target: Tensor, text: str) -> Content:
-    if not isinstance(number, complex) and math.isfinite(number):
+    if not isinstance(number, complex) and math.isfinite(number) and not target.is_complex():
         return Drawn(Constant(float(number)), text)
     shape, dtype = tuple(target.shape), target.dtype
     return Known(lambda: torch.full(shape, number, dtype=dtype, device="cpu"), text)
 
 
 def copied(writes: list[Write], source: Tensor, target: Tensor) -> Content | list[Write] | None:
+    """What a copy holds; both have one shape."""
     if not writes:
         return None
-    if len(writes) > 1:
-        same = source.shape == target.shape and target.is_floating_point()
-        return writes if same else Lost("is a rearranged tensor with several laws", True)
-    content = writes[0].content
-    if isinstance(content, Known):
-        shape, dtype, known = tuple(target.shape), target.dtype, content.values
-        return Known(cache(lambda: known().to(dtype).expand(shape)), content.text)
-    if is_random(content) and isinstance(content, Drawn):
-        if source.shape != target.shape:
-            return Lost(f"repeats the random values of {content.text}", True)
-        if not target.is_floating_point():
+    if certain(writes):
+        later, view, dtype, had = tuple(writes), View.of(source), target.dtype, source.dtype
+        content = writes[0].content
+        if len(writes) == 1 and not isinstance(content, Known):
+            return content
+        law = content.law if isinstance(content, Known) and len(writes) == 1 and view.in_order else None
+        text = ", ".join(dict.fromkeys([write.content.text for write in writes]))
+        return Known(cache(lambda: values(later, view, had).to(dtype)), text, law)
+    kinds = (
+        {source.is_floating_point(), target.is_floating_point()},
+        {source.is_complex(), target.is_complex()},
+    )
+    changed = any(len(kind) > 1 for kind in kinds) or not (target.is_floating_point() or target.is_complex())
+    for _, content in writes:
+        if changed and is_random(content) and not isinstance(content, Lost):
             return Lost(f"converts the random values of {content.text} to {target.dtype}", True)
-    return content
+    return writes if len(writes) > 1 else writes[0].content
 
 
 def computed(
     call: Call, before: dict[int, list[Write]], target: Tensor, text: str
 ) -> Content | list[Write] | None:
     """An elementwise operation on laws; None where there is no chance in it, or too much."""
+    if call.name not in FORMULAS:
+        return None
     held = {id(value): before[id(value)] for value in call.inputs.values() if isinstance(value, Tensor)}
     single = {key: writes[0].content for key, writes in held.items() if len(writes) == 1}
-    several = [key for key, writes in held.items() if len(writes) > 1]
+    several = [key for key, writes in held.items() if len(writes) > 1 and not certain(writes)]
+    single |= {
+        key: Known(_later(writes, value), call.name)
+        for value in call.inputs.values()
+        if isinstance(value, Tensor) and len(writes := before[key := id(value)]) > 1 and certain(writes)
+    }
     if not several:
         return _content(call, single, target, text)
     results = []
     for view, content in held[several[0]]:
-        result = _content(call, {**single, several[0]: content}, target, text)
+        part = target.as_strided(*view) if view.size < target.numel() else target
+        result = _content(call, {**single, several[0]: content}, part, text, of=several[0])
         if result is None:
             return None
         results.append(Write(view, result))
     return results
 
 
-def _content(call: Call, contents: dict[int, Content], target: Tensor, text: str) -> Content | None:
+def _later(writes: list[Write], tensor: Tensor) -> Callable[[], Tensor]:
+    view, dtype = View.of(tensor), tensor.dtype
+    return cache(lambda: values(writes, view, dtype))
+
+
+def _content(
+    call: Call, contents: dict[int, Content], target: Tensor, text: str, of: int = 0
+) -> Content | None:
+    """What an elementwise operation makes of its operands; `of` is the one of which `target` is a part, if there is one."""
     operands: dict[str, Any] = {}
-    drawn: list[Drawn] = []
+    found: list[Drawn] = []
     for key, value in call.inputs.items():
         if not isinstance(value, Tensor):
             operands[key] = value
@@ -122,31 +209,88 @@ def _content(call: Call, contents: dict[int, Content], target: Tensor, text: str
         content = contents.get(id(value))
         if isinstance(content, Drawn) and isinstance(content.law, Constant):
             operands[key] = content.law.value
-        elif isinstance(content, Drawn) and value.shape == target.shape:
-            drawn.append(content)
+        elif isinstance(content, Drawn) and (value.shape == target.shape or id(value) == of):
             operands[key] = content.law.formula if isinstance(content.law, Transformed) else "x"
-        elif isinstance(content, Known) and value.numel() == 1:
-            operands[key] = float(content.values().item())
+            found.append(content)
+        elif isinstance(content, Known) and not value.is_complex() and (value.numel() == 1 or not of):
+            operands[key] = _operand(content.values().expand(value.shape))
+            if operands[key] is None:
+                return None
         else:
             return None
     formula = FORMULAS[call.name](**operands)
-    if formula is None or not target.is_floating_point():
+    if formula is None or not (target.is_floating_point() or target.is_complex()):
         return None
-    if not drawn:
-        with_known = any(isinstance(content, Known) for content in contents.values())
-        return None if with_known else filled(float(evaluate(formula, 0.0)), target, text)
-    first, source = drawn[0].law, drawn[0].source
-    if any(one.source is not source for one in drawn):
-        return Lost(f"is made by {text} from several random tensors", True)
-    texts = f"{drawn[0].text}, {text}"
-    scaled = linear(formula)
-    if isinstance(first, Structured) and not isinstance(first, Transformed):
-        moved = first.affine(*scaled) if scaled else None
-        return None if moved is None else Drawn(moved, texts)
-    inner = first.inner if isinstance(first, Transformed) else first
-    if scaled is not None:
-        return Drawn(inner.affine(*scaled), texts)  # type: ignore[arg-type]
-    return Drawn(Transformed(inner, formula), texts, source)  # type: ignore[arg-type]
+    if not found:
+        number = value_of(formula)
+        known = any(isinstance(content, Known) for content in contents.values())
+        return None if known or number is None else filled(number, target, text)
+    texts = f"{found[0].text}, {text}"
+    first, source = found[0].law, found[0].source
+    if not all(one.source is source or (one.source == source and source.place) for one in found):
+        return _sum(call, found, texts) or Lost(f"is made by {text} from several random tensors", True)
+    if target.is_complex() and not call.name.startswith(("mul", "div", "neg")):
+        return None
+    law = law_of(formula, first.inner if isinstance(first, Transformed) else first)
+    return None if law is None else Drawn(law, texts, source)
+
+
+def _operand(array: Tensor) -> Any:
+    return given(array.to(torch.float64).numpy())
+
+
+def _sum(call: Call, found: list[Drawn], text: str) -> Content | None:
+    """The sum of two independent normal tensors is a normal one."""
+    if len(found) != 2 or call.name not in ("add", "sub", "rsub") or found[0].source.meets(found[1].source):
+        return None
+    first, second = found[0].law, found[1].law
+    if not isinstance(first, Normal) or not isinstance(second, Normal):
+        return None
+    alpha = call.bound.get("alpha", 1)
+    factors = {"add": (1, alpha), "sub": (1, -alpha), "rsub": (-alpha, 1)}[call.name]
+    mean = factors[0] * first.mean + factors[1] * second.mean
+    return Drawn(
+        Normal(mean, math.hypot(factors[0] * first.std, factors[1] * second.std)),
+        text,
+        Source(object(), None),
+    )
+
+
+def normals_of_tensors(
+    call: Call, before: dict[int, list[Write]], target: Tensor, text: str
+) -> Content | None:
+    """`torch.normal` whose mean or deviation is a tensor."""
+    operands = {"mean": call.bound.get("mean", 0.0), "std": call.bound.get("std", 1.0)}
+    for name, value in operands.items():
+        if isinstance(value, Tensor):
+            if not certain(before[id(value)]):
+                return None
+            array = values(before[id(value)], View.of(value), value.dtype).expand(value.shape)
+            operands[name] = _operand(array)
+    if None in operands.values():
+        return None
+    law = law_of(("add", ("mul", "x", operands["std"]), operands["mean"]), Normal())
+    return None if law is None else Drawn(law, text, new_source(tuple(target.shape)))
+
+
+_NORMS = {"norm": "p", "linalg_vector_norm": "ord"}
+
+
+def norms(call: Call, before: dict[int, list[Write]]) -> Content | None:
+    """Euclidean norms of a drawn tensor, or of its rows."""
+    if call.name not in _NORMS or call.bound.get(_NORMS[call.name], 2) not in (2, None):
+        return None
+    tensor = call.bound["self"]
+    writes, axes = before[id(tensor)], call.bound.get("dim")
+    if len(writes) != 1 or not isinstance(writes[0].content, Drawn) or not is_random(writes[0].content):
+        return None
+    content = writes[0].content
+    axes = (
+        tuple(range(tensor.dim()))
+        if axes is None or axes == []
+        else tuple([axis % tensor.dim() for axis in axes])
+    )
+    return Norms(content, axes, f"{content.text}, {call.name}")
 
 
 def replayed(call: Call, before: dict[int, list[Write]], i: int) -> Callable[[], Tensor]:
@@ -161,73 +305,17 @@ def replayed(call: Call, before: dict[int, list[Write]], i: int) -> Callable[[],
         return lambda: torch.empty(shape, dtype=dtype, device="cpu")
 
     later = {
-        name: tree_map_only(Tensor, room if name in call.outputs else value, argument)
+        name: tree_map_only(Tensor, room if name in call.of.outputs else value, argument)
         for name, argument in call.bound.items()
     }
     if "device" in later:
         later["device"] = torch.device("cpu")
-    func, written = call.func, call.written
-    positional = [argument.name for argument in func._schema.arguments if not argument.kwarg_only]
-
-    def run() -> Tensor:
-        now = tree_map_only(FunctionType, lambda thunk: thunk(), later)
-        args = [now[name] for name in positional if name in now]
-        out = func(*args, **{name: argument for name, argument in now.items() if name not in positional})
-        results = [now[name] for name in written] if written else out
-        result: Tensor = [leaf for leaf in tree_leaves(results) if isinstance(leaf, Tensor)][i]
-        return result
-
-    return run
+    return lambda: [leaf for leaf in tree_leaves(run(call.of, later)) if isinstance(leaf, Tensor)][i]
 
 
-def _scaled(x: Expression, alpha: float) -> Expression:
-    return x if alpha == 1 else ("mul", x, alpha)
-
-
-def _clamp(self: Expression, min: Any = None, max: Any = None) -> Expression:
-    low = self if min is None else ("maximum", self, min)
-    return low if max is None else ("minimum", low, max)
-
-
-def _div(self: Expression, other: Expression, rounding_mode: str | None = None) -> Expression:
-    return ("div", self, other) if rounding_mode is None else None
-
-
-# By the operation's name, with torch's own names of arguments.
-FORMULAS: dict[str, Callable[..., Expression]] = {
-    "add": lambda self, other, alpha=1: ("add", self, _scaled(other, alpha)),
-    "sub": lambda self, other, alpha=1: ("sub", self, _scaled(other, alpha)),
-    "rsub": lambda self, other, alpha=1: ("sub", other, _scaled(self, alpha)),
-    "mul": lambda self, other: ("mul", self, other),
-    "div": _div,
-    "maximum": lambda self, other: ("maximum", self, other),
-    "minimum": lambda self, other: ("minimum", self, other),
-    "clamp": _clamp,
-    "clamp_min": _clamp,
-    "clamp_max": _clamp,
-    **{name: lambda self, name=name: (name, self) for name in ("neg", "abs", "sqrt", "exp", "expm1", "log")},
-}
-
-
-def linear(formula: Expression) -> tuple[float, float] | None:
-    """(scale, shift), where the formula is scale * x + shift."""
-    if formula == "x":
-        return 1.0, 0.0
-    if not isinstance(formula, tuple):
-        return 0.0, float(formula)
-    parts = [linear(operand) for operand in formula[1:]]
-    match formula[0], parts:
-        case "neg", [(a, b)]:
-            return -a, -b
-        case "add", [(a, b), (c, d)]:
-            return a + c, b + d
-        case "sub", [(a, b), (c, d)]:
-            return a - c, b - d
-        case "mul", [(a, b), (0.0, d)]:
-            return a * d, b * d
-        case "mul", [(0.0, b), (c, d)]:
-            return b * c, b * d
-        case "div", [(a, b), (0.0, d)] if d:
-            return a / d, b / d
-        case _:
-            return None
+def run(of: Operation, later: dict[str, Any]) -> Any:
+    """What the operation gives for arguments, some of which are functions that tell them."""
+    now = tree_map_only(type(lambda: 0), lambda thunk: thunk(), later)
+    args = [now[name] for name in of.positional if name in now]
+    out = of.func(*args, **{name: argument for name, argument in now.items() if name not in of.positional})
+    return [now[name] for name in of.written if name in now] if of.written else out

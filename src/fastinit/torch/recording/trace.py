@@ -1,22 +1,50 @@
 """Following a model's own initialisation code, operation by operation, on the meta device.
 
 Every storage has a list of writes, each a view of it and what the view then holds. An operation on the contents is either
-carried out on laws (copies, arithmetic), or put off (deterministic ones), or leaves contents that are lost.
+carried out on laws (copies, arithmetic), or put off (deterministic ones), or leaves contents that are lost. Draws and
+constants are not run at all: that is most of what a model's code does, and torch is slow at it on the meta device.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from ...laws.structured import Structured
+from . import operations, parts
 from .contents import Content, Drawn, Known, Lost, Store, View, Write, certain, is_random, seen, values
-from .operations import FORMULAS, Call, computed, constant_value, copied, filled, random_law, replayed
+from .operations import Call, Operation
+
+_META = torch.device("meta")
+_aten = torch.ops.aten
+# In place of an operation that makes a new tensor: one that makes room for it, for less.
+_ROOM = {
+    "randn": (_aten.empty.memory_format, ("size",)),
+    "rand": (_aten.empty.memory_format, ("size",)),
+    "randn_like": (_aten.empty_like.default, ("self",)),
+    "rand_like": (_aten.empty_like.default, ("self",)),
+}
+_MOST = 1 << 22  # elements of a tensor that stands in for another
+_IN_PLACE = ("uniform_", "normal_", "log_normal_", "exponential_", "fill_", "zero_")
+
+
+def on_meta(tensor: Tensor) -> bool:
+    """Whether a tensor has no memory; `Home` denies it."""
+    return tensor.untyped_storage().device.type == "meta"
+
+
+class UnknownValueError(ValueError):
+    """A model's code asks for a value that only a draw would give."""
+
+    def __init__(self, message: str, tensor: Tensor) -> None:
+        super().__init__(message)
+        self.tensor = tensor
 
 
 class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -25,24 +53,38 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.calling = ""  # the function of torch.nn.init that runs
+        self.idle = False  # while values are computed
         self.stores: dict[int, Store] = {}
+        self._operations: dict[Any, Operation] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        call = Call.of(func, args, kwargs or {})
+        kwargs = kwargs or {}
+        if self.idle:
+            return func(*args, **kwargs)
+        of = self._operations.get(func)
+        if of is None:
+            of = self._operations[func] = Operation(func)
+        if of.views:
+            return func(*args, **kwargs)
+        call = Call(of, args, kwargs)
+        if of.operation in _IN_PLACE and not isinstance(call.bound.get("value"), Tensor):
+            self.write(args[0], self._new(call, args[0]))
+            return args[0]
+        if func is _aten.lift_fresh.default:
+            return self._given(args[0])
+        if func is _aten._local_scalar_dense.default:
+            return self.known(args[0]).item()
+        if of.name == "index":
+            call = Call(of, [args[0], self._indices(args[1])], {})
+            args = tuple(call.bound.values())
         before = {id(tensor): self.read(tensor) for tensor in call.tensors}
-        if func is torch.ops.aten._local_scalar_dense.default:
-            return self._number(call.tensors[0])
-        kwargs = dict(kwargs or {})
-        if any(
-            tensor.is_meta for tensor in call.tensors
-        ):  # then all are: what has no memory can be copied nowhere
-            args, kwargs = tree_map_only(Tensor, lambda tensor: tensor.to("meta"), (args, kwargs))
-            if kwargs.get("device") is not None:
-                kwargs["device"] = torch.device("meta")
-        out = func(*args, **kwargs)
+        if of.data_dependent and of.name != "index":
+            return self._at_once(call, before)
         if torch.Tag.inplace_view in func.tags:
-            return out
-        if targets := tree_leaves([call.bound[name] for name in call.written]):
+            return func(*args, **kwargs)
+        out = self._room(call, args, kwargs)
+        targets = call.written
+        if targets:
             out = targets[0] if isinstance(out, Tensor) else out
         else:
             known = {tensor.untyped_storage()._cdata for tensor in call.tensors}
@@ -52,20 +94,112 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.write(target, self._result(call, before, target, i))
         return out
 
+    def _room(self, call: Call, args: Any, kwargs: Any) -> Any:
+        """What the operation returns, on the meta device."""
+        func = call.of.func
+        if not all(map(on_meta, call.tensors)):
+            args, kwargs = tree_map_only(Tensor, lambda tensor: tensor.to(_META), (args, kwargs))
+        elif call.operation in _ROOM:
+            func, names = _ROOM[call.operation]
+            args = [call.bound[name] for name in names]
+        if "device" in call.of.arguments:
+            kwargs = {**kwargs, "device": _META}
+            kwargs.pop("pin_memory", None)
+        if kwargs.get("generator") is not None:
+            kwargs = {**kwargs, "generator": None}
+        try:
+            return func(*args, **kwargs)
+        except NotImplementedError:  # which a model's code may take for its own
+            return self._elsewhere(call)
+
+    def _elsewhere(self, call: Call) -> Any:
+        """What an operation returns that the meta device does not have: it is run on other values to see the shapes."""
+        if any(tensor.numel() > _MOST for tensor in call.tensors):
+            raise UnknownValueError(
+                f"the model's code calls {call.name}, which has no meta version", call.tensors[0]
+            )
+
+        def stand_in(tensor: Tensor) -> Tensor:
+            if tensor.dim() < 2:
+                return torch.ones(tensor.shape, dtype=tensor.dtype, device="cpu")
+            return (
+                torch.eye(*tensor.shape[-2:], dtype=tensor.dtype, device="cpu").expand(tensor.shape).clone()
+            )
+
+        real = tree_map_only(Tensor, stand_in, call.bound)
+        return tree_map_only(Tensor, lambda tensor: tensor.to(_META), operations.run(call.of, real))
+
+    def _given(self, tensor: Tensor) -> Tensor:
+        """A tensor on the meta device that holds the values of one that torch has just made from numbers."""
+        return tensor if on_meta(tensor) else self.adopted(tensor)
+
+    def _indices(self, indices: Any) -> list[Any]:
+        """Indices of which masks have become numbers, so that the result's shape is known."""
+        found: list[Any] = []
+        for index in indices:
+            if isinstance(index, Tensor) and index.dtype in (torch.bool, torch.uint8):
+                mask = self.known(index)
+                found += [self.adopted(numbers) for numbers in mask.nonzero(as_tuple=True)]
+            else:
+                found.append(index)
+        return found
+
+    def adopted(self, tensor: Tensor) -> Tensor:
+        """A tensor on the meta device that holds what one in memory holds."""
+        shape, strides, dtype = tensor.shape, tensor.stride(), tensor.dtype
+        held = self.apart(lambda: torch.empty_strided(shape, strides, dtype=dtype, device=_META))
+        self.write(held, Known(lambda: tensor.detach(), "given"))
+        return held
+
+    def _at_once(self, call: Call, before: dict[int, list[Write]]) -> Any:
+        """An operation whose result's shape or value hangs on values: it is carried out on them."""
+        for tensor in call.read:
+            self.expect_known(tensor)
+        real = tree_map_only(Tensor, self.known, call.bound)
+        out = operations.run(call.of, real)
+        return tree_map_only(Tensor, self._given, out)
+
+    def known(self, tensor: Tensor) -> Tensor:
+        """The values of a tensor without chance. Raises UnknownValueError for another."""
+        self.expect_known(tensor)
+        return self.apart(
+            lambda: values(self.read(tensor), View.of(tensor), tensor.dtype).expand(tensor.shape)
+        )
+
+    @torch.no_grad()
+    def apart(self, compute: Callable[[], Tensor]) -> Tensor:
+        """What `compute` returns when it is not followed."""
+        outer, self.idle = self.idle, True
+        try:
+            return compute().detach()
+        finally:
+            self.idle = outer
+
+    def expect_known(self, tensor: Tensor) -> None:
+        writes = self.read(tensor)
+        if not certain(writes):
+            texts = [write.content.text for write in writes if is_random(write.content)]
+            what = f"a random tensor ({texts[0]})" if texts else "an uninitialised tensor"
+            raise UnknownValueError(f"the model's code looks at the value of {what}", tensor)
+
     def read(self, tensor: Tensor) -> list[Write]:
-        """What the tensor holds: nothing, one content, or, if it is a whole storage in C order, several."""
-        view, store = View.of(tensor), self.stores.get(tensor.untyped_storage()._cdata)
-        if store is None and tensor.is_meta:
+        """What the tensor holds: nothing, one content, or, if it is a run of its storage in C order, several."""
+        view = View.of(tensor)
+        store = self.stores.get(tensor.untyped_storage()._cdata)
+        if store is None and on_meta(tensor):
             return [Write(view, Lost("was made before the recording", False))]
-        if store is None or store.memory != store.bytes():  # written by others than torch's operations
+        if store is None or (
+            store.on_host and store.memory != store.bytes()
+        ):  # written by others than torch's operations
             size = tensor.untyped_storage().nbytes() // tensor.element_size()
             whole = tensor.detach().as_strided((size,), (1,), 0)
             copy = whole.clone()
             self.write(whole, Known(lambda: copy, "given"))
             return self.read(tensor)
-        if tensor.element_size() != store.itemsize:
-            random = any(is_random(write.content) for write in store.writes)
-            return [Write(view, Lost("is read as another dtype", random))]
+        if len(store.writes) == 1 and store.writes[0].view == view and tensor.dtype is store.dtype:
+            return store.writes
+        if tensor.dtype is not store.dtype:
+            return [Write(view, _of_parts(store, view, tensor))]
         writes = [write for write in store.writes if write.view.meets(view)]
         if not writes or writes[-1].view == view:
             return writes[-1:]
@@ -73,34 +207,51 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             later, dtype = tuple(writes), tensor.dtype
             text = ", ".join([write.content.text for write in writes])
             return [Write(view, Known(cache(lambda: values(later, view, dtype)), text))]
-        if len(writes) == 1 and store.whole(writes[0].view):
+        if len(writes) == 1 and _covers(writes[0].view, view):
             return [Write(view, seen(writes[0], view, tensor.dtype))]
-        if store.whole(view) and tensor.is_contiguous():
-            return writes
+        if view.in_order and (cut := _cut(writes, view, tensor.dtype)) is not None:
+            return cut
         random = any(is_random(write.content) for write in writes)
         return [Write(view, Lost("is a part of a tensor with several laws", random))]
 
     def write(self, tensor: Tensor, result: Content | list[Write] | None) -> None:
         view, storage = View.of(tensor), tensor.untyped_storage()
-        store = self.stores.setdefault(storage._cdata, Store(storage, tensor.element_size()))
-        store.memory = store.bytes()
+        store = self.stores.get(storage._cdata)
+        if store is None:
+            store = Store(storage, tensor.dtype, storage.nbytes(), not on_meta(tensor))
+            self.stores[storage._cdata] = store
+        if store.on_host:
+            store.memory = store.bytes()
         whole = store.whole(view)
         if result is None:  # memory as it was found
             return
         if isinstance(result, list):
-            fits = whole and tensor.is_contiguous()
-            store.writes = (
-                result if fits else [Write(view, Lost("is a rearranged tensor with several laws", True))]
-            )
-            return
+            if whole and view.in_order:
+                store.writes = result
+                return
+            if view.in_order:
+                moved = [
+                    Write(w.view._replace(offset=w.view.offset + view.offset), w.content) for w in result
+                ]
+                store.writes = [*[write for write in store.writes if write.view != view], *moved]
+                return
+            result = Lost("is a rearranged tensor with several laws", True)
+        if whole:
+            store.dtype = tensor.dtype
+        elif store.dtype is not tensor.dtype:
+            result = Lost(f"is written in part as {tensor.dtype}", True)
         kept = [] if whole else [write for write in store.writes if write.view != view]
         store.writes = [*kept, Write(view, result)]
 
-    def _number(self, tensor: Tensor) -> Any:
-        writes = self.read(tensor)
-        if not certain(writes):
-            raise ValueError("the model's code looks at the value of a random or uninitialised tensor")
-        return values(writes, View.of(tensor), tensor.dtype).item()
+    def _new(self, call: Call, target: Tensor) -> Content:
+        """What a draw or a constant writes."""
+        text = self.calling or call.name
+        if call.of.random:
+            law = operations.random_law(call)
+            if law is None:
+                return Lost(f"is drawn by {text}, which is no law here", True)
+            return operations.drawn(*law, target, text)
+        return operations.filled(operations.constant_value(call), target, text)
 
     def _result(
         self, call: Call, before: dict[int, list[Write]], target: Tensor, i: int
@@ -109,22 +260,37 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         text = self.calling or call.name
         if call.name.removeprefix("new_").startswith("empty"):
             return None
-        if torch.Tag.nondeterministic_seeded in call.func.tags:
-            law = random_law(call)
-            return Drawn(law, text) if law else Lost(f"is drawn by {text}, which is no law here", True)
-        value = constant_value(call)
+        if (
+            call.name == "normal"
+            and any(isinstance(call.bound.get(name), Tensor) for name in ("mean", "std"))
+            and (made := operations.normals_of_tensors(call, before, target, text)) is not None
+        ):
+            return made
+        if call.of.random:
+            return self._new(call, target)
+        value = operations.constant_value(call)
         if isinstance(value, Tensor) and certain(before[id(value)]):
-            value = self._number(value)
+            value = self.known(value).item()
         if value is not None and not isinstance(value, Tensor):
-            return filled(value, target, text)
+            return operations.filled(value, target, text)
         if call.operation in ("copy_", "clone", "_to_copy"):
             source = call.bound["src" if call.operation == "copy_" else "self"]
-            return copied(before[id(source)], source, target)
-        if call.name in FORMULAS and (result := computed(call, before, target, text)) is not None:
-            return result
-        writes = [before[id(leaf)] for leaf in tree_leaves(call.inputs) if isinstance(leaf, Tensor)]
+            if source.shape != target.shape:
+                source = source.expand(target.shape)
+            return operations.copied(self.read(source), source, target)
+        if call.name in ("cat", "stack") and not all(certain(before[id(t)]) for t in call.read if t.numel()):
+            if (made := parts.joined(call, before, target)) is not None:
+                return made
+        writes = [before[id(tensor)] for tensor in call.read]
         if all(map(certain, writes)):
-            return Known(cache(replayed(call, before, i)), text)
+            if (made := operations.computed(call, before, target, text)) is not None:
+                return made
+            return Known(cache(operations.replayed(call, before, i)), text)
+        for rule in (operations.computed, parts.moved if call.name in parts.MOVES else None):
+            if rule is not None and (result := rule(call, before, target, text)) is not None:
+                return result
+        if (of_rows := operations.norms(call, before)) is not None:
+            return of_rows
         lost = [write.content for of_one in writes for write in of_one if is_random(write.content)]
         if lost and isinstance(lost[0], Lost):
             return lost[0]
@@ -132,12 +298,43 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return Lost(f"is made by {text} from {what}", bool(lost))
 
 
-class RealConstants(TorchFunctionMode):
-    """Tensors made of given numbers are real ones, not on the meta device, so that the numbers are known."""
+def _covers(outer: View, inner: View) -> bool:
+    """Whether all elements of `inner` are among those of `outer`; at least where that is easily seen."""
+    return outer.offset <= inner.offset and inner.end <= outer.end and outer.size == outer.end - outer.offset
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func in (torch.tensor, torch.as_tensor, torch.asarray):
-            kwargs = {**(kwargs or {}), "device": "cpu"}
-            if args and isinstance(args[0], Tensor):
-                del kwargs["device"]
-        return func(*args, **(kwargs or {}))
+
+def _cut(writes: list[Write], view: View, dtype: torch.dtype) -> list[Write] | None:
+    """The writes as a run of neighbours sees them, counted from its beginning; None where one lies across its ends."""
+    result = []
+    for write in writes:
+        if view.offset <= write.view.offset and write.view.end <= view.end:
+            place = write.view._replace(offset=write.view.offset - view.offset)
+            result.append(Write(place, write.content))
+        elif _covers(write.view, view):
+            result.append(Write(View.whole(view.shape), seen(write, view, dtype)))
+        else:
+            return None
+    return result
+
+
+def _of_parts(store: Store, view: View, tensor: Tensor) -> Content:
+    """What memory holds that is read as another dtype: real parts of complex numbers, and the other way round."""
+    write = store.writes[0] if len(store.writes) == 1 else None
+    if write is None or not store.whole(write.view):
+        random = any(is_random(write.content) for write in store.writes)
+        return Lost(f"is read as {tensor.dtype}", random)
+    content, had = write.content, store.dtype
+    if certain(store.writes):
+        return Known(cache(lambda: _read_as(write, had, view, tensor.dtype)), content.text)
+    parts_of = {torch.complex64: torch.float32, torch.complex128: torch.float64}
+    if tensor.dtype in (parts_of.get(had), had) or parts_of.get(tensor.dtype) == had:
+        if isinstance(content, Drawn) and not isinstance(content.law, Structured) and not view.repeats:
+            all_of_it = view.size * tensor.element_size() == store.nbytes and view.in_order
+            return content if all_of_it else Drawn(content.law, content.text)
+    return Lost(f"is read as {tensor.dtype}", is_random(content))
+
+
+def _read_as(write: Write, had: torch.dtype, view: View, dtype: torch.dtype) -> Tensor:
+    flat = torch.empty(write.view.end, dtype=had, device="cpu")
+    flat.as_strided(*write.view).copy_(values([write], write.view, had))
+    return flat.view(dtype).as_strided(*view)

@@ -1,0 +1,114 @@
+"""The functions of `torch.nn.init`, and of fastinit's drop-in, while a model's code is followed: each writes its law."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations
+
+from ...laws.distributions import Distribution
+from ...laws.orthogonal import Orthogonal
+from ...schemes.resolve import resolve
+from .. import functional, tensors
+from ..interception import intercepted
+from .contents import Content, Drawn, Known, new_source
+from .operations import drawn, filled
+from .trace import Trace
+
+# fastinit's own check the arguments and end in `tensors.fill`.
+_DRAWN = (
+    "uniform_", "normal_", "trunc_normal_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_",
+    "orthogonal_", "sparse_",
+)  # fmt: skip
+
+
+def hooked(trace: Trace) -> AbstractContextManager[None]:
+    """While active, the trace hears of every call of these functions in this thread."""
+
+    def fill(original: Any, tensor: Tensor, law: Distribution, generator: Any) -> Tensor:
+        text = trace.calling or law.law
+        if tensor.is_complex() or not tensor.is_floating_point():
+            content: Content = drawn(law, True, tensor, text)
+        else:
+            content = Drawn(law, text, new_source(tuple(tensor.shape)))
+        trace.write(tensor, content)
+        return tensor
+
+    def named(run: Callable[..., Any], name: str) -> Callable[..., Any]:
+        def handler(original: Any, *args: Any, **kwargs: Any) -> Any:
+            outer, trace.calling = trace.calling, trace.calling or name
+            try:
+                return run(original, *args, **kwargs)
+            finally:
+                trace.calling = outer
+
+        return handler
+
+    def constant(number: float) -> Callable[..., Any]:
+        def handler(original: Any, tensor: Tensor) -> Tensor:
+            return put(tensor, filled(number, tensor, trace.calling))
+
+        return handler
+
+    def constant_(original: Any, tensor: Tensor, val: float) -> Tensor:
+        number = val.item() if isinstance(val, Tensor) else val
+        return put(tensor, filled(number, tensor, trace.calling))
+
+    def put(tensor: Tensor, content: Content) -> Tensor:
+        trace.write(tensor, content)
+        return tensor
+
+    def pattern(scheme: str) -> Callable[..., Any]:
+        """A matrix without chance: its law for the plan, its values for what the code makes of them."""
+
+        def handler(original: Any, tensor: Tensor, **numbers: Any) -> Tensor:
+            shape, dtype = tuple(tensor.shape), tensor.dtype
+            law = resolve(scheme, shape, numbers)
+
+            def made() -> Tensor:
+                result: Tensor = original(torch.empty(shape, dtype=dtype, device="cpu"), **numbers)
+                return result
+
+            return put(tensor, Known(cache(made), trace.calling, law))
+
+        return handler
+
+    def dirac(original: Any, tensor: Tensor, groups: int = 1) -> Tensor:
+        result: Tensor = pattern("dirac")(original, tensor, groups=groups)
+        return result
+
+    handlers: dict[Any, Callable[..., Any]] = {tensors.fill: fill}
+    for name in _DRAWN:
+        run, short = getattr(functional, name), name.rstrip("_")
+        handlers[getattr(nn.init, name)] = named(lambda original, *a, run=run, **kw: run(*a, **kw), short)
+        handlers[run] = named(lambda original, *a, **kw: original(*a, **kw), short)
+    hidden = nn.init._no_grad_trunc_normal_  # type: ignore[attr-defined]
+    handlers[hidden] = named(
+        lambda original, *a, **kw: functional._no_grad_trunc_normal_(*a, **kw), "trunc_normal"
+    )
+    handlers[nn.init.zeros_], handlers[nn.init.ones_] = (
+        named(constant(0.0), "zeros"),
+        named(constant(1.0), "ones"),
+    )
+    handlers[nn.init.constant_] = named(constant_, "constant")
+    for function in (nn.init.eye_, functional.eye_):
+        handlers[function] = named(pattern("identity"), "eye")
+    for function in (nn.init.dirac_, functional.dirac_):
+        handlers[function] = named(dirac, "dirac")
+    # It compares Q'Q with the identity, which only values could tell.
+    checks = getattr(parametrizations, "_is_orthogonal", None)
+    if checks is not None:
+        handlers[checks] = lambda original, tensor, eps=None: is_orthogonal(trace, tensor)
+    return intercepted(handlers)
+
+
+def is_orthogonal(trace: Trace, tensor: Tensor) -> bool:
+    """Whether its law is that of orthonormal columns."""
+    writes = trace.read(tensor)
+    law = writes[0].content.law if len(writes) == 1 and isinstance(writes[0].content, Drawn) else None
+    return isinstance(law, Orthogonal) and abs(law.gain) == 1

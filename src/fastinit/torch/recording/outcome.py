@@ -1,0 +1,231 @@
+"""What each tensor of a model holds after its code has been followed: a law, given values, or the reason why neither is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...dtypes import Array
+from ...laws import views
+from ...laws.composed import Patched
+from ...laws.distributions import Constant, Distribution, Elementwise
+from ...laws.patterns import Given
+from ...laws.structured import Structured
+from ...plans.buffer import Buffer
+from .contents import (
+    Content,
+    Drawn,
+    Known,
+    Lost,
+    Norms,
+    View,
+    Write,
+    c_strides,
+    certain,
+    is_random,
+    seen,
+    values,
+)
+from .names import Named, tensors_of
+from .parts import box_of_view, masks_of
+from .trace import Trace
+
+_AS_FLOAT32 = (torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A tensor of the model, and its values or their law; or the name that it is tied to."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    dtype: str
+    owner: str
+    content: Distribution | Array | None = None
+    text: str = ""
+    error: Exception | None = None
+    tied: str = ""
+
+    def law(self) -> Distribution:
+        """The law of a tensor that can be drawn."""
+        content = self.content
+        if not isinstance(content, np.ndarray):
+            assert content is not None
+            return content
+        if content.size and (content == content.flat[0]).all() and content.dtype.kind != "c":
+            return Constant(float(content.flat[0]))
+        if content.dtype.kind == "c":
+            content = content.view(content.real.dtype).reshape(*content.shape, 2)
+        return Given(content)
+
+    def check(self, law: Distribution) -> None:
+        if isinstance(law, Structured):
+            law.check((*self.shape, 2) if self.dtype.startswith("complex") else self.shape)
+
+    def buffer(self, known: bool) -> Buffer:
+        """The tensor as one that is not a row of the plan."""
+        content = self.content if known else None
+        if isinstance(content, Constant):
+            content = _numpy(torch.full((), content.value, dtype=getattr(torch, self.dtype)))
+            content = np.broadcast_to(content, self.shape)
+        if isinstance(content, np.ndarray) and content.size > 1 and (content == content.flat[0]).all():
+            content = np.broadcast_to(content.flat[0], content.shape)
+        return Buffer(self.name, self.shape, self.dtype, content, self.kind == "buffer")
+
+
+def outcomes(model: nn.Module, trace: Trace) -> list[Outcome]:
+    """Of each parameter and buffer of the model, parameters first."""
+    found: list[Outcome] = []
+    sharers: dict[int, list[tuple[View, str]]] = {}  # by storage
+    named_tensors = tensors_of(model)
+    for name, tensor, _, kind in named_tensors:
+        if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
+            raise ValueError(f"{kind} {name!r} has no shape yet: run the lazy module once within the factory")
+    draws = _owners(named_tensors, trace)
+    for named in named_tensors:
+        name, tensor, owner, kind = named
+        shape, dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
+        start = (name, kind, shape, dtype, type(owner).__name__)
+        if hasattr(tensor, "__tensor_flatten__") or tensor.layout is not torch.strided:
+            kind_of = f"is a {type(tensor).__name__} ({tensor.layout}), which is not a plain tensor"
+            found.append(Outcome(*start, error=TypeError(kind_of)))
+            continue
+        view, others = View.of(tensor), sharers.setdefault(tensor.untyped_storage()._cdata, [])
+        tied = next((other for place, other in others if place == view), "")
+        error: Exception | None = None
+        if tied:
+            found.append(Outcome(*start, tied=tied))
+            continue
+        shared = next((other for place, other in others if place.meets(view)), None)
+        others.append((view, name))
+        try:
+            if shared is not None and tensor.numel():
+                raise ValueError(f"it shares a part of its memory with {shared!r}")
+            content, text = _outcome(trace.read(tensor), tensor, named, draws)
+            found.append(Outcome(*start, content, text))
+        except (TypeError, ValueError) as problem:
+            error = problem
+            if kind != "parameter":
+                others.pop()
+            found.append(Outcome(*start, error=error))
+    return found
+
+
+def _owners(named_tensors: list[Named], trace: Trace) -> dict[object, Named]:
+    """By draw, the first tensor that is a function of all of it, index by index."""
+    owners: dict[object, Named] = {}
+    for named in named_tensors:
+        store = trace.stores.get(named.tensor.untyped_storage()._cdata)
+        if store is not None and len(store.writes) == 1:
+            content = store.writes[0].content
+            if isinstance(content, Drawn) and content.source.place == View.whole(tuple(named.tensor.shape)):
+                owners.setdefault(content.source.draw, named)
+    return owners
+
+
+def _outcome(
+    writes: list[Write], tensor: Tensor, named: Named, draws: dict[object, Named]
+) -> tuple[Distribution | Array, str]:
+    """The law or the values of a tensor, and how they came about."""
+    if not tensor.numel():
+        return Constant(0.0), "constant"
+    if not writes:
+        raise ValueError("it is never initialised")
+    whole = View.of(tensor)
+    if not certain(writes):
+        return _law(writes, tensor, named, draws), ", ".join(dict.fromkeys(w.content.text for w in writes))
+    text = ", ".join(dict.fromkeys(w.content.text for w in writes))
+    content = writes[0].content
+    if len(writes) == 1 and isinstance(content, Drawn):
+        return content.law, text
+    if len(writes) == 1 and isinstance(content, Known) and content.law is not None:
+        return content.law, text
+    return _numpy(values(writes, whole, tensor.dtype).expand(tensor.shape)), text
+
+
+def _numpy(tensor: Tensor) -> Array:
+    array: Array = (tensor.float() if tensor.dtype in _AS_FLOAT32 else tensor).numpy().copy()
+    return array
+
+
+def _law(writes: list[Write], tensor: Tensor, named: Named, draws: dict[object, Named]) -> Distribution:
+    shape = tuple(tensor.shape)
+    if len(writes) == 1 and writes[0].view.size == tensor.numel():
+        return _one_law(writes[0].content, named, draws)
+    _check_independent(writes)
+    first, *rest = writes
+    if first.view.size == tensor.numel():
+        content = seen(first, View.whole(shape) if first.view.offset == 0 else View.of(tensor), tensor.dtype)
+    else:
+        content, rest = _background(writes), writes
+        marks = [Write(write.view, Drawn(Constant(0.0), "")) for write in writes]
+        values(marks, View.whole(shape), torch.bool)
+    patches: list[tuple[Any, Distribution]] = []
+    kept: list[View] = []
+    for write in rest:
+        box = box_of_view(write.view, shape)
+        if box is not None:
+            law = _one_law(write.content, named, draws)
+            same = isinstance(content, Drawn) and law == content.law and isinstance(law, Elementwise)
+            if not same or any(write.view.meets(other) for other in kept):
+                patches.append((box, law))
+                kept.append(write.view)
+            continue
+        made = masks_of([write], shape, content) if isinstance(content, Drawn) and not patches else None
+        if made is None:
+            raise ValueError(f"{write.content.text} writes elements that are no box of it")
+        content = made
+    inner = _one_law(content, named, draws)
+    return Patched(inner, tuple(patches)) if patches else inner
+
+
+def _background(writes: list[Write]) -> Drawn:
+    """The elementwise law that most of a tensor's parts have, which need not be patches then."""
+    sizes: dict[Distribution, int] = {}
+    for view, content in writes:
+        if isinstance(content, Drawn) and isinstance(content.law, Elementwise):
+            sizes[content.law] = sizes.get(content.law, 0) + view.size
+    return Drawn(max(sizes, key=lambda law: sizes[law], default=Constant(0.0)), "")
+
+
+def _check_independent(writes: list[Write]) -> None:
+    """Raise ValueError where two parts show the same random values: a plan draws each anew."""
+    drawn = [(w.view, w.content) for w in writes if isinstance(w.content, Drawn) and is_random(w.content)]
+    for i, (view, one) in enumerate(drawn):
+        for under, other in drawn[:i]:
+            # What was changed in place hides what it was made of.
+            if one.source.meets(other.source) and one.source != other.source.part(under, view):
+                raise ValueError("several parts of it are copies of the same random values")
+
+
+def _one_law(content: Content, named: Named, draws: dict[object, Named]) -> Distribution:
+    if isinstance(content, Lost):
+        raise ValueError(f"it {content.text}")
+    if isinstance(content, Drawn):
+        return content.law
+    if isinstance(content, Norms):
+        return _norms(content, named, draws)
+    if content.law is not None:
+        return content.law
+    array = content.values().to(torch.float64).numpy()
+    return Constant(float(array.flat[0])) if (array == array.flat[0]).all() else Given(array)
+
+
+def _norms(content: Norms, named: Named, draws: dict[object, Named]) -> Distribution:
+    place = content.of.source.place
+    if place is None or not place.in_order or place.offset:
+        raise ValueError(f"it is {content.text} of a part or another view")
+    owner, inner, of = draws.get(content.of.source.draw), content.of.law, ""
+    if owner is not None and owner.tensor.numel() == place.size:
+        if owner.owner is not named.owner:
+            raise ValueError(f"it is {content.text} of {owner.name!r}, which is in another module")
+        of = owner.name.rpartition(".")[2]
+        sizes = tuple(owner.tensor.shape)
+        if isinstance(inner, Structured):
+            inner = views.Viewed(inner, sizes, place.shape, c_strides(place.shape), 0)
+    return views.Norms(inner, place.shape, content.axes, of)
