@@ -12,7 +12,6 @@ from typing import Any
 
 from .. import schemes
 from ..arguments import choose
-
 from ..schemes.catalogue import CATEGORIES, REQUIRED, SCHEMES, Scheme
 from ..table import Column, table, wrapped
 from . import options, terminal
