@@ -94,7 +94,7 @@ def test_patches_may_be_structured_and_hide_each_other() -> None:
             ValueError,
             "do not fit",
         ),
-        (lambda: Transformed(Normal(), ("mul", "x", Normal())), TypeError, "given values"),
+        (lambda: Transformed(Normal(), ("mul", "x", Normal().to_dict())), TypeError, "given values"),
         (lambda: Viewed(Normal(), (2, 3), (3, 2), (1, 3), 1), ValueError, "does not fit into"),
         (lambda: Viewed(Normal(), (2, 3), (3,), (1, 3)), ValueError, "strides"),
         (

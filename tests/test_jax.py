@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
@@ -262,51 +259,6 @@ def test_scalars_of_jax_are_numbers() -> None:
 def test_bad_input(call: Callable[[], Any], error: type[Exception], argument: str) -> None:
     with pytest.raises(error, match=argument):
         call()
-
-
-def test_shards() -> None:
-    """On eight virtual devices: what is asked for by shards is the whole's, eager and traced, in any mesh."""
-    environment = {
-        **os.environ,
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
-        "JAX_PLATFORMS": "cpu",
-    }
-    result = subprocess.run([sys.executable, "-c", SHARDS], env=environment, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.split() == ["50", "checked"]
-
-
-SHARDS = """
-import jax, numpy as np, fastinit.jax as fj
-from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
-key, shape, checked = jax.random.key(3), (8, 16), 0
-
-def check(got, whole, sharding):
-    global checked
-    assert (np.asarray(got) == np.asarray(whole)).all()
-    assert got.sharding.is_equivalent_to(sharding, 2), got.sharding
-    checked += 1
-
-for kind in (AxisType.Auto, AxisType.Explicit):
-    mesh = jax.make_mesh((4, 2), ("x", "y"), axis_types=(kind,) * 2)
-    for spec in (P("x", "y"), P(None, ("x", "y")), P("y"), P()):
-        placed = NamedSharding(mesh, spec)
-        for init in (fj.he_normal(dtype="bfloat16"), fj.orthogonal()):
-            whole = init(key, shape)
-            by_sharding = lambda key: init(key, shape, out_sharding=placed)
-            check(by_sharding(key), whole, placed)
-            check(jax.jit(by_sharding)(key), whole, placed)
-        with jax.set_mesh(mesh):
-            by_spec = lambda key: init(key, shape, out_sharding=spec)
-            check(by_spec(key), whole, placed)
-            check(jax.jit(by_spec)(key), whole, placed)
-    tree = {"kernel": jax.ShapeDtypeStruct(shape, "float32", sharding=NamedSharding(mesh, P("x", "y")))}
-    drawn = fj.init(tree, seed=0)["kernel"]
-    check(drawn, fj.init({"kernel": np.zeros(shape, "float32")}, seed=0)["kernel"], tree["kernel"].sharding)
-    shard = drawn.addressable_shards[3]
-    assert shard.data.unsafe_buffer_pointer() % 64 == 0  # taken as it was drawn
-print(checked, "checked")
-"""
 
 
 def test_each_array_has_memory_of_its_own() -> None:

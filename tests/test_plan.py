@@ -312,12 +312,11 @@ def test_verify_by_statistics(scheme: str, law: Any, dtype: str) -> None:
     mean, std = law.moments()
     if std == 0:
         return
+    exact = one(scheme, law, (100, 1000), "float64").tensor("w", seed=0)
     wrong = {
-        "mean": values.astype(np.float64) + 0.3 * std,
-        "std": (values.astype(np.float64) - mean) * 0.8 + mean,
-        "bounds": np.where(
-            np.arange(values.size).reshape(values.shape) == 99, np.nan, values.astype(np.float64)
-        ),
+        "mean": exact + 0.3 * std,
+        "std": (exact - mean) * 0.8 + mean,
+        "bounds": np.where(np.arange(exact.size).reshape(exact.shape) == 99, np.nan, exact),
     }
     for kind, array in wrong.items():
         found = [finding.kind for finding in fi.verify({"w": array.astype(values.dtype)}, plan)]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import optional
-from fastinit.checkpoints.write import write
 
 import fastinit as fi
 from fastinit import cli
+from fastinit.checkpoints.writing import write
 from fastinit.laws.composed import Patched
 from fastinit.laws.distributions import Constant, Normal
 

@@ -274,7 +274,7 @@ def test_modules_of_other_shapes() -> None:
     assert set(ft.record(of_itself)) == {"0.weight", "0.bias", "1.weight", "1.bias"}
     assert set(ft.record(lambda: torch.compile(nn.Linear(2, 2)))) == {"weight", "bias"}
     assert set(ft.record(lambda: torch.jit.script(nn.Linear(2, 2)))) == {"weight", "bias"}
-    with pytest.raises(ValueError, match="'0.weight' has no shape yet"):
+    with pytest.raises(ValueError, match=r"'0.weight' has no shape yet"):
         ft.record(lambda: nn.Sequential(nn.LazyLinear(3)))
 
     def run() -> Any:
@@ -290,7 +290,7 @@ def test_initialisers_that_are_held_elsewhere(monkeypatch: Any) -> None:
 
     table = {"ortho": nn.init.orthogonal_}
 
-    class Given_(nn.Module):
+    class Drawing(nn.Module):
         init = staticmethod(nn.init.xavier_normal_)
 
         def __init__(self, closure: Any, default: Any = nn.init.trunc_normal_) -> None:
@@ -302,7 +302,7 @@ def test_initialisers_that_are_held_elsewhere(monkeypatch: Any) -> None:
             closure(self.d)
 
     sparse = functools.partial(nn.init.sparse_, sparsity=0.25)
-    plan = ft.record(lambda: Given_(lambda w: sparse(w)))
+    plan = ft.record(lambda: Drawing(lambda w: sparse(w)))
     assert [row.scheme for row in plan.values()] == [
         "orthogonal",
         "xavier_normal",

@@ -426,8 +426,10 @@ def test_buffers_of_the_plan_are_filled() -> None:
     part.inner.passing.fill_(7)
     renamed = ft.record(lambda: torch.nn.ModuleDict({"inner": _normed()}))
     assert (ft.init_(part.inner, renamed, seed=0, prefix="inner.").passing == 1).all()
-    model.passing = torch.ones(4)
-    with pytest.raises(ValueError, match=r"buffer 'passing': its shape is \(4,\), the plan's is \(3,\)"):
+    model.passing = torch.full((4,), 7.0)
+    assert (ft.init_(model, plan, seed=0).passing == 7).all()
+    model[1].num_batches_tracked = torch.zeros(4, dtype=torch.int64)
+    with pytest.raises(ValueError, match=r"'1.num_batches_tracked': its shape is \(4,\), the plan's is \(\)"):
         ft.init_(model, plan, seed=0)
     drawn = {name: torch.from_numpy(array) for name, array in fi.init(plan, seed=0).items()}
     other = _normed()
@@ -460,5 +462,5 @@ def test_seed_and_threads_are_checked() -> None:
 def test_parameters_tied_in_the_model_alone() -> None:
     model = _model(a=torch.ones(2))
     model.b = model.a
-    with pytest.raises(ValueError, match="'a' and 'b' are tied in the model and not in the plan$"):
+    with pytest.raises(ValueError, match=r"'a' and 'b' are tied in the model and not in the plan$"):
         ft.init_(model, _plan(a=((2,), Normal()), b=((2,), Normal())), seed=0)

@@ -115,8 +115,8 @@ def readable(values: Any, argument: str) -> Array:
 
 
 def _address(array: Array, dtype: str) -> int:
-    # Python's buffers have only NumPy's own dtypes, which are kind "f".
-    return _core.address(array) if array.dtype.kind == "f" else int(array.ctypes.data)
+    # Python's buffers have only NumPy's own dtypes.
+    return _core.address(array) if array.dtype.isbuiltin == 1 else int(array.ctypes.data)
 
 
 @lru_cache

@@ -180,7 +180,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     if path.is_dir() and (path / INDEX).exists():
         file_of = {name: path / file for name, file in read_index(path / INDEX).items()}
-        headers = {file: _read_file(file) for file in dict.fromkeys(file_of.values())}
+        headers = {file: _read_file(file) for file in sorted(set(file_of.values()))}
     else:
         file = path / "model.safetensors" if path.is_dir() else path
         headers = {file: _read_file(file)}

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from ..arguments import file_path
-from ..checkpoints.origin import origin_of
+from ..checkpoints.header import origin_of
 from ..drawing.memory import target
 from ..dtypes import dtype_name, rounding_step
 from ..files import safetensors
 from ..laws.distributions import Distribution, Elementwise
+from ..laws.rounding import rounded
 from ..plans.lint import Finding
 from ..plans.make import make_plan
 from ..plans.model import Model, TensorSpec
@@ -299,7 +300,8 @@ def _findings(source: Source, measured: Measured, law: Distribution | None) -> l
             found.append(("value", f"from {measured.low:g} to {measured.high:g}, expected {value:g}"))
         return found
     if constant and measured.low == 0 and (law is not None or len(source.shape) >= 2):
-        found.append(("zero", "all values are zero"))
+        if law is None or not _rounds_to_zero(law, source.dtype, measured.count):
+            found.append(("zero", "all values are zero"))
         return found
     if law is not None:
         found += _against(measured, source.dtype, law)
@@ -323,6 +325,13 @@ def _by_chance(source: Source, measured: Measured) -> bool:
     return 2 * math.log2(rows) - 1 + length * math.log2(alike) > math.log2(1e-9)
 
 
+def _rounds_to_zero(law: Elementwise, dtype: str, count: int) -> bool:
+    """Might so many values of the law all be zero in the dtype?"""
+    half = rounding_step(0.0, dtype) / 2
+    zero = float(law.cdf(half) - law.cdf(-half))
+    return zero > 0 and count * math.log(zero) > -math.log(fit.SURE)
+
+
 def _half_step(value: float, dtype: str) -> float:
     """What rounding to the dtype may change."""
     return rounding_step(value, dtype) / 2 if value else 0.0
@@ -330,11 +339,14 @@ def _half_step(value: float, dtype: str) -> float:
 
 def _against(measured: Measured, dtype: str, law: Elementwise) -> list[tuple[str, str]]:
     found = []
-    mean, std = law.moments()
     # What rounding to the dtype may add to both, in units of the std.
-    coarse = (fit.spacing(measured, dtype) / std) ** 2 / 8
+    coarse = (fit.spacing(measured, dtype) / law.moments()[1]) ** 2 / 8
     if coarse > 1 / 8:
         return []  # values further apart than the std
+    like = rounded(law, dtype)
+    if not isinstance(like, Elementwise):
+        coarse = 0.0
+    mean, std = like.moments()
     error = std / math.sqrt(measured.count)
     if abs(measured.mean - mean) > fit.LEVEL * error + coarse * std:
         off = (measured.mean - mean) / error

@@ -17,19 +17,19 @@ from ..drawing.fill import fill
 from ..dtypes import Array
 from ..laws.distributions import Normal, TruncatedNormal, Uniform
 from ..schemes.resolve import distribution
-from ._private import inside_a_trace
+from ._private import Tracer, inside_a_trace
 from .keys import seed_of
 
-_PARTS = {"complex64": "float32", "complex128": "float64"}  # of real and imaginary part
 
-
-def _placed(out_sharding: Any, ndim: int, traced: bool) -> NamedSharding | None:
+def _placed(out_sharding: Any, ndim: int, words: Any = None) -> NamedSharding | None:
     """What was asked for, with the mesh of the context if it names none; without it, copies on all of that mesh, as JAX
-    has it.
+    has it. ``words`` are a traced key's.
     """
-    if out_sharding is None and not traced and inside_a_trace():
+    if out_sharding is None and words is None and inside_a_trace():
         return None  # a constant of the program
-    mesh: Any = jax.sharding.get_abstract_mesh() if traced else jax.sharding.get_mesh()
+    mesh: Any = jax.sharding.get_mesh() if words is None else jax.sharding.get_abstract_mesh()
+    if mesh.empty and isinstance(words, Tracer):  # the key may lie on one
+        mesh = jax.typeof(words).sharding.mesh
     if out_sharding is None:
         # A mesh of Manual axes is one that shard_map has entered: each device draws there.
         if all(kind == AxisType.Manual for kind in mesh.axis_types):
@@ -66,7 +66,7 @@ def sharded_array(
     """A new array, by shards if ``out_sharding`` or the context's mesh has some; without both, it goes where
     ``otherwise`` says. JAX keeps aligned memory without a copy: each shard gets its own.
     """
-    placed = _placed(out_sharding, len(whole), traced=False)
+    placed = _placed(out_sharding, len(whole))
 
     def part(block: Any) -> Array:
         out = _empty(block_shape(block, whole), dtype)
@@ -86,7 +86,7 @@ def traced_array(
     draw_one: Callable[..., object],
 ) -> jax.Array:
     """The same values, drawn when the traced function runs; where sharded, each shard by itself."""
-    sharding = _placed(out_sharding, len(whole), traced=True)
+    sharding = _placed(out_sharding, len(whole), words)
     if sharding is not None and AxisType.Manual in sharding.mesh.axis_types:
         raise NotImplementedError(
             f"shard_map must take all axes of {sharding.mesh}: JAX calls no host otherwise"
@@ -124,7 +124,12 @@ def traced_array(
 def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     if dtype.kind != "c":
         return memory.empty(shape, dtype.name)
-    return memory.empty((*shape, 2), _PARTS[dtype.name]).view(dtype)[..., 0]
+    return memory.empty((*shape, 2), _part(dtype)).view(dtype)[..., 0]
+
+
+def _part(dtype: np.dtype[Any]) -> str:
+    """The dtype of the real and the imaginary part of a complex one."""
+    return str(np.empty(0, dtype).real.dtype)
 
 
 def draw_complex(out: Array, scheme: Any, *, seed: int, shape: tuple[int, ...], block: Any) -> None:
@@ -136,7 +141,7 @@ def draw_complex(out: Array, scheme: Any, *, seed: int, shape: tuple[int, ...], 
         law = distribution("complex_truncated_normal", whole, std=std / math.sqrt(1 - 4 / math.expm1(4)))
     else:
         law = Normal(0.0, std / math.sqrt(2))
-    pairs = memory.empty((*out.shape, 2), _PARTS[out.dtype.name])
+    pairs = memory.empty((*out.shape, 2), _part(out.dtype))
     where = (..., slice(None)) if block is ... else (*block, slice(None))
     fill(pairs, law, seed=seed, shape=whole, block=where)
     out[...] = pairs.view(out.dtype)[..., 0]

@@ -113,4 +113,5 @@ class Norms(Structured):
     def values(self, shape: Sizes, stream: Stream) -> Array:
         drawn: Any = (stream.of(self.of) if self.of else stream).draw(self.inner, self.sizes)
         squares = np.square(drawn, dtype=np.float64).sum(self._reduced())
-        return np.sqrt(squares).reshape(shape).astype(stream.dtype)
+        norms: Array = np.sqrt(squares).reshape(shape).astype(stream.dtype)
+        return norms

@@ -23,6 +23,8 @@ def buffers_of(seen: Survey, plan: Plan, prefix: str) -> list[tuple[Tensor, Buff
         shape, dtype = tuple(slot.tensor.shape), str(slot.tensor.dtype).removeprefix("torch.")
         if hasattr(slot.tensor, "placements"):
             raise ValueError(f"buffer {name!r} is sharded; only parameters can be")
+        if shape != buffer.shape and not buffer.persistent:
+            continue  # a forward pass has put another in its place
         if shape != buffer.shape:
             raise ValueError(f"buffer {name!r}: its shape is {shape}, the plan's is {buffer.shape}")
         if slot.tensor.is_floating_point() != (np.dtype(_plain(buffer.dtype)).kind == "f"):

@@ -65,7 +65,7 @@ class Task:
     @property
     def dtype(self) -> torch.dtype:
         """What values are drawn in: patched laws are structured ones, which are rounded from float32."""
-        narrow = self.local.dtype in (torch.float16, torch.bfloat16)
+        narrow = self.local.dtype.itemsize < torch.float32.itemsize
         return torch.float32 if self.patches and narrow else self.local.dtype
 
     def boxes(self) -> Iterator[tuple[Tensor, tuple[slice, ...]]]:

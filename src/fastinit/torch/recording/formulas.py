@@ -184,7 +184,7 @@ def _cut(formula: Expression, inner: Elementwise) -> Distribution | None:
     if not math.isfinite(near) or low > inner.low + near or high < inner.high - near:
         return None
     # The code's own bounds, without what rounding added to them.
-    closer = {"low": low} if abs(low - inner.low) <= near else {}
+    closer: dict[str, Any] = {"low": low} if abs(low - inner.low) <= near else {}
     closer |= {"high": high} if abs(high - inner.high) <= near else {}
     return replace(inner, **closer)
 

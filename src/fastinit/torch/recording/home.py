@@ -148,7 +148,7 @@ def _set_data(trace: Trace, func: Any, args: Any, kwargs: Any) -> Any:
 
 
 _SPECIAL: dict[Any, Callable[[Trace, Any, Any, Any], Any]] = {
-    Tensor.device.__get__: _device,  # type: ignore[attr-defined]
+    Tensor.device.__get__: _device,
     Tensor.is_meta.__get__: _is_meta,  # type: ignore[attr-defined]
     Tensor.is_cpu.__get__: _is_cpu,  # type: ignore[attr-defined]
     Tensor.data.__set__: _set_data,  # type: ignore[attr-defined]

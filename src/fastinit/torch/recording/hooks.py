@@ -87,7 +87,7 @@ def hooked(trace: Trace) -> AbstractContextManager[None]:
         run, short = getattr(functional, name), name.rstrip("_")
         handlers[getattr(nn.init, name)] = named(lambda original, *a, run=run, **kw: run(*a, **kw), short)
         handlers[run] = named(lambda original, *a, **kw: original(*a, **kw), short)
-    hidden = nn.init._no_grad_trunc_normal_  # type: ignore[attr-defined]
+    hidden = nn.init._no_grad_trunc_normal_
     handlers[hidden] = named(
         lambda original, *a, **kw: functional._no_grad_trunc_normal_(*a, **kw), "trunc_normal"
     )

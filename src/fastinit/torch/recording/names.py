@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -36,12 +36,14 @@ def tensors_of(model: nn.Module) -> list[Named]:
 def _of_one(path: str, module: nn.Module) -> Iterator[Named]:
     prefix = f"{path}." if path else ""
     scripted = isinstance(module, torch.jit.ScriptModule)
+    parameters: Iterable[tuple[str, Tensor | None]]
+    buffers: Iterable[tuple[str, Tensor | None]]
     parameters = module.named_parameters(recurse=False) if scripted else module._parameters.items()
     buffers = module.named_buffers(recurse=False) if scripted else module._buffers.items()
-    for name, tensor in parameters:
-        if tensor is not None:
-            yield Named(prefix + name, tensor, module, "parameter")
-    for name, tensor in buffers:
-        if tensor is not None:
+    for name, parameter in parameters:
+        if parameter is not None:
+            yield Named(prefix + name, parameter, module, "parameter")
+    for name, buffer in buffers:
+        if buffer is not None:
             kind = "buffer" if _private.is_persistent(module, name) else "transient"
-            yield Named(prefix + name, tensor, module, kind)
+            yield Named(prefix + name, buffer, module, kind)

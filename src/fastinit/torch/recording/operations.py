@@ -261,6 +261,8 @@ def normals_of_tensors(
 ) -> Content | None:
     """`torch.normal` whose mean or deviation is a tensor."""
     operands = {"mean": call.bound.get("mean", 0.0), "std": call.bound.get("std", 1.0)}
+    if not any(isinstance(value, Tensor) for value in operands.values()):
+        return None
     for name, value in operands.items():
         if isinstance(value, Tensor):
             if not certain(before[id(value)]):

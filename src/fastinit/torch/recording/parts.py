@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from ...laws.composed import Box, Transformed
+from ...laws.composed import Box, Transformed, given_values
 from ...laws.structured import Structured
 from ...laws.views import Viewed
 from .contents import Content, Drawn, Known, Lost, Source, View, Write, c_strides, certain, values
@@ -96,7 +96,7 @@ def moved(
                 else f"repeats the random values of {content.text}",
                 True,
             )
-        if isinstance(content.law, Transformed) and _has_places(content.law):
+        if isinstance(content.law, Transformed) and given_values(content.law.formula):
             return Lost(f"is {content.text}, rearranged by {text}", True)
         in_place = mask.size == tensor.numel() and bool((taken == np.flatnonzero(mask)).all())
         source = content.source if in_place else Source(content.source.draw, None)
@@ -135,12 +135,6 @@ def _masked(content: Drawn, mask: Any, values_: Tensor | None) -> Drawn:
     others = given(np.where(mask, 0.0, values_.reshape(mask.shape).to(torch.float64).numpy()))
     made = law_of(("where", kept, formula, others), inner)
     return Drawn(made if made is not None else law, content.text, content.source)
-
-
-def _has_places(law: Transformed) -> bool:
-    from ...laws.composed import given_values
-
-    return bool(given_values(law.formula))
 
 
 def _numbers(call: Call, before: dict[int, list[Write]], sources: dict[int, Drawn], where: bool) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from ...laws.structured import Structured
+from ...laws.distributions import Elementwise
 from . import operations, parts
 from .contents import Content, Drawn, Known, Lost, Store, View, Write, certain, is_random, seen, values
 from .operations import Call, Operation
@@ -258,13 +258,10 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Content | list[Write] | None:
         """What an operation leaves in its i-th target; None where it writes nothing."""
         text = self.calling or call.name
+        made: Content | list[Write] | None
         if call.name.removeprefix("new_").startswith("empty"):
             return None
-        if (
-            call.name == "normal"
-            and any(isinstance(call.bound.get(name), Tensor) for name in ("mean", "std"))
-            and (made := operations.normals_of_tensors(call, before, target, text)) is not None
-        ):
+        if call.name == "normal" and (made := operations.normals_of_tensors(call, before, target, text)):
             return made
         if call.of.random:
             return self._new(call, target)
@@ -278,9 +275,9 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if source.shape != target.shape:
                 source = source.expand(target.shape)
             return operations.copied(self.read(source), source, target)
-        if call.name in ("cat", "stack") and not all(certain(before[id(t)]) for t in call.read if t.numel()):
-            if (made := parts.joined(call, before, target)) is not None:
-                return made
+        parts_known = all(certain(before[id(tensor)]) for tensor in call.read if tensor.numel())
+        if call.name in ("cat", "stack") and not parts_known and (made := parts.joined(call, before, target)):
+            return made
         writes = [before[id(tensor)] for tensor in call.read]
         if all(map(certain, writes)):
             if (made := operations.computed(call, before, target, text)) is not None:
@@ -327,10 +324,10 @@ def _of_parts(store: Store, view: View, tensor: Tensor) -> Content:
     if certain(store.writes):
         return Known(cache(lambda: _read_as(write, had, view, tensor.dtype)), content.text)
     parts_of = {torch.complex64: torch.float32, torch.complex128: torch.float64}
-    if tensor.dtype in (parts_of.get(had), had) or parts_of.get(tensor.dtype) == had:
-        if isinstance(content, Drawn) and not isinstance(content.law, Structured) and not view.repeats:
-            all_of_it = view.size * tensor.element_size() == store.nbytes and view.in_order
-            return content if all_of_it else Drawn(content.law, content.text)
+    of_parts = parts_of.get(had) == tensor.dtype or parts_of.get(tensor.dtype) == had
+    if of_parts and isinstance(content, Drawn) and isinstance(content.law, Elementwise) and not view.repeats:
+        all_of_it = view.size * tensor.element_size() == store.nbytes and view.in_order
+        return content if all_of_it else Drawn(content.law, content.text)
     return Lost(f"is read as {tensor.dtype}", is_random(content))
 
 
