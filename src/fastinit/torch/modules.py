@@ -85,7 +85,7 @@ def plan(
     Examples
     --------
     >>> print(plan(nn.Linear(8, 4), "he_normal"))
-    name    shape  dtype    scheme     fans  law                        bytes  why
+    name    shape  dtype    scheme     fans  distribution               bytes  why
     weight  4x8    float32  he_normal  8, 4  Normal(mean=0.0, std=0.5)  128    a weight
     bias    4      float32  zeros      -     Constant(value=0.0)        16     a bias
     2 tensors, 144 bytes, recipe he_normal
