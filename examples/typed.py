@@ -107,10 +107,16 @@ def with_torch() -> None:
     assert_type(init.kaiming_normal_(model.weight, nonlinearity="relu"), torch.Tensor)
     assert_type(init.calculate_gain("relu"), float)
     assert_type(init.plan(model, "auto"), fi.Plan)
+    rules = [{"match": "bias", "scheme": "ones"}]
+    assert_type(init.plan(model, {"*weight": "orthogonal"}, prefix="fc.", layouts={"fc.weight": "oi"}), fi.Plan)
+    assert_type(init.plan(model, "normal", rules=rules, frozen=True, std=0.02), fi.Plan)
     plan = init.record(lambda: torch.nn.Linear(8, 4))
     assert_type(plan, fi.Plan)
     assert_type(init.init_(model, plan, seed=0), torch.nn.Linear)
     assert_type(init.init_(model, "orthogonal", seed=0, gain=1.5), torch.nn.Linear)
+    assert_type(init.init_(model, plan, seed=None, strict=False, threads=2), torch.nn.Linear)
+    with init.patched():
+        torch.nn.Linear(8, 4)
     assert_type(init.probe(model, torch.ones(2, 8)), propagation.ProbeReport)
     assert_type(init.calibrate(model, torch.randn(16, 8)), dict[str, float])
     assert_type(fi.fill(model.weight.detach(), "he_normal", seed=0), torch.Tensor)
@@ -155,6 +161,8 @@ if TYPE_CHECKING:  # what both refuse
         fi.fill(out, "he_norml")  # type: ignore[arg-type]
         fi.distribution("he_normal", (4, 8), gian=2)  # type: ignore[call-arg]
         fi.plan({}, "default", "float16")  # type: ignore[call-arg]
+        fi.init({})  # type: ignore[call-arg]
+        fi.init(3, seed=0)  # type: ignore[arg-type]
         fi.verify({}, {})  # type: ignore[arg-type]
         plan.tensor("fc.weight")  # type: ignore[call-arg]
         propagation.judge([])  # type: ignore[arg-type]

@@ -462,5 +462,5 @@ def test_seed_and_threads_are_checked() -> None:
 def test_parameters_tied_in_the_model_alone() -> None:
     model = _model(a=torch.ones(2))
     model.b = model.a
-    with pytest.raises(ValueError, match="'a' and 'b' are tied in the model and not in the plan$"):
+    with pytest.raises(ValueError, match=r"'a' and 'b' are tied in the model and not in the plan$"):
         ft.init_(model, _plan(a=((2,), Normal()), b=((2,), Normal())), seed=0)

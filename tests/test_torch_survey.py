@@ -51,7 +51,7 @@ def test_one_memory_is_one_parameter() -> None:
     model[1].weight.data = model[0].weight.data
     model[2].weight = nn.Parameter(model[0].weight.detach().t())
     assert survey(model).ties == {"1.weight": "0.weight"}
-    with pytest.raises(ValueError, match="'2.weight': it shares a part of its memory with '0.weight'"):
+    with pytest.raises(ValueError, match=r"'2.weight': it shares a part of its memory with '0.weight'"):
         ft.plan(model, "he_normal")
     with torch.device("meta"):
         meta = nn.ModuleList([nn.Linear(4, 4) for _ in range(2)])
@@ -67,7 +67,7 @@ def test_views_of_one_buffer_may_lie_side_by_side() -> None:
     assert np.array_equal(whole[:, 3:], fi.he_normal((4, 3), seed=0, name="1.weight"))
     model[1].weight = nn.Parameter(whole[:, 2:5])
     before = whole.clone()
-    with pytest.raises(ValueError, match="'1.weight': it shares a part"):
+    with pytest.raises(ValueError, match=r"'1.weight': it shares a part"):
         ft.init_(model, "he_normal", seed=1)
     assert torch.equal(whole, before)
 
@@ -185,7 +185,7 @@ class Scaled(nn.Module):
 def test_unknown_parameters_have_names(recipe: str) -> None:
     model = Scaled()
     before = values(model)
-    with pytest.raises(ValueError, match="'logit_scale'.*'layer_scale'.*'sinks'.*'A_log'.*'table'"):
+    with pytest.raises(ValueError, match=r"'logit_scale'.*'layer_scale'.*'sinks'.*'A_log'.*'table'"):
         ft.init_(model, recipe, seed=0)
     assert unchanged(model, before)
 
@@ -270,7 +270,7 @@ def test_faults_have_names(build: Any, text: str, recipe: str) -> None:
 
 def test_a_plan_for_a_lazy_module() -> None:
     done = ft.record(lambda: nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 4)))
-    with pytest.raises(ValueError, match="'0.weight': it has no shape yet"):
+    with pytest.raises(ValueError, match=r"'0.weight': it has no shape yet"):
         ft.init_(lazy(), done, seed=0)
 
 
@@ -289,7 +289,7 @@ def test_a_stage_of_a_pipeline() -> None:
     whole, stage = fi.init(plan, seed=0), Stages()
     del stage.layers["2"], stage.layers["3"], stage.head
     with pytest.raises(
-        ValueError, match="'layers.2.weight' of the plan is not in the model; parameter 'layers.2.bias'"
+        ValueError, match=r"'layers.2.weight' of the plan is not in the model; parameter 'layers.2.bias'"
     ):
         ft.init_(stage, plan, seed=0)
     ft.init_(stage, plan, seed=0, strict=False)

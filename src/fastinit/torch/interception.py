@@ -78,7 +78,7 @@ def intercepted(handlers: Mapping[FunctionType, Handler]) -> Iterator[None]:
 def _take(function: FunctionType) -> None:
     exchange = _exchanges.get(function)
     if exchange is None or not exchange.users:
-        original = FunctionType(
+        original: Any = FunctionType(
             function.__code__, function.__globals__, function.__name__, function.__defaults__
         )
         original.__kwdefaults__ = function.__kwdefaults__
