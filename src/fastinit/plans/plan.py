@@ -147,8 +147,8 @@ class Plan(Mapping[str, Parameter]):
         --------
         >>> import fastinit as fi
         >>> print(fi.plan({"transformer.h.0.mlp.c_fc.weight": (4, 8)}, "he_normal").text(50))
-        name                  shape  distribution
-        transforme…fc.weight  4x8    Normal(mea…, std=0.5)
+        name                   shape  distribution
+        transforme…_fc.weight  4x8    Normal(mea… std=0.5)
         left out to fit: dtype, scheme, fans, bytes, why
         1 tensor, 128 bytes, recipe he_normal
         """
