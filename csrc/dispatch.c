@@ -64,6 +64,7 @@ static uint64_t locate(const struct fi_axis *axis, uint64_t at, uint64_t *left) 
 static void scatter(const char *from, size_t from_stride, uint64_t count, size_t size, char *to, int64_t to_stride) {
     for (uint64_t i = 0; i < count; i++, from += from_stride, to += to_stride) {
         switch (size) {
+        case 1: memcpy(to, from, 1); break;
         case 2: memcpy(to, from, 2); break;
         case 4: memcpy(to, from, 4); break;
         default: memcpy(to, from, 8);

@@ -26,7 +26,9 @@
 /* Name, bytes, significant bits, exponent of the least normal value, largest value. */
 #define FI_NARROW_DTYPES(M)                                                                                            \
     M(float16, 2, 11, -14, 0x1.ffcp15)                                                                                 \
-    M(bfloat16, 2, 8, -126, 0x1.fep127)
+    M(bfloat16, 2, 8, -126, 0x1.fep127)                                                                                \
+    M(float8_e4m3fn, 1, 4, -6, 448)                                                                                    \
+    M(float8_e5m2, 1, 3, -14, 57344)
 #define FI_DTYPES(M)                                                                                                   \
     M(float32, 4, 24, -126, 0x1.fffffep127)                                                                            \
     M(float64, 8, 53, -1022, 0x1.fffffffffffffp1023)                                                                   \
@@ -103,11 +105,18 @@ struct fi_law {
 const char *fi_law_init(struct fi_law *law, enum fi_law_id id, enum fi_dtype_id dtype, const double *parameter);
 void fi_truncated_init(struct fi_law *law, double low, double high); /* bounds in units of the std */
 
-/* Parts of a float's bits, and 150 << 23. They are kept in memory, out of the compiler's sight: it would build such a
- * vector anew for every tile, where loading one takes no arithmetic. */
+/* Parts of a float's bits, 150 << 23, and the magnitudes of two 8-bit codes. The vectors made of these are loaded from
+ * memory on purpose: from literals a compiler builds them again in every tile. */
 extern const struct fi_bits {
-    uint32_t sign, fraction, one, octave23, not_octave23_to_30;
+    uint32_t sign, exponent, fraction, one, octave23, not_octave23_to_30, code;
 } fi_bits;
+
+/* What the conversion to an 8-bit float needs (vec.h): the bits of its least normal value, what makes the power of two,
+ * and by how much its fraction is shorter than bfloat16's. */
+extern const struct fi_float8 {
+    uint32_t least, power;
+    int shift;
+} fi_float8_e4m3fn, fi_float8_e5m2;
 
 /* Standard normal value of a word that the vector path leaves out; index counts elements of the whole tensor. */
 double fi_normal_slow(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, uint64_t word);

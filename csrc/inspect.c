@@ -48,6 +48,10 @@ static void count_bins(enum fi_dtype_id dtype, const char *values, size_t count,
         }
         return;
     }
+    if (fi_dtypes[dtype].size == 1) {
+        for (size_t i = 0; i < count; i++) bins[i % COPIES][(unsigned char)values[i] << 4]++;
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
         uint32_t bits;
         if (dtype == FI_float64) {

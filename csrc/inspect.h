@@ -23,6 +23,8 @@ FN size_t size_of(enum fi_dtype_id dtype) {
 FN F load_float(enum fi_dtype_id dtype, const char *from) {
     if (dtype == FI_float16) return load_float16(from);
     if (dtype == FI_bfloat16) return load_bfloat16(from);
+    if (dtype == FI_float8_e4m3fn) return load_float8(from, 3, -6, 0x7f);
+    if (dtype == FI_float8_e5m2) return load_float8(from, 2, -14, 0x7c);
     F x;
     memcpy(&x, from, sizeof x);
     return x;

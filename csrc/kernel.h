@@ -23,12 +23,16 @@ enum { GROUP_BLOCKS = N / 2, MAX_GROUPS = 8, BATCH = N == 16 ? 8 : 4 };
 
 /* A group's two vectors of lanes to memory, in the dtype. `never_subnormal`: no value is subnormal. */
 FN void put(enum fi_dtype_id dtype, const bool never_subnormal, const U x[2], char *to, bool streaming) {
-    switch (dtype) {
-    case FI_float16: store(to, pack_float16((F)x[0], (F)x[1]), streaming); break;
-    case FI_bfloat16:
+    if (dtype == FI_float16) {
+        store(to, pack_float16((F)x[0], (F)x[1]), streaming);
+    } else if (dtype == FI_bfloat16) {
         store(to, never_subnormal ? convert_bfloat16(x[0], x[1]) : pack_bfloat16(x[0], x[1]), streaming);
-        break;
-    default: store(to, x[0], streaming); store(to + sizeof(U), x[1], streaming);
+    } else if (dtype == FI_float8_e4m3fn || dtype == FI_float8_e5m2) {
+        const bool e5m2 = dtype == FI_float8_e5m2;
+        store_codes(to, float8_codes(x[0], x[1], e5m2 ? &fi_float8_e5m2 : &fi_float8_e4m3fn), streaming);
+    } else {
+        store(to, x[0], streaming);
+        store(to + sizeof(U), x[1], streaming);
     }
 }
 
@@ -267,9 +271,10 @@ static void constant(const struct fi_law *law, const struct fi_stream *stream, u
                      bool streaming) {
     (void)stream, (void)index;
     const size_t size = fi_dtypes[law->dtype].size, bytes = count * size;
-    const U lanes = law->dtype == FI_float64 ? (U)d_all(law->dshift) : (U)f_all(law->shift), group[2] = {lanes, lanes};
-    _Alignas(64) char value[2 * sizeof(U)];
-    put_all(law->dtype, 1, group, value, false);
+    const U one = law->dtype == FI_float64 ? (U)d_all(law->dshift) : (U)f_all(law->shift);
+    const U groups[4] = {one, one, one, one}; /* a vector, of every dtype */
+    _Alignas(64) char value[sizeof groups];
+    put_all(law->dtype, 2, groups, value, false);
     U x;
     memcpy(&x, value, sizeof x);
     char *to = out, *const end = to + bytes;

@@ -12,7 +12,14 @@ const char *const fi_law_names[FI_LAW_COUNT] = {FI_LAWS(M)};
 const struct fi_dtype fi_dtypes[FI_DTYPE_COUNT] = {FI_DTYPES(M)};
 #undef M
 
-const struct fi_bits fi_bits = {0x80000000u, 0x007fffffu, 0x3f800000u, 150u << 23, 0x7c000000u};
+const struct fi_bits fi_bits = {0x80000000u, 0x7f800000u, 0x007fffffu, 0x3f800000u,
+                                150u << 23,  0x7c000000u, 0x007f007fu};
+
+#define FLOAT8(fraction, least_exponent)                                                                               \
+    {(127u + (least_exponent)) << 23,                                                                                  \
+     (23u - (fraction)) << 23 | (0x10000u - ((150u - (fraction) + (least_exponent)) << (fraction))), 7 - (fraction)}
+const struct fi_float8 fi_float8_e4m3fn = FLOAT8(3, -6), fi_float8_e5m2 = FLOAT8(2, -14);
+#undef FLOAT8
 
 static double power_of_two(int e) {
     const uint64_t bits = e >= -1022 ? (uint64_t)(e + 1023) << 52 : 1ull << (e + 1074);

@@ -133,6 +133,11 @@ FN F min_f(F a, F b) { return (F)_mm256_min_ps((__m256)a, (__m256)b); }
 FN F max_f(F a, F b) { return (F)_mm256_max_ps((__m256)a, (__m256)b); }
 FN D min_d(D a, D b) { return (D)_mm256_min_pd((__m256d)a, (__m256d)b); }
 FN D max_d(D a, D b) { return (D)_mm256_max_pd((__m256d)a, (__m256d)b); }
+#elif defined(FI_ISA_SSE2)
+FN F min_f(F a, F b) { return (F)_mm_min_ps((__m128)a, (__m128)b); }
+FN F max_f(F a, F b) { return (F)_mm_max_ps((__m128)a, (__m128)b); }
+FN D min_d(D a, D b) { return (D)_mm_min_pd((__m128d)a, (__m128d)b); }
+FN D max_d(D a, D b) { return (D)_mm_max_pd((__m128d)a, (__m128d)b); }
 #else
 FN F min_f(F a, F b) { return select_f(a < b, a, b); }
 FN F max_f(F a, F b) { return select_f(a > b, a, b); }
@@ -329,6 +334,52 @@ FN U pack_float16(F a, F b) {
 }
 #endif
 
+/* Two vectors of float32 to the codes of an 8-bit float, nearest-even, for values within its range; in the order of
+ * `halves`.
+ *
+ * A value x has the exponent e, or the format's least one if that is larger. In x + 2^(e + 23 - fraction) the last bit
+ * is worth a unit of the format, so that the addition rounds x to the format. The sum has e in its exponent field and
+ * the number of units in its last bits. What fi_float8 adds to the power of two makes the code out of both. */
+FN U float8_units(F x, const struct fi_float8 *format) {
+    const F exponent = (F)((U)x & u_all(fi_bits.exponent));
+    const U power = (U)max_f(exponent, (F)u_all(format->least)) + u_all(format->power);
+    return (U)(x + (F)(power | ((U)x & u_all(fi_bits.sign))));
+}
+FN H float8_codes(U a, U b, const struct fi_float8 *format) {
+    H units, exponent; /* the exponent with the sign */
+    halves(float8_units((F)a, format), float8_units((F)b, format), &units, &exponent);
+    const H magnitude = (H)u_all(fi_bits.code);
+    return ((units + (exponent >> (uint16_t)format->shift)) & magnitude) | (exponent >> 8 & ~magnitude);
+}
+/* The codes to memory, in the order of the values. */
+FN void store_codes(void *to, H codes, bool streaming) {
+#if defined(FI_ISA_AVX512)
+    const __m256i bytes = _mm512_cvtepi16_epi8((__m512i)codes);
+    if (streaming)
+        _mm256_stream_si256((__m256i *)to, bytes);
+    else
+        _mm256_storeu_si256((__m256i *)to, bytes);
+#elif defined(FI_ISA_AVX2)
+    const __m256i packed = _mm256_packus_epi16((__m256i)codes, (__m256i)codes);
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5);
+    const __m128i bytes = _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(packed, order));
+    if (streaming)
+        _mm_stream_si128((__m128i *)to, bytes);
+    else
+        _mm_storeu_si128((__m128i *)to, bytes);
+#elif defined(FI_ISA_SSE2)
+    const long long bytes = _mm_cvtsi128_si64(_mm_packus_epi16((__m128i)codes, (__m128i)codes));
+    if (streaming)
+        _mm_stream_si64(to, bytes);
+    else
+        memcpy(to, &bytes, sizeof bytes);
+#else
+    (void)streaming;
+    uint8_t bytes __attribute__((vector_size(2 * N))) = __builtin_convertvector(codes, __typeof__(bytes));
+    memcpy(to, &bytes, sizeof bytes);
+#endif
+}
+
 /* N values of 16 bits, widened. */
 FN F load_bfloat16(const void *from) {
 #if defined(FI_ISA_AVX512)
@@ -357,6 +408,28 @@ FN F load_float16(const void *from) {
     const F magnitude = (F)((bits & 0x7fffu) << 13) * 0x1p112f; /* rebias; subnormals become normal */
     return (F)((U)magnitude | (special & 0x7f800000u) | (bits & 0x8000u) << 16);
 #endif
+}
+
+/* N bytes, each in a lane. */
+FN U load_bytes(const void *from) {
+#if defined(FI_ISA_AVX512)
+    return (U)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)from));
+#elif defined(FI_ISA_AVX2)
+    return (U)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)from));
+#else
+    uint8_t x __attribute__((vector_size(N)));
+    memcpy(&x, from, sizeof x);
+    return __builtin_convertvector(x, U);
+#endif
+}
+/* N values of an 8-bit float. Codes from `special` on are infinity, without fraction, and NaN. */
+FN F load_float8(const void *from, const int fraction, const int least_exponent, const uint32_t special) {
+    const U bytes = load_bytes(from), code = bytes & 0x7fu;
+    const F unit = (F)u_all((uint32_t)(127 + least_exponent - fraction) << 23), subnormal = to_float((I)code) * unit;
+    const F normal = (F)((code << (23 - fraction)) + ((uint32_t)(126 + least_exponent) << 23));
+    const U magnitude = (U)select_f((I)code < 1 << fraction, subnormal, normal);
+    const U exponent = (U)((I)code >= (I)u_all(special)) & 0x7f800000u;
+    return (F)(magnitude | exponent | (bytes & 0x80u) << 24);
 }
 
 /* Float32 as double: the first half of the lanes, then the second. */
