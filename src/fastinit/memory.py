@@ -18,11 +18,11 @@ _HUGE_PAGE = 1 << 21
 _ALIGNMENT = 64
 _SIZE = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1}
 # Bits of the significand, exponent of the smallest step.
-_PRECISION = {"float64": (53, -1074), "float32": (24, -149), "float16": (11, -24), "bfloat16": (8, -133)}
-_PRECISION |= {"float8_e4m3fn": (4, -9), "float8_e5m2": (3, -16)}
+_PRECISION = {"float64": (53, -1074), "float32": (24, -149), "float16": (11, -24), "bfloat16": (8, -133),
+              "float8_e4m3fn": (4, -9), "float8_e5m2": (3, -16)}  # fmt: skip
 _HOST_DEVICES = (1, 3)  # plain, and pinned for CUDA
-_DLPACK_DTYPE = {(2, 16): "float16", (2, 32): "float32", (2, 64): "float64", (4, 16): "bfloat16"}
-_DLPACK_DTYPE |= {(10, 8): "float8_e4m3fn", (12, 8): "float8_e5m2"}
+_DLPACK_DTYPE = {(2, 16): "float16", (2, 32): "float32", (2, 64): "float64", (4, 16): "bfloat16",
+                 (10, 8): "float8_e4m3fn", (12, 8): "float8_e5m2"}  # fmt: skip
 _OF_ML_DTYPES = ("bfloat16", "float8_e4m3fn", "float8_e5m2")  # NumPy has none of its own
 
 
