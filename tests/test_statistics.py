@@ -11,7 +11,7 @@ from conftest import BITS, NARROW
 from scipy import stats
 
 import fastinit as fi
-from fastinit.memory import numpy_dtype
+from fastinit.dtypes import numpy_dtype
 
 N = 1 << 22
 LAWS: dict[str, tuple[dict[str, Any], Any]] = {
