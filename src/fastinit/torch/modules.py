@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import nn
@@ -29,7 +29,7 @@ _Model = TypeVar("_Model", bound=nn.Module)
 
 def plan(
     model: nn.Module,
-    recipe: RecipeLike = "auto",
+    recipe: RecipeLike | Literal["auto"] = "auto",
     *,
     prefix: str = "",
     layouts: Mapping[str, str] | None = None,
@@ -98,7 +98,7 @@ def plan(
 @torch.no_grad()
 def init_(
     model: _Model,
-    recipe: RecipeLike | Plan = "auto",
+    recipe: RecipeLike | Plan | Literal["auto"] = "auto",
     *,
     seed: Seed,
     prefix: str = "",
