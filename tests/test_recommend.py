@@ -163,7 +163,7 @@ def test_plans_show_reasons_and_geometry() -> None:
     choice = Choice("he_normal", {}, "because")
     made = make_plan(model, recipe, otherwise=lambda name, tensor: choice)
     assert made["up.weight"].fans == fi.fans((4, 8, 4, 4), transposed=True, stride=2)
-    assert "because" in str(made) and "1 tensors, 2,048 bytes, recipe test" in str(made)
+    assert "because" in str(made) and "1 tensor, 2,048 bytes, recipe test" in str(made)
     assert made["up.weight"].to_dict()["reason"] == "because"
     with pytest.raises(
         ValueError, match=r"no rule takes the parameters 'a' of shape \(2,\), 'b' of shape \(3,\)"
