@@ -31,6 +31,8 @@ FLAGS = [
 ]
 ISAS = _core.available_isas()
 BITS = {name: np.dtype(f"u{row.size}") for name, row in DTYPES.items()}
+"""The unsigned integers as wide as each dtype."""
+NARROW = [name for name, row in DTYPES.items() if row.size < 4]
 
 
 def read_vectors(name: str) -> list[list[str]]:

@@ -16,7 +16,8 @@ from torch.overrides import TorchFunctionMode
 from ...arguments import instance, integer
 from ...drawing.fill import fill
 from ...drawing.streams import Seed, resolve_seed
-from ...propagation.measurement import Layer, ProbeReport, cosine_and_rank, count_copies
+from ...propagation.layer import Layer
+from ...propagation.measurement import ProbeReport, cosine_and_rank, count_copies
 from ...propagation.probe import keeping_variance
 from ...propagation.slopes import flat_slope, slope
 from ...schemes import activations
