@@ -15,7 +15,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
 import fastinit
-from fastinit.cli import _parser
+from fastinit.cli import parser as command_line
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 sys.path.insert(0, str(Path(__file__).parent))
@@ -81,7 +81,7 @@ class CommandLine(SphinxDirective):
     """A section for each subcommand, from the parser itself."""
 
     def run(self) -> list[Node]:
-        commands = next(a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction))
+        commands = next(a for a in command_line()._actions if isinstance(a, argparse._SubParsersAction))
         helps = {action.dest: action.help for action in commands._choices_actions}
         lines = [
             line for name, parser in commands.choices.items() for line in _help(name, helps[name], parser)
@@ -93,6 +93,8 @@ def _help(name: str, text: str | None, parser: argparse.ArgumentParser) -> Itera
     yield from (name, "-" * len(name), "", f"{text}.".capitalize(), "", ".. code-block:: text", "")
     parser.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=88)  # type: ignore[assignment]
     yield from (f"   {line}" for line in parser.format_usage().removeprefix("usage: ").splitlines())
+    examples = (parser.epilog or "").removeprefix("examples:\n").splitlines()
+    yield from ("", ".. code-block:: sh", "", *(f"   {line.strip()}" for line in examples))
     yield from ("", f".. program:: {parser.prog}", "")
     for action in parser._actions:
         value = action.metavar or action.dest.upper()

@@ -103,7 +103,7 @@ class ProseTables(SphinxTransform):
                 continue
             table["classes"].append("prose")
             for cell, head in ((c, h) for row in body for c, h in zip(row[1:], heads[1:], strict=True)):
-                if cell.children and head.astext():
+                if cell.astext().strip() and head.astext():
                     cell[0].insert(0, nodes.inline("", f"{head.astext()}: ", classes=["title-of-column"]))
 
 

@@ -82,7 +82,7 @@ def ranges(
     out = []
     for depth in depths:
         widths = [PIXELS] * (depth + 1) + [CLASSES]
-        inits = [(Init("uniform", {"eps": 10**e}), 0) for e in exponents]
+        inits = [(Init("uniform", {"low": -(10**e), "high": 10**e}), 0) for e in exponents]
         signals = Networks(widths, "relu", inits).forward(x[:64])[-2]
         rates = [0.01, 0.1]
         trained = Networks(widths, "relu", inits * 2, "float32")

@@ -19,7 +19,10 @@ def arrays(out: NDArray[np.float32]) -> None:
     assert_type(fi.he_normal((4, 8), seed=0, name="fc.weight"), NDArray[Any])
     assert_type(fi.he_normal((4, 8), dtype="float64", block=(slice(1, 3), ...)), NDArray[Any])
     assert_type(fi.he_normal(out=out, seed=np.random.default_rng(0), gain=1.5), NDArray[np.float32])
+    assert_type(fi.he_normal((4, 8), mode="fan_avg", activation=np.tanh, groups=2), NDArray[Any])
+    assert_type(fi.schemes.stft((8, 1, 5), side="imag", window=None), NDArray[Any])
     assert_type(fi.fill(out, "xavier_uniform", seed=0, gain=5 / 3), NDArray[np.float32])
+    assert_type(fi.fill(out, fi.schemes.scheme("orthogonal"), axis=1), NDArray[np.float32])
     assert_type(fi.fill(out, fi.Normal(std=0.02), threads=2), NDArray[np.float32])
     fi.fill(out, fi.Uniform(-1, 1), seed=np.random.SeedSequence(0), name="fc.weight")
     assert_type(fi.drawing.random_bits(4, seed=0), NDArray[np.uint32])
@@ -36,7 +39,9 @@ def laws() -> None:
     assert_type(fi.fans((4, 8)).fan_in, float)
     assert_type(fi.gain("gelu"), float)
     assert_type(fi.gain(np.tanh, kind="exact"), float)
-    assert_type(fi.recommend("relu", depth=12), fi.schemes.Recommendation)
+    advice = fi.recommend("relu", depth=12)
+    assert_type(advice, fi.schemes.Recommendation)
+    fi.distribution(advice.scheme, (4, 8), **advice.numbers)
     assert_type(SCHEMES["he_normal"], fi.schemes.Scheme)
 
 
@@ -102,10 +107,16 @@ def with_torch() -> None:
     assert_type(init.kaiming_normal_(model.weight, nonlinearity="relu"), torch.Tensor)
     assert_type(init.calculate_gain("relu"), float)
     assert_type(init.plan(model, "auto"), fi.Plan)
+    rules = [{"match": "bias", "scheme": "ones"}]
+    assert_type(init.plan(model, {"*weight": "orthogonal"}, prefix="fc.", layouts={"fc.weight": "oi"}), fi.Plan)
+    assert_type(init.plan(model, "normal", rules=rules, frozen=True, std=0.02), fi.Plan)
     plan = init.record(lambda: torch.nn.Linear(8, 4))
     assert_type(plan, fi.Plan)
     assert_type(init.init_(model, plan, seed=0), torch.nn.Linear)
     assert_type(init.init_(model, "orthogonal", seed=0, gain=1.5), torch.nn.Linear)
+    assert_type(init.init_(model, plan, seed=None, strict=False, threads=2), torch.nn.Linear)
+    with init.patched():
+        torch.nn.Linear(8, 4)
     assert_type(init.probe(model, torch.ones(2, 8)), propagation.ProbeReport)
     assert_type(init.calibrate(model, torch.randn(16, 8)), dict[str, float])
     assert_type(fi.fill(model.weight.detach(), "he_normal", seed=0), torch.Tensor)
@@ -144,8 +155,14 @@ if TYPE_CHECKING:  # what both refuse
         fi.he_normal(1.5)  # type: ignore[call-overload]
         fi.he_normal((4, 8), 0)  # type: ignore[call-overload]
         fi.he_normal((4, 8), seed="0")  # type: ignore[call-overload]
+        fi.he_normal((4, 8), gian=2)  # type: ignore[call-overload]
+        fi.orthogonal((4, 8), mode="fan_in")  # type: ignore[call-overload]
         fi.fill(out, 3)  # type: ignore[arg-type]
+        fi.fill(out, "he_norml")  # type: ignore[arg-type]
+        fi.distribution("he_normal", (4, 8), gian=2)  # type: ignore[call-arg]
         fi.plan({}, "default", "float16")  # type: ignore[call-arg]
+        fi.init({})  # type: ignore[call-arg]
+        fi.init(3, seed=0)  # type: ignore[arg-type]
         fi.verify({}, {})  # type: ignore[arg-type]
         plan.tensor("fc.weight")  # type: ignore[call-arg]
         propagation.judge([])  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from fastinit import _core
+from fastinit.dtypes import DTYPES
 
 # Examples are the same in every run; a failure is always a bug.
 settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=60)
@@ -29,7 +30,9 @@ FLAGS = [
     f"-I{ROOT / 'csrc'}",
 ]
 ISAS = _core.available_isas()
-BITS = {"float32": np.uint32, "float64": np.uint64, "float16": np.uint16, "bfloat16": np.uint16}
+BITS = {name: np.dtype(f"u{row.size}") for name, row in DTYPES.items()}
+"""The unsigned integers as wide as each dtype."""
+NARROW = [name for name, row in DTYPES.items() if row.size < 4]
 
 
 def read_vectors(name: str) -> list[list[str]]:

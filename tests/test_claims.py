@@ -224,6 +224,7 @@ def test_pictures_are_drawn(numbers: dict[str, Any], tmp_path: Path) -> None:
     import pictures
 
     pictures.draw(numbers, tmp_path)
-    drawn = {path.name for path in tmp_path.iterdir()}
-    assert drawn == {f"claims-{name}.png" for name in pictures.PICTURES}
-    assert drawn == set(re.findall(r"images/(claims-\w+\.png)", claims.PAGE.read_text()))
+    drawn = {path.stem for path in tmp_path.iterdir()}
+    assert drawn == {f"claims-{name}{dark}" for name in pictures.PICTURES for dark in ("", "-dark")}
+    shown = set(re.findall(r"images/(claims-\w+)\.png", claims.PAGE.read_text()))
+    assert drawn == shown | {f"{name}-dark" for name in shown}

@@ -109,7 +109,7 @@ CALLS: Calls = [
     (fi.fans, {"shape": (4, 4)}),
     (fi.fill, {"out": np.empty((4, 3)), "scheme": "he_normal"}),
     (fi.gain, {"activation": "leaky_relu"}),
-    (fi.init, {"params": {"fc.weight": (4, 3)}}),
+    (fi.init, {"params": {"fc.weight": (4, 3)}, "seed": 0}),
     (fi.inspect, {"checkpoint": fi.init(PLAN, seed=0)}),
     (fi.lint, {"plan": PLAN}),
     (fi.plan, {"params": {"fc.weight": (4, 3)}}),
@@ -160,9 +160,9 @@ def of_torch() -> Calls:
     model, batch = torch.nn.Linear(3, 4), torch.ones(2, 3)
     return [
         (init.plan, {"model": model}),
-        (init.init_, {"model": model}),
+        (init.init_, {"model": model, "seed": 0}),
         (init.record, {"factory": lambda: torch.nn.Linear(3, 4)}),
-        (init.init_, {"model": model, "plan": init.plan(model), "seed": 0}),
+        (init.init_, {"model": model, "recipe": init.plan(model), "seed": 0}),
         (init.probe, {"model": model, "batch": batch}),
         (init.calibrate, {"model": model, "batch": torch.eye(3)}),
     ]
@@ -203,8 +203,9 @@ def test_the_error_for_a_wrong_type_names_the_argument(
         if parameter.kind is parameter.VAR_KEYWORD or parameter.name == "progress":
             continue
         given = {**arguments, parameter.name: Odd()}
-        if parameter.name == "param" and "activation" in inspect.signature(function).parameters:
-            given["activation"] = "leaky_relu"
+        if "activation" in inspect.signature(function).parameters:
+            of = {"negative_slope": "leaky_relu", "omega": "sin"}
+            given["activation"] = of.get(parameter.name, given.get("activation", "relu"))
         error = ValueError if parameter.name == "tree" else TypeError  # anything is a tree
         with pytest.raises(error, match=rf"(?i)\b{parameter.name}\b"):
             function(**given)

@@ -21,7 +21,6 @@ from typing import Any
 import ml_dtypes  # noqa: F401
 import numpy as np
 import pytest
-from fastinit.checkpoints.verify import stored
 from hypothesis import given
 from hypothesis import strategies as st
 from test_structured import CASES
@@ -29,14 +28,14 @@ from test_structured import CASES
 import fastinit as fi
 from fastinit import checkpoints, cli
 from fastinit.arguments import choose
-from fastinit.checkpoints import sharded
+from fastinit.checkpoints import sharded, stored
+from fastinit.cli import options, probe
 from fastinit.laws.composed import Patched, Transformed
 from fastinit.plans.formula import Formula
 from fastinit.plans.lint import lint
 from fastinit.plans.plan import Plan
 from fastinit.plans.recipe import shipped_recipes
 from fastinit.plans.sizes import Size
-from fastinit.propagation import command as probe
 
 SHAPES = {"a.0.weight": [4, 6], "a.1.weight": [4, 6], "conv.weight": [4, 2, 3, 3], "bias": [4], "scalar": []}
 ENTRIES = {name: {"shape": shape} for name, shape in SHAPES.items()}
@@ -145,7 +144,7 @@ def read_options(data: bytes, folder: Path) -> None:
     text = data.decode(errors="replace")
     for read in (
         sharded.parse_size,
-        cli._size,
+        options._size,
         probe._widths,
         probe._schemes,
         lambda text: Size.parse("s", text),
@@ -177,8 +176,8 @@ def _refused(*beginnings: str) -> Iterator[None]:
 Reader = Callable[[bytes, Path], None]
 READERS: dict[str, tuple[Reader, list[bytes]]] = {
     "header": (read_header, [json.dumps(HEADER).encode()]),
-    "model": (read_model, [json.dumps(MODEL).encode()]),
-    "plan": (read_plan, [fi.plan(dict(SHAPES)).to_json().encode(), _laws().encode()]),
+    "model": (read_model, [json.dumps(MODEL).encode(), b'{"a.weight": [4, 6], "bias": {"shape": [4], "dtype": "bf16"}}']),
+    "plan": (read_plan, [fi.plan(dict(SHAPES), {"scalar": "ones"}).to_json().encode(), _laws().encode()]),
     "recipe": (
         read_recipe, [RULES.encode(), *(path.read_bytes() for path in sorted(shipped_recipes().values()))]
     ),
@@ -267,7 +266,7 @@ SCHEMES = st.sampled_from(sorted(fi.schemes.SCHEMES))
 def numbers_of(draw: Callable[[st.SearchStrategy[Any]], Any], scheme: str) -> dict[str, Any]:
     row = fi.schemes.SCHEMES[scheme]
     names = draw(
-        st.lists(st.sampled_from([*row.numbers, *row.geometry, "fan_in", "values"]), unique=True, max_size=3)
+        st.lists(st.sampled_from([*row.keywords, "fan_in", "values", "odd"]), unique=True, max_size=3)
     )
     return {name: draw(ANYTHING) for name in names}
 
@@ -346,8 +345,10 @@ OPTIONS = {
     "init": ["--seed", "--max-shard-size", "--rank", "--of", "--resume", "--recipe", "--size", "--dtype", "--threads", "--json"],
     "plan": ["--recipe", "--size", "--dtype", "--json"],
     "verify": ["--model", "--seed", "--recipe", "--size", "--dtype", "--threads", "--json"],
-    "inspect": ["--recipe", "--threads", "--json"],
-    "probe": ["--activation", "--param", "--scheme", "--bias", "--seed", "--batch", "--json"],
+    "inspect": ["--recipe", "--size", "--threads", "--json"],
+    "schemes": ["--json"],
+    "recipes": ["--json"],
+    "probe": ["--activation", "--negative-slope", "--scheme", "--bias", "--seed", "--batch", "--json"],
 }  # fmt: skip
 WORDS = st.sampled_from(
     ["0", "1", "3", "-1", "1.5", "nan", "1e400", "", "é", ",", "5GB", "1KB", "200", "gpt2", "mup", "default", "he_normal", "zeros",
@@ -374,7 +375,14 @@ def test_arguments_of_commands(data: st.DataObject) -> None:
         else:
             arguments += [data.draw(st.sampled_from(["{}/m.json", "{}/m.safetensors"]) | WORDS)]
         if name == "init":
-            arguments += ["-o", data.draw(st.sampled_from(["{}/new", "{}/m.safetensors", "{}", "{}/no/new"]))]
+            arguments += [
+                "-o",
+                data.draw(
+                    st.sampled_from(
+                        ["{}/new", "{}/new.safetensors", "{}/m.safetensors", "{}", "{}/no/new.safetensors"]
+                    )
+                ),
+            ]
         for option in data.draw(st.lists(st.sampled_from(OPTIONS[name]), max_size=4)):
             arguments += [option] if option in ("--resume", "--json") else [option, data.draw(WORDS)]
         arguments = [argument.replace("{}", folder) for argument in arguments]

@@ -19,9 +19,9 @@ import fastinit as fi
 from fastinit import _core, cli
 from fastinit.drawing import memory
 from fastinit.drawing.moments import MOMENTS
+from fastinit.dtypes import DTYPES
 from fastinit.inspection import fit, measure
 
-DTYPES = ["float32", "float64", "float16", "bfloat16"]
 TILE = 4096
 MASK = 2**64 - 1
 
@@ -41,14 +41,19 @@ def run(
 
 
 def bins(values: np.ndarray) -> np.ndarray:
-    """How many values have each upper 12 bits; of every sixteenth tile alone, where there are more than 16."""
+    """How many values have each upper 12 bits; only of every sixteenth tile, if there are more than 16."""
     tiles = [values[at : at + TILE] for at in range(0, len(values), TILE)]
     values = np.concatenate(tiles[::16] if len(values) > 16 * TILE else [values])
     if values.dtype == np.float64:
         with np.errstate(over="ignore", under="ignore"):
             values = values.astype(np.float32)
+    return np.bincount(bin_of(values), minlength=_core.BINS)
+
+
+def bin_of(values: np.ndarray) -> np.ndarray:
+    """The upper 12 bits; of 8 bits all, followed by zeros."""
     bits = values.view(BITS[str(values.dtype)])
-    return np.bincount(bits >> (8 * bits.itemsize - 12), minlength=_core.BINS)
+    return bits.astype(np.intp) << 4 if bits.itemsize == 1 else bits >> (8 * bits.itemsize - 12)
 
 
 def hashed(row: bytes, word: int = 0) -> int:
@@ -66,7 +71,7 @@ def sample(dtype: str, count: int, *, special: bool) -> np.ndarray:
     if special:
         for i, x in enumerate((math.nan, math.inf, -math.inf, 0.0, -0.0, -math.nan)):
             values[i * 7 % count :: 41] = x
-        values[5 % count :: 43] = np.finfo(values.dtype).smallest_subnormal if dtype != "bfloat16" else 1e-40
+        values[5 % count :: 43] = 2.0 ** DTYPES[dtype].smallest
     return values
 
 
@@ -113,13 +118,10 @@ def test_same_bits_on_every_instruction_set(dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("isa", range(len(ISAS)), ids=ISAS)
-def test_every_code_of_16_bits_and_misaligned_memory(isa: int, dtype: str) -> None:
+def test_every_code_of_8_and_16_bits_and_misaligned_memory(isa: int, dtype: str) -> None:
     itemsize = np.dtype(BITS[dtype]).itemsize
-    codes = (
-        np.arange(1 << 16, dtype=np.uint16) if itemsize == 2 else np.arange(0, 2**32, 65521, dtype=np.uint32)
-    )
-    if itemsize == 8:
-        codes = codes.astype(np.uint64) << 32
+    codes = np.arange(0, 2 ** min(8 * itemsize, 32), 1 if itemsize < 4 else 65521, dtype=np.uint64)
+    codes = (codes << 32 if itemsize == 8 else codes).astype(BITS[dtype])
     values = codes.view(memory.numpy_dtype(dtype))
     room = np.zeros(values.nbytes + 64, np.uint8)
     for offset in (0, 1, 7):
@@ -161,16 +163,19 @@ def test_far_from_zero_and_constant(isa: int) -> None:
         assert got["low"] == got["high"] == got["mean"] and got["m2"] == got["m3"] == got["m4"] == 0
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("dtype", sorted(set(DTYPES) - {"float64"}))
 @pytest.mark.parametrize("isa", range(len(ISAS)), ids=ISAS)
 def test_tiles_unlike_those_before(isa: int, dtype: str) -> None:
     """Where the quick way would lose its digits, overflow or take in what is not finite."""
-    kind = memory.numpy_dtype(dtype)
-    tiles = [fi.normal(TILE, std=std, mean=mean, seed=i, dtype=dtype)
-             for i, (std, mean) in enumerate([(1, 0), (1e-3, 0), (1e-3, 1), (1, 300), (0, 0), (0, 3), (100, -5)])]  # fmt: skip
+    kind, row = memory.numpy_dtype(dtype), DTYPES[dtype]
+    narrow, far, wide = (0.25, 30, 10) if row.size == 1 else (1e-3, 300, 100)
+    numbers = [(1, 0), (narrow, 0), (narrow, 1), (1, far), (0, 0), (0, 3), (wide, -5)]
+    tiles = [
+        fi.normal(TILE, std=std, mean=mean, seed=i, dtype=dtype) for i, (std, mean) in enumerate(numbers)
+    ]
     outlier, infinite, nan = (tiles[0].copy() for _ in range(3))
-    outlier[77], infinite[5], nan[4000] = 6e4 if dtype == "float16" else 1e30, -np.inf, np.nan
-    tiles += [outlier, infinite, nan, np.full(TILE, 6e-8 if dtype == "float16" else 1e-38, kind)]
+    outlier[77], infinite[5], nan[4000] = min(row.largest, 1e30), -np.inf, np.nan
+    tiles += [outlier, infinite, nan, np.full(TILE, max(2.0**row.smallest, 1e-38), kind)]
     for first in range(len(tiles)):
         for second in range(len(tiles)):
             values = np.concatenate([tiles[first], tiles[second], tiles[first]])
@@ -296,16 +301,17 @@ def test_bin_edges_are_where_rounding_parts() -> None:
     for dtype in DTYPES:
         order, edges = fit.bin_edges(dtype)
         assert (np.diff(edges) > 0).all() and len(edges) == len(order) - 1
-        middle = edges[np.abs(edges) > (1e-6 if dtype == "float16" else 1e-30)]
+        kind = np.dtype(np.float32) if dtype == "float64" else memory.numpy_dtype(dtype)
+        middle = edges[np.abs(edges) > max(2.0 ** (DTYPES[kind.name].smallest + 5), 1e-30)]
+        if DTYPES[dtype].size == 1:
+            middle = edges[edges != 0]
         for side in (-1e-8, 1e-8) if dtype == "float64" else (-1e-6, 1e-6):
             near = middle * (1 + side * np.sign(middle))
-            kind = np.float32 if dtype == "float64" else memory.numpy_dtype(dtype)
             with np.errstate(over="ignore"):
-                rounded = near.astype(kind).view(BITS[str(np.dtype(kind))])
+                rounded = near.astype(kind)
             place = np.empty(_core.BINS, np.intp)
             place[order] = np.arange(len(order))
-            found = place[rounded >> (8 * rounded.itemsize - 12)]
-            np.testing.assert_array_equal(found, np.searchsorted(edges, near))
+            np.testing.assert_array_equal(place[bin_of(rounded)], np.searchsorted(edges, near))
 
 
 # ------------------------------------------------------------------------------------------ planted faults
@@ -492,13 +498,13 @@ def test_a_file_that_shrinks_meanwhile(tmp_path: Path) -> None:
 
 
 def test_other_dtypes_are_named(tmp_path: Path) -> None:
-    entries = {"f8": ("F8_E4M3", 4), "ids": ("I16", 8), "new": ("F4_X", 3), "w": ("F32", 16)}
+    entries = {"f8": ("F8_E8M0", 4), "ids": ("I16", 8), "new": ("F4_X", 3), "w": ("F32", 16)}
     at, header = 0, {}
     for name, (code, size) in entries.items():
         header[name] = {"dtype": code, "shape": [4], "data_offsets": [at, at + size]}
         at += size
     report = fi.inspect(file(tmp_path, header, b"\0" * at))
-    assert report.skipped == {"f8": "F8_E4M3", "ids": "I16", "new": "F4_X"} and list(report.tensors) == ["w"]
+    assert report.skipped == {"f8": "F8_E8M0", "ids": "I16", "new": "F4_X"} and list(report.tensors) == ["w"]
 
 
 @pytest.mark.parametrize(
@@ -550,3 +556,15 @@ def test_interrupt_stops_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         fi.inspect({"w": array}, progress=stop, threads=2)
     assert 0 < len(begun) < 64
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [(b"PK\x03\x04" + bytes(60), "ZIP"), (b"\x80\x02}q\x00" + bytes([200] * 60), "pickle"),
+     (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"), (b"", "empty"), (b"\xff" * 64, "another format")],
+)  # fmt: skip
+def test_files_of_other_formats_are_named(tmp_path: Path, content: bytes, kind: str) -> None:
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"not a safetensors file, but .*{kind}"):
+        fi.inspect(path)

@@ -18,6 +18,8 @@ from scipy import stats
 import fastinit as fi
 
 keras = optional("keras")
+from keras_networks import network, small  # noqa: E402
+
 import fastinit.keras as fk  # noqa: E402
 
 # Keras's own ways to NumPy warn.
@@ -52,6 +54,11 @@ def numpy(tensor: Any) -> np.ndarray:
 
 def test_names_and_signatures_are_those_of_keras() -> None:
     names = [name for name in dir(THEIRS) if not name.startswith("_") and name not in FUNCTIONS]
+    for name in FUNCTIONS:
+        assert (
+            inspect.signature(getattr(fk, name)).parameters.keys()
+            == inspect.signature(getattr(THEIRS, name)).parameters.keys()
+        )
     for name in names:
         ours, theirs = getattr(fk, name), getattr(THEIRS, name)
         assert inspect.signature(ours) == inspect.signature(theirs), name
@@ -131,6 +138,58 @@ def test_serialization(name: str, seed: Any) -> None:
     assert type(THEIRS.get(f"fastinit>{name}")) is kind and THEIRS.get(again) is again
 
 
+def test_get() -> None:
+    """Whatever `keras.initializers.get` takes; what has fastinit's values comes in fastinit's class."""
+    from keras.src.initializers import ALL_OBJECTS_DICT
+
+    for name, theirs in ALL_OBJECTS_DICT.items():
+        if theirs is fk.Constant or name == "initializer":  # needs a value; is abstract
+            continue
+        ours = fk.get(name)
+        assert isinstance(ours, theirs) and type(ours) is getattr(fk, theirs.__name__), name
+        assert type(fk.deserialize({"class_name": name, "config": {}})) is type(ours)
+        assert type(fk.get(THEIRS.serialize(theirs() if theirs is not fk.STFT else theirs("real")))) is type(
+            ours
+        ), name
+    assert fk.get(None) is None
+    assert type(fk.get(fk.HeNormal)) is fk.HeNormal
+    mine = fk.HeNormal(seed=3)
+    assert fk.get(mine) is mine and fk.get(fk.serialize(mine)).seed == 3
+    assert fk.get({"class_name": "VarianceScaling", "config": {"scale": 2.0, "seed": 1}}).scale == 2.0
+    np.testing.assert_array_equal(numpy(fk.get(np.arange(3.0))((3,))), np.arange(3.0))
+    own = lambda shape, dtype=None: 7  # noqa: E731
+    assert fk.get(own) is own
+    for wrong in ("he_norml", 3, {"a": 1}):
+        with pytest.raises(ValueError, match=r"identifier|config"):
+            fk.get(wrong)
+
+
+def test_a_layer_of_ones_own_takes_names(tmp_path: Path) -> None:
+    """As in Keras's guides: `get` in the constructor, `serialize` in the configuration."""
+
+    @keras.saving.register_keras_serializable("test")
+    class Own(keras.layers.Layer):  # type: ignore[misc]
+        def __init__(self, initializer: Any = "he_normal", **kinds: Any) -> None:
+            super().__init__(**kinds)
+            self.initializer = fk.get(initializer)
+
+        def build(self, shape: Any) -> None:
+            self.kernel = self.add_weight(shape=(shape[-1], 3), initializer=self.initializer, name="kernel")
+
+        def call(self, x: Any) -> Any:
+            return x @ self.kernel
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), "initializer": fk.serialize(self.initializer)}
+
+    model = keras.Sequential([keras.Input((4,)), Own(name="own"), Own(fk.GlorotUniform(seed=2), name="two")])
+    model.save(tmp_path / "own.keras")
+    again = keras.saving.load_model(tmp_path / "own.keras")
+    assert type(again.get_layer("own").initializer) is fk.HeNormal
+    assert again.get_layer("two").initializer.get_config()["seed"] == 2
+    np.testing.assert_array_equal(numpy(again.get_layer("two").kernel), numpy(model.get_layer("two").kernel))
+
+
 def test_zero_size() -> None:
     for name in DRAWN:
         assert tuple(getattr(fk, name)(seed=0)((0, 5)).shape) == (0, 5)
@@ -165,131 +224,6 @@ def test_zero_size() -> None:
 def test_bad_input(call: Callable[[], Any], error: type[Exception], argument: str) -> None:
     with pytest.raises(error, match=argument):
         call()
-
-
-def small() -> Any:
-    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="head")], name="net")
-
-
-def network(**kinds: Any) -> Any:
-    """Made with fastinit's initializers: Keras's own compile a program for each shape on JAX, which takes seconds."""
-    keras.utils.clear_session()  # layers without a name of their own are numbered anew
-    layers = keras.layers
-    kinds = {"kernel_initializer": fk.GlorotUniform(seed=0), **kinds}
-    kernel = {"kernel_initializer": kinds["kernel_initializer"]}
-    gates = {**kernel, "recurrent_initializer": fk.Orthogonal(seed=0)}
-    depthwise = {"depthwise_initializer": fk.HeNormal(seed=0)}
-    return keras.Sequential(
-        [
-            keras.Input((8, 8, 4)),
-            layers.Conv2D(6, 3, strides=2, groups=2, name="conv", **kinds),
-            layers.Conv2DTranspose(8, 4, strides=2, name="up", **kernel),
-            layers.DepthwiseConv2D(3, depth_multiplier=2, name="depthwise", **depthwise),
-            layers.SeparableConv2D(
-                5, 3, name="separable", **depthwise, pointwise_initializer=fk.HeNormal(seed=0)
-            ),
-            layers.BatchNormalization(name="norm"),
-            layers.Reshape((-1, 5)),
-            layers.Bidirectional(layers.LSTM(4, return_sequences=True, **gates), name="both"),
-            layers.GRU(3, return_sequences=True, name="gru", **gates),
-            layers.EinsumDense("abc,cde->abde", output_shape=(None, 2, 7), name="heads", **kernel),
-            layers.Reshape((-1, 14)),
-            layers.GlobalAveragePooling1D(),
-            layers.Dense(2, name="head", **kinds),
-        ],
-        name="net",
-    )
-
-
-def test_fans_of_a_model() -> None:
-    fans = {name: row.fans for name, row in fk.plan(network(), "glorot_uniform").items()}
-    assert fans["net.conv.kernel"] == (2 * 9, 6 / 2 * 9 / 4)
-    assert fans["net.up.kernel"] == (6 * 16 / 4, 8 * 16)
-    assert fans["net.depthwise.kernel"] == (9, 18)
-    assert fans["net.separable.depthwise_kernel"] == (9, 9)
-    assert fans["net.separable.pointwise_kernel"] == (16, 5)
-    assert fans["net.both.forward_lstm.lstm_cell.kernel"] == (5, 4)
-    assert fans["net.both.backward_lstm.lstm_cell.recurrent_kernel"] == (4, 4)
-    assert fans["net.gru.gru_cell.kernel"] == (8, 3)
-    assert fans["net.heads.kernel"] == (3, 14)
-    assert fans["net.norm.gamma"] is fans["net.norm.beta"] is None
-    attention = keras.layers.MultiHeadAttention(2, 3, name="attention")
-    attention.build((None, 5, 6), (None, 5, 6))
-    plan = fk.plan(attention)
-    assert plan["attention.query.kernel"].fans == (6, 6) == plan["attention.attention_output.kernel"].fans
-
-
-def test_whole_model() -> None:
-    model = network()
-    left_alone = {v.path: numpy(v) for v in model.non_trainable_variables}
-    assert fk.init(model, "lecun_normal", seed=4) is model
-    values = {v.path: numpy(v) for v in model.variables}
-    np.testing.assert_array_equal(
-        values["net/up/kernel"],
-        fi.lecun_normal((4, 4, 8, 6), layout="hwoi", stride=2, transposed=True, seed=4, name="net.up.kernel"),
-    )
-    bias = values["net/both/forward_lstm/lstm_cell/bias"]
-    np.testing.assert_array_equal(bias, np.repeat([0, 1, 0, 0], 4))
-    assert (values["net/norm/gamma"] == 1).all() and not values["net/norm/beta"].any()
-    for path, value in left_alone.items():
-        np.testing.assert_array_equal(values[path], value)
-    assert np.isfinite(numpy(model(np.ones((1, 8, 8, 4), np.float32)))).all()
-    fk.init(
-        model, {"*recurrent_kernel": "orthogonal", "*.bias": {"scheme": "constant", "value": 0.5}}, seed=4
-    )
-    values = {v.path: numpy(v) for v in model.weights}
-    gates = values["net/both/forward_lstm/lstm_cell/recurrent_kernel"]
-    for gate in np.split(gates, 4, axis=1):  # each by itself
-        np.testing.assert_allclose(gate.T @ gate, np.eye(4), atol=1e-5)
-    assert (values["net/both/forward_lstm/lstm_cell/bias"] == 0.5).all()
-
-
-def test_values_do_not_depend_on_the_rest_of_the_model() -> None:
-    model = network()
-    fk.init(model, "he_normal", seed=4)
-    before = numpy(model.get_layer("head").kernel)
-    fk.init(model.get_layer("head"), "he_normal", seed=4)
-    np.testing.assert_array_equal(numpy(model.get_layer("head").kernel), before)
-
-
-def test_shared_layers_are_drawn_once_and_frozen_ones_not() -> None:
-    shared, frozen = (
-        keras.layers.Dense(3, name="shared"),
-        keras.layers.Dense(3, name="frozen", trainable=False),
-    )
-    x = keras.Input((3,))
-    model = keras.Model(x, shared(frozen(shared(x))))
-    kept = numpy(frozen.kernel)
-    fk.init(model, seed=0)
-    assert list(fk.plan(model)) == ["shared.kernel", "shared.bias"]
-    np.testing.assert_array_equal(numpy(frozen.kernel), kept)
-
-
-def test_two_variables_of_one_path() -> None:
-    x = keras.Input((3,))
-    model = keras.Model(x, keras.layers.Dense(3, name="a")(small()(x)))
-    inner = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, name="head")], name="net")
-    with pytest.raises(ValueError, match="net/head/kernel"):
-        fk.init(keras.Sequential([keras.Input((3,)), Pair(small(), inner)]), seed=0)
-    assert fk.init(model, seed=0) is model
-
-
-class Pair(keras.layers.Layer):  # type: ignore[misc]
-    def __init__(self, first: Any, second: Any) -> None:
-        super().__init__()
-        self.first, self.second = first, second
-
-    def call(self, x: Any) -> Any:
-        return self.first(x) + keras.ops.sum(self.second(x))
-
-
-def test_mixed_precision() -> None:
-    dense = keras.layers.Dense(300, dtype="bfloat16", kernel_initializer=fk.HeNormal(seed=1), name="dense")
-    dense.build((None, 100))
-    assert np.unique(numpy(dense.kernel)).size > 1000
-    fk.init(dense, "he_normal", seed=1)
-    expected = fi.he_normal((100, 300), layout="io", dtype="bfloat16", seed=1, name="dense.kernel")
-    np.testing.assert_array_equal(numpy(dense.kernel), expected.astype(np.float32))
 
 
 def test_a_saved_model_keeps_initializers_and_values(tmp_path: Path) -> None:

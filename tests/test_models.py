@@ -21,7 +21,7 @@ import safetensors.numpy
 from conftest import KILLED_AT
 
 import fastinit as fi
-from fastinit import checkpoints, cli
+from fastinit import checkpoints
 from fastinit.checkpoints import single
 from fastinit.files import atomic
 from fastinit.files.safetensors import header as header_of
@@ -444,56 +444,6 @@ def test_permissions(small: Path, old: Path) -> None:
     finally:
         os.umask(before)
     assert stat.S_IMODE((old.parent / "new").stat().st_mode) == 0o640
-
-
-# --------------------------------------------------------------------------------- the command line
-
-
-def test_command(small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    target = tmp_path / "m.safetensors"
-    arguments = ["init", str(small), "--seed", "3", "-o", str(target)]
-    assert cli.main(["plan", str(small)]) == 0
-    assert "Normal(mean=0.0, std=0.02)" in capsys.readouterr().out
-    assert cli.main(["plan", str(small), "--json"]) == 0
-    shown = json.loads(capsys.readouterr().out)
-    assert shown["parameters"]["h.0.c_fc.weight"]["fans"] == [16, 64] and not target.exists()
-    assert cli.main(arguments) == 0
-    assert "9 tensors" in capsys.readouterr().out
-    first = target.read_bytes()
-    assert cli.main([*arguments, "--threads", "2", "--json"]) == 0 and target.read_bytes() == first
-    captured = capsys.readouterr()
-    assert json.loads(captured.out)["tensors"] == 9 and captured.err == ""
-    assert cli.main([*arguments, "--dtype", "bfloat16"]) == 0
-    assert {a.dtype.name for a in safetensors.numpy.load_file(target).values()} == {"bfloat16"}
-
-
-def test_command_errors(small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    target = str(tmp_path / "m.safetensors")
-    for extra, code in (
-        (["--seed", "-1", "-o", target], 2),
-        (["--dtype", "int8", "-o", target], 2),
-        (["--threads", "0", "-o", target], 2),
-        (["--recipe", "gtp2", "-o", target], 2),
-        (["--resume", "-o", target], 2),
-        (["--of", "2", "-o", target], 2),
-        (["--seed", "0", "--of", "2", "-o", target], 2),
-        (["--max-shard-size", "5XB", "-o", target], 2),
-        (["-o", str(tmp_path)], 1),
-    ):
-        assert cli.main(["init", str(small), *extra]) == code
-        assert capsys.readouterr().err.startswith("fastinit: error: ")
-    assert cli.main(["init", str(tmp_path / "missing.json"), "-o", target]) == 1
-    assert not Path(target).exists()
-
-
-def test_progress_only_on_a_terminal(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    cli._bar(100)(100)
-    assert capsys.readouterr().err == ""
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    cli._bar(100)(100)
-    assert "100%" in capsys.readouterr().err
 
 
 def test_repeated_names_and_shared_memory() -> None:

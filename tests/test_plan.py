@@ -142,7 +142,7 @@ def test_diff_names_what_changed() -> None:
     assert changes.keys() == {
         ("u", "shape"),
         ("u", "dtype"),
-        ("u", "law"),
+        ("u", "distribution"),
         ("v", "parameter"),
         ("w", "parameter"),
     }
@@ -163,6 +163,24 @@ def test_any_part_at_any_time() -> None:
         plan.tensor("nothing", seed=5)
     with pytest.raises(IndexError):
         plan.tensor("w1", seed=5, block=40)
+
+
+def test_views_in_notebooks() -> None:
+    """Tables of HTML, cut in the middle, with names as they are."""
+    plan = fi.plan({f"h.{i}.<b>.weight": (4, 8) for i in range(500)}, "he_normal")
+    report = fi.inspect(fi.init(plan, seed=0), plan)
+    probed = fi.propagation.probe([8] * 60, "relu", "he_normal", seed=0)
+    for view, rows, first, last in (
+        (plan._repr_html_(), 500, "h.0.&lt;b&gt;.weight", "h.499.&lt;b&gt;.weight"),
+        (report._repr_html_(), 500, "h.0.&lt;b&gt;.weight", "h.499.&lt;b&gt;.weight"),
+        (probed._repr_html_(), 59, "layer.0", "layer.58"),
+    ):
+        assert view.startswith("<table><thead><tr><th>") and "<b>" not in view
+        assert view.count("<tr>") == 42 and f"{rows - 40} more rows" in view
+        assert f"<td>{first}</td>" in view and f"<td>{last}</td>" in view
+    assert "500 tensors, 64,000 bytes, recipe he_normal" in plan._repr_html_()
+    assert "deviating from recipe he_normal: none" in report._repr_html_() and "first loss" in probed._repr_html_()
+    assert "more rows" not in fi.plan({"w": (4, 8)})._repr_html_() and fi.inspect({})._repr_html_()
 
 
 # --------------------------------------------------------------------------------------- findings
@@ -312,12 +330,11 @@ def test_verify_by_statistics(scheme: str, law: Any, dtype: str) -> None:
     mean, std = law.moments()
     if std == 0:
         return
+    exact = one(scheme, law, (100, 1000), "float64").tensor("w", seed=0)
     wrong = {
-        "mean": values.astype(np.float64) + 0.3 * std,
-        "std": (values.astype(np.float64) - mean) * 0.8 + mean,
-        "bounds": np.where(
-            np.arange(values.size).reshape(values.shape) == 99, np.nan, values.astype(np.float64)
-        ),
+        "mean": exact + 0.3 * std,
+        "std": (exact - mean) * 0.8 + mean,
+        "bounds": np.where(np.arange(exact.size).reshape(exact.shape) == 99, np.nan, exact),
     }
     for kind, array in wrong.items():
         found = [finding.kind for finding in fi.verify({"w": array.astype(values.dtype)}, plan)]
@@ -417,7 +434,9 @@ def test_bad_checksums() -> None:
 
 def test_a_plan_is_drawn_as_it_is() -> None:
     plan = fi.plan({"fc.weight": (4, 8)}, "he_normal")
-    assert (fi.init(plan, seed=0)["fc.weight"] == fi.init({"fc.weight": (4, 8)}, "he_normal", seed=0)["fc.weight"]).all()
+    assert (
+        fi.init(plan, seed=0)["fc.weight"] == fi.init({"fc.weight": (4, 8)}, "he_normal", seed=0)["fc.weight"]
+    ).all()
     with pytest.raises(TypeError, match=r"fastinit\.init draws it"):
         fi.plan(plan)
     for given in ({"recipe": "zeros"}, {"dtype": "float64"}):

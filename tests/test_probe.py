@@ -334,7 +334,7 @@ def test_what_cannot_be_calibrated() -> None:
         ({"batch": [["a", "b", "c"]]}, TypeError, "batch"),
         ({"gains": [1.0]}, ValueError, "gains must be one number per layer"),
         ({"gains": [1.0, math.nan]}, ValueError, "gains"),
-        ({"param": 0.1}, ValueError, "param"),
+        ({"negative_slope": 0.1}, ValueError, "negative_slope"),
         ({"scheme": fi.Normal(), "std": 2.0}, TypeError, "std"),
         ({"scheme": 3}, TypeError, "scheme"),
     ],
@@ -430,7 +430,7 @@ def test_pictures_without_matplotlib(
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert main(["probe", "--widths", "3,4", "-o", str(tmp_path / "r.png")]) == 2
-    assert "pip install matplotlib" in capsys.readouterr().err
+    assert 'needs matplotlib: pip install "fastinit-nn[plot]"' in capsys.readouterr().err
     assert main(["probe", "--widths", "3,4,5"]) == 0
 
 

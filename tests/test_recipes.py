@@ -16,6 +16,7 @@ from conftest import optional
 
 import fastinit as fi
 from fastinit import cli
+from fastinit.laws.distributions import Elementwise
 from fastinit.plans.recipe import Recipe, shipped_recipes
 
 ROOT = Path(__file__).parents[1]
@@ -329,7 +330,7 @@ def test_formulas(recipe: str, model: Any, law_of: Callable[[str, Shape], Law]) 
         if isinstance(expected, float):
             expected = fi.Normal(0, expected)
         assert type(law) is type(expected), name
-        if isinstance(law, fi.laws.Distribution):
+        if isinstance(law, Elementwise):
             fields = [list(d.to_dict().values())[1:] for d in (law, expected)]
             assert fields[0] == pytest.approx(fields[1], rel=1e-14), name
         else:
@@ -384,7 +385,7 @@ def test_mup_multiplies_learning_rates() -> None:
 
 def test_mup_at_its_base_width_is_megatrons() -> None:
     base = planned("gpt2", fi.read_recipe("mup", base_width=768))
-    assert base == planned("gpt2", "megatron") and base.recipe == "mup, base_width=768"
+    assert base == planned("gpt2", "megatron") and base.source == "recipe mup, base_width=768"
     assert {row.lr for row in base.values()} == {1.0}
 
 
@@ -415,8 +416,8 @@ def test_learning_rates_in_the_plan() -> None:
     made = planned("llama-3-8b", "mup")
     again = fi.Plan.from_json(made.to_json())
     assert {name: row.lr for name, row in again.items()} == {name: row.lr for name, row in made.items()}
-    assert re.search(r"law +lr +bytes", str(made)) and "0.0625" in str(made)
-    assert not re.search(r"law +lr", str(planned("llama-3-8b", "llama")))
+    assert re.search(r"distribution +lr +bytes", str(made)) and "0.0625" in str(made)
+    assert not re.search(r"distribution +lr", str(planned("llama-3-8b", "llama")))
 
 
 def test_steps_under_mup_move_wide_models_as_far() -> None:

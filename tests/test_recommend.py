@@ -23,7 +23,7 @@ DECISIONS: list[tuple[Any, dict[str, Any], str, dict[str, Any], tuple[str, dict[
     ("relu", {"depth": 50, "normalised": True}, "he_normal", {"gain": RELU}, ZEROS),
     ("relu6", {}, "he_normal", {"gain": RELU}, DIES),
     ("leaky_relu", {}, "he_normal", {"gain": math.sqrt(2 / 1.0001)}, ZEROS),
-    ("leaky_relu", {"param": 0.5}, "he_normal", {"gain": math.sqrt(2 / 1.25)}, ZEROS),
+    ("leaky_relu", {"negative_slope": 0.5}, "he_normal", {"gain": math.sqrt(2 / 1.25)}, ZEROS),
     ("tanh", {}, "xavier_normal", {"gain": TANH}, ZEROS),
     ("tanh", {"depth": 20}, "xavier_normal", {"gain": TANH}, ZEROS),
     ("tanh", {"depth": 21}, "xavier_normal", {"gain": 1.0}, ZEROS),
@@ -36,8 +36,8 @@ DECISIONS: list[tuple[Any, dict[str, Any], str, dict[str, Any], tuple[str, dict[
     (np.abs, {}, "he_normal", {"gain": 1.0}, ZEROS),
     (np.arctan, {}, "he_normal", {"gain": 1.491208}, ZEROS),
     ("sin", {}, "siren", {"omega": 1.0}, ZEROS),
-    ("sin", {"param": 30}, "siren", {"omega": 30.0}, ZEROS),
-    ("sin", {"param": 30, "residual": True, "depth": 2}, "he_uniform", {"gain": RELU / 60}, ZEROS),
+    ("sin", {"omega": 30}, "siren", {"omega": 30.0}, ZEROS),
+    ("sin", {"omega": 30, "residual": True, "depth": 2}, "he_uniform", {"gain": RELU / 60}, ZEROS),
     (None, {}, "xavier_normal", {"gain": 1.0}, ZEROS),
     ("linear", {"residual": True, "depth": 8}, "xavier_normal", {"gain": 0.25}, ZEROS),
     ("relu", {"residual": True, "depth": 8}, "he_normal", {"gain": RELU / 4}, ZEROS),
@@ -87,8 +87,10 @@ def test_bad_arguments() -> None:
         (lambda: fi.recommend("relu", residual=True), ValueError, "residual needs depth"),
         (lambda: fi.recommend("relu", depth=0), ValueError, "depth must be positive"),
         (lambda: fi.recommend("relu", depth=True), TypeError, "depth must be a real number"),
-        (lambda: fi.recommend("relu", 0.1), ValueError, "param"),
-        (lambda: fi.recommend("sin", -1.0), ValueError, "param"),
+        (lambda: fi.recommend("relu", 0.1), ValueError, "negative_slope"),
+        (lambda: fi.recommend("sin", 0.1), ValueError, "negative_slope"),
+        (lambda: fi.recommend("sin", omega=-1.0), ValueError, "omega"),
+        (lambda: fi.recommend("relu", omega=1.0), ValueError, "omega"),
         (lambda: fi.recommend(3), TypeError, "activation"),  # type: ignore[arg-type]
     ):
         with pytest.raises(error, match=text):

@@ -42,7 +42,9 @@ def test_closed_forms() -> None:
 
 def test_torch_gains() -> None:
     values = {"linear": 1, "conv2d": 1, "sigmoid": 1, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 0.75}
-    assert {name: fi.gain(name) for name in values} == values
+    assert {name: fi.gain(name, kind="torch") for name in values} == values
+    assert fi.gain("gelu", kind="torch") == fi.gain("gelu")
+    assert fi.gain("relu") == math.sqrt(2) and fi.gain("conv2d") == fi.gain("linear") == 1
     assert fi.gain("leaky_relu") == math.sqrt(2 / (1 + 0.01**2))
 
 
@@ -104,8 +106,8 @@ SCHEMES = [
     ("he_normal", {}, fi.Normal(0, 0.0505076)),
     ("he_uniform", {}, fi.Uniform(-0.0874818, 0.0874818)),
     ("kaiming_normal", {"mode": "fan_out"}, fi.Normal(0, math.sqrt(2 / 256))),
-    ("he_normal", {"activation": "tanh"}, fi.Normal(0, 5 / 3 / 28)),
-    ("he_normal", {"activation": "leaky_relu", "param": 1}, fi.Normal(0, 1 / 28)),
+    ("he_normal", {"activation": "tanh"}, fi.Normal(0, 1.592537419722832 / 28)),
+    ("he_normal", {"activation": "leaky_relu", "negative_slope": 1}, fi.Normal(0, 1 / 28)),
     ("lecun_normal", {}, fi.Normal(0, 0.0357143)),
     ("lecun_uniform", {}, fi.Uniform(-math.sqrt(3) / 28, math.sqrt(3) / 28)),
     ("torch_default", {}, fi.Uniform(-1 / 28, 1 / 28)),
@@ -116,7 +118,7 @@ SCHEMES = [
     ("variance_scaling", {}, fi.TruncatedNormal(0, 0.0406016727, -0.0812033454, 0.0812033454)),
     ("truncated_normal", {"std": 0.02}, fi.TruncatedNormal(0, 0.02, -0.04, 0.04)),
     ("truncated_normal", {"std": 0.02, "bounds": "absolute"}, fi.TruncatedNormal(0, 0.02, -2, 2)),
-    ("uniform", {"eps": 0.05}, fi.Uniform(-0.05, 0.05)),
+    ("uniform", {"low": -0.05, "high": 0.05}, fi.Uniform(-0.05, 0.05)),
     ("normal", {"std": 0.02}, fi.Normal(0, 0.02)),
     ("zeros", {}, fi.Constant(0)),
     ("ones", {}, fi.Constant(1)),

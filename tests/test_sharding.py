@@ -314,7 +314,7 @@ def test_another_plan_or_seed_refuses(
     plan: Plan, one: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, reference = one
-    other = fi.plan(SHAPES, dtype="float32")
+    other = fi.plan(SHAPES, {"*": "ones"})
     part = begun(plan, path, monkeypatch)
     before = contents(path.parent)
     for refused, seed in ((other, 3), (plan, 4)):

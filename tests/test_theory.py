@@ -95,7 +95,7 @@ def test_critical_points() -> None:
         assert point.q_star == 0 and point.weight_variance == pytest.approx(1 / slope_moment(f, 0), rel=1e-12)
     assert theory.critical_line("tanh").weight_variance == pytest.approx(1, rel=1e-6)
     assert theory.critical_line("relu").weight_variance == pytest.approx(2, rel=1e-12)
-    assert theory.critical_line("leaky_relu", param=0.5).weight_variance == pytest.approx(1.6, rel=1e-12)
+    assert theory.critical_line("leaky_relu", negative_slope=0.5).weight_variance == pytest.approx(1.6, rel=1e-12)
     with pytest.raises(ValueError, match="no critical point"):
         theory.critical_line("relu", 0.1)
     # Xiao et al. 2018: 10,000 layers at (1.05, 2.01e-5), which is the point of 1.05 rounded.
@@ -535,7 +535,7 @@ BAD = [
     (lambda: theory.mean_field("tanh", weight_variance="1"), TypeError, "weight_variance"),
     (lambda: theory.mean_field("tanh", weight_variance=1, bias_variance=-0.1), ValueError, "bias_variance"),
     (lambda: theory.mean_field("tanh", weight_variance=math.nan), ValueError, "weight_variance"),
-    (lambda: theory.mean_field("tanh", weight_variance=1, param=0.1), ValueError, "param"),
+    (lambda: theory.mean_field("tanh", weight_variance=1, negative_slope=0.1), ValueError, "negative_slope"),
     (lambda: theory.mean_field(lambda h: h[:1], weight_variance=1).chi, ValueError, "shape"),
     (lambda: theory.mean_field(lambda h: h / 0, weight_variance=1).chi, ValueError, "not finite"),
     (lambda: theory.mean_field(lambda h: h * 1j, weight_variance=1).chi, TypeError, "real numbers"),

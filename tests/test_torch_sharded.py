@@ -454,11 +454,13 @@ def test_seed_and_threads_are_checked() -> None:
         with pytest.raises(error, match=list(arguments or ["seed"])[-1]):
             ft.init_(model, plan, **arguments)
     assert (model.w == 1).all()
-    assert not torch.equal(ft.init_(model, plan, seed=None).w, ft.init_(_model(w=torch.ones(2)), plan, seed=None).w)
+    assert not torch.equal(
+        ft.init_(model, plan, seed=None).w, ft.init_(_model(w=torch.ones(2)), plan, seed=None).w
+    )
 
 
 def test_parameters_tied_in_the_model_alone() -> None:
     model = _model(a=torch.ones(2))
     model.b = model.a
-    with pytest.raises(ValueError, match="'a' and 'b' are tied in the model and not in the plan$"):
+    with pytest.raises(ValueError, match=r"'a' and 'b' are tied in the model and not in the plan$"):
         ft.init_(model, _plan(a=((2,), Normal()), b=((2,), Normal())), seed=0)

@@ -154,6 +154,9 @@ class Command:
     def _judge(
         self, shim: Shim, folder: Path, clean: Outcome, got: Outcome, call: str, fault: int, on: bool
     ) -> Iterator[str]:
+        from fastinit.cli import errors
+
+        verb = "write" if self.arguments[0] in ("init", "probe") else "read"
         found = contents(folder)
         parts = [name for name in found if name.endswith(".part")]
         final = {name: data for name, data in found.items() if name not in parts}
@@ -175,10 +178,10 @@ class Command:
             if self.before == self.after and timeless(got.out) != timeless(clean.out):
                 yield f"success, but the output is {got.out!r}"
         elif got.code == 1 and fault > 0:
-            said = re.fullmatch(r"fastinit: error: \[Errno (\d+)\] (.+): '(.*)'\n", got.err)
+            said = re.fullmatch(rf"fastinit: error: cannot {verb} '(.*)': (.+)\n", got.err)
             if call == "lseek64" and "not seekable" in got.err:
                 pass  # as Python's files understand it
-            elif not said or int(said[1]) != fault or not said[3].startswith(str(folder)):
+            elif not said or said[2] != errors.reason(fault) or not said[1].startswith(str(folder)):
                 yield f"the error is {got.err!r}"
             if parts and not self.resumes and not on and not self.before.keys() & set(parts):
                 yield f"an error, but {parts} stays"
@@ -255,7 +258,10 @@ def commands(work: Path) -> dict[str, Command]:
         "new file": Command(file, {"other": b""}, {"other": b"", **stored}),
         "old file": Command(file, {"m.safetensors": old}, stored),
         "linked file": Command(
-            (*init, "{}/link"), {"m.safetensors": old}, {**stored, "link": b"m.safetensors"}, link="link"
+            (*init, "{}/link.safetensors"),
+            {"m.safetensors": old},
+            {**stored, "link.safetensors": b"m.safetensors"},
+            link="link.safetensors",
         ),
         "file with a leftover": Command(file, {"m.safetensors": old, part: one[:9000]}, stored),
         "resumed: nothing": Command(

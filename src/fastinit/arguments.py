@@ -6,7 +6,7 @@ import math
 import numbers
 import operator
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, SupportsIndex, TypeAlias, TypeVar
 
@@ -19,7 +19,7 @@ Sizes: TypeAlias = tuple[int, ...]
 
 
 def real(argument: str, value: object, *, finite: bool = True) -> float:
-    """`value` as a float. A bool, a str or an array is no real number."""
+    """`value` as a float. A bool, a str or an array is not a real number."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{argument} must be a real number, got {value!r} ({type(value).__name__})")
     try:
@@ -48,7 +48,7 @@ def positive(argument: str, value: object) -> float:
 
 
 def integer(argument: str, value: SupportsIndex) -> int:
-    """`value` as an int. A bool is no integer."""
+    """`value` as an int. A bool is not an integer."""
     try:
         if not isinstance(value, bool):
             return operator.index(value)
@@ -90,23 +90,38 @@ def checked_shape(shape: Shape) -> tuple[int, ...]:
 
 
 def flag(argument: str, value: object) -> bool:
-    """`value`, if it is a bool: a number is no flag."""
+    """`value`, if it is a bool: a number is not a flag."""
     if not isinstance(value, bool):
         raise TypeError(f"{argument} must be a bool, got {value!r} ({type(value).__name__})")
     return value
 
 
-def choose(argument: str, name: object, table: Mapping[str, _T]) -> _T:
-    """`table[name]`, or the error with the closest names."""
+def choose(argument: str, name: object, table: Mapping[str, _T], *, listing: str = "") -> _T:
+    """`table[name]`, or the error with the closest names, best first; without a close one, `listing` or all names."""
     if not isinstance(name, str):
         raise TypeError(f"{argument} must be a str, got {name!r} ({type(name).__name__})")
     if name in table:
         return table[name]
+    hint = _meant(name, table) or listing or f"known: {', '.join(table)}"
+    raise ValueError(f"unknown {argument} {name!r}; {hint}")
+
+
+def unexpected(function: str, keyword: str, taken: Collection[str]) -> str:
+    """What to say of a keyword that a function does not take."""
+    hint = _meant(keyword, taken)
+    return f"{function} takes no {keyword!r}; {f'{hint} ' if hint else ''}it takes {', '.join(taken)}"
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    """The question after the closest names, best first."""
     import difflib  # only on the way to an error
 
-    close = difflib.get_close_matches(name.lower(), table)
-    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"known: {', '.join(table)}"
-    raise ValueError(f"unknown {argument} {name!r}; {hint}")
+    def likeness(word: str) -> float:
+        return difflib.SequenceMatcher(None, word, name.lower()).ratio()
+
+    close = difflib.get_close_matches(name.lower(), known)
+    close = [word for word in close if likeness(word) > likeness(close[0]) - 0.1]
+    return f"did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def file_path(argument: str, value: str | os.PathLike[str]) -> Path:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import sys
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .extras import needs
 
 Array: TypeAlias = NDArray[Any]
 """An array of any dtype."""
@@ -16,22 +19,32 @@ Floats: TypeAlias = NDArray[np.float64]
 
 
 class Dtype(NamedTuple):
-    """One row: ``digits`` counts the bits of the significand, 2**``smallest`` is the smallest step between values."""
+    """One row: a binary floating-point format."""
 
-    size: int  # in bytes
+    size: int
+    """In bytes."""
     digits: int
+    """The bits of the significand, with the one that is not stored."""
     smallest: int
-    dlpack: tuple[int, int]  # type code and bits
+    """2**smallest is the smallest step between values, and the smallest positive value."""
+    largest: float
+    """The largest finite value."""
+    dlpack: tuple[int, int]
+    """DLPack's type code and bits."""
     safetensors: str
-    short: str  # a name that people type instead
+    """The name in safetensors files."""
+    short: str
+    """A name that people type instead."""
 
 
 # In the order in which the safetensors library lays tensors out in a file.
 DTYPES: dict[str, Dtype] = {
-    "float64": Dtype(8, 53, -1074, (2, 64), "F64", "fp64"),
-    "float32": Dtype(4, 24, -149, (2, 32), "F32", "fp32"),
-    "bfloat16": Dtype(2, 8, -133, (4, 16), "BF16", "bf16"),
-    "float16": Dtype(2, 11, -24, (2, 16), "F16", "fp16"),
+    "float64": Dtype(8, 53, -1074, sys.float_info.max, (2, 64), "F64", "fp64"),
+    "float32": Dtype(4, 24, -149, (2 - 2**-23) * 2.0**127, (2, 32), "F32", "fp32"),
+    "bfloat16": Dtype(2, 8, -133, (2 - 2**-7) * 2.0**127, (4, 16), "BF16", "bf16"),
+    "float16": Dtype(2, 11, -24, 65504.0, (2, 16), "F16", "fp16"),
+    "float8_e4m3fn": Dtype(1, 4, -9, 448.0, (10, 8), "F8_E4M3", "fp8_e4m3"),
+    "float8_e5m2": Dtype(1, 3, -16, 57344.0, (12, 8), "F8_E5M2", "fp8_e5m2"),
 }
 _BY_SHORT_NAME = {row.short: name for name, row in DTYPES.items()}
 _KNOWN = ", ".join(DTYPES)
@@ -69,9 +82,9 @@ def numpy_dtype(name: str) -> np.dtype[Any]:
     except TypeError:
         pass
     try:
-        import ml_dtypes
-    except ImportError:
-        raise TypeError(f"dtype {name!r} needs the package ml_dtypes (pip install ml_dtypes)") from None
+        ml_dtypes = needs("ml_dtypes", extra="bfloat16", what=f"dtype {name!r}")
+    except ImportError as error:
+        raise TypeError(str(error)) from None
     extension: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
     return extension
 
@@ -84,6 +97,19 @@ def rounding_step(x: float, dtype: str) -> float:
     """
     row = DTYPES[dtype]
     return math.ldexp(1.0, max(math.frexp(x)[1] - row.digits, row.smallest) if x else row.smallest)
+
+
+def decode(codes: NDArray[np.int64], dtype: str) -> Floats:
+    """The values of positive bit patterns, as the exponent and the fraction say, beyond the largest finite one too.
+
+    >>> decode(np.array([0, 1, 0x3C00, 0x7BFF]), "float16").tolist()
+    [0.0, 5.960464477539063e-08, 1.0, 65504.0]
+    """
+    row = DTYPES[dtype]
+    exponents, fractions = np.divmod(codes, 1 << (row.digits - 1))
+    hidden = np.where(exponents > 0, 1 << (row.digits - 1), 0)
+    values: Floats = np.ldexp((fractions + hidden).astype(np.float64), np.maximum(exponents, 1) - 1 + row.smallest)
+    return values
 
 
 def nbytes(shape: tuple[int, ...], dtype: str) -> int:

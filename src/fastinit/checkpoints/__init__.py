@@ -1,7 +1,7 @@
 """Checkpoints: `write` draws a plan into safetensors files, `verify` compares files with it, `origin` reads their headers."""
 
 from .comparison import Stored, stored, verify
-from .origin import Origin, origin
+from .header import Origin, origin
 from .sharded import Shard, split
 from .single import Summary
 from .writing import write

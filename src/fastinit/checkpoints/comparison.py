@@ -20,10 +20,11 @@ from ..dtypes import Array, numpy_dtype, rounding_step
 from ..files import atomic, safetensors
 from ..files.safetensors import Extent
 from ..laws import Elementwise
+from ..laws.rounding import rounded
 from ..plans.lint import Finding
 from ..plans.parameter import Parameter
 from ..plans.plan import Plan
-from .origin import origin_of
+from .header import origin_of
 from .statistics import deviation, measure_in, unit_of
 
 _CHUNK_BYTES = 4 << 20
@@ -264,18 +265,19 @@ def _measure(name: str, parameter: Parameter, tensor: Stored | _InMemory, buffer
     least, most = measured.low / unit, measured.high / unit
     if not (law.contains(least) and law.contains(most)):
         return [Finding(name, "bounds", f"has values from {least:.6g} to {most:.6g}, not those of {law}")]
-    if measured.count < _ENOUGH:
+    like = rounded(law.affine(unit, 0.0), parameter.dtype)
+    if measured.count < _ENOUGH or like.moments()[1] == 0:
         return []
     findings = []
     mean, std = law.moments()
-    off = deviation(measured, law.affine(unit, 0.0))
-    # Rounding moves mean and std by less than half a step.
-    step = rounding_step(mean, parameter.dtype) / std
+    off = deviation(measured, like)
+    # Rounding moves mean and std by less than half a step, unless that is taken into account.
+    step = rounding_step(mean, parameter.dtype) / std if isinstance(like, Elementwise) else 0.0
     if abs(off.mean) > _ERRORS * off.mean_error + step / 2:
         errors = abs(off.mean) / off.mean_error
-        message = f"has mean {mean + off.mean * std:.6g}, {errors:.1f} standard errors from {law}"
+        message = f"has mean {measured.mean / unit:.6g}, {errors:.1f} standard errors from {law}"
         findings.append(Finding(name, "mean", message))
     if abs(off.variance) > _ERRORS * off.variance_error + step**2:
-        has = std * math.sqrt(1 + off.variance)
+        has = math.sqrt(measured.m2 / measured.count) / unit
         findings.append(Finding(name, "std", f"has std {has:.6g}, not that of {law}"))
     return findings

@@ -16,9 +16,10 @@ from ..drawing.memory import empty
 from ..dtypes import Array
 from ..files import atomic, safetensors
 from ..laws import Elementwise
+from ..laws.rounding import rounded
 from ..plans.parameter import Parameter
 from ..plans.plan import Plan
-from .origin import metadata
+from .header import metadata
 from .statistics import deviation, measure_in, unit_of
 
 _CHUNK_BYTES = 8 << 20
@@ -144,5 +145,8 @@ def _deviations(parameter: Parameter, values: Array) -> tuple[float, float]:
     if not isinstance(law, Elementwise) or law.moments()[1] == 0 or len(values) < 2:
         return 0.0, 0.0
     unit = unit_of(law)
-    off = deviation(measure_in(unit, [values]), law.affine(unit, 0.0))
+    like = rounded(law.affine(unit, 0.0), parameter.dtype)
+    if like.moments()[1] == 0:
+        return 0.0, 0.0
+    off = deviation(measure_in(unit, [values]), like)
     return abs(off.mean) / off.mean_error, abs(off.variance) / off.variance_error

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ..drawing.moments import Moments, measure
 from ..dtypes import Array
 from ..laws import Elementwise
+from ..laws.rounding import Rounded
 
 
 class Deviation(NamedTuple):
@@ -23,7 +24,7 @@ class Deviation(NamedTuple):
     variance_error: float
 
 
-def deviation(measured: Moments, law: Elementwise) -> Deviation:
+def deviation(measured: Moments, law: Elementwise | Rounded) -> Deviation:
     """The deviation of measured values, at least one, from a law with std > 0."""
     mean, std = law.moments()
     off = (measured.mean - mean) / std

@@ -1,10 +1,11 @@
-"""The public fill functions: a law or a scheme's name, a stream and a place in memory -> values."""
+"""A distribution, a stream and a place in memory -> values."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,9 @@ from ..arguments import Shape, checked_shape
 from ..dtypes import Array, numpy_dtype
 from ..laws.distributions import WORDS, Distribution, Words
 from ..laws.structured import Stream, Structured
-from ..schemes import resolve
+from ..schemes.catalogue import Scheme
+from ..schemes.names import Keywords, SchemeName
+from ..schemes.resolve import resolve
 from . import blocks, config, memory, streams
 from .blocks import Block
 from .streams import Seed
@@ -25,7 +28,7 @@ _Out = TypeVar("_Out")
 _STREAMING_BYTES = 4 << 20
 
 
-def _draw(
+def draw(
     to: memory.Memory,
     law: Distribution | Structured | Words,
     seed: Seed,
@@ -34,6 +37,7 @@ def _draw(
     block: Block,
     threads: int | None,
 ) -> None:
+    """Write the values of a part of a tensor into memory; see `fastinit.fill`. All is checked before the first write."""
     whole = to.shape if shape is None else checked_shape(shape)
     part = whole if block is ... else blocks.block_shape(block, whole)
     if part != to.shape:
@@ -104,22 +108,52 @@ def checked_parameters(law: Distribution | Words, dtype: str) -> tuple[float, ..
 
 def fill(
     out: _Out,
-    scheme: str | Distribution | Structured,
+    scheme: SchemeName | Scheme | Distribution | Structured,
     *,
     seed: Seed = None,
     name: str = "",
     shape: Shape | None = None,
     block: Block = ...,
     threads: int | None = None,
-    **numbers: Any,
+    **numbers: Unpack[Keywords],
 ) -> _Out:
-    """Fill ``out`` in place by a scheme's name, or by a law as `distribution` returns it. Returns ``out``.
+    """Fill an array or tensor in place, by a scheme's name or from a distribution.
 
-    ``numbers`` are the scheme's own: ``gain``, ``std``, ``layout``, ``fan_in``, ...; see `distribution`.
-    ``shape`` and ``block`` say which part of which whole tensor ``out`` is: fans are the whole tensor's.
+    Equal seed and name give equal values: give each parameter its name.
 
-    Raises TypeError or ValueError, naming the argument, before anything is written.
+    Parameters
+    ----------
+    out : array
+        A NumPy array (views and memory maps too) or a CPU tensor that speaks DLPack, such as torch's.
+    scheme : str, Scheme or distribution
+        A scheme's name, its row (see `fastinit.schemes.scheme`), or a distribution as `distribution` returns it.
+    seed : int, SeedSequence, Generator or None
+        An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the operating system.
+    name : str
+        The parameter's name. It chooses the stream, with the seed.
+    shape, block
+        Which part of which whole tensor `out` is: ``whole[block]`` of a tensor of this shape. By default `out` is the
+        whole. Fans are the whole tensor's.
+    threads : int, optional
+        How many threads may draw. By default `get_num_threads`. The values do not depend on it.
+    **numbers
+        The scheme's own keywords, such as ``gain``, and those of `fastinit.fans` that it heeds, such as ``layout``.
 
+    Returns
+    -------
+    array
+        `out` itself.
+
+    Raises
+    ------
+    TypeError
+        For a target that cannot be filled, a keyword that the scheme does not take, or one of the wrong type.
+    ValueError
+        For an unknown scheme or a wrong value. Nothing is written then.
+
+    Examples
+    --------
+    >>> import numpy as np
     >>> w = np.empty((3, 5), dtype=np.float32)
     >>> fill(w, "xavier_uniform", seed=0, name="head.weight", gain=5 / 3) is w
     True
@@ -127,31 +161,38 @@ def fill(
     to = memory.target(out)
     whole = to.shape if shape is None else checked_shape(shape)
     if isinstance(scheme, str):
-        law = _law(scheme, whole, numbers)
+        distribution = distribution_of(scheme, whole, numbers, _OF_FILL)
+    elif isinstance(scheme, Scheme):
+        distribution = resolve(scheme, whole, numbers, _OF_FILL)
     elif not isinstance(scheme, Distribution | Structured):
-        raise TypeError(f"scheme must be a scheme's name or a law, not {scheme!r}")
+        raise TypeError(f"scheme must be a scheme's name or a distribution, not {scheme!r}")
     elif numbers:
-        raise TypeError(f"a law takes no further numbers, got {', '.join(numbers)}")
+        raise TypeError(f"a distribution takes no further keywords, got {', '.join(numbers)}")
     else:
-        law = scheme
-    _draw(to, law, seed, name, whole, block, threads)
+        distribution = scheme
+    draw(to, distribution, seed, name, whole, block, threads)
     return out
 
 
-def _law(scheme: str, shape: tuple[int, ...], numbers: dict[str, Any]) -> Distribution | Structured:
+_OF_FILL = ("seed", "name", "shape", "block", "threads")
+
+
+def distribution_of(
+    scheme: str, shape: tuple[int, ...], numbers: Mapping[str, Any], beside: tuple[str, ...]
+) -> Distribution | Structured:
     typed = tuple([(key, type(value), value) for key, value in numbers.items()])  # True is not 1 here
     try:
         hash(typed)
     except TypeError:
-        return resolve.distribution(scheme, shape, **numbers)
-    return _cached_law(scheme, shape, typed)
+        return resolve(scheme, shape, numbers, beside)
+    return _cached(scheme, shape, typed, beside)
 
 
 @lru_cache(maxsize=4096)
-def _cached_law(
-    scheme: str, shape: tuple[int, ...], typed: tuple[tuple[str, type, Any], ...]
+def _cached(
+    scheme: str, shape: tuple[int, ...], typed: tuple[tuple[str, type, Any], ...], beside: tuple[str, ...]
 ) -> Distribution | Structured:
-    return resolve.distribution(scheme, shape, **{key: value for key, _, value in typed})
+    return resolve(scheme, shape, {key: value for key, _, value in typed}, beside)
 
 
 def random_bits(
@@ -169,5 +210,5 @@ def random_bits(
     """
     whole = checked_shape(shape)
     array = memory.empty(blocks.block_shape(block, whole), "float32")
-    _draw(memory.target(array), WORDS, seed, name, whole, block, threads)
+    draw(memory.target(array), WORDS, seed, name, whole, block, threads)
     return array.view(np.uint32)

@@ -1,62 +1,42 @@
-"""The public functions of the schemes, one for each row of the table."""
+"""One function for each scheme, made when it is first asked for.
+
+tools/make_stubs.py writes functions.pyi, which type checkers and editors read, from the table of schemes.
+"""
 
 from __future__ import annotations
 
 import inspect
-from typing import Any, Protocol, TypeVar, overload
+from collections.abc import Callable
+from typing import Any
 
 from numpy.typing import DTypeLike
 
 from ..arguments import Shape, checked_shape
-from ..dtypes import Array, dtype_name
-from ..schemes import resolve
-from ..schemes.catalogue import Scheme
+from ..dtypes import dtype_name
+from ..schemes.catalogue import REQUIRED, SCHEMES
 from . import blocks, memory
 from .blocks import Block
-from .fill import fill
+from .docstrings import docstring
+from .fill import distribution_of, draw
 from .streams import Seed
 
-_Out = TypeVar("_Out")
+__all__ = [*SCHEMES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
-class SchemeFunction(Protocol):
-    """The keywords of every scheme's function; ``numbers`` are the scheme's own and those that count its fans."""
-
-    @overload
-    def __call__(
-        self,
-        shape: Shape,
-        *,
-        out: None = None,
-        seed: Seed = None,
-        name: str = "",
-        dtype: DTypeLike | None = None,
-        block: Block = ...,
-        threads: int | None = None,
-        **numbers: Any,
-    ) -> Array: ...
-    @overload
-    def __call__(
-        self,
-        shape: Shape | None = None,
-        *,
-        out: _Out,
-        seed: Seed = None,
-        name: str = "",
-        dtype: DTypeLike | None = None,
-        block: Block = ...,
-        threads: int | None = None,
-        **numbers: Any,
-    ) -> _Out: ...
+def __getattr__(name: str) -> Callable[..., Any]:
+    """The function of a scheme."""
+    if name not in SCHEMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    function = globals()[name] = _function(name)
+    return function
 
 
-def scheme_function(name: str) -> SchemeFunction:
-    """The public function of one row of the table of schemes."""
-    scheme = resolve.SCHEMES[name]
+def _function(scheme: str) -> Callable[..., Any]:
+    row = SCHEMES[scheme]
 
     def function(
         shape: Shape | None = None,
-        *,
+        *further: object,
         out: Any = None,
         seed: Seed = None,
         name: str = "",
@@ -65,45 +45,36 @@ def scheme_function(name: str) -> SchemeFunction:
         threads: int | None = None,
         **numbers: Any,
     ) -> Any:
-        if out is None:
-            if shape is None:
-                raise TypeError(f"{scheme.name} needs a shape or out=")
-            part = blocks.block_shape(block, checked_shape(shape))
-            out = memory.empty(part, dtype_name("float32" if dtype is None else dtype))
-        elif dtype is not None and dtype_name(dtype) != (has := memory.target(out).dtype):
-            raise TypeError(f"out has dtype {has}, but dtype={dtype!r} was asked for")
-        return fill(
-            out, scheme.name, seed=seed, name=name, shape=shape, block=block, threads=threads, **numbers
-        )
+        if further:
+            raise TypeError(
+                f"{scheme} takes only the shape by position; give seed and others by name: seed=0"
+            )
+        to = None if out is None else memory.target(out)
+        if to is not None and dtype is not None and dtype_name(dtype) != to.dtype:
+            raise TypeError(f"out has dtype {to.dtype}, but dtype={dtype!r} was asked for")
+        if shape is not None:
+            whole = checked_shape(shape)
+        elif to is not None:
+            whole = to.shape
+        else:
+            raise TypeError(f"{scheme} needs a shape or out=")
+        distribution = distribution_of(scheme, whole, numbers, _OF_FUNCTIONS)
+        if to is None:
+            kind = dtype_name("float32" if dtype is None else dtype)
+            out = memory.empty(blocks.block_shape(block, whole), kind)
+            to = memory.target(out)
+        draw(to, distribution, seed, name, whole, block, threads)
+        return out
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = _docstring(name, scheme)
-    parameters = [p for p in inspect.signature(function).parameters.values() if p.name != "numbers"]
-    for number, default in scheme.numbers.items():
-        parameters.append(inspect.Parameter(number, inspect.Parameter.KEYWORD_ONLY, default=default))
-    parameters += [parameter for parameter in resolve.GEOMETRY if parameter.name in scheme.geometry]
+    function.__name__ = function.__qualname__ = scheme
+    function.__doc__ = docstring(scheme, row)
+    shared = [p for p in inspect.signature(function).parameters.values() if p.name in _OF_FUNCTIONS]
+    parameters = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in shared]
+    for number in row.keywords.values():
+        default = inspect.Parameter.empty if number.default is REQUIRED else number.default
+        parameters.append(inspect.Parameter(number.name, inspect.Parameter.KEYWORD_ONLY, default=default))
     function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return function
 
 
-def _docstring(name: str, scheme: Scheme) -> str:
-    shape = scheme.example.partition(")")[0] + ")"
-    return f"""{scheme.summary}
-
-    Draws :math:`{scheme.formula}`.
-
-    Give ``shape`` for a new array of ``dtype`` (float32 by default; float64, float16 and bfloat16 too), or ``out``
-    to fill an array or CPU tensor in place. ``seed`` and ``name`` choose the stream; ``block`` asks for a slice of
-    the whole tensor alone. Fans follow ``layout`` (see `fans`).
-
-    Raises TypeError or ValueError, naming the argument, before anything is written.
-
-    Source: {scheme.source}
-
-    >>> import fastinit as fi
-    >>> fi.{name}({scheme.example}, seed=0, name="w").shape
-    {shape}
-    """
-
-
-globals().update({name: scheme_function(name) for name in resolve.SCHEMES})
+_OF_FUNCTIONS = ("shape", "out", "seed", "name", "dtype", "block", "threads")

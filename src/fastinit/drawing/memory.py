@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import sys
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -67,6 +68,10 @@ def target(out: Any) -> Memory:
         if not flags.writeable:
             raise ValueError("out is read-only")
         memory = Memory(_address(out, name), out.shape, out.strides, name, flags.c_contiguous, out)
+    elif _is_jax_array(out):
+        raise TypeError(
+            "out must be an array that can be written; a jax.Array is immutable: fastinit.jax makes new ones"
+        )
     elif hasattr(out, "__dlpack__"):
         memory = _from_dlpack(out)
     else:
@@ -74,6 +79,11 @@ def target(out: Any) -> Memory:
     if not memory.contiguous and may_overlap(memory.shape, memory.strides, memory.itemsize):
         raise ValueError(f"out overlaps itself: shape {memory.shape}, strides {memory.strides}")
     return memory
+
+
+def _is_jax_array(out: Any) -> bool:
+    jax = sys.modules.get("jax")  # never imported for this
+    return jax is not None and isinstance(out, getattr(jax, "Array", ()))
 
 
 def as_array(memory: Memory) -> Array:
@@ -86,10 +96,14 @@ def as_array(memory: Memory) -> Array:
 
 
 def readable(values: Any, argument: str) -> Array:
-    """``values`` as a NumPy array of a dtype that can be drawn, not copied: an array, or a CPU tensor with DLPack.
+    """``values`` as a NumPy array of a dtype that can be drawn, not copied: an array, a CPU tensor with DLPack, or
+    a jax.Array, which is copied if it lies elsewhere.
 
     TypeError, naming the argument, for anything else. The array of a tensor does not keep it alive.
     """
+    if _is_jax_array(values):
+        dtype_name(values.dtype)
+        return np.asarray(values)
     if isinstance(values, np.ndarray) and not isinstance(values, np.ma.MaskedArray):
         dtype_name(values.dtype)
         return values
@@ -101,8 +115,8 @@ def readable(values: Any, argument: str) -> Array:
 
 
 def _address(array: Array, dtype: str) -> int:
-    # Python's buffers have only NumPy's own dtypes, which are kind "f".
-    return _core.address(array) if array.dtype.kind == "f" else int(array.ctypes.data)
+    # Python's buffers have only NumPy's own dtypes.
+    return _core.address(array) if array.dtype.isbuiltin == 1 else int(array.ctypes.data)
 
 
 @lru_cache

@@ -17,6 +17,14 @@ from . import atomic
 INDEX = "model.safetensors.index.json"  # Hugging Face's name for the index of several files
 _BY_CODE = {row.safetensors: name for name, row in DTYPES.items()}
 _LARGEST_HEADER = 100_000_000  # the format's own limit
+_OTHER_FORMATS = (
+    (b"PK\x03\x04", "a ZIP archive, as torch.save and numpy.savez write"),
+    (b"\x80", "a pickle"),
+    (b"\x93NUMPY", "a NumPy array file"),
+    (b"\x89HDF\r\n", "an HDF5 file"),
+    (b"version https://git-lfs", "a Git LFS pointer: the file itself has not been fetched"),
+    (b"GGUF", "a GGUF file"),
+)
 
 
 def unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -75,10 +83,11 @@ def read_header(file: BinaryIO) -> Header:
     Tensors may have any dtype; the size of one that cannot be drawn is not known here and not checked.
     """
     size = os.fstat(file.fileno()).st_size
-    start = file.read(8)
-    length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+    start = file.read(32)
+    length = struct.unpack("<Q", start[:8])[0] if len(start) >= 8 else 0
     if not 2 <= length <= min(_LARGEST_HEADER, size - 8):
-        raise ValueError(f"not a safetensors file: a header of {length} bytes in a file of {size}")
+        raise ValueError(f"not a safetensors file, but {_format_of(start, size)}")
+    file.seek(8)
     header = parse_json(file.read(length))
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
@@ -92,6 +101,14 @@ def read_header(file: BinaryIO) -> Header:
     if at != size:
         raise ValueError(f"the tensors end at byte {at}, the file at {size}")
     return Header(metadata, extents)
+
+
+def _format_of(start: bytes, size: int) -> str:
+    """What a file is that begins like this and is not a safetensors file."""
+    if not size:
+        return "an empty file"
+    known = (kind for magic, kind in _OTHER_FORMATS if start.startswith(magic))
+    return next(known, f"another format: it begins with {start[:8]!r}, which is not the length of a header")
 
 
 def _extent(name: str, entry: Any, start: int) -> Extent:
@@ -163,7 +180,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     if path.is_dir() and (path / INDEX).exists():
         file_of = {name: path / file for name, file in read_index(path / INDEX).items()}
-        headers = {file: _read_file(file) for file in dict.fromkeys(file_of.values())}
+        headers = {file: _read_file(file) for file in sorted(set(file_of.values()))}
     else:
         file = path / "model.safetensors" if path.is_dir() else path
         headers = {file: _read_file(file)}

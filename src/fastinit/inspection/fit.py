@@ -12,12 +12,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dtypes import Floats, rounding_step
+from .. import _core
+from ..dtypes import DTYPES, Floats, decode, rounding_step
 from ..laws.distributions import Elementwise, Normal, TruncatedNormal, Uniform
+from ..laws.rounding import rounded
 from .measure import Measured
 
 LEVEL = 6.0  # standard errors
-_SURE = 1e9  # odds against chance
+SURE = 1e9  # odds against chance
+_ITERATIONS = 5
 _MOST_CELLS, _LEAST_IN_CELL, _LEAST_CELLS = 64, 32, 8
 # A law that differs by less, as sum of (p - q)^2 / q over the cells, passes for another. Values that were rounded to
 # bfloat16 and are kept as float32 differ by 0.0001.
@@ -42,21 +45,26 @@ def likely_law(measured: Measured, dtype: str) -> str | None:
 def fitted(law: Elementwise, measured: Measured, dtype: str) -> Elementwise:
     """The law, moved and scaled to fit the values.
 
-    A law within bounds is fitted by its bounds, which the farthest values show within a rounding, and by mean and std
-    within that; any other one by mean and std.
+    A law within bounds is fitted by its bounds, which the farthest values show within 1.5 steps of the dtype, and by mean
+    and std within that; any other one by mean and std.
     """
     if not 0 < measured.std < math.inf:
         return law
     mean, std = law.moments()
+    by_moments = law.affine(measured.std / std, measured.mean - mean * measured.std / std)
+    for _ in range(_ITERATIONS if DTYPES[dtype].size == 1 else 0):  # until the rounded law has these moments
+        mean, std = by_moments.moments()
+        rounded_mean, rounded_std = rounded(by_moments, dtype).moments()
+        scale = measured.std / rounded_std if rounded_std else 1.0
+        by_moments = by_moments.affine(scale, mean * (1 - scale) + measured.mean - rounded_mean)
     low, high = law.support()
     if math.isinf(low) or math.isinf(high):
-        scale = measured.std / std
-        return law.affine(scale, measured.mean - mean * scale)
+        return by_moments
     bounds = []
-    for bound, farthest in ((low, measured.low), (high, measured.high)):
-        rounding = rounding_step(farthest, dtype) / 2
-        by_moments = measured.mean + measured.std * (bound - mean) / std
-        bounds.append(min(max(by_moments, farthest - rounding), farthest + rounding))
+    for bound, farthest in zip(by_moments.support(), (measured.low, measured.high), strict=True):
+        # No value reaches what a uniform law's upper bound is rounded to, which is half a step away from it at most.
+        slack = 1.5 * rounding_step(farthest, dtype)
+        bounds.append(min(max(bound, farthest - slack), farthest + slack))
     scale = (bounds[1] - bounds[0]) / (high - low)
     return law.affine(scale, bounds[0] - low * scale)
 
@@ -69,13 +77,15 @@ def misfit(measured: Measured, dtype: str, law: Elementwise) -> str | None:
     if different := _tails_misfit(measured, law, 1 + LEVEL * std_error(measured) + coarse):
         return different
     if measured.count >= _MOMENTS_FROM:
-        m3, m4, m5, m6, m8 = map(law.standard_moment, (3, 4, 5, 6, 8))
+        like = rounded(law, dtype)
+        m3, m4, m5, m6, m8 = map(like.standard_moment, (3, 4, 5, 6, 8))
         # Of the sample's skew and kurtosis, times the number of values.
         variances = (
             m6 - 6 * m4 + 9 + m3**2 * (9 * m4 + 35) / 4 - 3 * m3 * m5,
             m8 - 4 * m4 * m6 + 4 * m4**3 - m4**2 + 16 * m3**2 * m4 - 8 * m3 * m5 + 16 * m3**2,
         )
-        least = 0.02 + coarse**2 / 4  # what rounding to the dtype may add
+        # What rounding to the dtype may add, unless that is taken into account.
+        least = 0.02 + (coarse**2 / 4 if isinstance(like, Elementwise) else 0.0)
         for name, got, want, variance in (
             ("skew", measured.skew, m3, variances[0]),
             ("kurtosis", measured.kurtosis, m4 - 3, variances[1]),
@@ -98,9 +108,9 @@ def _tails_misfit(measured: Measured, law: Elementwise, slack: float) -> str | N
             """How many values are expected farther away than this."""
             return measured.count * float(lower.cdf(-side * mean - distance * std))
 
-        if beyond(distance / slack) < 1 / _SURE:
+        if beyond(distance / slack) < 1 / SURE:
             return f"a value {distance:.3g} std from the mean"
-        if beyond(distance * slack) > math.log(_SURE):
+        if beyond(distance * slack) > math.log(SURE):
             return f"no value farther than {distance:.3g} std from the mean"
     return None
 
@@ -119,18 +129,19 @@ def spacing(measured: Measured, dtype: str) -> float:
 
 @lru_cache
 def bin_edges(dtype: str) -> tuple[NDArray[np.intp], Floats]:
-    """The finite bins in ascending order, and what is rounded apart between one and the next."""
-    if dtype == "float16":
-        first_infinite = 31 << 6
-        starts = np.arange(1, first_infinite, dtype=np.uint16) << 4
-        at, before = starts.view(np.float16), (starts - 1).view(np.float16)
-    else:  # the upper half of a float32; bfloat16 is just that, float64 is counted as float32
-        first_infinite = 255 << 3
-        starts = np.arange(1, first_infinite, dtype=np.uint32) << 20
-        last = 1 << 16 if dtype == "bfloat16" else 1
-        at, before = starts.view(np.float32), (starts - np.uint32(last)).view(np.float32)
-    positive = (at.astype(np.float64) + before.astype(np.float64)) / 2
-    order = np.concatenate([2048 + np.arange(first_infinite)[::-1], np.arange(first_infinite)])
+    """The finite bins in ascending order, and the numbers at which rounding parts one from the next.
+
+    A bin holds the values with the same upper 12 bits, or one value of a dtype that has fewer bits; float64 is counted as
+    float32.
+    """
+    dtype = "float32" if dtype == "float64" else dtype
+    bits = 8 * DTYPES[dtype].size
+    in_bin, bins = 1 << max(bits - 12, 0), 1 << min(bits, 12)
+    first = np.arange(bins // 2) * in_bin  # the first code of each bin of positive values
+    first = first[decode(first, dtype) <= DTYPES[dtype].largest]
+    positive = (decode(first[1:], dtype) + decode(first[1:] - 1, dtype)) / 2
+    at = np.arange(len(first)) * (_core.BINS // bins)
+    order = np.concatenate([_core.BINS // 2 + at[::-1], at])
     return order, np.concatenate([-positive[::-1], [0.0], positive])
 
 

@@ -5,6 +5,10 @@ high and the low half of the seed, so that ``he_normal()(jax.random.key(5), shap
 with the empty name; keys of more words (rbg) are hashed to 64 bits by BLAKE2b.
 """
 
+from ..extras import needs
+
+needs("jax", extra="jax", what="fastinit.jax")
+
 from jax.nn.initializers import Initializer, constant, ones, zeros
 
 from .initializers import (

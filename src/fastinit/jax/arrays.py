@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec
+from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec
 
 from ..drawing import memory
 from ..drawing.blocks import block_shape
@@ -17,40 +17,65 @@ from ..drawing.fill import fill
 from ..dtypes import Array
 from ..laws.distributions import Normal, TruncatedNormal, Uniform
 from ..schemes.resolve import distribution
+from ._private import Tracer, inside_a_trace
 from .keys import seed_of
 
-_PARTS = {"complex64": "float32", "complex128": "float64"}  # of real and imaginary part
 
-
-def _sharding(sharding: Any, traced: bool) -> NamedSharding | None:
-    """With the mesh of the context, where it names none; outside of a trace that is one of devices."""
-    if sharding is None:
-        return None
-    spec: Any = sharding if isinstance(sharding, PartitionSpec) else getattr(sharding, "spec", None)
-    if isinstance(sharding, PartitionSpec) or isinstance(getattr(sharding, "mesh", None), AbstractMesh):
-        mesh: Any = jax.sharding.get_abstract_mesh() if traced else jax.sharding.get_mesh()
+def _placed(out_sharding: Any, ndim: int, words: Any = None) -> NamedSharding | None:
+    """What was asked for, with the mesh of the context if it names none; without it, copies on all of that mesh, as JAX
+    has it. ``words`` are a traced key's.
+    """
+    if out_sharding is None and words is None and inside_a_trace():
+        return None  # a constant of the program
+    mesh: Any = jax.sharding.get_mesh() if words is None else jax.sharding.get_abstract_mesh()
+    if mesh.empty and isinstance(words, Tracer):  # the key may lie on one
+        mesh = jax.typeof(words).sharding.mesh
+    if out_sharding is None:
+        # A mesh of Manual axes is one that shard_map has entered: each device draws there.
+        if all(kind == AxisType.Manual for kind in mesh.axis_types):
+            return None
+        explicit = AxisType.Explicit in mesh.axis_types
+        return NamedSharding(mesh, PartitionSpec(*[None] * (ndim if explicit else 0)))
+    spec: Any = (
+        out_sharding if isinstance(out_sharding, PartitionSpec) else getattr(out_sharding, "spec", None)
+    )
+    if isinstance(out_sharding, PartitionSpec) or isinstance(
+        getattr(out_sharding, "mesh", None), AbstractMesh
+    ):
         if mesh.empty:
-            raise ValueError(f"out_sharding {sharding} needs a mesh: see jax.set_mesh")
+            raise ValueError(f"out_sharding {out_sharding} needs a mesh: see jax.set_mesh")
         return NamedSharding(mesh, spec)
-    if not isinstance(sharding, NamedSharding):
-        raise TypeError(f"out_sharding must be a NamedSharding or a PartitionSpec, not {sharding!r}")
-    return sharding
+    if not isinstance(out_sharding, NamedSharding):
+        raise TypeError(f"out_sharding must be a NamedSharding or a PartitionSpec, not {out_sharding!r}")
+    return out_sharding
+
+
+def where_key_is(key: Any) -> Any:
+    """The sharding of what is drawn from a key that was put somewhere; None for a key that may go anywhere."""
+    sharding = getattr(key, "sharding", None) if getattr(key, "committed", False) else None
+    return NamedSharding(sharding.mesh, PartitionSpec()) if isinstance(sharding, NamedSharding) else sharding
 
 
 def sharded_array(
-    whole: tuple[int, ...], dtype: np.dtype[Any], sharding: Any, draw_one: Callable[..., object]
+    whole: tuple[int, ...],
+    dtype: np.dtype[Any],
+    out_sharding: Any,
+    draw_one: Callable[..., object],
+    otherwise: Any = None,
 ) -> jax.Array:
-    """A new array, by shards if ``sharding`` is one. JAX keeps aligned memory without a copy: each shard gets its own."""
-    placed = _sharding(sharding, traced=False)
+    """A new array, by shards if ``out_sharding`` or the context's mesh has some; without both, it goes where
+    ``otherwise`` says. JAX keeps aligned memory without a copy: each shard gets its own.
+    """
+    placed = _placed(out_sharding, len(whole))
 
     def part(block: Any) -> Array:
         out = _empty(block_shape(block, whole), dtype)
         draw_one(out, block=block)
         return out
 
-    if placed is None:
-        return jax.device_put(part(...))
-    return jax.make_array_from_callback(whole, placed, part, dtype=dtype)
+    if placed is None and not isinstance(otherwise, NamedSharding):
+        return jax.device_put(part(...), otherwise)
+    return jax.make_array_from_callback(whole, placed or otherwise, part, dtype=dtype)
 
 
 def traced_array(
@@ -61,7 +86,11 @@ def traced_array(
     draw_one: Callable[..., object],
 ) -> jax.Array:
     """The same values, drawn when the traced function runs; where sharded, each shard by itself."""
-    sharding = _sharding(out_sharding, traced=True)
+    sharding = _placed(out_sharding, len(whole), words)
+    if sharding is not None and AxisType.Manual in sharding.mesh.axis_types:
+        raise NotImplementedError(
+            f"shard_map must take all axes of {sharding.mesh}: JAX calls no host otherwise"
+        )
     # Whatever is wrong with the law is said now: a callback could not.
     draw_one(_empty((0,) * len(whole), dtype), block=(slice(0, 0),) * len(whole), seed=0)
     part = whole if sharding is None else sharding.shard_shape(whole)
@@ -95,7 +124,12 @@ def traced_array(
 def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     if dtype.kind != "c":
         return memory.empty(shape, dtype.name)
-    return memory.empty((*shape, 2), _PARTS[dtype.name]).view(dtype)[..., 0]
+    return memory.empty((*shape, 2), _part(dtype)).view(dtype)[..., 0]
+
+
+def _part(dtype: np.dtype[Any]) -> str:
+    """The dtype of the real and the imaginary part of a complex one."""
+    return str(np.empty(0, dtype).real.dtype)
 
 
 def draw_complex(out: Array, scheme: Any, *, seed: int, shape: tuple[int, ...], block: Any) -> None:
@@ -107,7 +141,7 @@ def draw_complex(out: Array, scheme: Any, *, seed: int, shape: tuple[int, ...], 
         law = distribution("complex_truncated_normal", whole, std=std / math.sqrt(1 - 4 / math.expm1(4)))
     else:
         law = Normal(0.0, std / math.sqrt(2))
-    pairs = memory.empty((*out.shape, 2), _PARTS[out.dtype.name])
+    pairs = memory.empty((*out.shape, 2), _part(out.dtype))
     where = (..., slice(None)) if block is ... else (*block, slice(None))
     fill(pairs, law, seed=seed, shape=whole, block=where)
     out[...] = pairs.view(out.dtype)[..., 0]

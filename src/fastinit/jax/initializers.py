@@ -11,7 +11,6 @@ from typing import Any, Protocol, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jax.nn.initializers import Initializer
 
 from ..arguments import checked_shape, choose, integer, integers, non_negative, real
@@ -19,7 +18,8 @@ from ..drawing.fill import fill
 from ..dtypes import dtype_name, numpy_dtype
 from ..laws.distributions import Normal, Uniform
 from ..schemes.resolve import distribution
-from .arrays import draw_complex, sharded_array, traced_array
+from ._private import Tracer, inside_a_trace
+from .arrays import draw_complex, sharded_array, traced_array, where_key_is
 from .keys import seed_of, words_of
 
 Shape: TypeAlias = tuple[int, ...]
@@ -162,6 +162,11 @@ def _item(value: Any) -> Any:
 
 
 def _scaled(shape: Shape, axes: Mapping[str, Shape], numbers: Mapping[str, Any]) -> Any:
+    if axes["in_axis"] == (-2,) and len(shape) < 2:
+        raise ValueError(
+            f"Can't compute input and output sizes of a {len(shape)}-dimensional weights tensor with default in_axis."
+            f" Must be at least 2D or specify in_axis explicitly. shape is {shape}"
+        )  # in JAX's words, which tests and users look for
     sizes = {}
     for name, indices in axes.items():
         for index in indices:
@@ -181,9 +186,10 @@ def _initializer(dtype: Any, law_for: Callable[[Shape], Any], *, may_be_complex:
         words, whole = words_of(key), checked_shape(shape)
         kind = _dtype(dtype, may_be_complex)
         draw_one = partial(draw_complex if kind.kind == "c" else fill, scheme=law_for(whole), shape=whole)
-        if isinstance(words, Tracer):
+        if isinstance(words, Tracer) or inside_a_trace():
             return traced_array(words, whole, kind, out_sharding, draw_one)
-        return sharded_array(whole, kind, out_sharding, partial(draw_one, seed=seed_of(words)))
+        draw_one = partial(draw_one, seed=seed_of(words))
+        return sharded_array(whole, kind, out_sharding, draw_one, where_key_is(key))
 
     return init
 

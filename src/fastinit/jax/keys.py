@@ -8,9 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 
 from ..dtypes import Array
+from ._private import Tracer
 
 
 def words_of(key: Any) -> Any:

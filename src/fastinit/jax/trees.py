@@ -2,60 +2,93 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.sharding import NamedSharding
 
+from ..arguments import flag
 from ..drawing.fill import fill, random_bits
-from ..drawing.streams import Seed, resolve_seed
-from ..dtypes import dtype_name, numpy_dtype
+from ..drawing.streams import Seed, encoded_name, resolve_seed
+from ..dtypes import numpy_dtype
 from ..plans.make import make_plan
-from ..plans.model import Model, TensorSpec
+from ..plans.match import matching
+from ..plans.model import Model
 from ..plans.plan import Plan
 from ..plans.recipe import RecipeLike, as_recipe
 from .arrays import sharded_array
-from .layers import Path, owner_of
+from .layers import described
+from .leaves import Leaf, leaves_of
 
-_VALUE = jax.tree_util.GetAttrKey("value")
 
+def plan(
+    tree: Any, recipe: RecipeLike = "default", *, prefix: str = "", frozen: bool = False, **numbers: Any
+) -> Plan:
+    """What `init` would draw: the distribution of every parameter of a tree, by name. Nothing is drawn.
 
-def plan(tree: Any, recipe: RecipeLike = "default") -> Plan:
-    """What `init` would draw: the law of every floating-point leaf, by name. Nothing is drawn.
+    Parameters
+    ----------
+    tree, recipe, prefix, frozen, **numbers
+        As in `init`; the recipe cannot be a plan.
 
+    Raises
+    ------
+    TypeError, ValueError
+        As `init` does.
+
+    Examples
+    --------
     >>> layer = {"kernel": jax.ShapeDtypeStruct((8, 4), jnp.float32), "bias": jax.ShapeDtypeStruct((4,), jnp.float32)}
     >>> plan({"Dense_0": layer}, "he_normal")["Dense_0.kernel"].distribution
     Normal(mean=0.0, std=0.5)
     """
-    return _plan(tree, _flatten(tree)[0], recipe)
+    return _plan(leaves_of(tree)[0], recipe, prefix, frozen, numbers)
 
 
-def init(tree: Any, recipe: RecipeLike = "default", *, seed: Seed = None) -> Any:
-    """A tree like the given one with every floating-point leaf drawn by the recipe; the given one is left as it is.
+def init(
+    tree: Any,
+    recipe: RecipeLike | Plan = "default",
+    *,
+    seed: Seed,
+    prefix: str = "",
+    frozen: bool = False,
+    **numbers: Any,
+) -> Any:
+    """A tree like the given one with every parameter drawn; the given one is left as it is.
 
-    The name is the path with dots: ``layers.0.kernel``. Other leaves stay, but for those of an abstract nnx module's
-    random streams: an abstract key becomes a new one, an abstract count 0.
+    A leaf's name is its path with dots: ``layers.0.kernel``. Seed and name choose the values: equal names under one seed give
+    equal values. Give each of two networks that are drawn with one seed a ``prefix`` of its own.
+
+    What is not a parameter stays: integers and masks, an ``nnx.Variable`` that is not an ``nnx.Param``, linen's collections
+    except "params", the state of Equinox's layers, NumPy arrays in Equinox's modules, the moments of an optimizer. Running
+    means become 0 and running variances 1, except those of Equinox that have values. An abstract random stream of nnx gets
+    a key of its own.
 
     Parameters
     ----------
     tree
         Arrays or ``jax.ShapeDtypeStruct`` in any pytree: parameters of Flax linen, an Equinox module, an nnx module
-        (also from ``nnx.eval_shape``), dicts. A leaf's NamedSharding is kept, and each shard drawn alone.
+        (also from ``nnx.eval_shape``), dicts. A leaf's NamedSharding is kept, and each shard is drawn by itself.
     recipe
-        A recipe or its file; a scheme's name, for all weights that have fans; or a mapping of globs to schemes or rules.
+        A recipe or its file; a scheme's name, for all weights; a mapping of globs to schemes or rules, which go before
+        the recipe "default"; or a `Plan` of this tree.
     seed
-        With a leaf's name it is the stream, so that a leaf's values do not depend on the others. Every process
-        must give the same.
+        An integer in [0, 2**64). Every process must give the same.
+    prefix
+        Stands before every name; beside a plan, the plan's names begin with it.
+    frozen
+        Whether the base of an ``nnx.LoRA`` or ``nnx.LoRALinear`` is drawn too if it has values. It stays otherwise.
+    **numbers
+        The scheme's own: ``gain``, ``std``, ...
 
     Raises
     ------
     TypeError, ValueError
-        for a tree without floating-point leaves, leaves of other dtypes than can be drawn, and what `plan` refuses.
+        For a tree without parameters, a parameter of a dtype that cannot be drawn, two leaves of one name, abstract leaves
+        that are not parameters, parameters that the recipe does not know, and a plan of another tree. All such leaves
+        are named.
 
     Examples
     --------
@@ -63,78 +96,75 @@ def init(tree: Any, recipe: RecipeLike = "default", *, seed: Seed = None) -> Any
     >>> init({"Dense_0": layer}, "lecun_normal", seed=0)["Dense_0"]["kernel"].shape
     (8, 4)
     """
-    leaves, rebuild = _flatten(tree)
-    planned, number = _plan(tree, leaves, recipe), resolve_seed(seed)
-
-    def value(path: Path, leaf: Any) -> Any:
-        parameter = planned.get(_name(path))
-        if parameter is None:
-            return _random_state(_name(path), leaf, number)
-        sharding = getattr(leaf, "sharding", None)
-        sharding = sharding if isinstance(sharding, NamedSharding) else None
-        dtype = numpy_dtype(parameter.dtype)
-        write = partial(
-            fill, scheme=parameter.distribution, seed=number, name=parameter.name, shape=parameter.shape
+    leaves, rebuild = leaves_of(tree)
+    if empty := [leaf.name for leaf in leaves if leaf.is_abstract and leaf.begins is None and not leaf.drawn]:
+        several = "leaves" if len(empty) > 1 else "leaf"
+        raise ValueError(
+            f"{several} {', '.join(map(repr, empty))} must have values: abstract, and not a parameter that can be drawn"
         )
-        return sharded_array(parameter.shape, dtype, sharding, write)
-
-    return rebuild([value(path, leaf) for path, leaf in leaves])
-
-
-def _flatten(tree: Any) -> tuple[list[tuple[Path, Any]], Callable[[list[Any]], Any]]:
-    """The leaves with their paths of names and indices, and the way back."""
-    nnx = sys.modules.get("flax.nnx")
-    if nnx is not None and isinstance(tree, (nnx.Module, nnx.State)):
-        # As a pytree, a shared variable would stand, and be drawn, twice.
-        definition, state = nnx.split(tree)
-        variables = nnx.to_flat_state(state)
-
-        def merge(values: list[Any]) -> Any:
-            new = [
-                (path, variable.replace(value))
-                for (path, variable), value in zip(variables, values, strict=True)
-            ]
-            return nnx.merge(definition, nnx.from_flat_state(new))
-
-        return [(path, variable.get_value()) for path, variable in variables], merge
-    leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
-    return [(_path(path), leaf) for path, leaf in leaves], partial(jax.tree_util.tree_unflatten, structure)
+    if isinstance(recipe, Plan):
+        if frozen or numbers:
+            extra = ", ".join([*["frozen"] * frozen, *numbers])
+            raise TypeError(f"a plan has its own distributions, but {extra} was given too")
+        planned = _checked(recipe, leaves, prefix)
+    else:
+        planned = _plan(leaves, recipe, prefix, frozen, numbers)
+    number = resolve_seed(seed)
+    return rebuild([_value(leaf, planned, number, prefix) for leaf in leaves])
 
 
-def _path(entries: Any) -> Path:
-    """The names and indices in a path of jax.tree_util, without the boxes that linen puts partitioned leaves in."""
-    keys = [next(getattr(e, kind) for kind in ("name", "idx", "key") if hasattr(e, kind)) for e in entries]
-    boxed = len(keys) > 1 and entries[-1] == _VALUE and isinstance(entries[-2], jax.tree_util.DictKey)
-    return tuple(keys[:-1] if boxed else keys)
+def _plan(leaves: list[Leaf], recipe: RecipeLike, prefix: str, frozen: bool, numbers: dict[str, Any]) -> Plan:
+    flag("frozen", frozen)
+    encoded_name(prefix)
+    chosen = [leaf for leaf in leaves if leaf.drawn and (frozen or not leaf.frozen)]
+    _check_names(chosen)
+    if not chosen:
+        raise ValueError(
+            "tree has no parameters: no floating-point arrays, or only such as are not parameters"
+        )
+    return make_plan(
+        Model({prefix + leaf.name: described(leaf) for leaf in chosen}), as_recipe(recipe, numbers)
+    )
 
 
-def _name(path: Path) -> str:
-    return ".".join(map(str, path))
+def _checked(plan: Plan, leaves: list[Leaf], prefix: str) -> Plan:
+    """The plan, if it is one of this tree."""
+    encoded_name(prefix)
+    drawn = [leaf for leaf in leaves if leaf.drawn]
+    _check_names(drawn)
+    tensors = {prefix + leaf.name: described(leaf) for leaf in drawn}
+    return matching(plan, tensors, [prefix + leaf.name for leaf in drawn if not leaf.frozen])
 
 
-def _plan(tree: Any, leaves: list[tuple[Path, Any]], recipe: RecipeLike) -> Plan:
-    tensors: dict[str, TensorSpec] = {}
-    for path, leaf in leaves:
-        name, dtype = _name(path), getattr(leaf, "dtype", None)
-        if dtype is None or not jnp.issubdtype(dtype, np.inexact):
-            continue
-        if name in tensors:
-            raise ValueError(f"two leaves have the name {name!r}")
-        try:
-            kind = dtype_name(dtype)
-        except TypeError as error:
-            raise TypeError(f"leaf {name!r}: {error}") from None
-        module, geometry = owner_of(tree, path, leaf.shape)
-        tensors[name] = TensorSpec(tuple(leaf.shape), kind, module, geometry)
-    if not tensors:
-        raise ValueError("tree has no floating-point arrays")
-    return make_plan(Model(tensors), as_recipe(recipe))
+def _check_names(leaves: list[Leaf]) -> None:
+    seen = set()
+    for leaf in leaves:
+        if leaf.name in seen:
+            raise ValueError(f"two leaves have the name {leaf.name!r}")
+        seen.add(leaf.name)
 
 
-def _random_state(name: str, leaf: Any, seed: int) -> Any:
-    """Of an abstract random stream of nnx: a new key, a count of 0. Anything else as it is."""
-    if not isinstance(leaf, jax.ShapeDtypeStruct) or leaf.shape != ():
-        return leaf
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        return jax.random.key(int(random_bits(1, seed=seed, name=name)[0]))
-    return jnp.zeros((), leaf.dtype)
+def _value(leaf: Leaf, planned: Plan, seed: int, prefix: str) -> Any:
+    name = prefix + leaf.name
+    parameter = planned.get(name)
+    if parameter is not None:
+        sharding = getattr(leaf.value, "sharding", None)
+        write = partial(fill, scheme=parameter.distribution, seed=seed, name=name, shape=parameter.shape)
+        placed = sharding if isinstance(sharding, NamedSharding) else None
+        return sharded_array(parameter.shape, numpy_dtype(parameter.dtype), placed, write)
+    if not leaf.is_abstract:
+        return leaf.value
+    if leaf.begins == "random":
+        return _random_state(name, leaf.value, seed)
+    return jnp.full(leaf.value.shape, leaf.begins, leaf.value.dtype)
+
+
+def _random_state(name: str, value: Any, seed: int) -> Any:
+    """Of an abstract random stream of nnx: new keys, or counts of 0."""
+    if not jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+        return jnp.zeros(value.shape, value.dtype)
+    for impl in ("threefry2x32", "rbg", "unsafe_rbg"):
+        if jax.eval_shape(partial(jax.random.key, impl=impl), 0).dtype == value.dtype:
+            key = jax.random.key(int(random_bits(1, seed=seed, name=name)[0]), impl=impl)
+            return jax.random.split(key, value.shape) if value.shape else key
+    raise TypeError(f"leaf {name!r} has keys of an unknown kind: {value.dtype}")

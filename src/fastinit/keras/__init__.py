@@ -6,6 +6,10 @@ object is made, and a `SeedGenerator` gives new values at each call. Zeros, ones
 kernel draw nothing: they are Keras's own.
 """
 
+from ..extras import needs_keras
+
+needs_keras()
+
 from keras.initializers import STFT, Constant, Identity, Initializer, Ones, Zeros
 
 from .initializers import (
@@ -21,6 +25,8 @@ from .initializers import (
     RandomUniform,
     TruncatedNormal,
     VarianceScaling,
+    deserialize,
+    get,
     glorot_normal,
     glorot_uniform,
     he_normal,
@@ -30,6 +36,7 @@ from .initializers import (
     orthogonal,
     random_normal,
     random_uniform,
+    serialize,
     truncated_normal,
     variance_scaling,
 )
@@ -62,6 +69,8 @@ __all__ = [
     "VarianceScaling",
     "Zeros",
     "constant",
+    "deserialize",
+    "get",
     "glorot_normal",
     "glorot_uniform",
     "he_normal",
@@ -75,6 +84,7 @@ __all__ = [
     "plan",
     "random_normal",
     "random_uniform",
+    "serialize",
     "stft",
     "truncated_normal",
     "variance_scaling",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from inspect import isclass
 from typing import Any
 
 import keras
@@ -80,14 +81,14 @@ class RandomUniform(_Drawn, keras.initializers.RandomUniform):
 
 class _Scaled(_Drawn):
     scale: float
-    mode: str
-    distribution: str
+    mode: Any
+    distribution: Any
     input_axes: Any
     output_axes: Any
 
     def _law(self, shape: tuple[int, ...]) -> Any:
         fan_in, fan_out = _fans_of_shape(shape, self.input_axes, self.output_axes)
-        law = "normal" if self.distribution == "untruncated_normal" else self.distribution
+        law: Any = "normal" if self.distribution == "untruncated_normal" else self.distribution
         return distribution(
             "variance_scaling",
             shape,
@@ -194,3 +195,46 @@ variance_scaling = VarianceScaling
 glorot_normal, glorot_uniform = GlorotNormal, GlorotUniform
 he_normal, he_uniform = HeNormal, HeUniform
 lecun_normal, lecun_uniform = LecunNormal, LecunUniform
+
+# By every name that Keras knows, also those that only its strings have.
+_BY_NAME = {
+    **{
+        name: globals().get(name, theirs)
+        for name, theirs in vars(keras.initializers).items()
+        if isclass(theirs)
+    },
+    **{"normal": RandomNormal, "uniform": RandomUniform},
+    **{"one": keras.initializers.Ones, "zero": keras.initializers.Zeros},
+}
+
+
+def serialize(initializer: Any) -> Any:
+    """The configuration of an initializer, which a ``.keras`` file keeps.
+
+    >>> serialize(HeNormal(seed=3))["registered_name"]
+    'fastinit>HeNormal'
+    """
+    return keras.initializers.serialize(initializer)
+
+
+def deserialize(config: Any, custom_objects: Any = None) -> Any:
+    """The initializer of a configuration; of fastinit's class for all those that Keras draws.
+
+    >>> deserialize({"class_name": "HeNormal", "config": {"seed": 3}}).seed
+    3
+    """
+    return keras.saving.deserialize_keras_object(
+        config, custom_objects=custom_objects, module_objects=_BY_NAME
+    )
+
+
+def get(identifier: Any) -> Any:
+    """The initializer that Keras would take for ``identifier``: a name, a configuration, a class, a callable or a tensor of
+    values. By a name or a configuration it is fastinit's. None gives None. Raises ValueError for anything else.
+
+    >>> isinstance(get("he_normal"), HeNormal)
+    True
+    """
+    if isinstance(identifier, str):
+        identifier = {"class_name": identifier, "config": {}}
+    return keras.initializers.get(deserialize(identifier) if isinstance(identifier, dict) else identifier)

@@ -1,60 +1,99 @@
-"""Whole models of Keras: a plan of every trainable variable by name, then the values in place."""
+"""Whole models of Keras: a plan of the variables by name, then the values in place."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import keras
-import numpy as np
 
+from ..arguments import flag
 from ..drawing.fill import fill
-from ..drawing.streams import Seed, resolve_seed
-from ..dtypes import Array
-from ..plans.make import make_plan
+from ..drawing.streams import Seed, encoded_name, resolve_seed
+from ..plans.make import Choice, make_plan
+from ..plans.match import matching
 from ..plans.model import Model, TensorSpec
 from ..plans.plan import Plan
 from ..plans.recipe import RecipeLike, as_recipe
-from .layers import geometry_of
+from ._private import all_layers, made_trainable
+from .layers import own_choice, role_and_geometry
 from .tensors import dtype_of, new_tensor
 
 _Model = TypeVar("_Model")
 
 
-def plan(model: Any, recipe: RecipeLike = "default") -> Plan:
-    """What `init` would draw: the law of every trainable variable, by name. Nothing is drawn.
+class _Slot(NamedTuple):
+    variable: Any
+    tensor: TensorSpec
+    own: Choice | None  # what its layer begins with, where the recipes leave that to the model
 
+
+def plan(
+    model: Any, recipe: RecipeLike = "default", *, prefix: str = "", frozen: bool = False, **numbers: Any
+) -> Plan:
+    """What `init` would draw: the distribution of every trainable variable, by name. Nothing is drawn.
+
+    Parameters
+    ----------
+    model, recipe, prefix, frozen, **numbers
+        As in `init`; the recipe cannot be a plan.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `init` does.
+
+    Examples
+    --------
     >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="head")], name="net")
     >>> [(name, row.scheme) for name, row in plan(model, "he_normal").items()]
     [('net.head.kernel', 'he_normal'), ('net.head.bias', 'zeros')]
     """
-    return _plan(_variables(model), recipe)
+    return _plan(_survey(model, prefix, flag("frozen", frozen)), recipe, numbers)
 
 
-def init(model: _Model, recipe: RecipeLike = "default", *, seed: Seed = None) -> _Model:
+def init(
+    model: _Model,
+    recipe: RecipeLike | Plan = "default",
+    *,
+    seed: Seed,
+    prefix: str = "",
+    frozen: bool = False,
+    **numbers: Any,
+) -> _Model:
     """Draw every trainable variable of a built model anew, in place. Returns the model.
 
-    The name is ``v.path`` with dots: ``net.head.kernel``. Keras numbers layers without a name through the whole process:
-    name them, or call ``keras.utils.clear_session()`` before the model is made, for the same streams each time.
+    A variable's name is ``v.path`` with dots: ``net.head.kernel``. Keras numbers layers without a name through the whole
+    process: name them, or call ``keras.utils.clear_session()`` before the model is made, for the same names each time. Seed
+    and name choose the values: equal names under one seed give equal values. Give each of two networks that are drawn
+    with one seed a name or a ``prefix`` of its own.
 
-    Fans are the layer's own: of transposed, depthwise, grouped and strided convolutions, of an einsum, of one gate of the
-    packed ones of an LSTM or GRU. Where Keras sets the bias of an LSTM's forget gate to 1, a bias of zeros keeps that.
-    What is not trainable is left alone.
+    Fans are the layer's own: of transposed, depthwise, grouped and strided convolutions, of an einsum, of one gate of those
+    that lie side by side in an LSTM or GRU. Where a layer has ``unit_forget_bias``, the forget gate's bias is 1. With
+    LoRA, B is 0.
 
     Parameters
     ----------
     model
         Any built ``keras.Layer``; models are layers.
     recipe
-        A recipe or its file; a scheme's name, for all weights that have fans; or a mapping of globs to schemes or rules.
+        A recipe or its file; a scheme's name, for all weights; a mapping of globs to schemes or rules, which go before
+        the recipe "default"; or a `Plan` of this model.
     seed
-        With a variable's name it is the stream, so that a variable's values do not depend on the others.
+        An integer in [0, 2**64). Every process must give the same.
+    prefix
+        Stands before every name; beside a plan, the plan's names begin with it.
+    frozen
+        Whether variables are drawn that were made to be trained and are frozen now: by ``layer.trainable = False``, or as the
+        base of LoRA. They are left alone otherwise. Moving averages and seeds are always left alone.
+    **numbers
+        The scheme's own: ``gain``, ``std``, ...
 
     Raises
     ------
     TypeError, ValueError
-        for what is no layer, has no variables yet or two of the same path, and for what `plan` refuses. Nothing has
+        For what is not a layer, has layers that are not built, no variables, or two of the same path; for variables of
+        which nothing says what they get; for a plan of another model. All such variables are named, and nothing has
         been written then.
 
     Examples
@@ -63,46 +102,67 @@ def init(model: _Model, recipe: RecipeLike = "default", *, seed: Seed = None) ->
     >>> init(model, {"*.kernel": "orthogonal"}, seed=0) is model
     True
     """
-    variables = _variables(model)
-    planned, number = _plan(variables, recipe), resolve_seed(seed)
-    for name, (variable, layer) in variables.items():
-        law, shape = planned[name].distribution, planned[name].shape
-        draw_one: Callable[..., object] = partial(fill, scheme=law, seed=number, name=name, shape=shape)
-        forgets = variable.name == "bias" and getattr(layer, "unit_forget_bias", False)
-        if forgets and planned[name].scheme == "zeros":
-            draw_one = partial(_forget_bias, size=shape[0])
+    flag("frozen", frozen)
+    if isinstance(recipe, Plan):
+        if frozen or numbers:
+            extra = ", ".join([*["frozen"] * frozen, *numbers])
+            raise TypeError(f"a plan has its own distributions, but {extra} was given too")
+        slots = _survey(model, prefix, frozen=True)
+        needed = [name for name, slot in slots.items() if slot.variable.trainable]
+        planned = matching(recipe, {name: slot.tensor for name, slot in slots.items()}, needed)
+    else:
+        slots = _survey(model, prefix, frozen)
+        planned = _plan(slots, recipe, numbers)
+    number = resolve_seed(seed)
+    for name, parameter in planned.items():
+        variable = slots[name].variable
+        write = partial(fill, scheme=parameter.distribution, seed=number, name=name, shape=parameter.shape)
         sharding = getattr(variable.value, "sharding", None)
         layout = sharding if hasattr(sharding, "spec") else None
-        variable.assign(new_tensor(shape, planned[name].dtype, layout, draw_one))
+        variable.assign(new_tensor(parameter.shape, parameter.dtype, layout, write))
     return model
 
 
-def _forget_bias(out: Array, *, size: int, block: Any = ...) -> None:
-    out[...] = np.repeat([0.0, 1.0, 0.0, 0.0], size // 4)[block]
-
-
-def _variables(model: Any) -> dict[str, tuple[Any, Any]]:
-    """Name -> trainable variable and the layer that owns it."""
+def _survey(model: Any, prefix: str, frozen: bool) -> dict[str, _Slot]:
+    """The variables to draw by name."""
     if not isinstance(model, keras.Layer):
         raise TypeError(f"model must be a Keras layer or model, not {type(model).__name__}")
-    # From outside in: the innermost layer that has a variable is its owner. Keras has no public walk.
-    owners = {id(variable): layer for layer in model._flatten_layers() for variable in layer.weights}
-    variables: dict[str, tuple[Any, Any]] = {}
-    for variable in model.trainable_variables:
-        name = variable.path.replace("/", ".")
-        if name in variables:
-            raise ValueError(f"two variables have the path {variable.path!r}: give their layers names")
-        variables[name] = variable, owners[id(variable)]
-    if not variables:
-        raise ValueError("model has no trainable variables; a model has them once it is built")
-    return variables
-
-
-def _plan(variables: dict[str, tuple[Any, Any]], recipe: RecipeLike) -> Plan:
-    tensors = {}
-    for name, (variable, layer) in variables.items():
-        shape = tuple(variable.shape)
-        tensors[name] = TensorSpec(
-            shape, dtype_of(variable.dtype), type(layer).__name__, geometry_of(layer, variable.name, shape)
+    encoded_name(prefix)
+    layers = all_layers(model)
+    owners = {id(variable): layer for layer in layers for variable in layer.weights}
+    chosen = {id(variable) for variable in model.trainable_variables}
+    if frozen:
+        chosen |= {id(variable) for layer in layers for variable in made_trainable(layer)}
+    unbuilt = [
+        layer.name for layer in layers if not layer.built and type(layer).build is not keras.Layer.build
+    ]
+    if unbuilt:
+        raise ValueError(
+            f"not built yet, and without variables: {', '.join(map(repr, unbuilt))}; call the model once"
         )
-    return make_plan(Model(tensors), as_recipe(recipe))
+    slots: dict[str, _Slot] = {}
+    for variable in model.variables:
+        if id(variable) not in chosen:
+            continue
+        name, layer, shape = (
+            prefix + variable.path.replace("/", "."),
+            owners[id(variable)],
+            tuple(variable.shape),
+        )
+        if name in slots:
+            raise ValueError(f"two variables have the path {variable.path!r}: give their layers names")
+        try:
+            dtype = dtype_of(variable.dtype)
+        except TypeError as error:
+            raise TypeError(f"variable {name!r}: {error}") from None
+        role, geometry = role_and_geometry(layer, variable.name, shape)
+        tensor = TensorSpec(shape, dtype, type(layer).__name__, geometry, role)
+        slots[name] = _Slot(variable, tensor, own_choice(layer, variable.name))
+    if not slots:
+        raise ValueError("model has no trainable variables; a model has them once it is built")
+    return slots
+
+
+def _plan(slots: dict[str, _Slot], recipe: RecipeLike, numbers: dict[str, Any]) -> Plan:
+    tensors = {name: slot.tensor for name, slot in slots.items()}
+    return make_plan(Model(tensors), as_recipe(recipe, numbers), otherwise=lambda name, *_: slots[name].own)

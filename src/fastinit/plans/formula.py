@@ -51,6 +51,11 @@ class Formula:
             raise ValueError(f"formula {self.text[:_LONGEST]!r}: {reason}") from None
         object.__setattr__(self, "_tree", tree)
 
+    @property
+    def names(self) -> set[str]:
+        """The names that it takes values for."""
+        return {node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name)} - _FUNCTIONS.keys()
+
     def __call__(self, value_of: Callable[[str], float]) -> float:
         """The number, `value_of` giving that of each name."""
         try:

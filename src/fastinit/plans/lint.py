@@ -48,7 +48,7 @@ def lint(plan: Plan) -> list[Finding]:
     - "tie": a tied parameter that is drawn on its own too, or whose owner is missing;
     - "twice": a parameter that two rules match, where the first also matches others that the second does not; rules that
       are ``optional`` or have no pattern do not count, nor does a rule that comes before one that matches all it does and more;
-    - "buffer": a persistent buffer of the model that the plan does not fill, so that a checkpoint lacks it.
+    - "buffer": a persistent buffer, or a frozen parameter, that the plan does not fill, so that a checkpoint lacks it.
 
     >>> import fastinit as fi
     >>> lint(fi.plan({"fc.weight": (0, 4)}))
@@ -62,8 +62,13 @@ def lint(plan: Plan) -> list[Finding]:
         if owner not in plan:
             findings.append(Finding(alias, "tie", f"is tied to {owner!r}, which is no parameter"))
     findings += _matched_twice(plan)
-    unknown = [name for name in plan.unfilled if name not in plan.buffers or plan.buffers[name].content is None]
-    findings += [Finding(name, "buffer", "is a buffer that the plan does not fill") for name in unknown]
+    unknown = [
+        name for name in plan.unfilled if name not in plan.buffers or plan.buffers[name].content is None
+    ]
+    findings += [
+        Finding(name, "buffer", "is left alone by the plan, as a buffer or a frozen parameter")
+        for name in unknown
+    ]
     return findings
 
 
@@ -122,7 +127,7 @@ def _rounded(x: float, dtype: str) -> float:
 
 @dataclass(frozen=True)
 class Change:
-    """A difference of two plans; ``what`` is "parameter", "shape", "dtype", "law", "tie" or "order"."""
+    """A difference of two plans; ``what`` is "parameter", "shape", "dtype", "distribution", "tie" or "order"."""
 
     name: str
     what: str
@@ -141,7 +146,7 @@ def diff(a: Plan, b: Plan) -> list[Change]:
     >>> import fastinit as fi
     >>> print(*diff(fi.plan({"w": (4, 8)}), fi.plan({"w": (8, 8)})), sep="\\n")
     w: shape (4, 8) -> (8, 8)
-    w: law Normal(mean=0.0, std=0.408248290463863) -> Normal(mean=0.0, std=0.3535533905932738)
+    w: distribution Normal(mean=0.0, std=0.408248290463863) -> Normal(mean=0.0, std=0.3535533905932738)
     """
     instance("a", a, Plan)
     instance("b", b, Plan)
@@ -151,8 +156,8 @@ def diff(a: Plan, b: Plan) -> list[Change]:
         if old is None or new is None:
             changes.append(Change(name, "parameter", old and old.shape, new and new.shape))
             continue
-        for what, field in (("shape", "shape"), ("dtype", "dtype"), ("law", "distribution")):
-            before, after = getattr(old, field), getattr(new, field)
+        for what in ("shape", "dtype", "distribution"):
+            before, after = getattr(old, what), getattr(new, what)
             if before != after:
                 changes.append(Change(name, what, before, after))
     for alias in dict.fromkeys((*a.ties, *b.ties)):

@@ -17,16 +17,15 @@ from ..dtypes import dtype_name
 from ..laws.composed import Patched
 from ..laws.distributions import Constant, Distribution
 from ..laws.structured import Structured
-from ..schemes import resolve
-from ..schemes.fans import Fans, fans
+from ..schemes.catalogue import SCHEMES
+from ..schemes.fans import Fans, Geometry, fans
+from ..schemes.resolve import heeded, resolve
 from .model import Model, TensorSpec, read_model
 from .parameter import Parameter
 from .plan import Plan
 from .recipe import Recipe, RecipeLike, Rule, as_recipe, default_recipe
 from .roles import ROLES, with_roles
 from .sizes import layers_of
-
-_GEOMETRY = {parameter.name for parameter in resolve.GEOMETRY}
 
 
 class Choice(NamedTuple):
@@ -56,7 +55,7 @@ def make_plan(
     size = cache(lambda name: recipe.size(name, tensors))
     used: set[int] = set()
     missing: list[str] = []
-    known: dict[Any, tuple[Distribution | Structured, Fans | None]] = {}  # models repeat a few shapes often
+    known: dict[Any, tuple[Distribution, Fans | None]] = {}  # models repeat a few shapes often
     parameters = {}
     for name, tensor in tensors.items():
         taking = [rule for rule in recipe.rules if rule.takes(name, tensor)]
@@ -115,7 +114,7 @@ def choice_of_role(role: str) -> Choice | None:
     return None
 
 
-def _padded(law: Distribution | Structured, tensor: TensorSpec) -> Distribution | Structured:
+def _padded(law: Distribution, tensor: TensorSpec) -> Distribution:
     """The law with the row of zeros that stands for padding."""
     row = tensor.zero_row
     if row is None or law == Constant(0.0):
@@ -131,17 +130,13 @@ def _also(taking: Sequence[Rule]) -> tuple[int, ...]:
     return tuple([rule.number for rule in taking[1:] if rule.match and not rule.optional])
 
 
-def law_of(
-    tensor: TensorSpec, scheme: str, numbers: Mapping[str, Any]
-) -> tuple[Distribution | Structured, Fans | None]:
+def law_of(tensor: TensorSpec, scheme: str, numbers: Mapping[str, Any]) -> tuple[Distribution, Fans | None]:
     """The law that a scheme gives a tensor, and the fans it rests on; the numbers go before what is known of the tensor."""
-    row = resolve.SCHEMES[scheme]
-    heeded = {k: v for k, v in tensor.geometry.items() if k in row.geometry or k in row.numbers}
-    known = {**heeded, **numbers}
-    law = resolve.distribution(scheme, tensor.shape, **known)
-    if not row.needs_fans:
+    known = {**heeded(scheme, tensor.geometry), **numbers}
+    law = resolve(scheme, tensor.shape, known)
+    if not SCHEMES[scheme].needs_fans:
         return law, None
-    return law, fans(tensor.shape, **{k: v for k, v in known.items() if k in _GEOMETRY})
+    return law, fans(tensor.shape, **{k: v for k, v in known.items() if k in Geometry._fields})
 
 
 def plan(
@@ -238,5 +233,5 @@ def _described(value: Any) -> TensorSpec | None:
 def _memory(value: Any) -> object:
     """Equal for arrays that are one, and for torch's tensors that are one memory, as tied ones are in a state_dict."""
     if hasattr(value, "is_set_to") and value.numel():
-        return (value.untyped_storage()._cdata, value.storage_offset(), tuple(value.shape), value.stride())
+        return (value.untyped_storage(), value.storage_offset(), tuple(value.shape), value.stride())
     return id(value) if hasattr(value, "dtype") else object()

@@ -1,4 +1,4 @@
-"""Model descriptions: names, shapes and dtypes, from a JSON file or from a safetensors header."""
+"""What a model is before any recipe: names, shapes and dtypes, from a JSON file or from a safetensors header."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..arguments import checked_shape
+from ..arguments import checked_shape, choose
 from ..drawing.streams import encoded_name
 from ..dtypes import dtype_name
 from ..files import atomic, safetensors
@@ -17,10 +17,23 @@ from ..files.safetensors import parse_json
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """What is known of a parameter before any recipe: ``module`` is the type of the module that owns it, or "";
-    ``geometry`` is what the model itself says of its axes (layout, groups, stride, axis, ...; a rule's own numbers go
-    first); ``role`` is one of `roles.ROLES`, or "" if names and ``module`` are to tell; ``zero_row`` is the row of an
-    embedding that stands for padding and stays 0."""
+    """What is known of a parameter before any recipe.
+
+    Parameters
+    ----------
+    shape
+        The lengths of its axes.
+    dtype
+        The name of its dtype.
+    module
+        The type of the module that owns it, or "".
+    geometry
+        What the model itself says of the axes (layout, groups, stride, axis, ...). A rule's own numbers go before it.
+    role
+        One of `roles.ROLES`, or "" if names and ``module`` are to tell.
+    zero_row
+        The row of an embedding that stands for padding and stays 0.
+    """
 
     shape: tuple[int, ...]
     dtype: str
@@ -40,10 +53,27 @@ class Model:
     unfilled: tuple[str, ...] = ()
 
 
-def read_model(path: str | os.PathLike[str]) -> Model:
-    """A model from a shapes file (JSON) or from the header of a ``.safetensors`` file; no tensor data is read.
+_FORMS = '{"fc.weight": [4, 8]} or {"parameters": {"fc.weight": {"shape": [4, 8]}}}'
+# What stands in the long form and in its entries. Those after the first three describe a plan, or are for people to read.
+_KEYS = ("parameters", "dtype", "tied", "source", "buffers", "bytes", "unfilled", "model", "architecture",
+         "parameter_count")  # fmt: skip
+_ENTRY_KEYS = ("shape", "dtype", "module", "scheme", "fans", "distribution", "rule", "reason", "lr", "also",
+               "bytes")  # fmt: skip
 
-    Raises OSError if it cannot be read, ValueError if it is malformed; the message names file and parameter.
+
+def read_model(path: str | os.PathLike[str]) -> Model:
+    """A model from a JSON file of names and shapes, or from the header of a ``.safetensors`` file.
+
+    The JSON file is an object of names and shapes, ``{"fc.weight": [4, 8]}``. Its long form has them under "parameters", and
+    may say more: "dtype" for all, "tied" names, and for a parameter ``{"shape": [4, 8], "dtype": "bfloat16", "module":
+    "Linear"}``. No values are read.
+
+    Raises
+    ------
+    OSError
+        if the file cannot be read.
+    ValueError
+        if it is malformed; the message names the file and the parameter.
     """
     path = Path(path)
     try:
@@ -54,25 +84,59 @@ def read_model(path: str | os.PathLike[str]) -> Model:
 
 
 def _read_json(path: Path) -> Model:
-    data = parse_json(path.read_bytes())
-    parameters, dtype, ties = data.get("parameters"), data.get("dtype", "float32"), data.get("tied", {})
-    if not isinstance(parameters, dict) or not isinstance(ties, dict):
-        raise ValueError('"parameters" and "tied" must be objects')
-    tensors = {}
-    for name, entry in parameters.items():
-        if not isinstance(entry, dict) or not isinstance(entry.get("shape"), list):
-            raise ValueError(f"parameter {name!r} has no shape")
-        tensors[name] = _tensor(name, entry["shape"], entry.get("dtype", dtype), entry.get("module", ""))
+    try:
+        data = parse_json(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(
+            f"not a model: a model is a .safetensors file or JSON such as {_FORMS}: {error}"
+        ) from None
+    if "model_type" in data or "architectures" in data:
+        raise ValueError("this describes a Hugging Face model; give the folder that it is in")
+    if "weight_map" in data:
+        raise ValueError("this is the index of several files; give the folder that it is in")
+    if "parameters" not in data:
+        return _read_short(data)
+    for key in data:
+        choose("key", key, dict.fromkeys(_KEYS))
+    parameters, dtype, ties = data["parameters"], data.get("dtype", "float32"), data.get("tied", {})
+    for key, value in (("parameters", parameters), ("tied", ties)):
+        if not isinstance(value, dict):
+            raise ValueError(f"{key!r} must be an object of names, not {value!r}; a model is {_FORMS}")
+    tensors = {name: _entry(name, entry, dtype) for name, entry in parameters.items()}
     return Model(tensors, checked_ties(ties, tensors))
+
+
+def _read_short(data: dict[str, Any]) -> Model:
+    """Names and shapes, and nothing else."""
+    if not data:
+        raise ValueError(f"there are no parameters; a model is {_FORMS}")
+    for key in ("dtype", "tied"):
+        if key in data:
+            raise ValueError(
+                f"{key!r} says something of the model, not of a parameter: put the names under 'parameters', as in {_FORMS}"
+            )
+    return Model({name: _entry(name, entry, "float32") for name, entry in data.items()})
+
+
+def _entry(name: str, entry: Any, dtype: Any) -> TensorSpec:
+    if isinstance(entry, list):
+        return _tensor(name, entry, dtype)
+    if not isinstance(entry, dict) or not isinstance(entry.get("shape"), list):
+        raise ValueError(
+            f'parameter {name!r} needs a shape, such as [4, 8] or {{"shape": [4, 8]}}, not {entry!r}'
+        )
+    for key in entry:
+        choose(f"key of parameter {name!r}", key, dict.fromkeys(_ENTRY_KEYS))
+    return _tensor(name, entry["shape"], entry.get("dtype", dtype), entry.get("module", ""))
 
 
 def checked_ties(ties: dict[str, Any], tensors: Mapping[str, Any]) -> dict[str, str]:
     """``ties``, if they lead from new names to tensors; ValueError otherwise."""
     for alias, owner in ties.items():
         if not isinstance(owner, str) or owner not in tensors:
-            raise ValueError(f"{alias!r} is tied to {owner!r}, which is no parameter")
+            raise ValueError(f"{alias!r} is tied to {owner!r}, which is not a parameter")
         if alias in tensors:
-            raise ValueError(f"{alias!r} is tied to {owner!r} and a parameter of its own")
+            raise ValueError(f"{alias!r} is tied to {owner!r}, and is a parameter of its own")
     return ties
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..arguments import checked_shape, choose, non_negative
 from ..dtypes import dtype_name, nbytes
 from ..laws import Distribution, Structured, from_dict
-from ..schemes import resolve
+from ..schemes.catalogue import SCHEMES
 from ..schemes.fans import Fans
 
 
@@ -66,7 +66,7 @@ class Parameter:
             case _:
                 raise ValueError(f"parameter {name!r} is no row of a plan: {data!r}")
         try:
-            choose("scheme", scheme, resolve.SCHEMES)
+            choose("scheme", scheme, SCHEMES)
             if not all(type(number) is int for number in also):
                 raise ValueError(f"also must be a list of rules' numbers, not {also!r}")
             made = cls(name, checked_shape(shape), dtype_name(dtype), scheme, from_dict(law),

@@ -1,10 +1,11 @@
-"""Plans: a model and a recipe -> the law of every parameter, before a byte is written."""
+"""Plans: what every parameter of a model is drawn from, as plain data, before a byte is written."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -16,8 +17,8 @@ from ..drawing.memory import empty
 from ..drawing.streams import Seed
 from ..dtypes import Array, numpy_dtype
 from ..files.safetensors import parse_json
-from ..laws.structured import Structured
-from ..table import aligned, shape_text
+from ..laws import Distribution, Structured
+from ..table import Column, counted, html_table, shape_text, table, wrapped
 from .buffer import Buffer
 from .model import checked_ties
 from .parameter import Parameter
@@ -25,19 +26,32 @@ from .parameter import Parameter
 
 @dataclass(frozen=True, eq=False)
 class Plan(Mapping[str, Parameter]):
-    """The parameters by name, in the model's order. Tied ones stand once; ``ties`` maps the other names to them.
-    ``buffers`` are the model's other buffers, which the plan's files do not contain: of integers, or not persistent. The
-    persistent ones among them are ``unfilled``.
+    """What every parameter of a model is drawn from: a mapping of names to `Parameter`, in the model's order.
 
-    Plans are equal, and have one ``digest`` and hash, where they give the same names, shapes, dtypes and laws in the same
-    order, whatever recipe they come from.
+    Plans are equal, and have the same `digest`, if they have the same names, shapes, dtypes, distributions and ties in the
+    same order, whatever they were made from.
 
+    Attributes
+    ----------
+    parameters
+        The parameters by name. Tied ones stand once.
+    ties
+        The other names of tied parameters, and the name that each stands under.
+    source
+        What the plan was made from, for people: "recipe gpt2", or "recorded from Net".
+    unfilled
+        The model's tensors that the plan's files do not contain: persistent buffers, frozen parameters.
+    buffers
+        The model's other buffers: of integers, or not persistent. The persistent ones among them are ``unfilled``.
+
+    Examples
+    --------
     >>> import fastinit as fi
     >>> plan = fi.plan({"fc.weight": (4, 8), "fc.bias": (4,)})
     >>> print(plan)
-    name       shape  dtype    scheme         fans  law                                      bytes
-    fc.weight  4x8    float32  xavier_normal  8, 4  Normal(mean=0.0, std=0.408248290463863)  128
-    fc.bias    4      float32  zeros          -     Constant(value=0.0)                      16
+    name       shape  dtype    scheme         fans  distribution                    bytes  why
+    fc.weight  4x8    float32  xavier_normal  8, 4  Normal(mean=0.0, std=0.408248)  128    a weight
+    fc.bias    4      float32  zeros          -     Constant(value=0.0)             16     a bias
     2 tensors, 144 bytes, recipe default
     >>> Plan.from_json(plan.to_json()) == plan
     True
@@ -62,19 +76,23 @@ class Plan(Mapping[str, Parameter]):
         return len(self.parameters)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Plan) and self.digest == other.digest
+        return isinstance(other, Plan) and (*self._drawn(), self.ties) == (*other._drawn(), other.ties)
 
     def __hash__(self) -> int:
-        return hash(self.digest)
+        return hash(tuple([(p.name, p.shape, p.dtype) for p in self.values()]))
+
+    def _drawn(self) -> Iterator[tuple[str, tuple[int, ...], str, Distribution]]:
+        return ((p.name, p.shape, p.dtype, p.distribution) for p in self.values())
 
     @property
     def nbytes(self) -> int:
+        """The bytes of all values."""
         return sum(parameter.nbytes for parameter in self.parameters.values())
 
     @cached_property
     def digest(self) -> str:
-        """32 hexadecimal digits that stand for what is drawn, alike on all machines (BLAKE2b of the plan's content)."""
-        rows = [[p.name, p.shape, p.dtype, p.distribution.to_dict()] for p in self.values()]
+        """32 hexadecimal digits that stand for what is drawn, the same on all machines: BLAKE2b of the plan's content."""
+        rows = [[*place, distribution.to_dict()] for *place, distribution in self._drawn()]
         content: list[object] = [rows, sorted(self.ties.items())]
         if self.buffers:
             content.append([[name, buffer.to_dict()] for name, buffer in self.buffers.items()])
@@ -82,7 +100,7 @@ class Plan(Mapping[str, Parameter]):
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
     def to_json(self) -> str:
-        """The plan as a JSON object; it is a model file too. `from_json` is the way back."""
+        """The plan as a JSON object, which is a model file too. `from_json` reads it."""
         parameters = {name: parameter.to_dict() for name, parameter in self.items()}
         content = {
             "source": self.source,
@@ -114,18 +132,64 @@ class Plan(Mapping[str, Parameter]):
         return cls(parameters, ties, source, tuple(unfilled), buffers)
 
     def __str__(self) -> str:
-        head = ("name", "shape", "dtype", "scheme", "fans", "law", "lr", "bytes", "why")
-        rows = [head, *(_row(parameter) for parameter in self.values())]
-        columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
-        lines = aligned(list(zip(*columns, strict=True)))
-        lines += [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
-        return "\n".join([*lines, f"{len(self)} tensors, {self.nbytes:,} bytes, {self.source}"])
+        return self.text()
+
+    def text(self, width: int | None = None) -> str:
+        """The plan as a table for people. Long numbers have 6 digits there.
+
+        Parameters
+        ----------
+        width
+            The most characters a line may have. Columns that do not fit are left out, and a line names them. By default the
+            table is as wide as its cells.
+
+        Examples
+        --------
+        >>> import fastinit as fi
+        >>> print(fi.plan({"transformer.h.0.mlp.c_fc.weight": (4, 8)}, "he_normal").text(50))
+        name                   shape  distribution
+        transforme…_fc.weight  4x8    Normal(mea… std=0.5)
+        left out to fit: dtype, scheme, fans, bytes, why
+        1 tensor, 128 bytes, recipe he_normal
+        """
+        notes = [line for note in self._notes() for line in wrapped(note, width)]
+        return "\n".join([*table(self._columns(), width), *notes])
+
+    def _repr_html_(self) -> str:
+        """The table in a notebook."""
+        return html_table(self._columns(), self._notes())
+
+    def _columns(self) -> list[Column]:
+        """The columns that are not empty."""
+        columns = [
+            Column(title, [show(p) for p in self.values()], rank, cut) for title, show, rank, cut in _COLUMNS
+        ]
+        return [column for column in columns if any(column.cells) or not self.parameters]
+
+    def _notes(self) -> list[str]:
+        ties = [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
+        return [*ties, f"{counted(len(self), 'tensor')}, {self.nbytes:,} bytes, {self.source}"]
 
     def tensor(self, name: str, *, seed: Seed, block: Block = ..., threads: int | None = None) -> Array:
-        """A new array of a parameter's first values, or of the ``block`` of them alone: any part at any time.
+        """A new array of a parameter's first values, or of a part of them.
 
-        ``block`` is an index of integers, slices and "...", as in `draw`. A tied name gives its owner's values. Raises
-        KeyError for a name that the plan does not have, IndexError for a block out of range.
+        Parameters
+        ----------
+        name
+            The parameter's name. A tied name gives its owner's values.
+        seed
+            The seed of the streams.
+        block
+            The part to draw, as an index of integers, slices and "..."; by default, all.
+        threads
+            How many threads may draw; by default as `set_num_threads` says.
+
+        Raises
+        ------
+        KeyError
+            For a name that the plan does not have.
+        IndexError
+            For a block out of range.
         """
         parameter = self[self.ties.get(name, name)]
         array = empty(block_shape(block, parameter.shape), parameter.dtype)
@@ -136,7 +200,7 @@ class Plan(Mapping[str, Parameter]):
     def chunks(
         self, name: str, buffers: Iterator[Array], *, seed: int, threads: int | None = None
     ) -> Iterator[Array]:
-        """A parameter's values in C order, drawn piece by piece into the buffers in turn; structured laws at once."""
+        """A parameter's values in C order, drawn piece by piece into the buffers in turn; structured ones are drawn at once."""
         parameter = self[name]
         if isinstance(parameter.distribution, Structured):
             yield self.tensor(name, seed=seed, threads=threads).reshape(-1)
@@ -150,11 +214,26 @@ class Plan(Mapping[str, Parameter]):
             yield chunk
 
 
-def _row(parameter: Parameter) -> tuple[str, ...]:
-    fans = "-" if parameter.fans is None else f"{parameter.fans.fan_in:g}, {parameter.fans.fan_out:g}"
-    shape = shape_text(parameter.shape)
-    law, nbytes = str(parameter.distribution), f"{parameter.nbytes:,}"
-    lr = "" if parameter.lr == 1 else f"{parameter.lr:.6g}"
-    return (
-        parameter.name, shape, parameter.dtype, parameter.scheme, fans, law, lr, nbytes, parameter.reason
-    )  # fmt: skip
+def _fans(parameter: Parameter) -> str:
+    return "-" if parameter.fans is None else f"{parameter.fans.fan_in:g}, {parameter.fans.fan_out:g}"
+
+
+_LONG_NUMBER = re.compile(r"\d\.\d{8,}(e[-+]\d+)?")
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.6g}"
+
+
+# Title, cell, the rank by which a narrow table leaves the column out, and how the cell may be cut.
+_COLUMNS: tuple[tuple[str, Callable[[Parameter], str], int, str], ...] = (
+    ("name", lambda p: p.name, 0, "middle"),
+    ("shape", lambda p: shape_text(p.shape), 1, ""),
+    ("dtype", lambda p: p.dtype, 4, ""),
+    ("scheme", lambda p: p.scheme, 2, ""),
+    ("fans", _fans, 5, ""),
+    ("distribution", lambda p: _LONG_NUMBER.sub(_rounded, str(p.distribution)), 0, "middle"),
+    ("lr", lambda p: "" if p.lr == 1 else f"{p.lr:.6g}", 3, ""),
+    ("bytes", lambda p: f"{p.nbytes:,}", 6, ""),
+    ("why", lambda p: p.reason, 7, "end"),
+)

@@ -11,18 +11,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ..arguments import choose, file_path, non_negative
+from ..arguments import choose, file_path, non_negative, unexpected
 from ..files import atomic
-from ..schemes import resolve
+from ..schemes.catalogue import SCHEMES
 from ..schemes.depth import DEPTH_RULES
-from ..schemes.fans import fans
+from ..schemes.fans import Geometry, fans
+from ..schemes.names import SchemeName
 from .formula import Formula
 from .model import TensorSpec
+from .names import RecipeName
 from .roles import ROLES, WEIGHTS
 from .sizes import Size, StackIndex, checked_pattern
 
 _RULE_KEYS = ("match", "module", "role", "ndim", "scheme", "depth", "lr", "optional")
-_GEOMETRY = {parameter.name for parameter in resolve.GEOMETRY}
 
 
 @dataclass(frozen=True)
@@ -64,30 +65,31 @@ class Rule:
             if name in ("fan_in", "fan_out"):
                 geometry = {**tensor.geometry, **self.numbers}
                 counting = {
-                    k: v for k, v in geometry.items() if k in _GEOMETRY and not isinstance(v, Formula)
+                    k: v for k, v in geometry.items() if k in Geometry._fields and not isinstance(v, Formula)
                 }
                 return getattr(fans(tensor.shape, **counting), name)  # type: ignore[no-any-return]
             if re.fullmatch("n[0-9]", name) and int(name[1]) < len(tensor.shape):
                 return tensor.shape[int(name[1])]
             return size(name)
 
-        numbers = dict(self.numbers)
-        for key, value in {**self.numbers, "lr": self.lr}.items():
+        own = SCHEMES[self.scheme].keywords
+        given = {**self.numbers, "lr": self.lr}
+        for key, value in given.items():
             if isinstance(value, Formula):
                 try:
-                    numbers[key] = value(value_of)
+                    given[key] = value(value_of)
                 except ValueError as error:
                     raise ValueError(f"{key}: {error}") from None
-        lr = non_negative("lr", numbers.pop("lr", self.lr))
+        lr = non_negative("lr", given.pop("lr"))
+        numbers = {key: value for key, value in given.items() if key in own}  # others count fans for formulas
         if self.depth is None:
             return numbers, lr
         if layer is None:
             raise ValueError(
                 f"depth {self.depth!r} needs a layer number, which the recipe's layers patterns do not find"
             )
-        defaults = resolve.SCHEMES[self.scheme].numbers
-        scaled = "std" if "std" in defaults else "gain"
-        value = numbers.get(scaled, defaults.get(scaled))
+        scaled = "std" if "std" in own else "gain"
+        value = numbers.get(scaled, own[scaled].default if scaled in own else None)
         if not isinstance(value, (int, float)):
             raise ValueError(f"depth scales std or gain; scheme {self.scheme!r} has neither set")
         numbers[scaled] = value * DEPTH_RULES[self.depth](n_layers, layer.number)
@@ -114,7 +116,7 @@ def shipped_recipes() -> dict[str, Path]:
     return {path.stem: path for path in (Path(__file__).parent / "recipes").glob("*.toml")}
 
 
-def read_recipe(recipe: str | os.PathLike[str], /, **sizes: float) -> Recipe:
+def read_recipe(recipe: RecipeName | str | os.PathLike[str], /, **sizes: float) -> Recipe:
     """A recipe that ships with the package, by name, or the TOML file of that path; ``sizes`` go before its own.
 
     Everything that takes a recipe's name takes the result too.
@@ -122,8 +124,10 @@ def read_recipe(recipe: str | os.PathLike[str], /, **sizes: float) -> Recipe:
     >>> read_recipe("mup", base_width=128).name
     'mup, base_width=128'
     """
-    by_name = isinstance(recipe, str) and not recipe.endswith(".toml")
-    path = choose("recipe", recipe, shipped_recipes()) if by_name else file_path("recipe", recipe)
+    if isinstance(recipe, str) and not recipe.endswith(".toml"):
+        path = _shipped(recipe)
+    else:
+        path = file_path("recipe", recipe)
     import tomllib  # here, to keep the package's import short
 
     try:
@@ -140,7 +144,17 @@ def read_recipe(recipe: str | os.PathLike[str], /, **sizes: float) -> Recipe:
     return replace(read, name=name, sizes={**read.sizes, **given})
 
 
-RecipeLike: TypeAlias = Recipe | str | os.PathLike[str] | Mapping[str, Any]
+def _shipped(name: str) -> Path:
+    """The file of a recipe's name. Close names are looked for among the schemes too, which stand for recipes elsewhere."""
+    shipped = shipped_recipes()
+    listing = "`fastinit recipes` and `fastinit schemes` list the names"
+    path = choose("recipe", name, dict.fromkeys(SCHEMES) | shipped, listing=listing)
+    if path is None:
+        raise ValueError(f"{name!r} is a scheme, which has no rules and sizes of its own")
+    return path
+
+
+RecipeLike: TypeAlias = Recipe | RecipeName | SchemeName | str | os.PathLike[str] | Mapping[str, Any]
 
 
 def as_recipe(recipe: RecipeLike, numbers: Mapping[str, Any] | None = None) -> Recipe:
@@ -150,12 +164,10 @@ def as_recipe(recipe: RecipeLike, numbers: Mapping[str, Any] | None = None) -> R
 
     Raises TypeError for numbers beside anything but a scheme's name.
     """
-    if isinstance(recipe, str) and recipe in resolve.SCHEMES:
-        row = resolve.SCHEMES[recipe]
+    if isinstance(recipe, str) and recipe in SCHEMES:
         for key in numbers or {}:
-            if key not in row.numbers and key not in row.geometry:
-                known = ", ".join((*row.numbers, *row.geometry)) or "no numbers"
-                raise TypeError(f"{recipe} takes no {key!r}; it takes {known}")
+            if key not in SCHEMES[recipe].keywords:
+                raise TypeError(unexpected(recipe, key, SCHEMES[recipe].keywords))
         table = {"role": list(WEIGHTS), "scheme": recipe, "optional": True, **(numbers or {})}
         fixed = [rule for rule in default_recipe().rules if not set(rule.role) & set(WEIGHTS)]
         return Recipe(recipe, (parse_rule(1, table), *fixed))
@@ -207,8 +219,8 @@ def parse_rule(number: int, table: Any) -> Rule:
             raise ValueError("must be a table")
         if "scheme" not in table:
             raise ValueError("names no scheme")
-        row = choose("scheme", table["scheme"], resolve.SCHEMES)
-        known = dict.fromkeys((*_RULE_KEYS, *sorted(_GEOMETRY), *row.numbers))
+        own = choose("scheme", table["scheme"], SCHEMES).keywords
+        known = dict.fromkeys((*_RULE_KEYS, *Geometry._fields, *own))
         for key in table:
             choose("key", key, known)
         depth, optional = table.get("depth"), table.get("optional", False)
@@ -216,7 +228,7 @@ def parse_rule(number: int, table: Any) -> Rule:
             choose("depth", depth, DEPTH_RULES)
         if not isinstance(optional, bool):
             raise ValueError(f"optional must be true or false, not {optional!r}")
-        words = {"layout", *(key for key, value in row.numbers.items() if isinstance(value, str))}
+        words = {"layout", *(key for key, number in own.items() if number.is_text)}
         numbers = {
             key: Formula(value) if isinstance(value, str) and key not in words else value
             for key, value in table.items()
@@ -224,6 +236,15 @@ def parse_rule(number: int, table: Any) -> Rule:
         }
         lr = table.get("lr", 1.0)
         lr = Formula(lr) if isinstance(lr, str) else non_negative("lr", lr)
+        counting = any(
+            isinstance(value, Formula) and value.names & {"fan_in", "fan_out"}
+            for value in (*numbers.values(), lr)
+        )
+        unused = [key for key in numbers if key not in own]
+        if unused and not counting:
+            raise ValueError(
+                f"{table['scheme']} does not use {', '.join(unused)}, and no formula names a fan"
+            )
         roles = _several(table, "role", str)
         for role in roles:
             choose("role", role, ROLES)

@@ -30,6 +30,8 @@ ROLES = {
     "norm_plus_one": "a norm's scale, to which its module adds 1",
     "mean": "a running mean",
     "variance": "a running variance",
+    "iteration": "the vector of a power iteration",
+    "sigma": "a spectral norm's estimate",
     "slope": "PReLU's slope",
     "lora_a": "LoRA's A",
     "lora_b": "LoRA's B",
@@ -39,6 +41,7 @@ ROLES = {
     # What these get is the model's own choice: the recipe "default" has no rule for them.
     "layer_scale": "a layer scale",
     "logit_scale": "a logit scale or temperature",
+    "unclear": "a weight of which the inputs' and the outputs' axes are not known",
     "parametrisation": "a part of a parametrised weight",
 }
 WEIGHTS = ("weight", "conv", "recurrent", "output")
@@ -48,7 +51,7 @@ WEIGHTS = ("weight", "conv", "recurrent", "output")
 class Clue(NamedTuple):
     """A role, and where it is found: ``leaf`` must match all of a name's last part, ``parent`` something in the two parts
     before it, ``module`` something in the type of the module that owns it, ``beside`` the last part of another
-    parameter of the same module; ``ndim`` lists the counts of axes."""
+    parameter of the same module; ``ndim`` lists the counts of axes, and ``matrix`` asks for two that are longer than 1."""
 
     role: str
     leaf: str = ""
@@ -57,10 +60,14 @@ class Clue(NamedTuple):
     ndim: tuple[int, ...] = ()
     beside: str = ""
     geometry: Mapping[str, Any] = {}
+    matrix: bool = False
 
-    def fits(self, leaf: str, parent: str, module: str, ndim: int, beside: frozenset[str]) -> bool:
+    def fits(
+        self, leaf: str, parent: str, module: str, ndim: int, matrix: bool, beside: frozenset[str]
+    ) -> bool:
         return (
             (not self.ndim or ndim in self.ndim)
+            and (matrix or not self.matrix)
             and (not self.leaf or re.fullmatch(self.leaf, leaf) is not None)
             and (not self.parent or re.search(self.parent, parent) is not None)
             and (not self.module or re.search(self.module, module) is not None)
@@ -72,13 +79,19 @@ _NORM = r"(?i)norm[^.]*$|(^|[._])(ln|bn|gn)(_?\d+|_[a-z]+)?$"  # of the last par
 _SCALE = "weight|scale|gamma|g"
 _WEIGHT = r"(\w*_)?(weight|kernel|filter|w)(_\w+)?|W\w*|w\d*"
 _KERNEL = r"(\w+_)?(weight|kernel)"
-_POSITION = r"(?i)position[^.]*$|(^|[._])pos(_[^.]*)?$|(^|\.)wpe$|relative_attention_bias$"
+_POSITION = (
+    r"(?i)(^|[._])(?![^.]*(linear|proj))([^.]*position[^.]*|pos(_[^.]*)?|wpe|relative_attention_bias)$"
+)
+_EMBEDDING = r"(?i)(^|\.)(?![^.]*(map|proj|linear|out))([^.]*embed[^.]*|embed_tokens\.\d+|wte|shared)$"
 # Names of what is not a weight, whatever its shape.
 _OTHERWISE = (
     r"(?i).*(mask|freqs?|codebook|anchors?|prototypes?|templates?|query|queries|table|memory|decay|mixing|scale|gamma|log|"
     r"mean|std|var|centers?)|sin|cos|mu|time_\w+|inv_\w+"
 )
-_ADDS_1 = "^(Gemma[23]?|RecurrentGemma|VaultGemma|T5Gemma2?|Qwen3Next|Qwen3_5(Moe)?)RMSNorm$"
+# Those of response normalisations scale a branch beside a shortcut of their own.
+_ADDS_1 = (
+    "GRN|GlobalResponseNorm|^(Gemma[23]?|RecurrentGemma|VaultGemma|T5Gemma2?|Qwen3Next|Qwen3_5(Moe)?)RMSNorm$"
+)
 # Names that say what they are, whatever module owns them. The first that fits counts; "" is a role that is not known.
 TELLING = (
     Clue("parametrisation", r"weight_[guv]|weight_orig|original\d*"),
@@ -98,18 +111,21 @@ TELLING = (
 # Where those say nothing.
 CLUES = (
     # Raw parameters.
-    Clue("logit_scale", r"(\w*_)?(logit_?scale|logit_?bias|temperature|temp|tau)\w*"),
+    Clue("logit_scale", r"(\w*_)?(logit_?scale|logit_?bias|temperatures?|temp|tau)(_\w+)?"),
     Clue("layer_scale", r"(layer|res)_?scale\w*|ls_?\d*|lambda_?\d*|gamma_?\d+|\w+_scale_parameter"),
     Clue("layer_scale", "gamma|scale|lambda_?1|weight", parent=r"(?i)layer_?scale[^.]*$|(^|\.)ls_?\d*$"),
     Clue("layer_scale", "gamma|scale|weight", module="LayerScale"),
     Clue("position", r"(\w*_)?(pos|positions?|positional)_?(embed|emb|encoding|table)\w*"),
-    Clue("position", r"(rel|relative)_?(pos|position)\w*|attention_biases|w[tp]pe"),
-    Clue("token", r"(\w*_)?tokens?(_\w+)?|class_embedding|masked_spec_embed|mask_emb\w*", ndim=(1, 2, 3, 4)),
+    Clue("position", r"(rel|relative)_?(pos|position)\w*|attention_biases|w[tp]pe|pos"),
+    Clue(
+        "token", r"(\w*_)?tokens?(_\w+)?|cls|class_embedding|masked_spec_embed|mask_emb\w*", ndim=(1, 2, 3, 4)
+    ),
     # Modules whose type says it.
     Clue("bias", "bias|beta|b", module="(?i)norm"),
     Clue("mean", "running_mean|moving_mean|mean", module="(?i)norm"),
     Clue("variance", "running_var|moving_variance|var", module="(?i)norm"),
     Clue("norm_plus_one", _SCALE, module=_ADDS_1),
+    Clue("norm_plus_one", _SCALE, parent=r"(^|\.)grn$"),
     Clue("norm", _SCALE, module="(?i)norm"),
     Clue("", module="(?i)norm"),
     Clue("slope", "weight|alpha|negative_slope", module="PReLU"),
@@ -134,14 +150,16 @@ CLUES = (
     Clue("bias", "beta", ndim=(1,), beside="gamma"),
     Clue("bias", r"b\d*|b_\w+", ndim=(1,)),
     Clue("", _OTHERWISE),
-    Clue("conv", _WEIGHT, ndim=(4, 5)),
+    Clue("conv", _WEIGHT, ndim=(4, 5), matrix=True),
     Clue("position", "weight|embeddings?", parent=_POSITION),
     Clue("embedding", r"(\w*_)?(embed|embeddings?)|wte"),
-    Clue("embedding", "weight", parent=r"(?i)embed[^.]*$|(^|\.)(wte|shared)$"),
+    Clue("embedding", "weight", parent=_EMBEDDING),
+    Clue("token", "weight", parent="(?i)_tokens?$"),
     Clue("recurrent", r"weight_hh\w*|recurrent_kernel"),
     Clue("", parent="(?i)expert", ndim=(3,)),  # nothing says which axis is in and which is out
-    Clue("conv", _WEIGHT, ndim=(3,)),
-    Clue("weight", ndim=(2,)),
+    Clue("conv", _WEIGHT, ndim=(3,), matrix=True),
+    Clue("weight", _WEIGHT, ndim=(2,)),
+    Clue("weight", ndim=(2,), matrix=True),
 )
 
 
@@ -162,7 +180,8 @@ def with_roles(tensors: Mapping[str, TensorSpec]) -> dict[str, TensorSpec]:
     for name, tensor in tensors.items():
         path, _, leaf = name.rpartition(".")
         parent = ".".join(path.split(".")[-2:])
-        seen = (leaf, parent, tensor.module, len(tensor.shape), together[path])
+        matrix = sum(size > 1 for size in tensor.shape) > 1
+        seen = (leaf, parent, tensor.module, len(tensor.shape), matrix, together[path])
         clue = _clue(True, *seen) or (None if tensor.role else _clue(False, *seen))
         if clue is not None:
             tensor = replace(tensor, role=clue.role, geometry={**clue.geometry, **tensor.geometry})
@@ -172,18 +191,19 @@ def with_roles(tensors: Mapping[str, TensorSpec]) -> dict[str, TensorSpec]:
 
 @lru_cache(8192)
 def _clue(
-    telling: bool, leaf: str, parent: str, module: str, ndim: int, beside: frozenset[str]
+    telling: bool, leaf: str, parent: str, module: str, ndim: int, matrix: bool, beside: frozenset[str]
 ) -> Clue | None:
     clues = TELLING if telling else CLUES
-    return next((clue for clue in clues if clue.fits(leaf, parent, module, ndim, beside)), None)
+    return next((clue for clue in clues if clue.fits(leaf, parent, module, ndim, matrix, beside)), None)
 
 
 @lru_cache(1024)
 def adds_one(owner: Any, attribute: str) -> bool:
     """Whether the code of a module's class computes 1 + its attribute, as Gemma's norms do: then 0 is the scale that changes
     nothing."""
-    scale = rf"self\.{re.escape(attribute)}\b"
-    pattern = re.compile(rf"\b1(\.0*)?\s*\+\s*{scale}|{scale}(\.\w+\([^()]*\))*\s*\+\s*1(\.0*)?\b(?!\.?\d)")
+    scale = rf"self\.{re.escape(attribute)}\b(\.\w+\([^()]*\))*"
+    one = r"1(\.0*)?"
+    pattern = re.compile(rf"[(,=]\s*({one}\s*\+\s*{scale}|{scale}\s*\+\s*{one})\s*([),#]|$)", re.MULTILINE)
     for base in owner.__mro__:
         if base.__module__.split(".")[0] in ("builtins", "torch"):
             break

@@ -20,7 +20,7 @@ def calibrate(
     activation: str | ActivationFunction,
     scheme: DistributionLike = "orthogonal",
     *,
-    param: float | None = None,
+    negative_slope: float | None = None,
     bias: DistributionLike = "zeros",
     seed: Seed = 0,
     batch: int | ArrayLike = 128,
@@ -41,7 +41,7 @@ def calibrate(
     """
     sizes = checked_widths(widths)
     seed = resolve_seed(seed)
-    f = as_activation(activation, param)
+    f = as_activation(activation, negative_slope)
     stack = drawn_stack(sizes, f, scheme, bias, seed, numbers, None)
     x = inputs(batch, sizes[0], seed)
     f(x)

@@ -26,7 +26,7 @@ def dead_share(
     batch: int,
     *,
     activation: str | ActivationFunction = "relu",
-    param: float | None = None,
+    negative_slope: float | None = None,
     q: float = 1.0,
     bias: float = 0.0,
 ) -> float:
@@ -42,7 +42,7 @@ def dead_share(
     """
     c = shared_correlation("c", c)
     size = positive_integer("batch", batch)
-    f, q, bias = as_activation(activation, param), non_negative("q", q), real("bias", bias)
+    f, q, bias = as_activation(activation, negative_slope), non_negative("q", q), real("bias", bias)
     if q == 0:
         return float(f(np.array([bias]))[0] == 0)
     regions = _zero_regions(f, bias, math.sqrt(q))

@@ -12,8 +12,9 @@ import numpy as np
 from ..arguments import choose, integers, non_negative
 from ..laws.distributions import Distribution
 from ..schemes.activations import Activation, ActivationFunction, Real, as_activation
+from ..schemes.catalogue import SCHEMES
 from ..schemes.quadrature import expect
-from ..schemes.resolve import SCHEMES, distribution
+from ..schemes.resolve import heeded, resolve
 from .dead import dead_share, shared_correlation
 from .moments import second_moment, second_moment_slope, slope_moment
 from .theory import MeanField
@@ -50,7 +51,7 @@ def predict(
     weight_variances: float | Sequence[float],
     bias_variances: float | Sequence[float] = 0.0,
     *,
-    param: float | None = None,
+    negative_slope: float | None = None,
     input_moment: float = 1.0,
     c: float = 0.0,
     batch: int = 1,
@@ -64,7 +65,7 @@ def predict(
     ----------
     widths
         The number of inputs, then the units of each layer: L + 1 numbers for L layers. For a convolution, channels.
-    activation, param
+    activation, negative_slope
         As in `mean_field`; applied after every layer.
     weight_variances, bias_variances
         Var(W) fan_in and E[b^2], one number for all layers or one for each; see `variances`.
@@ -93,7 +94,7 @@ def predict(
     """
     n = np.array(checked_widths(widths), float)
     depth = len(n) - 1
-    f = as_activation(activation, param)
+    f = as_activation(activation, negative_slope)
     weights = _per_layer("weight_variances", weight_variances, depth)
     biases = _per_layer("bias_variances", bias_variances, depth)
     moment, share = non_negative("input_moment", input_moment), shared_correlation("c", c)
@@ -151,15 +152,13 @@ def variances(
     weights, biases = [], []
     sizes = checked_widths(widths)
     for n_in, n_out in pairwise(sizes):
-        law = distribution(scheme, (n_out, n_in), **numbers)
+        law = resolve(scheme, (n_out, n_in), numbers)
         mean, std = _moments(law)
         if mean:
             raise ValueError(f"scheme {scheme!r} draws weights of mean {mean:.6g}: the theory needs 0")
         weights.append(std**2 * n_in)
-        fans: dict[str, Any] = (
-            {"fan_in": n_in, "fan_out": n_out} if choose("bias", bias, SCHEMES).needs_fans else {}
-        )
-        mean, std = _moments(distribution(bias, (n_out,), **fans))
+        choose("bias", bias, SCHEMES)
+        mean, std = _moments(resolve(bias, (n_out,), heeded(bias, {"fan_in": n_in, "fan_out": n_out})))
         biases.append(mean**2 + std**2)
     return weights, biases
 

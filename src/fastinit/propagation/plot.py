@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arguments import file_path, flag
+from ..extras import needs
 from ..files import atomic
-from .measurement import Layer, ProbeReport, reports_of
+from .layer import Layer
+from .measurement import ProbeReport, reports_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,10 +53,7 @@ def plot(
     """
     shown, dark = reports_of(reports), flag("dark", dark)
     target = None if path is None else file_path("path", path)
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise ImportError("pictures need matplotlib (pip install matplotlib)") from error
+    matplotlib = _matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -65,6 +64,10 @@ def plot(
         if target is not None:
             atomic.save(target, _rendered(figure, target.suffix.lower()[1:]))
     return figure
+
+
+def _matplotlib() -> Any:
+    return needs("matplotlib", extra="plot", what="a picture")
 
 
 def _rendered(figure: Figure, ending: str) -> bytes:
@@ -190,8 +193,7 @@ def _short(name: str) -> str:
 
 def svg(reports: Sequence[ProbeReport], *, dark: bool = False) -> bytes:
     """The picture as an SVG file."""
-    import matplotlib
-
+    matplotlib = _matplotlib()
     figure = plot(reports, dark=dark)
     with matplotlib.rc_context(_style(_DARK if dark else _LIGHT)):
         return _rendered(figure, "svg")

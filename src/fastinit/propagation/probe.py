@@ -16,7 +16,8 @@ from ..schemes.activations import Activation, ActivationFunction, Real, as_activ
 from ..schemes.quadrature import expect
 from ..schemes.resolve import distribution
 from .finite_width import checked_widths, predict
-from .measurement import Expected, Layer, ProbeReport, cosine_and_rank, count_copies
+from .layer import Expected, Layer
+from .measurement import ProbeReport, cosine_and_rank, count_copies
 from .slopes import saturation
 from .stack import DistributionLike, Stack, drawn_stack, inputs
 
@@ -26,7 +27,7 @@ def probe(
     activation: str | ActivationFunction,
     scheme: DistributionLike,
     *,
-    param: float | None = None,
+    negative_slope: float | None = None,
     bias: DistributionLike = "zeros",
     seed: Seed = 0,
     batch: int | ArrayLike = 128,
@@ -43,7 +44,7 @@ def probe(
     ----------
     widths
         The number of inputs, then the units of each layer.
-    activation, param
+    activation, negative_slope
         A name, or any function of a float64 array that works element by element; the slope of ``leaky_relu``.
     scheme, numbers, bias
         A scheme's name with its own numbers (``std=0.02``, ``gain=1.5``), or a law; and the same for the biases.
@@ -73,7 +74,7 @@ def probe(
     """
     sizes = checked_widths(widths)
     seed = resolve_seed(seed)
-    f = as_activation(activation, param)
+    f = as_activation(activation, negative_slope)
     stack = drawn_stack(sizes, f, scheme, bias, seed, numbers, gains)
     x = inputs(batch, sizes[0], seed)
     f(x)  # the errors of a function that is none

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 
-from ..table import aligned, shape_text
-from .measurement import Layer, ProbeReport, reports_of
+from ..table import Column, html_table, table, wrapped
+from .layer import columns
+from .measurement import ProbeReport, reports_of
 from .plot import svg
 from .verdict import Verdict, judge
 
@@ -16,69 +17,41 @@ from .verdict import Verdict, judge
 _MOST_ROWS = 16
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None or math.isnan(value) else f"{value:.3g}"
+def _columns(report: ProbeReport, verdict: Verdict) -> list[Column]:
+    return [*columns(report.layers), Column("verdict", verdict.words)]
 
 
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"
+def text(reports: ProbeReport | Sequence[ProbeReport], width: int | None = None) -> str:
+    """Each report as a table with its verdict.
 
+    Parameters
+    ----------
+    reports
+        One report or several. Of many layers, at most 16 evenly chosen ones are shown.
+    width
+        The most characters a line may have; columns that do not fit are left out, and a line names them. By default
+        lines are as long as they are.
 
-def _rank(layer: Layer) -> str:
-    return "-" if layer.rank is None else f"{layer.rank}/{layer.full_rank}"
-
-
-_COLUMNS: tuple[tuple[str, Callable[[Layer], str]], ...] = (
-    ("layer", lambda layer: layer.name),
-    ("weight", lambda layer: shape_text(layer.shape)),
-    ("Var fan_in", lambda layer: _number(layer.weight_variance)),
-    ("target", lambda layer: _number(layer.target)),
-    ("rms", lambda layer: _number(layer.rms)),
-    ("theory", lambda layer: _number(layer.expected.rms if layer.expected else None)),
-    ("gradient", lambda layer: _number(layer.gradient)),
-    ("theory", lambda layer: _number(layer.expected.gradient if layer.expected else None)),
-    ("saturated", lambda layer: _share(layer.saturated)),
-    ("dead", lambda layer: _share(layer.dead)),
-    ("cosine", lambda layer: _number(layer.cosine)),
-    ("rank", _rank),
-)
-_TITLES = [title for title, _ in _COLUMNS] + ["verdict"]
-
-
-def _cells(report: ProbeReport, verdict: Verdict) -> list[list[str]]:
-    return [
-        [*(show(layer) for _, show in _COLUMNS), word]
-        for layer, word in zip(report.layers, verdict.words, strict=True)
-    ]
-
-
-def text(reports: ProbeReport | Sequence[ProbeReport]) -> str:
-    """Each report as a table with its verdict; of many layers, at most 16 evenly chosen ones.
-
+    Examples
+    --------
     >>> from fastinit.propagation import probe
     >>> print(text(probe([100, 100, 100], "relu", "he_normal", seed=0)).splitlines()[-1])
     keeps: the gradient norm changes by a factor of 1 over 1 layer
     """
-    return "\n\n".join(map(_text, reports_of(reports)))
+    return "\n\n".join(_text(report, width) for report in reports_of(reports))
 
 
-def _text(report: ProbeReport) -> str:
+def _text(report: ProbeReport, width: int | None) -> str:
     verdict = judge(report)
-    cells = _cells(report, verdict)
-    if len(cells) > _MOST_ROWS:
-        step = (len(cells) - 1) / (_MOST_ROWS - 1)
-        cells = [cells[round(i * step)] for i in range(_MOST_ROWS)]
-    lines = aligned([_TITLES, *cells])
-    if len(cells) < len(report.layers):
-        lines.append(f"{len(cells)} of {len(report.layers)} layers")
-    return "\n".join([f"{report.title}: {verdict.level}", *lines, *_loss(report), verdict.text])
-
-
-def _loss(report: ProbeReport) -> list[str]:
-    if report.loss is None:
-        return []
-    against = f", ln {report.classes} = {math.log(report.classes):.4g}" if report.classes else ""
-    return [f"first loss {report.loss:.4g}{against}"]
+    shown, count = _columns(report, verdict), len(report.layers)
+    sentences = [*report.loss_text(), *verdict.text.splitlines()]
+    if count > _MOST_ROWS:
+        step = (count - 1) / (_MOST_ROWS - 1)
+        rows = [round(i * step) for i in range(_MOST_ROWS)]
+        shown = [replace(column, cells=[column.cells[i] for i in rows]) for column in shown]
+        sentences.insert(0, f"{_MOST_ROWS} of {count} layers")
+    lines = wrapped(f"{report.title}: {verdict.level}", width) + table(shown, width)
+    return "\n".join([*lines, *(line for sentence in sentences for line in wrapped(sentence, width))])
 
 
 _STYLE = """
@@ -132,11 +105,7 @@ def _section(report: ProbeReport) -> str:
     findings = "\n".join(
         f'<li class="{finding.level}">{escape(finding.text)}</li>' for finding in verdict.findings
     )
-    head = "".join(f"<th>{escape(title)}</th>" for title in _TITLES)
-    body = "\n".join(
-        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in _cells(report, verdict)
-    )
-    loss = "".join(f"<p>{escape(line)}</p>" for line in _loss(report))
+    loss = "".join(f"<p>{escape(line)}</p>" for line in report.loss_text())
     return f"""<h2>{escape(report.title)}: <span class="{verdict.level}">{verdict.level}</span></h2>
 <ul>
 {findings}
@@ -144,8 +113,5 @@ def _section(report: ProbeReport) -> str:
 {loss}
 <details open>
 <summary>{len(report.layers)} layers</summary>
-<div class="scroll"><table>
-<tr>{head}</tr>
-{body}
-</table></div>
+<div class="scroll">{html_table(_columns(report, verdict), most=len(report.layers))}</div>
 </details>"""

@@ -10,12 +10,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arguments import instance, positive_integer, real
+from ..arguments import choose, instance, positive_integer, real
 from ..drawing.fill import fill
 from ..laws.distributions import Distribution
 from ..laws.structured import Structured
 from ..schemes.activations import Activation, Real
-from ..schemes.resolve import SCHEMES, distribution
+from ..schemes.catalogue import SCHEMES
+from ..schemes.resolve import distribution, heeded, resolve
 from .slopes import slope
 
 DistributionLike: TypeAlias = str | Distribution | Structured
@@ -94,11 +95,12 @@ def drawn_stack(
     weights, biases, laws = [], [], []
     for i, (n_in, n_out) in enumerate(pairwise(widths)):
         weight, b = np.empty((n_out, n_in), np.float32), np.empty(n_out, np.float32)
-        law = distribution(scheme, weight.shape, **numbers) if isinstance(scheme, str) else scheme
-        # A bias has no fans of its own: they are its layer's.
-        fans: dict[str, Any] = {"fan_in": n_in, "fan_out": n_out}
-        needs = isinstance(bias, str) and bias in SCHEMES and SCHEMES[bias].needs_fans
-        bias_law = distribution(bias, b.shape, **(fans if needs else {})) if isinstance(bias, str) else bias
+        law = resolve(scheme, weight.shape, numbers) if isinstance(scheme, str) else scheme
+        if isinstance(bias, str):  # which has no fans of its own: they are its layer's
+            choose("bias", bias, SCHEMES)
+            bias_law = resolve(bias, b.shape, heeded(bias, {"fan_in": n_in, "fan_out": n_out}))
+        else:
+            bias_law = bias
         fill(weight, law, seed=seed, name=f"layer.{i}.weight")
         fill(b, bias_law, seed=seed, name=f"layer.{i}.bias")
         weights.append(weight * np.float32(factors[i]))

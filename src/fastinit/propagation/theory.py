@@ -188,7 +188,7 @@ def mean_field(
     *,
     weight_variance: float,
     bias_variance: float = 0.0,
-    param: float | None = None,
+    negative_slope: float | None = None,
 ) -> MeanField:
     """The mean-field theory of a deep network with this activation, Var(W) fan_in and Var(b).
 
@@ -201,7 +201,7 @@ def mean_field(
         A name, or any function of a float64 array that works element by element.
     weight_variance, bias_variance
         sigma_w^2 = Var(W) fan_in, which is gain^2 for weights scaled by fan-in, and sigma_b^2 = Var(b).
-    param
+    negative_slope
         The negative slope of ``leaky_relu``, 0.01 by default.
 
     Returns
@@ -223,14 +223,14 @@ def mean_field(
     (0.418037, 0.938636, 1.0, 'ordered')
     """
     return MeanField(
-        as_activation(activation, param),
+        as_activation(activation, negative_slope),
         non_negative("weight_variance", weight_variance),
         non_negative("bias_variance", bias_variance),
     )
 
 
 def critical_line(
-    activation: str | ActivationFunction, bias_variance: float = 0.0, *, param: float | None = None
+    activation: str | ActivationFunction, bias_variance: float = 0.0, *, negative_slope: float | None = None
 ) -> CriticalPoint:
     """The weight variance at which chi = 1 for this bias variance, the edge of chaos, with the fixed point q_star there.
 
@@ -241,7 +241,7 @@ def critical_line(
     >>> [round(x, 6) for x in critical_line("tanh", 0.05)]
     [1.760955, 0.570048]
     """
-    f, bias = as_activation(activation, param), non_negative("bias_variance", bias_variance)
+    f, bias = as_activation(activation, negative_slope), non_negative("bias_variance", bias_variance)
     if bias == 0 and second_moment(f, 0.0) == 0:
         root = 0.0
     else:

@@ -27,7 +27,7 @@ class Activation:
     kinks: tuple[float, ...] = ()
 
     def __call__(self, h: Real) -> Real:
-        """The values at ``h``; ValueError or TypeError, naming the activation, if they are no finite reals of its shape."""
+        """The values at ``h``; ValueError or TypeError, naming the activation, unless they are finite reals of its shape."""
         with np.errstate(all="ignore"):
             values = np.asarray(self.function(h))
         if values.shape != h.shape:
@@ -104,11 +104,11 @@ _ROWS: tuple[tuple[str, ActivationFunction, tuple[float, ...]], ...] = (
 ACTIVATIONS = {name: Activation(repr(name), function, kinks) for name, function, kinks in _ROWS}
 
 
-def as_activation(activation: str | ActivationFunction, param: float | None = None) -> Activation:
+def as_activation(activation: str | ActivationFunction, negative_slope: float | None = None) -> Activation:
     """The row of a name, or a row for any function of a float64 array that works element by element.
 
-    ``param`` is the negative slope of ``leaky_relu``, 0.01 by default; no other activation has one. Raises
-    TypeError for what is neither a str nor callable, ValueError for an unknown name or a param that does not belong.
+    ``negative_slope`` is that of ``leaky_relu``, 0.01 by default; no other activation has one. Raises TypeError for
+    what is neither a str nor callable, ValueError for an unknown name or a slope of another activation.
 
     >>> as_activation("leaky_relu", 0.5)(np.array([-2.0, 2.0]))
     array([-1.,  2.])
@@ -120,9 +120,11 @@ def as_activation(activation: str | ActivationFunction, param: float | None = No
         row = Activation(repr(name), activation)
     else:
         row = choose("activation", activation, ACTIVATIONS)
-    if param is None:
+    if negative_slope is None:
         return row
     if activation != "leaky_relu":
-        raise ValueError(f"param belongs to 'leaky_relu' alone, got {param!r} for {row.name}")
-    slope = real("param", param)
+        raise ValueError(
+            f"negative_slope belongs to 'leaky_relu' only, got {negative_slope!r} for {row.name}"
+        )
+    slope = real("negative_slope", negative_slope)
     return Activation(f"'leaky_relu' of slope {slope}", _leaky(slope), row.kinks)

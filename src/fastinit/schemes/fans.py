@@ -19,6 +19,18 @@ class Fans(NamedTuple):
     fan_out: float
 
 
+class Geometry(NamedTuple):
+    """What is known of the axes of a weight besides its shape; `fans` explains each field."""
+
+    layout: str | None = None
+    groups: int = 1
+    stride: Stride = 1
+    transposed: bool = False
+    packed: int = 1
+    fan_in: float | None = None
+    fan_out: float | None = None
+
+
 def fans(
     shape: Shape,
     layout: str | None = None,
@@ -33,8 +45,8 @@ def fans(
     """Count the fans of a weight.
 
     `layout` gives each axis one letter: `o` outputs, `i` inputs, `b` stacked weights (experts, scanned layers; the
-    only letter that may stand more than once), any other lower-case letter a kernel axis. Without it, the layout is
-    torch's: "oi" and then kernel axes, or "io" and then kernel axes, if `transposed`.
+    only letter that may stand more than once), any other lower-case letter a kernel axis. By default the layout is
+    torch's: "oi" and then kernel axes, or "io" and then kernel axes if `transposed`.
 
     With i, o the lengths of those axes (o divided by `packed`), K the product of the kernel axes' and S that of the
     strides:
@@ -47,40 +59,40 @@ def fans(
     ==========================================  ================  ================
 
     As every library stores them, a grouped convolution's `i` axis and a grouped transposed convolution's `o` axis
-    count the channels of one group, the other axis those of all. The stride thins out one of the two: a convolution
-    of stride 2 skips half of the taps on the way back, so an input feeds K / S outputs on average, and a transposed
-    one skips them on the way forward. What is missing at the borders is not counted. Without stride and groups these
-    are torch's numbers, except for transposed convolutions, where torch swaps the two.
+    count the channels of one group. The other axis counts those of all groups. A convolution of stride 2 skips half of
+    the taps on the way back, so an input feeds K / S outputs on average; a transposed one skips them on the way
+    forward. Zero padding at the borders is ignored. Without stride and groups these are torch's numbers, except for
+    transposed convolutions, whose two fans torch swaps.
 
     Parameters
     ----------
     shape : int or iterable of int
     layout : str, optional
-        One letter per axis.
+        One letter for each axis.
     groups : int
-        Must divide the axis that counts all channels.
+        The number of groups. It must divide the axis that counts all channels.
     stride : int or iterable of int
         One for all kernel axes, or one for each, in the order of the axes.
     transposed : bool
         Whether the weight is that of a transposed convolution.
     packed : int
-        How many equal weights lie side by side along the `o` axis: 3 for a fused query, key and value, 4 for the gates
-        of an LSTM. Each has its own outputs, so fan_out is that of one.
+        How many weights of equal shape are fused along the `o` axis: 3 for a fused query, key and value, 4 for the
+        gates of an LSTM. Each has its own outputs, so fan_out is that of one.
     fan_in, fan_out : float, optional
         Taken as they are, in place of what the shape says.
 
     Returns
     -------
     Fans
-        Positive. A shape without elements has fans of at least 1: there is nothing to draw, and nothing to raise.
+        Positive. A shape without elements has fans of at least 1.
 
     Raises
     ------
     TypeError
-        For an argument of the wrong type; bool is no int.
+        For an argument of the wrong type; bool is not an int.
     ValueError
-        For an impossible shape, layout, group count, stride, packing or fan, and for fewer than two axes, unless the layout
-        or both fans are given.
+        For an impossible shape, layout, group count, stride, packing or fan, and for fewer than two axes, unless the
+        layout or both fans are given.
 
     Examples
     --------
@@ -95,40 +107,21 @@ def fans(
     >>> fans((2304, 768), packed=3)
     Fans(fan_in=768.0, fan_out=768.0)
     """
-    known = known_fans(
-        shape,
-        layout,
-        groups=groups,
-        stride=stride,
-        transposed=transposed,
-        packed=packed,
-        fan_in=fan_in,
-        fan_out=fan_out,
-    )
-    return Fans(known("fan_in"), known("fan_out"))
+    fan = known_fans(shape, Geometry(layout, groups, stride, transposed, packed, fan_in, fan_out))
+    return Fans(fan("fan_in"), fan("fan_out"))
 
 
-def known_fans(
-    shape: Shape,
-    layout: str | None = None,
-    *,
-    groups: int = 1,
-    stride: Stride = 1,
-    transposed: bool = False,
-    packed: int = 1,
-    fan_in: float | None = None,
-    fan_out: float | None = None,
-) -> Callable[[str], float]:
-    """The fans by name, counted from the shape only where they are asked for and not given."""
+def known_fans(shape: Shape, geometry: Geometry) -> Callable[[str], float]:
+    """The fans by name. One that cannot be counted is an error only when it is asked for."""
     given = {
         name: None if value is None else positive(name, value)
-        for name, value in (("fan_in", fan_in), ("fan_out", fan_out))
+        for name, value in (("fan_in", geometry.fan_in), ("fan_out", geometry.fan_out))
     }
-    sizes, strides = checked_shape(shape), integers("stride", stride)
-    weights, group_count = positive_integer("packed", packed), positive_integer("groups", groups)
-    flag("transposed", transposed)
-    if layout is not None or len(sizes) >= 2:
-        counted = _count(sizes, layout, group_count, strides, transposed, weights)
+    sizes, strides = checked_shape(shape), integers("stride", geometry.stride)
+    packed, groups = positive_integer("packed", geometry.packed), positive_integer("groups", geometry.groups)
+    transposed = flag("transposed", geometry.transposed)
+    if geometry.layout is not None or len(sizes) >= 2:
+        counted = _count(sizes, geometry.layout, groups, strides, transposed, packed)
         return lambda name: counted[name] if given[name] is None else given[name]  # type: ignore[return-value]
 
     def known(name: str) -> float:
@@ -175,5 +168,5 @@ def _count(
     if 0 in sizes:
         fan_in, fan_out = max(fan_in, 1.0), max(fan_out, 1.0)
     if not (0 < fan_in < math.inf and 0 < fan_out < math.inf):
-        raise ValueError(f"shape {sizes} and stride {strides} give fans that are no floats")
+        raise ValueError(f"shape {sizes} and stride {strides} give fans beyond the range of floats")
     return {"fan_in": float(fan_in), "fan_out": float(fan_out)}

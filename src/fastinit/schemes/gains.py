@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import Literal
 
 import numpy as np
 
@@ -11,60 +12,66 @@ from ..arguments import choose
 from .activations import ACTIVATIONS, Activation, ActivationFunction, as_activation
 from .quadrature import expect
 
-# torch.nn.init.calculate_gain, as far as it goes; leaky_relu is a formula.
+# Those of torch.nn.init.calculate_gain that are not the exact ones.
+_TORCH = {"sigmoid": 1.0, "tanh": 5 / 3, "selu": 0.75}
+# Torch's names of layers that are linear.
 _CONVOLUTIONS = [f"conv{t}{n}d" for t in ("", "_transpose") for n in (1, 2, 3)]
-_TORCH = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 0.75,
-          **dict.fromkeys(_CONVOLUTIONS, 1.0)}  # fmt: skip
-_NAMES = {name: None for name in (*ACTIVATIONS, *_CONVOLUTIONS)}
 
 
-def gain(activation: str | ActivationFunction, param: float | None = None, *, kind: str = "torch") -> float:
-    """The factor on a layer's weight std that an activation asks for.
+def gain(
+    activation: str | ActivationFunction,
+    negative_slope: float | None = None,
+    *,
+    kind: Literal["exact", "torch"] = "exact",
+) -> float:
+    """The factor on a layer's weight std that keeps the signal's scale through an activation.
 
     Parameters
     ----------
-    activation
+    activation : str or callable
         A name, or any function of a float64 array that works element by element.
-    param
-        The negative slope of ``leaky_relu``, 0.01 by default; no other activation has one.
-    kind
-        ``"torch"``: the value of ``torch.nn.init.calculate_gain`` where torch has one (linear, convolutions and
-        sigmoid 1, tanh 5/3, relu sqrt(2), leaky_relu sqrt(2 / (1 + slope^2)), selu 3/4), else the exact one.
-        ``"exact"``: E[f(z)^2]^(-1/2) for z ~ N(0, 1), by quadrature: it keeps the second moment of unit
-        pre-activations (He et al. 2015, https://arxiv.org/abs/1502.01852).
+    negative_slope : float, optional
+        That of ``leaky_relu``, 0.01 by default. No other activation has one.
+    kind : {"exact", "torch"}, default "exact"
+        ``"exact"``: E[f(z)^2]^(-1/2) for z ~ N(0, 1), by quadrature. It keeps the second moment of unit
+        pre-activations (He et al. 2015, https://arxiv.org/abs/1502.01852). ``"torch"``: the value of
+        ``torch.nn.init.calculate_gain`` for the activations that torch knows, which differs for three of them
+        (tanh 5/3, sigmoid 1, selu 3/4), and the exact one for others.
+
+    Returns
+    -------
+    float
 
     Raises
     ------
-    TypeError, ValueError
-        for an unknown name, a param that does not belong, a function of the wrong shape or with non-finite values.
+    TypeError
+        For an activation that is neither a str nor callable.
+    ValueError
+        For an unknown name, a negative_slope of another activation than leaky_relu, and a function of the wrong shape
+        or with non-finite values.
 
     Examples
     --------
-    >>> gain("tanh"), round(gain("tanh", kind="exact"), 6), round(gain("gelu"), 6)
-    (1.6666666666666667, 1.592537, 1.53353)
+    >>> round(gain("tanh"), 6), gain("tanh", kind="torch"), round(gain("gelu"), 6)
+    (1.592537, 1.6666666666666667, 1.53353)
     >>> round(gain(lambda z: np.maximum(z, 0)), 6)
     1.414214
     """
-    choose("kind", kind, {"torch": None, "exact": None})
-    if callable(activation):
-        return _exact(as_activation(activation, param))
-    choose("activation", activation, _NAMES)
-    if activation in _CONVOLUTIONS:
-        if param is not None:
-            raise ValueError(f"param belongs to 'leaky_relu' alone, got {param!r} for {activation!r}")
-        return _TORCH[activation]
-    row = as_activation(activation, param)
+    choose("kind", kind, {"exact": None, "torch": None})
+    if isinstance(activation, str) and activation in _CONVOLUTIONS:
+        activation = "linear"
+    f = as_activation(activation, negative_slope)
+    if not isinstance(activation, str):
+        return _exact(f)
     if activation == "leaky_relu":
-        slope = float(-row(np.array(-1.0)))
+        slope = float(-f(np.array(-1.0)))
         return math.sqrt(2 / (1 + slope * slope))
-    if activation in _TORCH and kind == "torch":
-        return _TORCH[activation]
-    return _named_gain(activation)
+    return _TORCH[activation] if kind == "torch" and activation in _TORCH else _named_gain(activation)
 
 
 @cache
 def _named_gain(activation: str) -> float:
-    return _exact(ACTIVATIONS[activation])
+    return math.sqrt(2) if activation == "relu" else _exact(ACTIVATIONS[activation])
 
 
 def _exact(f: Activation) -> float:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-from ..arguments import choose, flag, positive, real
+from ..arguments import choose, flag, positive
 from .activations import ActivationFunction
-from .catalogue import GLOROT, HE, LECUN
+from .catalogue import SCHEMES
+from .catalogue.scaled import GLOROT, HE, LECUN
 from .depth import DEPTH_RULES
 from .gains import gain
-from .resolve import SCHEMES
+from .names import SchemeName
 
 _SAXE = "Saxe et al. 2013, https://arxiv.org/abs/1312.6120"
 _SELF_NORMALISING = "Klambauer et al. 2017, https://arxiv.org/abs/1706.02515"
@@ -20,6 +21,10 @@ _SIREN = "Sitzmann et al. 2020, https://arxiv.org/abs/2006.09661"
 _GPT2 = "Radford et al. 2019, Language Models are Unsupervised Multitask Learners"
 _MEAN_FIELD = "Schoenholz et al. 2017, https://arxiv.org/abs/1611.01232"
 _NORM = "Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167"
+
+Layer: TypeAlias = Literal[
+    "linear", "conv", "depthwise", "transposed", "embedding", "output", "attention", "recurrent", "norm"
+]
 
 # A batch leaves 4 % of the units of the fifth layer dead, 0.04 % of the second's (docs/choosing.md).
 _DEAD_FROM = 5
@@ -44,12 +49,12 @@ _UNSTABLE = (
 class Recommendation:
     """A scheme and its numbers for a weight, the same for its bias, and why.
 
-    ``fastinit.distribution(r.scheme, shape, **r.numbers)`` is the law of the weight.
+    ``fastinit.distribution(r.scheme, shape, **r.numbers)`` is what the weight is drawn from.
     """
 
-    scheme: str
+    scheme: SchemeName
     numbers: Mapping[str, Any]
-    bias: str
+    bias: SchemeName
     bias_numbers: Mapping[str, Any]
     reason: str
     source: str
@@ -57,7 +62,7 @@ class Recommendation:
 
 @dataclass(frozen=True)
 class _Choice:
-    scheme: str
+    scheme: SchemeName
     reason: str
     source: str
     numbers: Mapping[str, Any] = field(default_factory=dict)
@@ -65,37 +70,47 @@ class _Choice:
 
 def recommend(
     activation: str | ActivationFunction | None,
-    param: float | None = None,
+    negative_slope: float | None = None,
     *,
-    layer: str = "linear",
+    omega: float | None = None,
+    layer: Layer = "linear",
     depth: float | None = None,
     residual: bool = False,
     normalised: bool = False,
 ) -> Recommendation:
-    """The scheme for a layer that the activation follows.
+    """The scheme for a layer that the activation follows, with the reason.
 
     Parameters
     ----------
-    activation
+    activation : str, callable or None
         A name that `gain` knows, any elementwise function of a float64 array, or None for none. Layers that feed no
         activation of their own (attention, recurrent, embedding, output, norm) do not use it.
-    param
-        The slope of ``leaky_relu`` (0.01 by default), or the frequency w0 of sin(w0 x) (1 by default).
-    layer
+    negative_slope : float, optional
+        That of ``leaky_relu``, 0.01 by default.
+    omega : float, optional
+        The frequency of the activation sin(omega x), 1 by default.
+    layer : str
         ``linear``, ``conv``, ``depthwise``, ``transposed``, ``embedding``, ``output``, ``attention``, ``recurrent`` or
         ``norm``.
-    depth
-        How many layers are stacked; for ``residual``, how many residual layers of two branches each (a block of one
-        branch counts one half).
-    residual
+    depth : float, optional
+        How many layers are stacked. If ``residual``, how many residual layers of two branches each; a block of one
+        branch counts one half.
+    residual : bool
         Whether the layer is the last of a branch that is added to its input: its gain is multiplied by 1 / sqrt(2 depth).
-    normalised
+    normalised : bool
         Whether a normalisation stands before the layer, or between it and its activation.
+
+    Returns
+    -------
+    Recommendation
 
     Raises
     ------
-    TypeError, ValueError
-        for an unknown name, a depth that is not positive, and ``residual`` without ``depth``.
+    TypeError
+        For an argument of the wrong type.
+    ValueError
+        For an unknown name, a negative_slope or omega of another activation, a depth that is not positive, and
+        ``residual`` without ``depth``.
 
     Examples
     --------
@@ -112,7 +127,7 @@ def recommend(
     if residual and depth is None:
         raise ValueError("residual needs depth: the scale is 1 / sqrt(2 depth)")
     of_layer = choose("layer", layer, _LAYERS)
-    of_activation = _by_activation(activation, param, depth, normalised)
+    of_activation = _by_activation(activation, negative_slope, omega, depth, normalised)
     choice = of_activation if of_layer is None else of_layer(normalised)
     numbers, reasons = dict(choice.numbers), [choice.reason]
     if layer in _REMARKS:
@@ -128,12 +143,13 @@ def recommend(
             if scheme == "lecun_normal":  # which is He's with a gain of 1
                 scheme, numbers["gain"] = "he_normal", 1.0
             if "omega" in numbers:  # which divides
-                scheme, numbers = "he_uniform", {"gain": math.sqrt(2) / numbers["omega"]}
-            scaled = "std" if "std" in SCHEMES[scheme].numbers else "gain"
+                scheme, numbers["gain"] = "he_uniform", math.sqrt(2) / numbers.pop("omega")
+            scaled = "std" if "std" in SCHEMES[scheme].keywords else "gain"
             numbers[scaled] = numbers[scaled] * scale
         reasons.append(f"as the end of a residual branch, times 1/sqrt(2L) = {scale:.4g}")
         source += f"; {_GPT2}"
-    bias, bias_numbers = "zeros", {}
+    bias: SchemeName = "zeros"
+    bias_numbers: dict[str, Any] = {}
     if of_layer is None and activation in _DYING and not (normalised or residual):
         if depth is None or depth >= _DEAD_FROM:
             bias, bias_numbers = "positive_bias", {"value": 0.01}
@@ -144,17 +160,21 @@ def recommend(
 
 
 def _by_activation(
-    activation: str | ActivationFunction | None, param: float | None, depth: float | None, normalised: bool
+    activation: str | ActivationFunction | None,
+    negative_slope: float | None,
+    omega: float | None,
+    depth: float | None,
+    normalised: bool,
 ) -> _Choice:
-    if activation == "sin":
-        w0 = 1.0 if param is None else real("param", param)
-        if w0 <= 0:
-            raise ValueError(f"param, the frequency of sin, must be positive, got {param!r}")
-        return _Choice("siren", "U(+-sqrt(6 / fan_in) / omega) gives sin(omega x) unit pre-activations in every layer but the "
-                       "first, which takes U(+-1 / fan_in)", _SIREN, {"omega": w0})  # fmt: skip
+    if activation == "sin" and negative_slope is None:
+        frequency = 1.0 if omega is None else positive("omega", omega)
+        return _Choice("siren", "U(+-sqrt(6 / fan_in) / omega) gives sin(omega x) unit pre-activations in every layer "
+                       "except the first, which takes U(+-1 / fan_in)", _SIREN, {"omega": frequency})  # fmt: skip
+    if omega is not None:
+        raise ValueError(f"omega belongs to 'sin' only, got {omega!r} for {activation!r}")
     if activation is None:
         activation = "linear"
-    exact = gain(activation, param, kind="exact")
+    exact = gain(activation, negative_slope)
     if callable(activation):
         name = getattr(activation, "__name__", type(activation).__name__)
         return _computed(name.strip("<>"), exact)
@@ -178,7 +198,9 @@ def _by_activation(
                        f"{LECUN}; {_SELF_NORMALISING}")  # fmt: skip
     if activation in ("relu", "leaky_relu"):
         formula = (
-            "sqrt(2)" if activation == "relu" else f"sqrt(2 / (1 + {0.01 if param is None else param:g}^2))"
+            "sqrt(2)"
+            if activation == "relu"
+            else f"sqrt(2 / (1 + {0.01 if negative_slope is None else negative_slope:g}^2))"
         )
         return _Choice("he_normal", f"gain {formula} = {exact:.6g} makes up for the half that the "
                        "activation takes", HE, {"gain": exact})  # fmt: skip

@@ -1,77 +1,96 @@
-"""A scheme's name, a shape and some numbers -> the law to draw."""
+"""A scheme's name, a shape and keywords -> the distribution to draw."""
 
 from __future__ import annotations
 
-import inspect
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Unpack
 
-from ..arguments import Shape, checked_shape, choose
-from ..laws.distributions import Distribution
+from ..arguments import Shape, checked_shape, choose, unexpected
 from ..laws.structured import Structured
-from .catalogue import SCHEMES, Target
-from .fans import known_fans
-from .scaling import Fan
+from .catalogue import REQUIRED, SCHEMES, Scheme, Target
+from .catalogue.row import AnyDistribution
+from .fans import Geometry, known_fans
+from .names import Keywords, SchemeName
 
-__all__ = ["GEOMETRY", "SCHEMES", "distribution"]
+
+def scheme(name: str) -> Scheme:
+    """The row of a scheme by its name: for names that are known only when the program runs.
+
+    `fastinit.fill` and `fastinit.distribution` take the row in place of the name. Raises TypeError for what is not a str,
+    ValueError, with the closest names, for an unknown one.
+
+    >>> scheme("kaiming_normal").formula
+    'N(0, gain^2 / fan_in)'
+    """
+    return choose("scheme", name, SCHEMES)
 
 
-def distribution(
-    scheme: str,
-    shape: Shape,
-    *,
-    layout: str | None = None,
-    groups: int = 1,
-    stride: Any = 1,
-    transposed: bool = False,
-    packed: int = 1,
-    fan_in: float | None = None,
-    fan_out: float | None = None,
-    **numbers: Any,
-) -> Distribution | Structured:
-    """The law that a scheme draws for a tensor of this shape.
+def distribution(scheme: SchemeName | Scheme, shape: Shape, **numbers: Unpack[Keywords]) -> AnyDistribution:
+    """What a scheme draws for a tensor of this shape. Nothing is drawn.
 
-    ``layout``, ``groups``, ``stride``, ``transposed``, ``packed``, ``fan_in``, ``fan_out`` say how to count fans, see
-    `fans`; ``numbers`` are the scheme's own.
+    Parameters
+    ----------
+    scheme : str or Scheme
+        The scheme's name, or its row as `fastinit.schemes.scheme` finds it.
+    shape : int or iterable of int
+        The shape of the whole tensor.
+    **numbers
+        The scheme's own keywords, such as ``gain``, and those of `fans` that it heeds, such as ``layout``.
+
+    Returns
+    -------
+    Normal, Uniform, TruncatedNormal, Constant or Structured
 
     Raises
     ------
     TypeError
-        for a keyword that the scheme does not take, or of the wrong type.
+        For a keyword that the scheme does not take, or of the wrong type.
     ValueError
-        for an unknown scheme, a wrong value, or a shape whose fans are not defined.
+        For an unknown scheme, a wrong value, or a shape that the scheme cannot have.
 
     Examples
     --------
     >>> distribution("he_normal", (4096, 1024))
     Normal(mean=0.0, std=0.04419417382415922)
     """
-    row = choose("scheme", scheme, SCHEMES)
-    for number in numbers:
-        if number not in row.numbers:
-            takes = ", ".join((*row.numbers, *(p.name for p in GEOMETRY)))
-            raise TypeError(f"{scheme} takes no {number!r}; it takes {takes}")
-    geometry: dict[str, Any] = {
-        "layout": layout, "groups": groups, "stride": stride, "transposed": transposed, "packed": packed,
-        "fan_in": fan_in, "fan_out": fan_out,
-    }  # fmt: skip
-    fan: Fan = known_fans(shape, **geometry) if row.needs_fans else _no_fans
-
-    def another(scheme: str, shape: Shape, **numbers: Any) -> Distribution | Structured:
-        return distribution(scheme, shape, **geometry, **numbers)
-
-    weight = Target(checked_shape(shape), fan, layout, groups, transposed, packed, another)
-    law = row.build(weight, **{**row.numbers, **numbers})
-    if isinstance(law, Structured):
-        law.check(weight.shape)
-    return law
+    return resolve(scheme, shape, numbers, beside=("shape",))
 
 
-# The keywords that say how to count fans, for every place that takes them.
-GEOMETRY = [
-    parameter
-    for parameter in inspect.signature(distribution).parameters.values()
-    if parameter.kind is parameter.KEYWORD_ONLY
-]
+def heeded(scheme: str, known: Mapping[str, Any]) -> dict[str, Any]:
+    """What a scheme takes of what is known of a tensor, which may be more."""
+    keywords = choose("scheme", scheme, SCHEMES).keywords
+    return {key: value for key, value in known.items() if key in keywords}
+
+
+def resolve(
+    scheme: str | Scheme, shape: Shape, keywords: Mapping[str, Any], beside: Iterable[str] = ()
+) -> AnyDistribution:
+    """The distribution that a scheme draws for a tensor of this shape.
+
+    ``keywords`` are the scheme's own numbers and those of `fans` that it heeds. An error for any other names the ones that
+    are taken: those of the caller, ``beside``, and the scheme's.
+    """
+    row = scheme if isinstance(scheme, Scheme) else choose("scheme", scheme, SCHEMES)
+    name = scheme if isinstance(scheme, str) else row.name
+    for keyword in keywords:
+        if keyword not in row.keywords:
+            raise TypeError(unexpected(name, keyword, (*beside, *row.keywords)))
+    sizes = checked_shape(shape)
+    geometry = Geometry(**{key: value for key, value in keywords.items() if key in row.geometry})
+    numbers = {number.name: keywords.get(number.name, number.default) for number in row.numbers}
+    for number, value in numbers.items():
+        if value is REQUIRED:
+            raise TypeError(f"{name} needs {number}=: {row.keywords[number].meaning}")
+
+    def another(argument: str, scheme: str, shape: Shape, numbers: Mapping[str, Any]) -> AnyDistribution:
+        choose(argument, scheme, SCHEMES)
+        return resolve(scheme, shape, {**heeded(scheme, geometry._asdict()), **numbers})
+
+    fan = known_fans(sizes, geometry) if row.needs_fans else _no_fans
+    distribution = row.build(Target(sizes, geometry, fan, another), **numbers)
+    if isinstance(distribution, Structured):
+        distribution.check(sizes)
+    return distribution
 
 
 def _no_fans(name: str) -> float:

@@ -1,16 +1,20 @@
-"""Numbers of a scheme -> an elementwise law."""
+"""Numbers of a scheme -> an elementwise distribution."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Literal, TypeAlias
 
 from ..arguments import choose, non_negative, real
 from ..laws.distributions import Constant, Distribution, Normal, TruncatedNormal, Uniform, truncated_std
+from .activations import ActivationFunction, as_activation
 from .gains import gain as activation_gain
 
-Fan = Callable[[str], float]
+Fan: TypeAlias = Callable[[str], float]
+Mode: TypeAlias = Literal["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]
+Kind: TypeAlias = Literal["normal", "truncated_normal", "uniform"]
+Bounds: TypeAlias = Literal["sigma", "absolute"]
 
 _MODES: dict[str, Callable[[Fan], float]] = {
     "fan_in": lambda fan: fan("fan_in"),
@@ -18,7 +22,7 @@ _MODES: dict[str, Callable[[Fan], float]] = {
     "fan_avg": lambda fan: 0.5 * (fan("fan_in") + fan("fan_out")),
     "fan_geo_avg": lambda fan: math.sqrt(fan("fan_in") * fan("fan_out")),
 }
-_WIDTHS: dict[str, Callable[[float], Distribution]] = {
+_KINDS: dict[str, Callable[[float], Distribution]] = {
     "normal": lambda std: Normal(0.0, std),
     "truncated_normal": lambda std: _two_sigma(std / truncated_std(-2, 2)),
     "uniform": lambda std: Uniform(-math.sqrt(3) * std, math.sqrt(3) * std),
@@ -31,23 +35,38 @@ def _two_sigma(std: float) -> Distribution:
     return TruncatedNormal(0.0, std, -2 * std, 2 * std)
 
 
-def of_variance(variance_times_fan: float, mode: str, distribution: str, fan: Fan) -> Distribution:
-    width = choose("distribution", distribution, _WIDTHS)
-    return width(math.sqrt(variance_times_fan / choose("mode", mode, _MODES)(fan)))
+def of_variance(variance_times_fan: float, mode: Mode, distribution: Kind, fan: Fan) -> Distribution:
+    """The distribution of that kind with mean 0 and variance `variance_times_fan` / fan."""
+    kind = choose("distribution", distribution, _KINDS)
+    return kind(math.sqrt(variance_times_fan / choose("mode", mode, _MODES)(fan)))
 
 
-def scaled(fan: Fan, law: str, mode: str, gain: float) -> Distribution:
+def scaled(fan: Fan, distribution: Kind, mode: Mode, gain: float) -> Distribution:
+    """The distribution of that kind with mean 0 and std `gain` / sqrt(fan)."""
     number = non_negative("gain", gain)
-    return of_variance(number * number, mode, law, fan)
+    return of_variance(number * number, mode, distribution, fan)
 
 
 def he(
-    fan: Fan, law: str, mode: str, gain: float | None, activation: Any, param: float | None
+    fan: Fan,
+    distribution: Kind,
+    mode: Mode,
+    gain: float | None,
+    activation: str | ActivationFunction,
+    negative_slope: float | None,
 ) -> Distribution:
-    return scaled(fan, law, mode, activation_gain(activation, param) if gain is None else gain)
+    """`scaled` by the gain, or by that of the activation if there is none."""
+    if gain is None:
+        gain = activation_gain(activation, negative_slope)
+    elif negative_slope is not None:
+        raise ValueError(f"gain={gain!r} and negative_slope={negative_slope!r} both say the gain: give one")
+    else:
+        as_activation(activation)
+    return scaled(fan, distribution, mode, gain)
 
 
-def truncated(mean: float, std: float, low: float, high: float, bounds: str) -> Distribution:
+def truncated(mean: float, std: float, low: float, high: float, bounds: Bounds) -> Distribution:
+    """The normal distribution between bounds, which are in units of `std` or those of the values."""
     mean, std = real("mean", mean), non_negative("std", std)
     low, high = real("low", low, finite=False), real("high", high, finite=False)
     if choose("bounds", bounds, {"sigma": True, "absolute": False}):
@@ -57,10 +76,3 @@ def truncated(mean: float, std: float, low: float, high: float, bounds: str) -> 
             return Constant(mean)
         low, high = mean + std * low, mean + std * high
     return TruncatedNormal(mean, std, low, high)
-
-
-def uniform(low: float, high: float, eps: float | None) -> Distribution:
-    if eps is not None:
-        eps = non_negative("eps", eps)
-        return Uniform(-eps, eps)
-    return Uniform(low, high)

@@ -56,7 +56,8 @@ def chooser(model: nn.Module) -> Callable[[Slot], Choice | None]:
         else:
             return choice_of_role(role)
         activation = place.activation or ActivationCall("linear")
-        found = recommend(activation.function, activation.param, **options)
+        options["omega" if activation.function == "sin" else "negative_slope"] = activation.param
+        found = recommend(activation.function, **options)
         if role == "bias":
             reason = "against units that never fire" if found.bias_numbers else ROLES["bias"]
             return Choice(found.bias, found.bias_numbers, reason)

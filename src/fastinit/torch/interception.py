@@ -23,7 +23,7 @@ Handler: TypeAlias = Callable[..., Any]
 class _Exchange:
     """A function whose code is exchanged, and by how many threads' wish."""
 
-    original: FunctionType
+    original: Any  # a function; checkers know no settable parts of one
     signature: inspect.Signature | None
     users: int = 0
 
@@ -86,7 +86,7 @@ def _take(function: FunctionType) -> None:
         original.__dict__.update(function.__dict__)
         own = function.__dict__.get("__signature__")
         exchange = _exchanges[function] = _Exchange(original, own)
-        function.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
+        function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
         # The code comes last: another thread may call the function between these lines.
         named = {"_call": call, "_function": function}
         function.__kwdefaults__ = {**(function.__kwdefaults__ or {}), **named}

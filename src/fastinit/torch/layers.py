@@ -50,7 +50,7 @@ def described(path: str, module: nn.Module, tensors: Mapping[str, Tensor]) -> di
     specs = with_roles(specs)
     for name, spec in specs.items():
         local = name.rpartition(".")[2]
-        if spec.role == "norm" and not isinstance(module, _NORMS) and adds_one(owner, local):
+        if spec.role == "norm" and adds_one(owner, local):
             specs[name] = replace(spec, role="norm_plus_one")
         elif spec.role == "weight" and len(spec.shape) == 2 and "layout" not in spec.geometry:
             fused = local if isinstance(module, nn.MultiheadAttention) else path
@@ -90,6 +90,10 @@ def _of_class(path: str, module: nn.Module, local: str, tensor: Tensor) -> tuple
     if kind == "Conv1D" and local == "weight":  # transformers': a Linear whose weight is (in, out)
         n_in, n_out = tensor.shape
         return "weight", {"layout": "io", **_packed(path, n_out, n_in)}
+    transposed = getattr(module, "is_transposed", None)  # transformers' experts, which are stacked
+    if isinstance(transposed, bool) and local.endswith("_proj") and tensor.dim() == 3:
+        gated = {"packed": 2} if local == "gate_up_proj" else {}
+        return "weight", {"layout": "bio" if transposed else "boi", **gated}
     return "", {}
 
 

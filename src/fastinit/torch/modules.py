@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import nn
@@ -18,7 +18,7 @@ from ..plans.make import make_plan
 from ..plans.model import Model, TensorSpec
 from ..plans.plan import Plan
 from ..plans.recipe import Recipe, RecipeLike, as_recipe, shipped_recipes, with_rules
-from ..schemes import resolve
+from ..schemes.catalogue import SCHEMES
 from . import _private, auto
 from .buffers import buffers_of, fill_buffer
 from .sharded import fill_task, tasks_of
@@ -29,7 +29,7 @@ _Model = TypeVar("_Model", bound=nn.Module)
 
 def plan(
     model: nn.Module,
-    recipe: RecipeLike = "auto",
+    recipe: RecipeLike | Literal["auto"] = "auto",
     *,
     prefix: str = "",
     layouts: Mapping[str, str] | None = None,
@@ -85,7 +85,7 @@ def plan(
     Examples
     --------
     >>> print(plan(nn.Linear(8, 4), "he_normal"))
-    name    shape  dtype    scheme     fans  law                        bytes  why
+    name    shape  dtype    scheme     fans  distribution               bytes  why
     weight  4x8    float32  he_normal  8, 4  Normal(mean=0.0, std=0.5)  128    a weight
     bias    4      float32  zeros      -     Constant(value=0.0)        16     a bias
     2 tensors, 144 bytes, recipe he_normal
@@ -98,7 +98,7 @@ def plan(
 @torch.no_grad()
 def init_(
     model: _Model,
-    recipe: RecipeLike | Plan = "auto",
+    recipe: RecipeLike | Plan | Literal["auto"] = "auto",
     *,
     seed: Seed,
     prefix: str = "",
@@ -188,10 +188,8 @@ def _filling(task: Any, seed: int) -> Callable[[int], None]:
 
 def _reshard(model: nn.Module) -> None:
     """Give up the gathered copies that FSDP2 keeps after a forward pass: what is written to them is lost."""
-    fsdp2 = _private.fsdp2_class()
-    for module in model.modules() if fsdp2 is not None else ():
-        if isinstance(module, fsdp2):
-            module.reshard()
+    for module in _private.fsdp2_modules(model):
+        module.reshard()
 
 
 def _plan(
@@ -228,7 +226,7 @@ def _plan(
             otherwise=lambda name, spec: choose_(replace(drawn[name.removeprefix(prefix)], spec=spec)),
         )
     if isinstance(recipe, str) and not recipe.endswith(".toml"):
-        choose("recipe", recipe, {"auto": 0, **resolve.SCHEMES, **shipped_recipes()})
+        choose("recipe", recipe, {"auto": 0, **SCHEMES, **shipped_recipes()})
     return make_plan(described, with_rules(as_recipe(recipe, numbers), rules))
 
 

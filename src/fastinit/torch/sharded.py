@@ -31,7 +31,7 @@ class Task:
 
     parameter: Tensor
     local: Tensor
-    law: Distribution | Structured
+    law: Distribution
     name: str
     shape: tuple[int, ...]
     runs: tuple[tuple[Run, ...], ...]
@@ -45,7 +45,7 @@ class Task:
     @property
     def nbytes(self) -> int:
         """What drawing takes: a structured law is computed whole by every process that holds a part."""
-        if isinstance(self.inner, Distribution):
+        if isinstance(self.inner, Elementwise):
             return self.local.nbytes
         return math.prod(self.shape) * self.local.element_size()
 
@@ -65,7 +65,7 @@ class Task:
     @property
     def dtype(self) -> torch.dtype:
         """What values are drawn in: patched laws are structured ones, which are rounded from float32."""
-        narrow = self.local.dtype in (torch.float16, torch.bfloat16)
+        narrow = self.local.dtype.itemsize < torch.float32.itemsize
         return torch.float32 if self.patches and narrow else self.local.dtype
 
     def boxes(self) -> Iterator[tuple[Tensor, tuple[slice, ...]]]:
@@ -140,7 +140,9 @@ def tasks_of(seen: Survey, plan: Plan, prefix: str, strict: bool) -> list[Task]:
         owners = {plan.ties.get(one, one): one for one in names if one in plan or one in plan.ties}
         kind = "buffer" if slot.name in seen.buffers else "parameter"
         if len(owners) > 1:
-            faults.append(f"{kind}s {' and '.join(map(repr, owners))} are tied in the model and not in the plan")
+            faults.append(
+                f"{kind}s {' and '.join(map(repr, owners))} are tied in the model and not in the plan"
+            )
             filled |= dict.fromkeys(owners, name)
         elif owners:
             owner = next(iter(owners))

@@ -57,7 +57,9 @@ def _walk(path: str, module: nn.Module, owners: frozenset[int]) -> Iterator[tupl
     owners |= {id(module)}
     for name, child in _private.children(module).items():
         if id(child) not in owners:
-            inside = name in _AROUND and (not _AROUND[name] or _private.plain_class(module).__name__ in _AROUND[name])
+            inside = name in _AROUND and (
+                not _AROUND[name] or _private.plain_class(module).__name__ in _AROUND[name]
+            )
             yield from _walk(path if inside else f"{path}.{name}" if path else name, child, owners)
 
 
@@ -148,10 +150,10 @@ def _place(tensor: Tensor) -> tuple[object, ...] | None:
     try:
         local = local_tensor(tensor)
         strides = [stride for size, stride in zip(local.shape, local.stride(), strict=True) if size > 1]
-        key = _private.storage_key(local)
+        storage = local.untyped_storage()  # one object for all tensors that share it
     except (NotImplementedError, RuntimeError, AttributeError):  # a subclass without memory of its own
         return None
-    return (key, local.storage_offset(), tuple(local.shape), tuple(strides), local.dtype)
+    return (storage, local.storage_offset(), tuple(local.shape), tuple(strides), local.dtype)
 
 
 def _without_overlaps(parameters: dict[str, Slot]) -> dict[str, Slot]:

@@ -5,6 +5,7 @@ Every call that draws takes one 64-bit number from the generator; it is the seed
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -12,12 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..arguments import real
 from ..drawing.fill import fill as fill_memory
 from ..drawing.memory import Memory, may_overlap
 from ..dtypes import DTYPES as ROWS
 from ..laws.distributions import Distribution
 from ..laws.structured import Structured
-from ._private import NO_DISPATCH, FakeTensor
+from ._private import NO_DISPATCH, FakeTensor, computed_by
 
 DTYPES: dict[torch.dtype, str] = {getattr(torch, name): name for name in ROWS}
 _STAGING_BYTES = 4 << 20
@@ -49,7 +51,7 @@ class _Seed:
         return self.number
 
 
-def fill(tensor: Tensor, law: Distribution | Structured, generator: torch.Generator | None) -> Tensor:
+def fill(tensor: Tensor, law: Distribution, generator: torch.Generator | None) -> Tensor:
     """Draw the law into the tensor, of the stream that the generator's next 64 bits choose. Returns the tensor."""
     check_target(tensor)
     if tensor.dtype not in DTYPES:
@@ -69,7 +71,7 @@ def fill(tensor: Tensor, law: Distribution | Structured, generator: torch.Genera
 
 def draw_block(
     target: Tensor,
-    law: Distribution | Structured,
+    law: Distribution,
     *,
     seed: Any,
     name: str,
@@ -124,7 +126,7 @@ def host_memory(tensor: Tensor) -> Memory:
 
 
 def check_target(tensor: Tensor) -> None:
-    """Raise for what cannot be filled, whatever the dtype."""
+    """Raise for what cannot be filled, whatever the dtype; warn of what is computed anew."""
     if not isinstance(tensor, Tensor):
         raise TypeError(f"tensor must be a torch.Tensor, not {type(tensor).__name__}")
     dispatch = type(tensor).__torch_dispatch__  # pyright: ignore[reportAttributeAccessIssue]
@@ -136,3 +138,27 @@ def check_target(tensor: Tensor) -> None:
     shape, strides = tuple(tensor.shape), tensor.stride()
     if not tensor.is_contiguous() and may_overlap(shape, strides, 1):
         raise InvalidValueError(f"tensor overlaps itself: shape {shape}, strides {strides}")
+    if operation := computed_by(tensor):
+        warnings.warn(
+            f"tensor is computed ({operation}), not a parameter: what is drawn into it is lost when it is computed again, as "
+            "the weight of a parametrised layer is at each use",
+            stacklevel=4,
+        )
+
+
+def number(argument: str, value: object, *, finite: bool = True) -> float:
+    """A number as a float; torch takes a tensor without axes for one."""
+    if isinstance(value, Tensor) and value.dim() == 0:
+        value = value.item()
+    try:
+        return real(argument, value, finite=finite)
+    except ValueError as error:
+        raise InvalidValueError(str(error)) from None
+
+
+def non_negative(argument: str, value: object) -> float:
+    """A number of at least 0 as a float."""
+    result = number(argument, value)
+    if result < 0:
+        raise InvalidValueError(f"{argument} must be at least 0, got {value!r}")
+    return result

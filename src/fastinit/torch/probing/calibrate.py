@@ -12,7 +12,7 @@ from torch.nn.utils import parametrize
 from ...drawing.fill import fill
 from ...drawing.streams import Seed, resolve_seed
 from ...propagation.calibrate import unit_variance_factor
-from ...schemes.resolve import distribution
+from ...schemes.resolve import heeded, resolve
 from .._private import _ConvNd
 from ..survey import unwrapped
 from .observe import LayerWeight, call, check, first_tensor, hooked, untouched, weights
@@ -66,7 +66,8 @@ def calibrate(
     laws = {}
     if scheme is not None:
         for name, weight in layers.items():
-            laws[name] = distribution(scheme, tuple(weight.tensor.shape), **weight.geometry, **numbers)
+            known = heeded(scheme, weight.geometry)
+            laws[name] = resolve(scheme, tuple(weight.tensor.shape), {**known, **numbers})
     elif numbers:
         raise TypeError(f"numbers belong to a scheme, got {', '.join(numbers)}")
     before = {name: weight.tensor.clone() for name, weight in layers.items()}

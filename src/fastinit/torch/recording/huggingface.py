@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from ...extras import needs
 from ...plans.plan import Plan
 from .record import record
 
@@ -16,8 +17,7 @@ def plan_of_config(folder: str | os.PathLike[str]) -> Plan:
     Needs transformers. No code from the folder is run. Raises OSError if there is no configuration, ValueError for one
     that names no model of transformers, and for what `record` cannot express.
     """
-    import transformers
-
+    transformers = needs("transformers", extra="hf", what="a folder with a config.json")
     path = Path(folder) / "config.json"
     if not path.is_file():
         raise FileNotFoundError(2, "no such file", str(path))

@@ -18,8 +18,8 @@ from ...laws.patterns import Given
 from ...plans.buffer import Buffer
 from ...plans.parameter import Parameter
 from ...plans.plan import Plan
+from ...schemes.catalogue import SCHEMES
 from ...schemes.fans import Fans, fans
-from ...schemes.resolve import SCHEMES
 from .home import Home, explained, line_of
 from .hooks import hooked
 from .outcome import Outcome, outcomes

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._version import __version__
-from ..arguments import file_path, integer
+from ..arguments import file_path, instance, integer
 from ..drawing.streams import STREAM_VERSION, resolve_seed
 from ..files import safetensors
 from ..laws import Structured, from_dict
@@ -93,7 +93,7 @@ def origin_of(headers: Mapping[Path, safetensors.Header]) -> Origin | None:
         try:
             if own:
                 rows |= _rows(header, own.pop("fastinit_distributions"))
-        except (IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
+        except (KeyError, RecursionError, TypeError, ValueError) as error:
             raise ValueError(f"{path}: the origin in its header is malformed: {error!r}") from None
         said[path] = own
     first, own = next(iter(said.items()))
@@ -115,7 +115,7 @@ def origin_of(headers: Mapping[Path, safetensors.Header]) -> Origin | None:
 def _rows(header: safetensors.Header, text: str) -> dict[str, Parameter | None]:
     """The tensors' rows of the plan; None if a distribution is not in the header."""
     data = safetensors.parse_json(text.encode())
-    kinds = [(scheme, from_dict(distribution)) for scheme, distribution in data["kinds"]]
+    kinds = [(instance("scheme", scheme, str), from_dict(law)) for scheme, law in data["kinds"]]
     extents = sorted(header.extents, key=lambda extent: extent.name)
     if len(data["of"]) != len(extents):
         raise ValueError(f"{len(data['of'])} distributions for {len(extents)} tensors")
@@ -124,7 +124,9 @@ def _rows(header: safetensors.Header, text: str) -> dict[str, Parameter | None]:
         rows[extent.name] = None
         if i is None or extent.dtype is None:
             continue
-        scheme, distribution = kinds[integer("of", i)]
+        if not 0 <= integer("of", i) < len(kinds):
+            raise ValueError(f"of {len(kinds)} distributions, {extent.name!r} has number {i}")
+        scheme, distribution = kinds[i]
         if isinstance(distribution, Structured):
             distribution.check(extent.shape)
         rows[extent.name] = Parameter(extent.name, extent.shape, extent.dtype, scheme, distribution, None)

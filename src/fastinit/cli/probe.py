@@ -5,42 +5,52 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..files import atomic
-from .measurement import ProbeReport
-from .plot import plot
-from .probe import probe
-from .render import html, text
-from .verdict import judge
+from ..propagation import ProbeReport, html, judge, plot, probe, text
+from ..table import wrapped
+from . import options, terminal
 
+_EXAMPLES = """  fastinit probe --widths 784,256x20,10 --activation relu --scheme he_normal,xavier_normal
+  fastinit probe --widths 256x50 --activation tanh --scheme "normal:std=0.1" -o report.html"""
 _MOST_LAYERS = 1_000_000
 _FORMATS = (".html", ".png", ".svg", ".pdf", ".json")
 
 
-def add_parser(commands: Any) -> None:
-    """Add the subcommand; ``--json`` is added to all of them."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "probe", help="what schemes do to signals and gradients in a network; exit status 3 where one fails"
+def add(commands: Any) -> None:
+    parser = options.add_command(
+        commands,
+        "probe",
+        run,
+        "show what schemes do to signals and gradients in a network; exit status 3 if one fails",
+        _EXAMPLES,
     )
-    parser.add_argument("--widths", required=True, help="inputs, then units of each layer: 784,256x50,10")
-    parser.add_argument("--activation", default="relu", help="its name (relu)")
-    parser.add_argument("--param", type=float, help="the slope of leaky_relu")
     parser.add_argument(
-        "--scheme", default="he_normal", help='names, with numbers after a colon: he_normal,"normal:std=1"'
+        "--widths", required=True, help="the inputs, then the units of each layer, such as 784,256x50,10"
     )
-    parser.add_argument("--bias", default="zeros", help="a scheme for the biases (zeros)")
-    parser.add_argument("--seed", type=int, default=0, help="of weights and inputs (0)")
-    parser.add_argument("--batch", type=int, default=128, help="how many random inputs (128)")
+    parser.add_argument("--activation", default="relu", help="the name of the activation (relu)")
     parser.add_argument(
-        "-o", "--output", help="a file .html, .png, .svg, .pdf or .json; else text is printed"
+        "--negative-slope", type=float, metavar="NUMBER", help="the slope of leaky_relu below 0 (0.01)"
+    )
+    parser.add_argument(
+        "--scheme",
+        default="he_normal",
+        help="one scheme or several (see: fastinit schemes), with numbers after colons: "
+        'he_normal,"normal:std=0.1" (he_normal)',
+    )
+    parser.add_argument("--bias", default="zeros", help="the scheme of the biases (zeros)")
+    parser.add_argument("--seed", type=int, default=0, help="for weights and inputs (0)")
+    parser.add_argument("--batch", type=int, default=128, metavar="N", help="use N random inputs (128)")
+    parser.add_argument(
+        "-o", "--output", help="write a file that ends with .html, .png, .svg, .pdf or .json; else print text"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Returns 3 where a verdict is a fault, else 0."""
     suffix = Path(arguments.output).suffix.lower() if arguments.output else ""
     if arguments.output and suffix not in _FORMATS:
         raise ValueError(f"the output's name must end with {', '.join(_FORMATS)}, got {arguments.output!r}")
@@ -50,23 +60,21 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError(f"a bias takes no numbers here, got {arguments.bias!r}")
     reports = [
         probe(
-            widths, arguments.activation, scheme, param=arguments.param, bias=bias, seed=arguments.seed,
+            widths, arguments.activation, scheme, negative_slope=arguments.negative_slope, bias=bias, seed=arguments.seed,
             batch=arguments.batch, **numbers,
         )
         for scheme, numbers in specs
     ]  # fmt: skip
     if arguments.output:
-        try:
-            _write(reports, Path(arguments.output), suffix)
-        except ImportError as error:
-            raise ValueError(str(error)) from None
+        _write(reports, Path(arguments.output), suffix)
+    width = terminal.width(sys.stdout)
     if arguments.json:
         print(_json(reports))
     elif arguments.output:
         for report in reports:
-            print(f"{report.title}: {judge(report).findings[0].text}")
+            print(*wrapped(f"{report.title}: {judge(report).findings[0].text}", width), sep="\n")
     else:
-        print(text(reports))
+        print(text(reports, width))
     return max(judge(report).exit_code for report in reports)
 
 
@@ -108,15 +116,19 @@ def _schemes(given: str) -> list[tuple[str, dict[str, Any]]]:
         name, *pairs = part.strip().split(":")
         numbers = {}
         for pair in pairs:
-            key, equals, value = pair.partition("=")
+            key, equals, value = (word.strip() for word in pair.partition("="))
             if not equals:
                 raise ValueError(f"--scheme takes numbers as NAME:KEY=VALUE, got {part!r}")
-            numbers[key.strip()] = _value(value.strip())
+            if key in numbers:
+                raise ValueError(f"--scheme gives {key!r} twice, in {part!r}")
+            numbers[key] = _value(value)
         specs.append((name, numbers))
     return specs
 
 
-def _value(given: str) -> float | int | str:
+def _value(given: str) -> float | int | bool | str:
+    if given in ("true", "false"):
+        return given == "true"
     for kind in (int, float):
         try:
             return kind(given)

@@ -1,0 +1,152 @@
+"""Options that several commands share, and what they stand for."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..checkpoints import stored
+from ..dtypes import DTYPES, dtype_name
+from ..extras import needs
+from ..files import atomic
+from ..files.safetensors import INDEX, parse_json
+from ..plans.make import plan
+from ..plans.plan import Plan
+from ..plans.recipe import Recipe, read_recipe, shipped_recipes
+from ..schemes.catalogue import SCHEMES
+
+MODEL = (
+    'the model: a JSON file of names and shapes, such as {"fc.weight": [4, 8]}; or a .safetensors file, of which the '
+    "header is read; or a folder with the config.json of a Hugging Face model"
+)
+Run = Callable[[argparse.Namespace], int]
+
+
+def add_command(commands: Any, name: str, run: Run, purpose: str, examples: str) -> argparse.ArgumentParser:
+    """Add a subcommand with its examples."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=purpose,
+        description=f"{purpose[0].upper()}{purpose[1:]}.",
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add the options that choose a recipe."""
+    parser.add_argument(
+        "--recipe",
+        help="the name of a recipe (see: fastinit recipes) or of a scheme (see: fastinit schemes), "
+        f"or a TOML file; by default {default}",
+    )
+    parser.add_argument(
+        "--size",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="change a size of the recipe, such as base_width=256",
+    )
+
+
+def add_dtype(parser: argparse.ArgumentParser) -> None:
+    names = ", ".join(f"{name} ({row.short})" if row.short else name for name, row in DTYPES.items())
+    parser.add_argument("--dtype", help=f"instead of the model's own dtype: {names}")
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="use at most N threads; the values do not depend on it"
+    )
+
+
+def recipe_of(arguments: argparse.Namespace, said: str = "") -> Recipe | str | None:
+    """The recipe's name, or the recipe with the sizes given.
+
+    Parameters
+    ----------
+    arguments
+        With ``recipe`` and ``size``.
+    said
+        The recipe that a checkpoint names, which counts if the options name none: a name, and perhaps sizes, as in
+        "mup, base_width=128".
+    """
+    name, *said_sizes = [arguments.recipe] if arguments.recipe or not said else said.split(", ")
+    sizes = dict(map(_size, said_sizes))
+    chosen = list(map(_size, arguments.size))
+    if len(dict(chosen)) < len(chosen):
+        raise ValueError(f"--size gives a size twice: {', '.join(arguments.size)}")
+    sizes |= dict(chosen)
+    return read_recipe(name or "default", **sizes) if sizes else name
+
+
+def is_known(said: str) -> bool:
+    """Whether what a checkpoint calls its recipe can be read here."""
+    name, *sizes = said.split(", ")
+    named = name in shipped_recipes() or name in SCHEMES or (name.endswith(".toml") and os.path.exists(name))
+    return named and all("=" in size for size in sizes)
+
+
+def _size(text: str) -> tuple[str, float]:
+    name, _, number = text.partition("=")
+    try:
+        return name, float(number)
+    except ValueError:
+        raise ValueError(f"--size must be NAME=NUMBER, got {text!r}") from None
+
+
+def describes_model(path: str) -> bool:
+    """Whether the path is a folder with the config.json of a Hugging Face model."""
+    return os.path.exists(os.path.join(path, "config.json"))
+
+
+def written_plan(path: str) -> Plan | None:
+    """The plan that ``fastinit plan --json`` wrote to a file; None for a file of another kind."""
+    if os.path.isdir(path) or path.endswith(".safetensors"):
+        return None
+    with atomic.naming(path):
+        data = Path(path).read_bytes()
+    try:
+        if not {"source", "tied", "unfilled", "parameters"} <= parse_json(data).keys():
+            return None
+    except ValueError:
+        return None  # whoever reads it as a model says what is wrong
+    try:
+        return Plan.from_json(data.decode())
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def plan_of(model: str | Mapping[str, Any], recipe: Recipe | str | None, dtype: str | None) -> Plan:
+    """The plan for a model's file, folder or tensors."""
+    dtype = dtype and dtype_name(dtype)
+    if not isinstance(model, str):
+        return plan(model, recipe or "default", dtype=dtype)
+    made = _recorded(model) if describes_model(model) else written_plan(model)
+    if made is not None and recipe is not None:
+        return replace(plan(dict(made), recipe, dtype=dtype), ties=made.ties)
+    if made is not None:
+        rows = {name: replace(row, dtype=dtype or row.dtype) for name, row in made.items()}
+        return replace(made, parameters=rows)
+    if not os.path.isdir(model):
+        return plan(model, recipe or "default", dtype=dtype)
+    if not any(os.path.exists(os.path.join(model, name)) for name in (INDEX, "model.safetensors")):
+        raise ValueError(
+            f"the folder {model!r} has neither a config.json nor a model.safetensors or its index"
+        )
+    return plan(stored(model), recipe or "default", dtype=dtype)
+
+
+def _recorded(folder: str) -> Plan:
+    """What the code of the model of a config.json would draw."""
+    for package in ("torch", "transformers"):
+        needs(package, extra="hf", what="a folder with a config.json")
+    from ..torch.recording.huggingface import plan_of_config  # only here: torch and transformers
+
+    return plan_of_config(folder)

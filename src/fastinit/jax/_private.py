@@ -1,0 +1,53 @@
+"""What this adapter rests on that JAX, Flax and Equinox do not promise, each with the reason, and what happens without it.
+
+All that is asked of Flax and Equinox goes through ``sys.modules``: they are never imported, and a tree of theirs can only
+be there if they are.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+import jax
+from jax.core import Tracer
+
+__all__ = ["Tracer", "boxed", "equinox", "flax_nnx", "inside_a_trace", "markers_of"]
+
+# jax.core.Tracer: a key without a value is told from one with a value. Without it, the import of fastinit.jax fails.
+
+
+def inside_a_trace() -> bool:
+    """Whether JAX traces the caller, so that an array made now would become a constant of the program.
+
+    JAX tells it by the error of `get_mesh`. If that went away, such arrays would be constants: right, but large.
+    """
+    try:
+        jax.sharding.get_mesh()
+    except ValueError:
+        return True
+    return False
+
+
+def flax_nnx() -> ModuleType | None:
+    return sys.modules.get("flax.nnx")
+
+
+def equinox() -> ModuleType | None:
+    return sys.modules.get("equinox")
+
+
+def boxed(entries: Any) -> bool:
+    """Whether a path of `jax.tree_util` ends in one of linen's boxes for partitioned leaves (``flax.core.meta``), which is
+    not a part of the name. If Flax calls a box's content by another word, names get that word at their end.
+    """
+    value = jax.tree_util.GetAttrKey("value")
+    return len(entries) > 1 and entries[-1] == value and isinstance(entries[-2], jax.tree_util.DictKey)
+
+
+def markers_of(state: Any) -> list[Any]:
+    """The markers of Equinox's ``State`` in the order of its leaves. Without ``State._state`` there are none: what its leaves
+    are is not known then, and an abstract one is refused by name.
+    """
+    return list(getattr(state, "_state", ()))

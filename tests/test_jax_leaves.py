@@ -1,0 +1,253 @@
+"""Whole models of JAX: what is a parameter and what stays, what is not known, plans of earlier, adapters and state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import optional
+
+import fastinit as fi
+
+jax = optional("jax")
+jnp = jax.numpy
+import fastinit.jax as fj  # noqa: E402
+
+KEY = jax.random.key(7)
+
+
+def numpy(array: Any) -> np.ndarray:
+    return np.asarray(array).astype(np.float64)
+
+
+def std(plan: Any, name: str) -> float:
+    return plan[name].distribution.moments()[1]
+
+
+def abstract(make: Callable[[Any], Any]) -> Any:
+    from flax import nnx
+
+    return nnx.eval_shape(lambda: make(nnx.Rngs(0)))
+
+
+@pytest.mark.parametrize(
+    "shape_of_name",
+    [{"temperature": ()}, {"logit_scale": ()}, {"ls1": (4,)}, {"gain": (4,)}, {"alpha": (4,)}, {"mixing": (4, 4)},
+     {"w": (4, 5, 6)}, {"relative": {"scale": (2, 3, 4)}}, {"temperature": (), "gate": {"slope": (4,)}}],
+)  # fmt: skip
+def test_what_is_not_known_is_named(shape_of_name: dict[str, Any]) -> None:
+    tree = jax.tree.map(jnp.ones, shape_of_name, is_leaf=lambda node: isinstance(node, tuple))
+    names = [
+        jax.tree_util.keystr(path, simple=True, separator=".")
+        for path, _ in jax.tree_util.tree_leaves_with_path(tree)
+    ]
+    tree["head"] = {"kernel": jnp.ones((4, 3))}
+    for recipe in ("default", "he_normal"):
+        with pytest.raises(ValueError, match="no rule takes") as error:
+            fj.init(tree, recipe, seed=0)
+        assert all(repr(name) in str(error.value) for name in names)
+    rules = {name: {"scheme": "constant", "value": 2.5} for name in names}
+    drawn = fj.init(tree, rules, seed=0)
+    assert all(
+        (leaf == 2.5).all() for leaf in jax.tree_util.tree_leaves({**drawn, "head": 2.5 * jnp.ones(())})
+    )
+
+
+def test_leaves_that_are_no_parameters_stay() -> None:
+    optional("flax")
+    from flax import nnx
+
+    class Marker(nnx.Variable):
+        pass
+
+    class Net(nnx.Module):
+        def __init__(self, rngs: Any) -> None:
+            self.linear = nnx.Linear(4, 4, rngs=rngs)
+            self.table = nnx.Variable(jnp.sin(jnp.arange(8.0)).reshape(2, 4))
+            self.marker = Marker(jnp.full(3, 7.0))
+            self.count = nnx.Variable(jnp.array(5))
+            self.raw = jnp.cos(jnp.arange(4.0))
+            self.mask = jnp.tril(jnp.ones((4, 4), bool))
+            self.dropout = nnx.Dropout(0.5, rngs=rngs)
+
+    own = Net(nnx.Rngs(0))
+    new = fj.init(own, "he_normal", seed=0)
+    assert list(fj.plan(own)) == ["linear.bias", "linear.kernel"]
+    assert (new.linear.kernel[...] != own.linear.kernel[...]).any()
+    for name in ("table", "marker", "count"):
+        np.testing.assert_array_equal(getattr(new, name)[...], getattr(own, name)[...])
+    np.testing.assert_array_equal(new.raw, own.raw)
+    np.testing.assert_array_equal(new.mask, own.mask)
+    assert (new.dropout.rngs.key[...] == own.dropout.rngs.key[...]).all()
+
+    class Abstract(nnx.Module):
+        def __init__(self, rngs: Any) -> None:
+            self.linear = nnx.Linear(4, 4, rngs=rngs)
+            self.table = nnx.Variable(jnp.ones(3))
+            self.raw = nnx.data(jnp.ones(3))
+            self.count = nnx.Variable(jnp.array(5))
+
+    with pytest.raises(ValueError, match="must have values") as error:
+        fj.init(abstract(Abstract), seed=0)
+    assert all(repr(name) in str(error.value) for name in ("table", "raw", "count"))
+
+
+def test_linens_collections() -> None:
+    table = jnp.sin(jnp.arange(8.0)).reshape(2, 4)
+    tree = {
+        "params": {"Dense_0": {"kernel": jnp.ones((4, 4))}},
+        "constants": {"table": table},
+        "cache": {"index": jnp.array(3)},
+        "batch_stats": {
+            "BatchNorm_0": {"mean": jnp.ones(4), "var": jnp.zeros(4)},
+            "Own_0": {"seen": jnp.ones(2)},
+        },
+    }
+    new = fj.init(tree, "he_normal", seed=0)
+    assert new["constants"]["table"] is table and new["cache"] == tree["cache"]
+    assert (
+        not new["batch_stats"]["BatchNorm_0"]["mean"].any()
+        and (new["batch_stats"]["BatchNorm_0"]["var"] == 1).all()
+    )
+    assert new["batch_stats"]["Own_0"] == tree["batch_stats"]["Own_0"]
+    shapes = jax.eval_shape(lambda: tree)
+    with pytest.raises(ValueError, match=r"'cache\.index', 'constants\.table'"):
+        fj.init(shapes, "he_normal", seed=0)
+
+
+def test_the_moments_of_an_optimizer_stay() -> None:
+    optax, state = optional("optax"), optional("flax.training.train_state")
+    params = {"params": {"Dense_0": {"kernel": jnp.ones((4, 3)), "bias": jnp.ones(3)}}}
+    train = state.TrainState.create(apply_fn=None, params=params, tx=optax.adam(1e-3))
+    new = fj.init(train, "he_normal", seed=0)
+    assert list(fj.plan(train)) == ["params.params.Dense_0.bias", "params.params.Dense_0.kernel"]
+    assert jax.tree.all(jax.tree.map(lambda a, b: (a == b).all(), new.opt_state, train.opt_state))
+    assert (new.params["params"]["Dense_0"]["kernel"] != 1).all() and new.step == 0
+
+
+def test_lora() -> None:
+    optional("flax")
+    from flax import nnx
+
+    class Net(nnx.Module):
+        def __init__(self, rngs: Any) -> None:
+            self.first = nnx.LoRALinear(4, 8, lora_rank=2, rngs=rngs)
+            self.second = nnx.LoRA(8, 2, 3, base_module=nnx.Linear(8, 3, rngs=rngs), rngs=rngs)
+            self.head = nnx.Linear(3, 3, rngs=rngs)
+
+    base = ["first.bias", "first.kernel", "second.base_module.bias", "second.base_module.kernel"]
+    for recipe in ("default", "he_normal", "orthogonal"):
+        plan = fj.plan(abstract(Net), recipe)
+        assert set(base) <= set(plan)  # what is abstract must have values
+        assert plan["first.lora.lora_b"].scheme == plan["second.lora_b"].scheme == "zeros"
+        assert plan["second.lora_a"].scheme == "torch_default" and plan["second.lora_a"].fans == (8, 2)
+    own = Net(nnx.Rngs(0))
+    new = fj.init(own, "he_normal", seed=0)
+    assert not set(base) & set(fj.plan(own)) and set(base) <= set(fj.plan(own, frozen=True))
+    np.testing.assert_array_equal(new.first.kernel[...], own.first.kernel[...])
+    np.testing.assert_array_equal(new.second.base_module.kernel[...], own.second.base_module.kernel[...])
+    assert (new.head.kernel[...] != own.head.kernel[...]).any()
+    assert (new.first.lora.lora_a[...] != own.first.lora.lora_a[...]).any() and not new.first.lora.lora_b[
+        ...
+    ].any()
+    np.testing.assert_array_equal(
+        fj.init(own, "he_normal", seed=0, frozen=True).first.kernel[...],
+        fj.init(abstract(Net), "he_normal", seed=0).first.kernel[...],
+    )
+
+
+def test_norms_of_several_kinds() -> None:
+    optional("flax")
+    from flax import nnx
+
+    spectral = fj.init(
+        abstract(lambda r: nnx.SpectralNorm(nnx.Linear(8, 16, rngs=r), rngs=r)), "he_normal", seed=0
+    )
+    assert np.isfinite(numpy(spectral(jnp.ones((1, 8)), update_stats=True))).all()
+    weight = fj.init(abstract(lambda r: nnx.WeightNorm(nnx.Linear(8, 16, rngs=r), rngs=r)), seed=0)
+    concrete = fj.init(nnx.WeightNorm(nnx.Linear(8, 16, rngs=nnx.Rngs(0)), rngs=nnx.Rngs(0)), seed=0)
+    np.testing.assert_array_equal(concrete.layer_instance.kernel[...], weight.layer_instance.kernel[...])
+    assert (weight.scales[("kernel",)] == 1).all() and weight(jnp.ones((1, 8))).shape == (1, 16)
+    plan = fj.plan(abstract(lambda r: nnx.PReLU()))
+    assert plan["negative_slope"].distribution == fi.distribution("constant", (), value=0.25)
+
+
+def test_equinox_constants_and_state() -> None:
+    eqx = optional("equinox")
+
+    class Net(eqx.Module):
+        norm: Any
+        spectral: Any
+        gain: Any
+        table: np.ndarray
+        mask: Any
+        prelu: Any
+        layer_norm: Any
+
+        def __init__(self, key: Any) -> None:
+            self.norm = eqx.nn.BatchNorm(8, "batch", mode="batch")
+            self.spectral = eqx.nn.SpectralNorm(eqx.nn.Linear(8, 16, key=key), "weight", key=key)
+            self.gain = eqx.nn.WeightNorm(eqx.nn.Linear(8, 16, key=key))
+            self.table = np.arange(4.0)
+            self.mask = jnp.ones((2, 2), bool)
+            self.prelu = eqx.nn.PReLU()
+            self.layer_norm = eqx.nn.LayerNorm((4, 6))
+
+    own = eqx.nn.make_with_state(Net)(KEY)
+    model, state = fj.init(own, "he_normal", seed=0)
+    assert model.table is own[0].table and model.mask is own[0].mask
+    assert (model.layer_norm.weight == 1).all() and not model.layer_norm.bias.any()
+    assert float(model.prelu.negative_slope) == 0.25
+    np.testing.assert_allclose(
+        model.gain.g[:, 0], jnp.linalg.norm(model.gain.layer.weight, axis=1), rtol=1e-6
+    )
+    u, v = state.get(model.spectral.uv_index)
+    weight = model.spectral.layer.weight
+    assert float(u @ weight @ v) > 0.98 * np.linalg.norm(weight, 2)
+    with pytest.raises(ValueError, match=r"leaf '0\.mask' must have values"):
+        fj.init(eqx.filter_eval_shape(lambda: eqx.nn.make_with_state(Net)(KEY)), seed=0)
+    shapes = eqx.filter_eval_shape(lambda: eqx.nn.make_with_state(eqx.nn.BatchNorm)(8, "batch", mode="ema"))
+    norm, state = fj.init(shapes, seed=0)
+    mean, var = state.get(norm.ema_state_index)
+    assert bool(state.get(norm.ema_first_time_index)) and not mean.any() and (var == 1).all()
+
+
+def test_plans_and_prefixes() -> None:
+    tree = {"Dense_0": {"kernel": jnp.zeros((4, 3)), "bias": jnp.zeros(3)}}
+    plan = fj.plan(tree, "he_normal")
+    np.testing.assert_array_equal(
+        fj.init(tree, plan, seed=1)["Dense_0"]["kernel"],
+        fj.init(tree, "he_normal", seed=1)["Dense_0"]["kernel"],
+    )
+    first, second = (fj.init(tree, seed=0, prefix=prefix)["Dense_0"]["kernel"] for prefix in ("q1.", "q2."))
+    assert (first != second).all()
+    np.testing.assert_array_equal(
+        first, fi.xavier_normal((4, 3), layout="io", seed=0, name="q1.Dense_0.kernel")
+    )
+    assert list(fj.plan(tree, prefix="q1.")) == ["q1.Dense_0.bias", "q1.Dense_0.kernel"]
+    wide = fj.plan(tree, "normal", std=3.0)
+    assert std(wide, "Dense_0.kernel") == 3.0
+    for wrong, message in (
+        ({"Dense_0": {"kernel": jnp.zeros((4, 3))}}, "lacks"),
+        ({"Dense_0": {**tree["Dense_0"], "extra_bias": jnp.zeros(3)}}, "extra_bias"),
+        ({"Dense_0": {"kernel": jnp.zeros((3, 4)), "bias": jnp.zeros(3)}}, "shape"),
+        ({"Dense_0": {"kernel": jnp.zeros((4, 3), "bfloat16"), "bias": jnp.zeros(3)}}, "bfloat16"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fj.init(wrong, plan, seed=0)
+    with pytest.raises(TypeError, match="std"):
+        fj.init(tree, plan, seed=0, std=1.0)
+    with pytest.raises(TypeError, match="seed"):
+        fj.init(tree)
+
+
+def test_a_model_may_be_drawn_within_jit_and_under_a_mesh() -> None:
+    tree = {"Dense_0": {"kernel": jnp.zeros((4, 3))}}
+    drawn = fj.init(tree, seed=0)["Dense_0"]["kernel"]
+    np.testing.assert_array_equal(jax.jit(lambda: fj.init(tree, seed=0))()["Dense_0"]["kernel"], drawn)
+    with jax.set_mesh(jax.make_mesh((1,), ("a",))):
+        under = fj.init(tree, seed=0)["Dense_0"]["kernel"]
+        assert isinstance(under.sharding, jax.NamedSharding)
+        np.testing.assert_array_equal(under, drawn)
