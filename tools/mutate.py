@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 ROOT = Path(__file__).parents[1]
-FILES = ["philox.h", "dist.h", "vmath.h", "coefficients.h", "kernel.h", "inspect.h"]
+FILES = ["philox.h", "dist.h", "vmath.h", "coefficients.h", "convert.h", "kernel.h", "inspect.h"]
 FILES += ["scalar.c", "stream.c", "truncated.c", "law.c", "inspect.c", "dispatch.c"]
 QUICK = ["test_coefficients.py", "test_kernels.py", "test_bad_input.py", "test_fill.py"]
 INSPECT = ["test_inspect.py"]
@@ -46,7 +46,7 @@ EQUIVALENT: dict[str, str] = {
     "double asked = calling_thread && job->interrupted ? seconds() : 0;": "how often a signal is looked for",
     "return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;": "how often a signal is looked for",
     "if ((skip + to_aligned) % per_block == 0 && ((uintptr_t)to + to_aligned * size) % sizeof(U) == 0 &&": "streaming or not",
-    "(to_aligned == head || count >= 8 * half_count))": "from which length on an aligned address is sought",
+    "(to_aligned == head || count >= 8 * four_count))": "from which length on an aligned address is sought",
     'return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");': "shows on a machine without",
     'return runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&': "the same",
     '__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");': "the same",
@@ -58,15 +58,15 @@ EQUIVALENT: dict[str, str] = {
     "const L beyond = t > d_all(0x1p31);": "shows in one word of 2^52",
     "for (size_t i = 0; i < FI_BINS; i++) counts[i] = bins[0][i] + bins[1][i];": "AddressSanitizer tells",
     "m->mean = m->m2 = m->m3 = m->m4 = 0;": "moments of no values have no weight",
-    "if (m->mean < m->low) m->mean = m->low; /* by rounding; a constant's mean is the constant */": "an equal value",
+    "if (m->mean < m->low) m->mean = m->low; /* rounding may take it there; the mean of a constant is the constant */": "an equal value",
     "if (m->mean > m->high) m->mean = m->high;": "an equal value",
     "memcpy(&scale, &scale_bits, 4);": "AddressSanitizer tells",
-    "const U tail[2] = {tail_bits(law->id, law->dtype, law, word[0]), tail_bits(law->id, law->dtype, law, word[1])};": "a longer array",
+    "const U tail[2] = {tail_bits(kernel, wide, law, x[0]), tail_bits(kernel, wide, law, x[1])};": "a longer array",
     "U word[2 * MAX_GROUPS];": "a longer array",
-    "draw(id, dtype, false, 2, law, x, &joined);": "AddressSanitizer tells",
-    "U joined = ~(U){0};": "a bit below those that tell",
-    "U x[2 * MAX_GROUPS], joined = ~(U){0};": "a longer array, or a bit below those that tell",
-    "const bool may = id == FI_truncated_normal ? !plain && law->tail : id == FI_normal && dtype != FI_float64;": "looked for in vain",
+    "draw(kernel, wide, false, 2, law, x, &tails);": "AddressSanitizer tells",
+    "U tails = ~(U){0};": "a bit below those that tell",
+    "U x[2 * MAX_GROUPS], waiting[2 * MAX_GROUPS], tails = ~(U){0};": "a longer array, or a bit below those that tell",
+    "const bool may = kernel == FI_truncated_normal ? !shortcut && law->has_rare : kernel == FI_normal && !wide;": "looked for in vain",
     "const size_t to_aligned = (size_t)(-(uintptr_t)to % sizeof(U)) / size;": "streaming or not",
     "if (b < -far) return constant_init(law, law->dhigh);": "an equal value",
     "if (a > far) return constant_init(law, law->dlow);": "an equal value",
@@ -148,7 +148,7 @@ class Copy:
                 ignore=shutil.ignore_patterns("address*", "stress*", "__pycache__"),
             )
         shutil.copy(ROOT / "pyproject.toml", folder)
-        self.objects = next((folder / "build").glob("temp*"))
+        self.objects = folder / "build" / "objects"
         for built in (folder / "src" / "fastinit").glob("_core*.so"):
             built.unlink()
         self.extension = folder / "src" / "fastinit" / "_core.so"
