@@ -82,6 +82,7 @@ def _take(function: FunctionType) -> None:
             function.__code__, function.__globals__, function.__name__, function.__defaults__
         )
         original.__kwdefaults__ = function.__kwdefaults__
+        original.__annotations__ = function.__annotations__
         original.__dict__.update(function.__dict__)
         own = function.__dict__.get("__signature__")
         exchange = _exchanges[function] = _Exchange(original, own)
