@@ -21,6 +21,7 @@ from typing import Any
 import ml_dtypes  # noqa: F401
 import numpy as np
 import pytest
+from conftest import BITS
 from hypothesis import given
 from hypothesis import strategies as st
 from test_structured import CASES
@@ -257,7 +258,7 @@ BLOCKS = (
     st.just(...) | SLICES | st.lists(SLICES | st.integers(-9, 9) | st.just(...), max_size=4).map(tuple) | ODD
 )
 SEEDS = st.integers(0, 2**64 - 1) | ODD
-DTYPES = st.sampled_from(["float32", "float64", "float16", "bfloat16"])
+DTYPES = st.sampled_from(list(BITS))
 ARRAYS = st.builds(lambda shape, dtype: np.full(shape, 7).astype(dtype), SMALL, DTYPES)
 SCHEMES = st.sampled_from(sorted(fi.schemes.SCHEMES))
 

@@ -179,7 +179,10 @@ def test_views_in_notebooks() -> None:
         assert view.count("<tr>") == 42 and f"{rows - 40} more rows" in view
         assert f"<td>{first}</td>" in view and f"<td>{last}</td>" in view
     assert "500 tensors, 64,000 bytes, recipe he_normal" in plan._repr_html_()
-    assert "deviating from recipe he_normal: none" in report._repr_html_() and "first loss" in probed._repr_html_()
+    assert (
+        "deviating from recipe he_normal: none" in report._repr_html_()
+        and "first loss" in probed._repr_html_()
+    )
     assert "more rows" not in fi.plan({"w": (4, 8)})._repr_html_() and fi.inspect({})._repr_html_()
 
 

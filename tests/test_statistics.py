@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import BITS, NARROW
-from fastinit.memory import numpy_dtype
 from scipy import stats
 
 import fastinit as fi
+from fastinit.dtypes import numpy_dtype
 
 N = 1 << 22
 LAWS: dict[str, tuple[dict[str, Any], Any]] = {

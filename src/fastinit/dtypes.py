@@ -108,7 +108,9 @@ def decode(codes: NDArray[np.int64], dtype: str) -> Floats:
     row = DTYPES[dtype]
     exponents, fractions = np.divmod(codes, 1 << (row.digits - 1))
     hidden = np.where(exponents > 0, 1 << (row.digits - 1), 0)
-    values: Floats = np.ldexp((fractions + hidden).astype(np.float64), np.maximum(exponents, 1) - 1 + row.smallest)
+    values: Floats = np.ldexp(
+        (fractions + hidden).astype(np.float64), np.maximum(exponents, 1) - 1 + row.smallest
+    )
     return values
 
 

@@ -1,6 +1,6 @@
 """JAX: the initializers of ``jax.nn.initializers``, drawn by fastinit, and whole models by the paths of their leaves.
 
-The initializers have JAX's names, arguments, defaults and laws: only the values differ. The two words of a key are the
+The initializers have JAX's names, arguments, defaults and distributions: only the values differ. The two words of a key are the
 high and the low half of the seed, so that ``he_normal()(jax.random.key(5), shape)`` draws from the stream of ``seed=5``
 with the empty name; keys of more words (rbg) are hashed to 64 bits by BLAKE2b.
 """

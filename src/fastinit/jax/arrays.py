@@ -85,13 +85,13 @@ def traced_array(
     out_sharding: Any,
     draw_one: Callable[..., object],
 ) -> jax.Array:
-    """The same values, drawn when the traced function runs; where sharded, each shard by itself."""
+    """The same values, drawn when the traced function runs; if sharded, each shard by itself."""
     sharding = _placed(out_sharding, len(whole), words)
     if sharding is not None and AxisType.Manual in sharding.mesh.axis_types:
         raise NotImplementedError(
             f"shard_map must take all axes of {sharding.mesh}: JAX calls no host otherwise"
         )
-    # Whatever is wrong with the law is said now: a callback could not.
+    # Whatever is wrong with the distribution is said now: a callback could not.
     draw_one(_empty((0,) * len(whole), dtype), block=(slice(0, 0),) * len(whole), seed=0)
     part = whole if sharding is None else sharding.shard_shape(whole)
 
@@ -133,7 +133,7 @@ def _part(dtype: np.dtype[Any]) -> str:
 
 
 def draw_complex(out: Array, scheme: Any, *, seed: int, shape: tuple[int, ...], block: Any) -> None:
-    """JAX's complex laws of the real law's variance: normal; uniform in a disk; normal, cut at a modulus of 2 sigma."""
+    """JAX's complex distributions, of the real one's variance: normal; uniform in a disk; normal, cut at a modulus of 2 sigma."""
     std, whole = scheme.moments()[1], (*shape, 2)
     if isinstance(scheme, Uniform) and std:
         law: Any = distribution("complex_uniform", whole, radius=math.sqrt(2) * std)

@@ -1,4 +1,4 @@
-"""The initializers of ``jax.nn.initializers``: JAX's names, arguments, defaults and laws; fastinit's values."""
+"""The initializers of ``jax.nn.initializers``: JAX's names, arguments, defaults and distributions; fastinit's values."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ Axes: TypeAlias = int | Sequence[int]
 def uniform(scale: Any = 1e-2, dtype: Any = None) -> Initializer:
     """U[0, scale), as in JAX: not symmetric.
 
+    Raises ValueError for a scale that is negative or not finite.
+
     >>> uniform(0.5)(jax.random.key(0), (2, 3)).shape
     (2, 3)
     """
@@ -38,6 +40,8 @@ def uniform(scale: Any = 1e-2, dtype: Any = None) -> Initializer:
 
 def normal(stddev: Any = 1e-2, dtype: Any = None) -> Initializer:
     """N(0, stddev^2); complex values have independent parts of variance stddev^2 / 2.
+
+    Raises ValueError for a stddev that is negative or not finite.
 
     >>> normal()(jax.random.key(0), (2, 3), jnp.bfloat16).dtype
     dtype(bfloat16)
@@ -49,8 +53,24 @@ def normal(stddev: Any = 1e-2, dtype: Any = None) -> Initializer:
 def truncated_normal(
     stddev: Any = 1e-2, dtype: Any = None, lower: Any = -2.0, upper: Any = 2.0
 ) -> Initializer:
-    """N(0, stddev^2) cut at ``lower`` and ``upper``, in units of stddev; the cut is not made up for.
+    """N(0, stddev^2) cut at ``lower`` and ``upper``: the values have a smaller standard deviation than ``stddev``.
 
+    Parameters
+    ----------
+    stddev
+        Of the normal distribution before it is cut; at least 0.
+    dtype
+        Unless the call says another; JAX's default dtype if None.
+    lower, upper
+        The bounds, in units of ``stddev``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For numbers that are not finite, and bounds that do not include an interval.
+
+    Examples
+    --------
     >>> float(abs(truncated_normal(1.0)(jax.random.key(0), (1000,))).max()) <= 2
     True
     """
@@ -71,12 +91,33 @@ def variance_scaling(
     batch_axis: Axes = (),
     dtype: Any = None,
 ) -> Initializer:
-    """Mean 0 and variance scale / n, with n the fan that ``mode`` names: fan_in, fan_out, fan_avg or fan_geo_avg.
+    """Mean 0 and variance scale / n, with n the fan that ``mode`` names.
 
-    ``distribution`` is truncated_normal (cut at 2 sigma before it is scaled to its variance), normal or uniform. Axes
-    that are neither in, out nor batch are a convolution's. Complex values are drawn from JAX's complex laws: the normal
-    one, the one cut at a modulus of 2 sigma, the uniform disk. A shape without elements gives an empty array.
+    Complex values are drawn from JAX's complex distributions: the normal one, the one cut at a modulus of 2 sigma, the
+    uniform disk. A shape without elements gives an empty array.
 
+    Parameters
+    ----------
+    scale
+        At least 0.
+    mode
+        "fan_in", "fan_out", "fan_avg" (their mean) or "fan_geo_avg" (their geometric mean).
+    distribution
+        "truncated_normal" (cut at 2 sigma before it is scaled to its variance), "normal" or "uniform".
+    in_axis, out_axis
+        The axes of inputs and outputs. Axes that are neither in, out nor batch are a convolution's.
+    batch_axis
+        The axes along which weights are stacked; they do not count.
+    dtype
+        Unless the call says another; JAX's default dtype if None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments that are not as above; by the call, for a shape that lacks the axes.
+
+    Examples
+    --------
     >>> variance_scaling(2.0, "fan_in", "normal")(jax.random.key(0), (0, 5)).shape
     (0, 5)
     """
@@ -102,7 +143,7 @@ def _named(name: str, law: str, scale: float, mode: str, distribution: str) -> _
         return variance_scaling(scale, mode, distribution, in_axis, out_axis, batch_axis, dtype)
 
     initializer.__name__ = initializer.__qualname__ = name
-    initializer.__doc__ = f"""{law}; see `variance_scaling`.
+    initializer.__doc__ = f"""{law}; axes and dtype as in `variance_scaling`.
 
     >>> {name}()(jax.random.key(0), (4, 3)).shape
     (4, 3)
@@ -125,7 +166,7 @@ kaiming_uniform, kaiming_normal = he_uniform, he_normal
 
 
 def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> Initializer:
-    """scale times a semi-orthogonal matrix of Haar's law, whose columns ``column_axis`` counts. Real dtypes.
+    """scale times a semi-orthogonal matrix, uniform over all such, whose columns ``column_axis`` counts. Real dtypes.
 
     >>> w = orthogonal()(jax.random.key(0), (4, 3))
     >>> bool(jnp.allclose(w.T @ w, jnp.eye(3), atol=1e-6))
@@ -136,7 +177,7 @@ def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> In
 
 
 def delta_orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> Initializer:
-    """Zeros, but for an orthogonal matrix at the middle tap of a kernel of one to three dimensions, then in and out axis
+    """Zeros, except for an orthogonal matrix at the middle tap of a kernel of one to three dimensions, then in and out axis
     (Xiao et al. 2018, https://arxiv.org/abs/1806.05393).
 
     >>> w = delta_orthogonal()(jax.random.key(0), (3, 4, 4))

@@ -14,7 +14,7 @@ from ._private import Tracer
 
 
 def words_of(key: Any) -> Any:
-    """The 32-bit words of one key, typed or raw; traced where the key is."""
+    """The 32-bit words of one key, typed or raw; traced if the key is."""
     dtype = getattr(key, "dtype", None)
     if dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key):
         key, lead = jax.random.key_data(key), key.ndim

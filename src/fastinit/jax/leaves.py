@@ -26,7 +26,7 @@ _STATISTICS = {"mean": "mean", "var": "variance", "u": "iteration", "sigma": "si
 
 @dataclass(frozen=True)
 class Leaf:
-    """A leaf of a tree. ``owners`` are the module or container that has it, the one that has that, and so on; None where a
+    """A leaf of a tree. ``owners`` are the module or container that has it, the one that has that, and so on; None if a
     pytree does not tell its children's names.
 
     ``drawn`` says whether it is to be in a plan: parameters are, and statistics of which the ``role`` is known. ``frozen`` says

@@ -1,6 +1,6 @@
 """Keras: the initializers of ``keras.initializers``, drawn by fastinit, and whole models by the paths of their variables.
 
-The initializers have Keras's names, arguments, defaults and laws, and are saved with a model under ``fastinit>``. As in
+The initializers have Keras's names, arguments, defaults and distributions, and are saved with a model under ``fastinit>``. As in
 Keras, an object with an integer seed gives the same values at each call, ``seed=None`` takes such an integer when the
 object is made, and a `SeedGenerator` gives new values at each call. Zeros, ones, constants, the identity and the Fourier
 kernel draw nothing: they are Keras's own.

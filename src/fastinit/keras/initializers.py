@@ -1,4 +1,4 @@
-"""The initializers of ``keras.initializers``: Keras's names, arguments, defaults and laws; fastinit's values."""
+"""The initializers of ``keras.initializers``: Keras's names, arguments, defaults and distributions; fastinit's values."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _fans_of_shape(shape: tuple[int, ...], input_axes: Any, output_axes: Any) ->
 class VarianceScaling(_Scaled, keras.initializers.VarianceScaling):
     """Mean 0 and variance scale / n, with n the fan that ``mode`` names; ``"normal"`` is the truncated one, as in Keras.
 
-    The fans are Keras's, from the shape alone, and wrong for transposed and depthwise convolutions: `init` knows better.
+    The fans are Keras's, from the shape only, and wrong for transposed and depthwise convolutions: `init` knows better.
 
     >>> VarianceScaling(seed=0)((2, 3)).shape == (2, 3)
     True
@@ -178,7 +178,7 @@ class HeUniform(_Scaled, keras.initializers.HeUniform):
 
 @_serializable
 class Orthogonal(_Drawn, keras.initializers.Orthogonal):
-    """gain times a semi-orthogonal matrix of Haar's law: the last axis counts the columns, all others the rows.
+    """gain times a semi-orthogonal matrix, uniform over all such: the last axis counts the columns, all others the rows.
 
     >>> Orthogonal(seed=0)((2, 3)).shape == (2, 3)
     True

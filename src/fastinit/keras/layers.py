@@ -76,7 +76,7 @@ def role_and_geometry(layer: Any, name: str, shape: tuple[int, ...]) -> tuple[st
 
 
 def own_choice(layer: Any, name: str) -> Choice | None:
-    """What a layer itself begins with, where the recipes leave that to the model."""
+    """What a layer itself begins with, if the recipes leave that to the model."""
     value = getattr(layer, "init_values", None)  # of keras.applications' ConvNeXt
     if type(layer).__name__ == "LayerScale" and isinstance(value, Real):
         return Choice("constant", {"value": float(value)}, "a layer scale, as its layer has it")

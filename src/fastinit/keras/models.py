@@ -25,7 +25,7 @@ _Model = TypeVar("_Model")
 class _Slot(NamedTuple):
     variable: Any
     tensor: TensorSpec
-    own: Choice | None  # what its layer begins with, where the recipes leave that to the model
+    own: Choice | None  # what its layer begins with, if the recipes leave that to the model
 
 
 def plan(

@@ -16,7 +16,7 @@ def dtype_of(dtype: Any) -> str:
 
 
 def new_tensor(shape: tuple[int, ...], dtype: str, layout: Any, draw_one: Callable[..., object]) -> Any:
-    """A new tensor of the backend; with a layout, which JAX's alone has, shard by shard."""
+    """A new tensor of the backend; with a layout, which only JAX's has, shard by shard."""
     if layout is not None:
         from ..jax.arrays import sharded_array
 

@@ -7,9 +7,9 @@ gains from data (`calibrate`).
 The names that begin with an underscore are private in torch too, but imported by much code elsewhere.
 """
 
-from ..extras import needs
+from ..extras import needs as _needs
 
-needs("torch", extra="torch", what="fastinit.torch")
+_needs("torch", extra="torch", what="fastinit.torch")
 
 from torch.nn.init import (
     constant_,
