@@ -1,4 +1,4 @@
-/* Which instruction sets this machine runs, and a job's way through them and through the threads. */
+/* Which instruction sets this machine runs, and how a job is shared out among threads and written to memory. */
 #include "fastinit.h"
 
 #include <fenv.h>
@@ -16,7 +16,7 @@ extern const struct fi_isa fi_isa_avx2, fi_isa_avx512;
 
 static bool runs_avx2(void) {
     __builtin_cpu_init();
-    /* F16C is older than AVX2, and not every compiler can ask for it. */
+    /* Every processor with AVX2 has F16C, which not every compiler can ask for. */
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 static bool runs_avx512(void) {
@@ -36,7 +36,8 @@ const struct fi_isa *fi_isa_at(size_t i) {
     return i < n ? found[i] : NULL;
 }
 
-/* A thread costs some 40 us; two are as fast as one at 2^18 elements (docs/speed.md). */
+/* Elements that a thread takes at a time, elements for each thread, bytes of the buffer for strided memory. To start a
+ * thread takes about 40 us: two threads are as fast as one at 2^18 elements (docs/speed.md). */
 enum { CHUNK = 1 << 16, PER_THREAD = 1 << 17, SCATTER_BYTES = 1 << 14 };
 
 struct shared {
@@ -46,7 +47,7 @@ struct shared {
     atomic_bool stop;
 };
 
-/* Global index of local position `at` along the axis, and how many positions its run still has. */
+/* The global index of local position `at` along the axis. `left` becomes the number of positions left in its run. */
 static uint64_t locate(const struct fi_axis *axis, uint64_t at, uint64_t *left) {
     size_t low = 0, high = axis->n_runs;
     while (high - low > 1) {
@@ -60,10 +61,11 @@ static uint64_t locate(const struct fi_axis *axis, uint64_t at, uint64_t *left) 
     return axis->runs[low].start + (at - axis->runs[low].local);
 }
 
-/* Values `from_stride` bytes apart to places `to_stride` bytes apart. */
+/* Copy values that are `from_stride` bytes apart to places that are `to_stride` bytes apart. */
 static void scatter(const char *from, size_t from_stride, uint64_t count, size_t size, char *to, int64_t to_stride) {
     for (uint64_t i = 0; i < count; i++, from += from_stride, to += to_stride) {
         switch (size) {
+        case 1: memcpy(to, from, 1); break;
         case 2: memcpy(to, from, 2); break;
         case 4: memcpy(to, from, 4); break;
         default: memcpy(to, from, 8);
@@ -73,7 +75,7 @@ static void scatter(const char *from, size_t from_stride, uint64_t count, size_t
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-/* Consecutive elements of the tensor to memory that may be strided. */
+/* Write consecutive elements of the tensor to memory that may be strided. */
 static void fill_run(const struct fi_job *job, uint64_t index, uint64_t count, char *out, int64_t byte_stride) {
     fi_fill *fill = job->isa->fill[job->law->kernel];
     const size_t size = fi_dtypes[job->law->dtype].size;
@@ -89,8 +91,8 @@ static void fill_run(const struct fi_job *job, uint64_t index, uint64_t count, c
     }
 }
 
-/* Rows of the tensor, `row_stride` apart in it, to memory where a step along a row is longer than one to the next row:
- * square tiles are drawn by rows and written by columns. */
+/* Write rows of the tensor, `row_stride` elements apart, to memory in which the columns are contiguous or nearly so.
+ * Square tiles are drawn by rows and written by columns. */
 static void fill_transposed(const struct fi_job *job, uint64_t index, uint64_t row_stride, uint64_t rows,
                             uint64_t columns, char *out, int64_t row_bytes, int64_t column_bytes) {
     fi_fill *fill = job->isa->fill[job->law->kernel];
@@ -101,7 +103,7 @@ static void fill_transposed(const struct fi_job *job, uint64_t index, uint64_t r
         const uint64_t n_rows = least(height, rows - r);
         for (uint64_t c = 0; c < columns; c += width) {
             const uint64_t n_columns = least(width, columns - c), first = index + r * row_stride + c;
-            if (row_stride == n_columns) { /* the rows are one run */
+            if (row_stride == n_columns) { /* the rows follow each other without a gap */
                 fill(job->law, job->stream, first, (size_t)(n_rows * n_columns), buffer, false);
             } else {
                 for (uint64_t i = 0; i < n_rows; i++)
@@ -115,7 +117,7 @@ static void fill_transposed(const struct fi_job *job, uint64_t index, uint64_t r
     }
 }
 
-/* Elements [at, end) of the part, counted in the order of the axes. */
+/* Write elements [at, end) of the part, counted in the order of the axes. */
 static void fill_range(const struct fi_job *job, uint64_t at, uint64_t end) {
     const size_t last = job->n_axes - 1;
     const struct fi_axis *inner = &job->axes[last], *next = last ? inner - 1 : NULL;
@@ -141,7 +143,7 @@ static void fill_range(const struct fi_job *job, uint64_t at, uint64_t end) {
             at += rows * inner->length;
             continue;
         }
-        /* Row after row of this step's outer position, without looking the position up again. */
+        /* Row after row, as long as the outer position stays within its run: it need not be located again. */
         for (uint64_t rows = next && column == 0 ? next_left : 1; rows && at < end; rows--) {
             const uint64_t n = least(left, end - at);
             if (inner->global_stride == 1) {
@@ -163,8 +165,8 @@ static double seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Chunk after chunk until none is left. The caller's rounding mode and flush-to-zero flags must not matter, and
- * are put back. */
+/* Fill chunk after chunk until none is left. The caller's rounding mode and flush-to-zero flags have no influence; they
+ * are set aside and restored. */
 static void work(struct shared *shared, bool calling_thread) {
     const struct fi_job *job = shared->job;
     fenv_t caller;
@@ -180,7 +182,7 @@ static void work(struct shared *shared, bool calling_thread) {
             asked = seconds();
         }
     }
-    atomic_thread_fence(memory_order_seq_cst); /* streaming stores are ordered by it, by nothing less */
+    atomic_thread_fence(memory_order_seq_cst); /* nothing weaker orders streaming stores */
     fesetenv(&caller);
 }
 
@@ -196,7 +198,7 @@ bool fi_run_job(const struct fi_job *job) {
     for (size_t a = 0; a < job->n_axes; a++) shared.count *= job->axes[a].length;
     if (shared.count == 0) return true;
 #ifndef _WIN32
-    /* A thread that cannot be had is done without: the others take its chunks. */
+    /* If a thread cannot be started, the others take its chunks. */
     pthread_t thread[FI_MAX_THREADS];
     int started = 0;
     while (started < job->threads - 1 && (uint64_t)started + 2 <= shared.count / PER_THREAD) {

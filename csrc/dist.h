@@ -1,8 +1,9 @@
-/* Words to values, in place, one function per law and lane width. The rare words that the truncated and the normal law
- * leave to scalar code (see kernel.h) get an arbitrary value here; `tails` gathers the tail probabilities that tell
- * them. `shortcut` is the law's, known when compiled. */
+/* Words to values, in place: one function for each law and lane width.
+ *
+ * Rare words get an arbitrary value here, which kernel.h replaces. `tails` is the bitwise and of all tail probabilities
+ * so far; it tells whether any word is rare (any_rare). `shortcut` is law->shortcut, as a constant. */
 
-/* Tail probability of each word's magnitude, as quantile_float and quantile_double take it: up to the sign. */
+/* The tail probability of each word, in units of 2^-32. Its sign has no meaning. */
 FN F tail_float(enum fi_law_id kernel, const bool shortcut, const struct fi_law *law, U word) {
     const F signed_magnitude = to_float((I)word);
     if (kernel == FI_normal) return signed_magnitude;
@@ -43,7 +44,7 @@ FN void normal_float(const int count, const struct fi_law *law, U x[], U *tails)
     }
 }
 
-/* Box and Muller: a block's first word gives the radius, its second the angle, of two normals. */
+/* Box and Muller: a block's first 64-bit word gives the radius and its second the angle of two values. */
 FN void normal_double(const int count, const struct fi_law *law, U x[]) {
     W angular[BATCH / 2];
     D r[BATCH / 2], angle[BATCH / 2], s[BATCH / 2], c[BATCH / 2];
@@ -80,7 +81,7 @@ FN void truncated_normal_float(const bool shortcut, const int count, const struc
     }
     quantile_float(count, law->central, t, z);
     EACH(v, count) {
-        if (shortcut) { /* one bound serves both signs */
+        if (shortcut) { /* the bounds are symmetric: one comparison of the magnitude */
             const F y = min_f(z[v] * f_all(law->scale), f_all(law->high));
             x[v] = (U)y ^ (x[v] & u_all(fi_bits.sign));
         } else {

@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Kernels for AVX2 and AVX-512 beside the base one. clang-cl's headers have those instructions only under flags for a
- * whole file. */
+/* Whether kernels for AVX2 and AVX-512 are built beside the base one. clang in the guise of MSVC cannot: its headers
+ * offer those instructions only if compiler flags ask for them in the whole file. */
 #if defined(__x86_64__) && !defined(_MSC_VER)
 #define FI_AVX
 #endif
@@ -19,14 +19,16 @@
 #error "fastinit's bits need IEEE arithmetic: build without -ffast-math"
 #endif
 
-/* The laws and the dtypes. Each is one row here; enums, names and kernels follow from these lists. The narrow dtypes
- * are rounded from float32. */
+/* The laws and the dtypes, one row each. Enums, names and kernels follow from these lists. */
 #define FI_LAWS(M) M(constant) M(bits) M(uniform) M(normal) M(truncated_normal)
 
-/* Name, bytes, significant bits, exponent of the least normal value, largest value. */
+/* Name, bytes, significant bits, exponent of the least normal value, largest value. Narrow dtypes are rounded from
+ * float32. */
 #define FI_NARROW_DTYPES(M)                                                                                            \
     M(float16, 2, 11, -14, 0x1.ffcp15)                                                                                 \
-    M(bfloat16, 2, 8, -126, 0x1.fep127)
+    M(bfloat16, 2, 8, -126, 0x1.fep127)                                                                                \
+    M(float8_e4m3fn, 1, 4, -6, 448)                                                                                    \
+    M(float8_e5m2, 1, 3, -14, 57344)
 #define FI_DTYPES(M)                                                                                                   \
     M(float32, 4, 24, -126, 0x1.fffffep127)                                                                            \
     M(float64, 8, 53, -1022, 0x1.fffffffffffffp1023)                                                                   \
@@ -53,7 +55,15 @@ extern const struct fi_dtype {
     double largest;
 } fi_dtypes[FI_DTYPE_COUNT];
 
-/* Philox4x32-10 keyed for one (seed, name): the round keys, and the upper half of the counter. */
+/* The bits of fraction and the least exponent of a dtype, as constants. */
+enum {
+#define M(name, size, precision, least_exponent, largest)                                                              \
+    FI_FRACTION_##name = (precision) - 1, FI_LEAST_##name = (least_exponent),
+    FI_DTYPES(M)
+#undef M
+};
+
+/* Philox4x32-10, keyed for one (seed, name): the round keys, and the upper half of the counter. */
 enum { FI_ROUNDS = 10 };
 #define FI_PHILOX_M0 0xD2511F53u
 #define FI_PHILOX_M1 0xCD9E8D57u
@@ -62,57 +72,72 @@ struct fi_stream {
 };
 void fi_stream_init(struct fi_stream *stream, const uint32_t key[4]);
 
-/* What the first three rounds have in common for all blocks with the same upper half c1 of the block number: for each
- * word named, after the round given, the part of it that does not depend on the lower half. */
-struct fi_opening {
+/* The part of the first three rounds that all blocks share whose numbers have the same upper half c1. A field holds,
+ * for one counter word after one round (c2_1: word c2 after round 1), what does not depend on the lower half. */
+struct fi_shared_rounds {
     uint32_t c2_1, c0_2, c2_2, c2_3;
 };
-void fi_open(struct fi_opening *opening, const struct fi_stream *stream, uint32_t c1);
+void fi_shared_rounds_init(struct fi_shared_rounds *shared, const struct fi_stream *stream, uint32_t c1);
 
-/* One block, scalar: the rare tail of the normal law draws its extra word here. */
+/* One block in scalar code. A rare word takes its extra bits from here. */
 void fi_philox(const struct fi_stream *stream, uint64_t block, uint32_t word[4]);
 
-/* A law's numbers, ready for the lanes: y = value(word) * scale + shift, kept in [low, high].
- * Float32 lanes also serve float16 and bfloat16; only [low, high] knows which. */
+/* A law's numbers as the kernels use them: y = value(word) * scale + shift, kept in [low, high].
+ *
+ * The floats serve float32 and every narrower dtype, the doubles serve float64. Only [low, high] depends on the dtype.
+ *
+ * A word is rare if its tail probability is too small for the table of the quantile. The kernels leave such words to
+ * scalar code (fi_normal_slow). */
 struct fi_law {
     enum fi_law_id kernel;
     enum fi_dtype_id dtype;
     float scale, shift, low, high;
     double dscale, dshift, dlow, dhigh;
-    /* The lanes may take the short way. Uniform: no y leaves [low, high]. Truncated normal: mean 0, low = -high, and
-     * no word needs the scalar path. Normal: no value is subnormal. */
-    bool shortcut;
-    bool never_subnormal;
+    bool shortcut;        /* uniform: no y leaves [low, high]; truncated normal: mean 0, low = -high, no rare word */
+    bool never_subnormal; /* normal: no value is subnormal */
 
-    /* Truncated normal, see truncated.c. A word is a half (its sign) and a magnitude; a half's magnitudes run linearly
-     * through tail probabilities: in units of 2^-32, base[half] + slope[half] * magnitude. */
+    /* Truncated normal, see truncated.c. A word has a half (its sign) and a magnitude. The magnitudes of a half run
+     * linearly through tail probabilities: base[half] + slope[half] * magnitude, in units of 2^-32. */
     float base[2], slope[2];
     double dbase[2], dslope[2];
-    uint32_t sign_and, sign_xor; /* sign of the result: (word & sign_and) ^ sign_xor */
-    bool symmetric;              /* both halves alike */
-    bool crosses_centre;         /* a half runs past the centre */
-    bool has_rare;               /* some words are left to the scalar path */
+    uint32_t sign_and, sign_xor; /* the result's sign is (word & sign_and) ^ sign_xor */
+    bool symmetric;              /* the two halves have equal numbers */
+    bool crosses_centre;         /* a half runs past probability 1/2, to the other side of the centre */
+    bool has_rare;               /* some words are rare */
     bool central;                /* no tail probability is below 2^-9 */
-    bool near_centre;            /* all words are: the interval is a sliver about the centre */
-    /* The scalar path: -log of the tail probability is log_ref - log(first[half] + span[half] * fraction);
-     * for the sliver, first + span * fraction is the probability's distance from 1/2. */
+    bool near_centre; /* the interval lies within 1/16 standard deviation of the centre: all words are rare */
+    /* For rare words: -log of the tail probability is log_ref - log(first[half] + span[half] * fraction). If
+     * near_centre, first + span * fraction is the probability's distance from 1/2. */
     double log_ref, first[2], span[2];
 };
 
-/* Fill in `law` from its parameters in the order of the Python dataclass. Returns 0, or the complaint. */
+/* Fill in `law` from its parameters, in the order of the Python class. Returns NULL, or the complaint.
+ *
+ * law->kernel may become another law than `id`: a uniform with low = high and a normal with std = 0 become a constant,
+ * a truncated normal whose bounds are beyond the dtype's range becomes a normal. */
 const char *fi_law_init(struct fi_law *law, enum fi_law_id id, enum fi_dtype_id dtype, const double *parameter);
 void fi_truncated_init(struct fi_law *law, double low, double high); /* bounds in units of the std */
 
-/* Parts of a float's bits, and 150 << 23. They are kept in memory, out of the compiler's sight: it would build such a
- * vector anew for every tile, where loading one takes no arithmetic. */
+/* Masks and constants of the kernels' integer arithmetic. They are loaded from memory on purpose: as literals,
+ * compilers build the vectors again in every tile. */
 extern const struct fi_bits {
-    uint32_t sign, fraction, one, octave23, not_octave23_to_30;
+    uint32_t sign, exponent, fraction; /* of a float's bits */
+    uint32_t one, octave23;            /* the bits of 1.0f and of 2^23 */
+    uint32_t not_octave23_to_30;       /* set in (bits of t) - octave23 unless 2^23 <= |t| < 2^31 */
+    uint32_t code;                     /* the bits below the sign of an 8-bit code, in two 16-bit halves */
 } fi_bits;
 
-/* Standard normal value of a word that the vector path leaves out; index counts elements of the whole tensor. */
+/* What the conversion to an 8-bit float needs, see float8_codes in vec.h: the bits of its least normal value, what is
+ * added to the bits of an exponent, and by how many bits its fraction is shorter than that of bfloat16. */
+extern const struct fi_float8 {
+    uint32_t least, power;
+    int shift;
+} fi_float8_e4m3fn, fi_float8_e5m2;
+
+/* The standard normal value of a rare word. `index` is the element's in the whole tensor. */
 double fi_normal_slow(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, uint64_t word);
 
-/* Scalar functions of IEEE arithmetic alone, hence equal everywhere. */
+/* Scalar functions. They use IEEE arithmetic only, so that their bits are the same everywhere. */
 double fi_log(double x);            /* for x >= 2^-1022 */
 double fi_exp(double x);            /* for x <= 0 */
 double fi_upper(double x);          /* P(Z > x) for x >= 0 */
@@ -125,19 +150,19 @@ double fi_inverse_centre(double p); /* the inverse of fi_centre for |x| <= 1/8 *
 typedef void fi_fill(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, size_t count, void *out,
                      bool streaming);
 
-/* What values are like: moments about the mean of the finite ones, and how many others there are. */
+/* The moments of the finite values about their mean, and how many values there are of each kind. */
 struct fi_moments {
-    uint64_t count, nan, inf, zeros;    /* count: of finite values, zeros among them */
+    uint64_t count, nan, inf, zeros;    /* count is that of finite values, zeros included */
     double low, high, mean, m2, m3, m4; /* m2, m3, m4: sums of powers of x - mean */
 };
 
-/* The moments of count <= FI_TILE values; `before` are those of values before them, if any, which are likely alike. The
- * mean is NaN where the sum overflows. */
+/* The moments of count <= FI_TILE values. `before` are the moments of the values before them, if any, which are
+ * probably similar. The mean is NaN if the sum overflows. */
 typedef void fi_measure(enum fi_dtype_id dtype, const void *values, size_t count, const struct fi_moments *before,
                         struct fi_moments *moments);
 
-/* The hash of a part of a row that begins at its 64-bit word `word`. A row's hash is the sum of its parts'; all but the
- * last part are whole words. */
+/* The hash of a part of a row that begins at the row's 64-bit word `word`. A row's hash is the sum of the hashes of its
+ * parts. Every part except the last must consist of whole words. */
 typedef uint64_t fi_hash(const void *bytes, size_t count, uint64_t word);
 
 struct fi_isa {
@@ -147,12 +172,13 @@ struct fi_isa {
     fi_hash *hash;
 };
 
-/* A value's bin: the upper 12 bits of float32, float16 and bfloat16, of float64 those of its float32. */
+/* A value's bin is its upper 12 bits. float64 is rounded to float32 first; the 8 bits of a float8 are followed by 4
+ * zeros. */
 enum { FI_TILE = 4096, FI_BINS = 4096 };
 
-/* Rows, or a part of one that begins at its 64-bit word `word`; every row has row_count values here. Moments are those
- * of all values, counts[bin] those of the bins (in a long chunk of every sixteenth tile alone), hashes[row] those of
- * the rows; NULL hashes are not computed. */
+/* Some rows of row_count values each, or a part of one row that begins at its 64-bit word `word`. fi_inspect gives the
+ * moments of all values, the number of values in each bin (in a long chunk, only of every sixteenth tile), and the hash
+ * of each row, unless `hashes` is NULL. */
 struct fi_chunk {
     enum fi_dtype_id dtype;
     const void *values;
@@ -162,7 +188,7 @@ struct fi_chunk {
 void fi_inspect(const struct fi_isa *isa, const struct fi_chunk *chunk, struct fi_moments *moments,
                 uint32_t counts[FI_BINS], uint64_t *hashes);
 
-/* The moments of both together. */
+/* Makes `a` the moments of the values of both. */
 void fi_merge(struct fi_moments *a, const struct fi_moments *b);
 
 /* The instruction sets that this machine can run, best first; NULL past the end. */
@@ -194,7 +220,7 @@ struct fi_job {
 
 enum { FI_MAX_THREADS = 256 };
 
-/* Run the job on at most `threads` threads; false when interrupted. The values do not depend on the threads. */
+/* Run the job on at most `threads` threads. Returns false if it was interrupted. */
 bool fi_run_job(const struct fi_job *job);
 
 #endif

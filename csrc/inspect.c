@@ -1,11 +1,11 @@
-/* A chunk of values, tile by tile: moments, bins, hashes of rows. */
+/* Moments, bins and row hashes of a chunk of values. */
 #include "fastinit.h"
 
 #include <fenv.h>
 #include <string.h>
 
-/* T. F. Chan, G. H. Golub, R. J. LeVeque 1979 and P. Pebay 2008, Formulas for robust, one-pass parallel computation of
- * covariances and arbitrary-order statistical moments. */
+/* By T. F. Chan, G. H. Golub, R. J. LeVeque 1979 and P. Pebay 2008, Formulas for robust, one-pass parallel computation
+ * of covariances and arbitrary-order statistical moments. */
 void fi_merge(struct fi_moments *a, const struct fi_moments *b) {
     a->nan += b->nan, a->inf += b->inf, a->zeros += b->zeros;
     if (b->count == 0) return;
@@ -27,7 +27,7 @@ void fi_merge(struct fi_moments *a, const struct fi_moments *b) {
     if (b->high > a->high) a->high = b->high;
 }
 
-/* Equal values come in a row: counters of their own for neighbours keep the additions from waiting for each other. */
+/* Neighbours are often equal. Each has a counter of its own, so that the additions need not wait for each other. */
 enum { COPIES = 2, BINS_EVERY = 16 };
 
 static void count_bins(enum fi_dtype_id dtype, const char *values, size_t count, uint32_t bins[COPIES][FI_BINS]) {
@@ -46,6 +46,10 @@ static void count_bins(enum fi_dtype_id dtype, const char *values, size_t count,
             memcpy(&one, values + 2 * i, 2);
             bins[0][one >> 4]++;
         }
+        return;
+    }
+    if (fi_dtypes[dtype].size == 1) {
+        for (size_t i = 0; i < count; i++) bins[i % COPIES][(unsigned char)values[i] << 4]++;
         return;
     }
     for (size_t i = 0; i < count; i++) {
@@ -70,7 +74,7 @@ void fi_inspect(const struct fi_isa *isa, const struct fi_chunk *chunk, struct f
     uint32_t bins[COPIES][FI_BINS] = {{0}};
     fenv_t caller;
     fegetenv(&caller);
-    fesetenv(FE_DFL_ENV); /* nor flush-to-zero */
+    fesetenv(FE_DFL_ENV); /* the caller's rounding mode and flush-to-zero flags have no influence */
     *moments = (struct fi_moments){0};
     for (size_t at = 0, n; at < count; at += n) {
         struct fi_moments tile;

@@ -1,18 +1,18 @@
-/* What the values of a tile are like, included once per instruction set.
+/* The moments of a tile's values, and the hash of a row, for one instruction set.
  *
- * The safe way goes twice through the tile, in double: for the mean, then for the powers of the distances from it. The
- * quick way, for dtypes that float32 holds, goes once, in float32: distances are taken from the mean of the tiles
- * before, in units near their std, and summed over 512 values before they are added up in double. It costs a relative
- * 1e-6 of the moments, and the safe way takes over where a tile is not like those before.
+ * The safe way reads the tile twice and computes in double: first the mean, then the powers of the distances from it.
+ * The quick way serves all dtypes except float64. It reads the tile once and computes in float32: distances are taken
+ * from the mean of the tiles before, in units near their std; sums of 512 values are added up in double. Its moments
+ * have a relative error of 1e-6. If a tile is unlike those before, the safe way takes over.
  *
- * Value i is summed in lane i mod 16 whatever the length of a vector, and the lanes in one order: the moments are the
- * same bits on every instruction set. */
+ * Value i is added to lane i mod 16 whatever the length of a vector is, and the lanes are added in one order: the
+ * moments are the same bits on every instruction set. */
 
 enum { SUM_LANES = 16, PARTS = SUM_LANES / (N / 2) };
 
 #define LANE(wide) ((wide) ? sizeof(double) : sizeof(float))
 
-/* The sizes of the dtypes, as constants. */
+/* The size of a dtype, as a constant. */
 FN size_t size_of(enum fi_dtype_id dtype) {
 #define M(name, size, ...) dtype == FI_##name ? size:
     return FI_DTYPES(M) 0;
@@ -23,6 +23,8 @@ FN size_t size_of(enum fi_dtype_id dtype) {
 FN F load_float(enum fi_dtype_id dtype, const char *from) {
     if (dtype == FI_float16) return load_float16(from);
     if (dtype == FI_bfloat16) return load_bfloat16(from);
+    if (dtype == FI_float8_e4m3fn) return load_float8(from, FI_FRACTION_float8_e4m3fn, FI_LEAST_float8_e4m3fn, 0x7f);
+    if (dtype == FI_float8_e5m2) return load_float8(from, FI_FRACTION_float8_e5m2, FI_LEAST_float8_e5m2, 0x7c);
     F x;
     memcpy(&x, from, sizeof x);
     return x;
@@ -40,7 +42,7 @@ FN L finite(D x) { return (D)((L)x & INT64_MAX) < d_all(__builtin_inf()); }
 
 struct first {
     D sum[PARTS], low, high;
-    L finite, nan, zeros; /* minus the counts */
+    L finite, nan, zeros; /* the counts, negated */
 };
 
 FN void first_pass(const bool wide, const char *from, struct first *to) {
@@ -93,7 +95,7 @@ static uint64_t counted(L minus) {
 FN void safe(const bool wide, const char *from, size_t count, struct fi_moments *m) {
     const size_t step = SUM_LANES * LANE(wide), left = count % SUM_LANES;
     const char *end = from + count / SUM_LANES * step;
-    /* The values left over, filled up with NaN: all bits set, in every dtype. */
+    /* The values after the last whole step, followed by NaN: a float or double all of whose bits are set. */
     _Alignas(64) char rest[SUM_LANES * sizeof(double)];
     memset(rest, 0xff, sizeof rest);
     memcpy(rest, end, left * LANE(wide));
@@ -111,7 +113,7 @@ FN void safe(const bool wide, const char *from, size_t count, struct fi_moments 
 
     const double sum = total(first.sum);
     m->mean = sum - sum != 0 ? __builtin_nan("") : sum / (double)m->count;
-    if (m->mean < m->low) m->mean = m->low; /* by rounding; a constant's mean is the constant */
+    if (m->mean < m->low) m->mean = m->low; /* rounding may take it there; the mean of a constant is the constant */
     if (m->mean > m->high) m->mean = m->high;
     struct second second = {0};
     for (const char *at = from; at < end; at += step) second_pass(wide, at, d_all(m->mean), &second);
@@ -123,7 +125,7 @@ enum { FLOATS = SUM_LANES / N, RUN = 32 };
 
 struct quick {
     F sum[FLOATS], m2[FLOATS], m3[FLOATS], m4[FLOATS], low, high;
-    I zeros; /* minus the count */
+    I zeros; /* the count, negated */
 };
 
 FN void quick_pass(enum fi_dtype_id dtype, const char *from, F shift, F scale, struct quick *to) {
@@ -145,7 +147,7 @@ FN void add_floats(D to[PARTS], F from[FLOATS]) {
     }
 }
 
-/* False where the safe way must be taken: values that are not finite, or unlike those before. */
+/* Returns false if the safe way must be taken: values are not finite, or unlike those before. */
 FN bool quick(enum fi_dtype_id dtype, const char *from, size_t count, const struct fi_moments *before,
               struct fi_moments *m) {
     const double n = (double)count, variance = before->m2 / (double)before->count;
@@ -170,7 +172,7 @@ FN bool quick(enum fi_dtype_id dtype, const char *from, size_t count, const stru
     }
     const double e = total(sum) / n, s2 = total(m2) / n, s3 = total(m3) / n, s4 = total(m4) / n;
     const double unit = 1.0 / (double)scale, own = s2 - e * e;
-    /* Also false for infinities and NaN. */
+    /* Infinities and NaN fail here too. */
     if (!(e * e < 16 * own && own > 0x1p-16 && s4 < 0x1p64)) return false;
     D x[4];
     widen_all(q.low, x), widen_all(q.high, x + 2);
@@ -184,7 +186,7 @@ FN bool quick(enum fi_dtype_id dtype, const char *from, size_t count, const stru
     return true;
 }
 
-/* Values of a narrow dtype as float32; the last vector is filled up. */
+/* Values of a narrow dtype as float32. Whole vectors are written, past `count`. */
 static void to_floats(enum fi_dtype_id dtype, const char *from, size_t count, float *to) {
 #define M(name, size, ...)                                                                                             \
     if (dtype == FI_##name) {                                                                                          \
@@ -201,7 +203,7 @@ static void to_floats(enum fi_dtype_id dtype, const char *from, size_t count, fl
 #undef M
 }
 
-/* Functions of their own, as the loops of kernel.h. */
+/* Functions of their own, like the loops of kernel.h. */
 #define SAFE(name, wide)                                                                                               \
     static __attribute__((noinline)) void safe_##name(const char *from, size_t count, struct fi_moments *m) {          \
         safe(wide, from, count, m);                                                                                    \
@@ -227,8 +229,8 @@ static void measure(enum fi_dtype_id dtype, const void *values, size_t count, co
     safe_floats(dtype == FI_float32 ? values : (const void *)floats, count, m);
 }
 
-/* Word j of a row gives w + (low half of t) * (high half of t), t = w ^ (j + 1) * KEY: what a word adds depends on its
- * place, and the sum on no order. */
+/* Word w at position j of a row adds w + (low half of t) * (high half of t), with t = w ^ (j + 1) * KEY. It depends on
+ * the position. The sum does not depend on the order in which words are added. */
 #define HASH_KEY 0x9E3779B97F4A7C15u
 static uint64_t hash(const void *bytes, size_t count, uint64_t word) {
     const char *from = bytes;

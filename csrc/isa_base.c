@@ -1,4 +1,4 @@
-/* What every machine of the architecture can run: SSE2 on x86-64, NEON on AArch64. */
+/* The kernels that every machine of the architecture runs: SSE2 on x86-64, NEON on AArch64. */
 #define FI_ISA base
 #include "target_begin.h"
 

@@ -1,12 +1,15 @@
-/* The tile loop, included once for each instruction set: words (philox.h) -> values (dist.h) -> memory.
+/* The kernels of one instruction set: words (philox.h) -> values (dist.h) -> memory. Each shell isa_*.c includes this
+ * file once.
  *
- * A tile is a few groups of blocks that are computed side by side. Its size differs between instruction sets. The
- * values do not, because they depend on the element's index and on nothing else.
+ * A group is N/2 blocks, which fill two vectors. A tile is a few groups that are computed side by side. Its size
+ * differs between instruction sets; the values do not, because they depend only on the element's index.
  *
- * Values are computed in lanes of float32, for float64 in lanes of float64 (`wide`). A narrower dtype is rounded from
- * float32, tile by tile, on the way to memory. */
+ * float64 is computed in lanes of float64 (`wide`), every other dtype in lanes of float32. A dtype that is narrower
+ * than float32 is rounded on the way to memory. */
 #include "fastinit.h"
 #include "vec.h"
+
+#include "convert.h"
 
 enum { GROUP_BLOCKS = N / 2, MAX_GROUPS = 8, BATCH = N == 16 ? 8 : 4 };
 
@@ -21,18 +24,23 @@ enum { GROUP_BLOCKS = N / 2, MAX_GROUPS = 8, BATCH = N == 16 ? 8 : 4 };
 /* Bytes that a group's values take in memory, for a dtype of this size. */
 #define GROUP_BYTES(size) (sizeof(U) / 2 * ((size) < 4 ? (size) : 4))
 
-/* A group's two vectors of lanes to memory, in the dtype. `never_subnormal`: no value is subnormal. */
+/* Write a group's two vectors of lanes to memory, in the dtype. `never_subnormal` promises that no value is subnormal.
+ */
 FN void put(enum fi_dtype_id dtype, const bool never_subnormal, const U x[2], char *to, bool streaming) {
-    switch (dtype) {
-    case FI_float16: store(to, pack_float16((F)x[0], (F)x[1]), streaming); break;
-    case FI_bfloat16:
+    if (dtype == FI_float16) {
+        store(to, pack_float16((F)x[0], (F)x[1]), streaming);
+    } else if (dtype == FI_bfloat16) {
         store(to, never_subnormal ? convert_bfloat16(x[0], x[1]) : pack_bfloat16(x[0], x[1]), streaming);
-        break;
-    default: store(to, x[0], streaming); store(to + sizeof(U), x[1], streaming);
+    } else if (dtype == FI_float8_e4m3fn || dtype == FI_float8_e5m2) {
+        const bool e5m2 = dtype == FI_float8_e5m2;
+        store_codes(to, float8_codes(x[0], x[1], e5m2 ? &fi_float8_e5m2 : &fi_float8_e4m3fn), streaming);
+    } else {
+        store(to, x[0], streaming);
+        store(to + sizeof(U), x[1], streaming);
     }
 }
 
-/* Several groups that wait in memory: one loop for each dtype. */
+/* Write several groups that wait in memory: one loop for each dtype. */
 static __attribute__((noinline)) void put_all(enum fi_dtype_id dtype, int groups, const U x[], char *to,
                                               bool streaming) {
 #define M(name, size, ...)                                                                                             \
@@ -46,7 +54,7 @@ FN U tail_bits(enum fi_law_id kernel, const bool wide, const struct fi_law *law,
     return wide ? (U)tail_double(law, (W)word) : (U)tail_float(kernel, false, law, word);
 }
 
-/* Compute the rare ones among two vectors' values again, in scalar code. */
+/* Replace the values of rare words, in two vectors, by those of the scalar code. */
 static void replace_rare(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, const U word[2],
                          const U tail[2], U x[2]) {
     const bool wide = law->dtype == FI_float64;
@@ -55,7 +63,7 @@ static void replace_rare(const struct fi_law *law, const struct fi_stream *strea
         uint64_t bits = 0, t = 0;
         memcpy(&bits, (const char *)word + at, size);
         memcpy(&t, (const char *)tail + at, size);
-        if (!law->near_centre && !(~t & (wide ? FI_LONG_DOUBLE : FI_LONG_FLOAT))) continue;
+        if (!law->near_centre && !(~t & (wide ? FI_COMMON_DOUBLE : FI_COMMON_FLOAT))) continue;
         const double y = fi_normal_slow(law, stream, index, bits) * law->dscale + law->dshift;
         if (wide) {
             const D kept = clamp_d(d_all(y), d_all(law->dlow), d_all(law->dhigh));
@@ -67,14 +75,14 @@ static void replace_rare(const struct fi_law *law, const struct fi_stream *strea
     }
 }
 
-/* Draw again those of a tile's groups that have rare words. */
+/* Draw again the groups of a tile that have rare words. */
 static __attribute__((noinline)) void redraw_rare(enum fi_dtype_id dtype, int groups, const struct fi_law *law,
-                                                  const struct fi_stream *stream, const struct fi_opening *opening,
+                                                  const struct fi_stream *stream, const struct fi_shared_rounds *shared,
                                                   uint64_t block, char *to, bool streaming) {
     const enum fi_law_id kernel = law->kernel;
     const bool wide = dtype == FI_float64;
     U word[2 * MAX_GROUPS];
-    philox(MAX_GROUPS, stream, opening, (uint32_t)block, word);
+    philox(MAX_GROUPS, stream, shared, (uint32_t)block, word);
     for (int g = 0; g < groups; g++, block += GROUP_BLOCKS, to += GROUP_BYTES(fi_dtypes[dtype].size)) {
         U x[2] = {word[2 * g], word[2 * g + 1]};
         const U tail[2] = {tail_bits(kernel, wide, law, x[0]), tail_bits(kernel, wide, law, x[1])};
@@ -86,22 +94,22 @@ static __attribute__((noinline)) void redraw_rare(enum fi_dtype_id dtype, int gr
     }
 }
 
-/* Whether words of these laws may be rare, and some of a tile are. */
-FN bool is_rare(enum fi_law_id kernel, const bool wide, const bool shortcut, const struct fi_law *law, U tails) {
+/* Whether a tile has rare words. */
+FN bool has_rare(enum fi_law_id kernel, const bool wide, const bool shortcut, const struct fi_law *law, U tails) {
     const bool may = kernel == FI_truncated_normal ? !shortcut && law->has_rare : kernel == FI_normal && !wide;
     return may && (UNLIKELY(any_rare(tails, wide)) || law->near_centre);
 }
 
-/* A tile of `groups` groups, all of whose values are wanted. Values of narrow dtypes wait until all are drawn. */
+/* One tile, all of whose values are wanted. Narrow dtypes are rounded when all values of the tile are drawn. */
 FN void tile(enum fi_law_id kernel, const bool wide, const bool shortcut, const int groups, const struct fi_law *law,
-             const struct fi_stream *stream, const struct fi_opening *opening, uint64_t block, char *to,
+             const struct fi_stream *stream, const struct fi_shared_rounds *shared, uint64_t block, char *to,
              bool streaming) {
     const int batch = groups == 1 ? 2 : wide ? BATCH : BATCH / 2;
     const enum fi_dtype_id lanes = wide ? FI_float64 : FI_float32;
     const bool narrow = fi_dtypes[law->dtype].size < 4, streaming_lanes = streaming && !narrow;
     U x[2 * MAX_GROUPS], waiting[2 * MAX_GROUPS], tails = ~(U){0};
     char *const at = narrow ? (char *)waiting : to;
-    philox(groups, stream, opening, (uint32_t)block, x);
+    philox(groups, stream, shared, (uint32_t)block, x);
     EACH(b, 2 * groups / batch) {
         draw(kernel, wide, shortcut, batch, law, x + batch * b, &tails);
         EACH(g, batch / 2) {
@@ -109,25 +117,25 @@ FN void tile(enum fi_law_id kernel, const bool wide, const bool shortcut, const 
                 streaming_lanes);
         }
     }
-    if (is_rare(kernel, wide, shortcut, law, tails))
-        redraw_rare(lanes, groups, law, stream, opening, block, at, streaming_lanes);
+    if (has_rare(kernel, wide, shortcut, law, tails))
+        redraw_rare(lanes, groups, law, stream, shared, block, at, streaming_lanes);
     if (narrow) put_all(law->dtype, groups, waiting, to, streaming);
 }
 
-/* Tiles one after the other, the law of each between the rounds of the next: look-ups keep other units of the processor
- * busy than products do. The last one's successor is drawn for nothing. */
+/* Tiles one after the other. The law of each is computed between the rounds of the next one, because look-ups and
+ * products keep different units of the processor busy. The words after the last tile are computed in vain. */
 FN void pipeline(enum fi_law_id kernel, const bool shortcut, const int groups, const struct fi_law *law,
-                 const struct fi_stream *stream, const struct fi_opening *opening, uint64_t block, size_t tiles,
+                 const struct fi_stream *stream, const struct fi_shared_rounds *shared, uint64_t block, size_t tiles,
                  char *to, bool streaming) {
     const enum fi_dtype_id dtype = law->dtype;
     const size_t group_bytes = GROUP_BYTES(fi_dtypes[dtype].size);
     const bool never_subnormal = kernel == FI_normal && converts_bfloat16() && law->never_subnormal;
     U x[2 * MAX_GROUPS];
-    philox(groups, stream, opening, (uint32_t)block, x);
+    philox(groups, stream, shared, (uint32_t)block, x);
     while (tiles--) {
         struct counters next;
         U tails = ~(U){0};
-        philox_begin(groups, stream, opening, (uint32_t)block + (uint32_t)groups * GROUP_BLOCKS, &next);
+        philox_begin(groups, stream, shared, (uint32_t)block + (uint32_t)groups * GROUP_BLOCKS, &next);
         EACH(r, FI_ROUNDS - 4) {
             philox_round(groups, stream, r + 3, &next);
             if (r >= groups) continue;
@@ -135,37 +143,39 @@ FN void pipeline(enum fi_law_id kernel, const bool shortcut, const int groups, c
             put(dtype, never_subnormal, x + 2 * r, to + (size_t)r * group_bytes, streaming);
         }
         philox_end(groups, stream, &next, x);
-        if (is_rare(kernel, false, shortcut, law, tails))
-            redraw_rare(dtype, groups, law, stream, opening, block, to, streaming);
+        if (has_rare(kernel, false, shortcut, law, tails))
+            redraw_rare(dtype, groups, law, stream, shared, block, to, streaming);
         block += (uint64_t)groups * GROUP_BLOCKS, to += (size_t)groups * group_bytes;
     }
 }
 
-/* The loops of a law: each is a function of its own, so that a compiler assigns registers for one loop at a time. */
-typedef void loop(const struct fi_law *law, const struct fi_stream *stream, const struct fi_opening *opening,
+/* The loops of a law over tiles. Each is a function of its own: then a compiler assigns registers for one loop at a
+ * time, which makes faster code in less time. */
+typedef void loop(const struct fi_law *law, const struct fi_stream *stream, const struct fi_shared_rounds *shared,
                   uint64_t block, size_t tiles, char *to, bool streaming);
 struct loops {
-    loop *long_run, *half, *one;
-    size_t groups, least; /* of a tile of long_run; how many such tiles make it worth while */
+    loop *long_run;   /* over tiles of `groups` groups, if there are `least` of them or more */
+    loop *four, *one; /* over tiles of 4 groups and of 1 group */
+    size_t groups, least;
 };
 
 #define LOOP(name, body)                                                                                               \
     static __attribute__((noinline)) void name(const struct fi_law *law, const struct fi_stream *stream,               \
-                                               const struct fi_opening *opening, uint64_t block, size_t tiles,         \
+                                               const struct fi_shared_rounds *shared, uint64_t block, size_t tiles,    \
                                                char *to, bool streaming) {                                             \
         body                                                                                                           \
     }
 #define TILES(name, kernel, wide, shortcut, groups)                                                                    \
     LOOP(name, const size_t bytes = (groups) * GROUP_BYTES(fi_dtypes[law->dtype].size);                                \
          for (; tiles; tiles--, block += (groups) * GROUP_BLOCKS, to += bytes)                                         \
-             tile(kernel, wide, shortcut, groups, law, stream, opening, block, to, streaming);)
+             tile(kernel, wide, shortcut, groups, law, stream, shared, block, to, streaming);)
 #define TILED(name, kernel, wide, shortcut)                                                                            \
     TILES(name##_8, kernel, wide, shortcut, 8)                                                                         \
     TILES(name##_4, kernel, wide, shortcut, 4)                                                                         \
     TILES(name##_1, kernel, wide, shortcut, 1)                                                                         \
     static const struct loops name = {name##_8, name##_4, name##_1, 8, 1};
 #define PIPELINED(name, kernel, shortcut)                                                                              \
-    LOOP(name##_long, pipeline(kernel, shortcut, 4, law, stream, opening, block, tiles, to, streaming);)               \
+    LOOP(name##_long, pipeline(kernel, shortcut, 4, law, stream, shared, block, tiles, to, streaming);)                \
     TILES(name##_4, kernel, false, shortcut, 4)                                                                        \
     TILES(name##_1, kernel, false, shortcut, 1)                                                                        \
     static const struct loops name = {name##_long, name##_4, name##_1, 4, 4};
@@ -181,21 +191,22 @@ PIPELINED(truncated_floats, FI_truncated_normal, false)
 PIPELINED(truncated_floats_shortcut, FI_truncated_normal, true)
 TILED(truncated_doubles, FI_truncated_normal, true, false)
 
-/* Elements of blocks that share an opening; the first `skip` of the first block are left out. */
+/* Elements of blocks whose numbers have the same upper half, without the first `skip` elements of the first block. */
 static void segment(const struct loops *loops, size_t size, size_t per_block, const struct fi_law *law,
                     const struct fi_stream *stream, uint64_t block, size_t skip, size_t count, char *to,
                     bool streaming) {
-    const size_t group_count = GROUP_BLOCKS * per_block, half_count = 4 * group_count,
+    const size_t group_count = GROUP_BLOCKS * per_block, four_count = 4 * group_count,
                  long_count = loops->groups * group_count;
-    struct fi_opening opening;
-    fi_open(&opening, stream, (uint32_t)(block >> 32));
+    struct fi_shared_rounds shared;
+    fi_shared_rounds_init(&shared, stream, (uint32_t)(block >> 32));
 
-    /* Up to a block's start, and for streaming on to an aligned address, if one is met there and the run is long. */
+    /* The head ends at the start of a block. Streaming stores begin at an aligned address: the head then ends there, if
+     * a block begins there and the run is long. */
     size_t head = (per_block - skip) % per_block;
     if (streaming) {
         const size_t to_aligned = (size_t)(-(uintptr_t)to % sizeof(U)) / size;
         if ((skip + to_aligned) % per_block == 0 && ((uintptr_t)to + to_aligned * size) % sizeof(U) == 0 &&
-            (to_aligned == head || count >= 8 * half_count))
+            (to_aligned == head || count >= 8 * four_count))
             head = to_aligned;
         else
             streaming = false;
@@ -204,19 +215,19 @@ static void segment(const struct loops *loops, size_t size, size_t per_block, co
         size_t done;
         if (head == 0 && count >= loops->least * long_count) {
             const size_t tiles = count / long_count;
-            loops->long_run(law, stream, &opening, block, tiles, to, streaming);
+            loops->long_run(law, stream, &shared, block, tiles, to, streaming);
             done = tiles * long_count;
-        } else if (head == 0 && count >= half_count) {
-            const size_t tiles = count / half_count;
-            loops->half(law, stream, &opening, block, tiles, to, streaming);
-            done = tiles * half_count;
+        } else if (head == 0 && count >= four_count) {
+            const size_t tiles = count / four_count;
+            loops->four(law, stream, &shared, block, tiles, to, streaming);
+            done = tiles * four_count;
         } else if (head == 0 && count >= group_count) {
             const size_t tiles = count / group_count;
-            loops->one(law, stream, &opening, block, tiles, to, streaming);
+            loops->one(law, stream, &shared, block, tiles, to, streaming);
             done = tiles * group_count;
         } else { /* a part of a group */
             _Alignas(64) char group[2 * sizeof(U)];
-            loops->one(law, stream, &opening, block, 1, group, false);
+            loops->one(law, stream, &shared, block, 1, group, false);
             done = group_count - skip;
             if (head && head < done) done = head;
             if (count < done) done = count;
@@ -228,7 +239,7 @@ static void segment(const struct loops *loops, size_t size, size_t per_block, co
     }
 }
 
-/* Elements from the `skip`-th of a block on, of `size` bytes each. */
+/* Elements of `size` bytes, without the first `skip` elements of the first block. */
 static void fill(const struct loops *loops, size_t size, size_t per_block, const struct fi_law *law,
                  const struct fi_stream *stream, uint64_t block, size_t skip, size_t count, char *to, bool streaming) {
     while (count) {
@@ -240,7 +251,7 @@ static void fill(const struct loops *loops, size_t size, size_t per_block, const
     }
 }
 
-/* The kernel of each law: its loops for the dtype. */
+/* The kernel of a law: its loops for the dtype. */
 #define KERNEL(law_name, floats, doubles)                                                                              \
     static void law_name(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, size_t count,       \
                          void *to, bool streaming) {                                                                   \
@@ -254,7 +265,7 @@ KERNEL(uniform, law->shortcut ? &uniform_floats_shortcut : &uniform_floats,
 KERNEL(normal, &normal_floats, &normal_doubles)
 KERNEL(truncated_normal, law->shortcut ? &truncated_floats_shortcut : &truncated_floats, &truncated_doubles)
 
-/* Words of 64 bits lie in memory as their halves do. */
+/* A word of 64 bits is two of 32 in memory. */
 static void bits(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, size_t count, void *to,
                  bool streaming) {
     const bool wide = law->dtype == FI_float64;
@@ -262,14 +273,15 @@ static void bits(const struct fi_law *law, const struct fi_stream *stream, uint6
     fill(&words, 4, 4, law, stream, index / per_block, (size_t)(index % per_block) * part, count * part, to, streaming);
 }
 
-/* The bytes of one value, again and again. */
+/* A constant needs no words: the bytes of one value are repeated. */
 static void constant(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, size_t count, void *out,
                      bool streaming) {
     (void)stream, (void)index;
     const size_t size = fi_dtypes[law->dtype].size, bytes = count * size;
-    const U lanes = law->dtype == FI_float64 ? (U)d_all(law->dshift) : (U)f_all(law->shift), group[2] = {lanes, lanes};
-    _Alignas(64) char value[2 * sizeof(U)];
-    put_all(law->dtype, 1, group, value, false);
+    const U one = law->dtype == FI_float64 ? (U)d_all(law->dshift) : (U)f_all(law->shift);
+    const U groups[4] = {one, one, one, one}; /* enough for a vector of any dtype */
+    _Alignas(64) char value[sizeof groups];
+    put_all(law->dtype, 2, groups, value, false);
     U x;
     memcpy(&x, value, sizeof x);
     char *to = out, *const end = to + bytes;

@@ -1,4 +1,4 @@
-/* From a law's parameters to the numbers that the lanes use. All in double, rounded once. */
+/* From a law's parameters to the numbers that the kernels use. All is computed in double and rounded once. */
 #include "fastinit.h"
 
 #include <fenv.h>
@@ -12,7 +12,16 @@ const char *const fi_law_names[FI_LAW_COUNT] = {FI_LAWS(M)};
 const struct fi_dtype fi_dtypes[FI_DTYPE_COUNT] = {FI_DTYPES(M)};
 #undef M
 
-const struct fi_bits fi_bits = {0x80000000u, 0x007fffffu, 0x3f800000u, 150u << 23, 0x7c000000u};
+const struct fi_bits fi_bits = {0x80000000u, 0x7f800000u, 0x007fffffu, 0x3f800000u,
+                                150u << 23,  0x7c000000u, 0x007f007fu};
+
+#define FLOAT8(name)                                                                                                   \
+    {(uint32_t)(127 + FI_LEAST_##name) << 23,                                                                          \
+     (uint32_t)(23 - FI_FRACTION_##name) << 23 |                                                                       \
+         (0x10000u - ((uint32_t)(150 - FI_FRACTION_##name + FI_LEAST_##name) << FI_FRACTION_##name)),                  \
+     7 - FI_FRACTION_##name}
+const struct fi_float8 fi_float8_e4m3fn = FLOAT8(float8_e4m3fn), fi_float8_e5m2 = FLOAT8(float8_e5m2);
+#undef FLOAT8
 
 static double power_of_two(int e) {
     const uint64_t bits = e >= -1022 ? (uint64_t)(e + 1023) << 52 : 1ull << (e + 1074);
@@ -31,7 +40,8 @@ static double round_down(enum fi_dtype_id dtype, double x) {
     const double steps = (double)(int64_t)(x / unit); /* exact: at most 53 bits */
     return (steps * unit > x ? steps - 1 : steps) * unit;
 }
-static double round_up(enum fi_dtype_id dtype, double x) { return 0.0 - round_down(dtype, -x); } /* no -0.0 */
+/* The subtraction gives +0.0 where a minus sign would give -0.0. */
+static double round_up(enum fi_dtype_id dtype, double x) { return 0.0 - round_down(dtype, -x); }
 
 /* The largest double < x. */
 static double below(double x) {
@@ -61,18 +71,18 @@ static const char *uniform_init(struct fi_law *law, double low, double high) {
     if (low == high) return constant_init(law, low);
     const double width = high - low;
     if (width > fi_dtypes[FI_float64].largest) return "is wider than the dtype's range";
-    /* A word w, signed, stands for centre + w 2^-32 width; so little narrower that a word rounded up to 2^31 stays
-     * below `high` in most intervals. */
+    /* x = centre + w * width / 2^32, for the signed word w. The width is shrunk by 2^-23: w = 2^31 - 1, which as a
+     * float is 2^31, then still gives x < high in most intervals. */
     const double centre = 0.5 * low + 0.5 * high;
     law->scale = (float)(width * (1 - 0x1p-23) * 0x1p-32), law->shift = (float)centre;
     law->dscale = width * (1 - 0x1p-52) * 0x1p-64, law->dshift = centre;
-    /* Below `high` as it stands and as the dtype rounds it, whichever a caller compares with; but an interval with a
-     * single value of the dtype, its own lower end, has that one. */
+    /* Callers compare with `high` itself or with `high` rounded to the dtype: x is below both. If the interval has one
+     * value of the dtype, its lower end, that is x. */
     const double floor = round_down(law->dtype, high), ceiling = round_up(law->dtype, high);
     const double rounded = high - floor <= ceiling - high ? floor : high;
     const double bottom = round_up(law->dtype, low), top = round_down(law->dtype, below(rounded));
     const char *complaint = keep_within(law, bottom, top < bottom && bottom < high ? bottom : top);
-    /* Every step of the lanes is monotonic, so that the outermost words tell. */
+    /* The lanes compute a monotonic function of the word: if the two outermost words stay inside, all do. */
     const float reach = law->scale * 0x1p31f;
     const double dreach = law->dscale * 0x1p63;
     if (law->dtype == FI_float64)
@@ -88,7 +98,7 @@ static const char *normal_init(struct fi_law *law, double mean, double std) {
     if (std == 0) return constant_init(law, mean);
     law->scale = (float)std, law->shift = (float)mean;
     law->dscale = std, law->dshift = mean;
-    law->never_subnormal = mean == 0 && std > 0x1p-60; /* no value is subnormal: |z| is 0 or above 2^-34 */
+    law->never_subnormal = mean == 0 && std > 0x1p-60; /* |z| is 0 or above 2^-34 */
     return keep_within(law, -fi_dtypes[law->dtype].largest, fi_dtypes[law->dtype].largest);
 }
 
@@ -108,7 +118,7 @@ static const char *truncated_init(struct fi_law *law, double mean, double std, d
     const char *complaint = keep_within(law, unbounded_below ? -largest : round_up(law->dtype, low),
                                         unbounded_above ? largest : round_down(law->dtype, high));
     if (complaint) return complaint;
-    /* So far out the law is its inner bound, to the last bit of a double. */
+    /* At such a distance the inner bound is the value of every word, to the last bit of a double. */
     const double a = (low - mean) / std, b = (high - mean) / std, far = 0x1p27;
     if (a > far) return constant_init(law, law->dlow);
     if (b < -far) return constant_init(law, law->dhigh);
@@ -132,11 +142,11 @@ static const char *init(struct fi_law *law, enum fi_law_id id, enum fi_dtype_id 
         return uniform_init(law, p[0], p[1]);
     case FI_normal: return normal_init(law, p[0], p[1]);
     case FI_truncated_normal: return truncated_init(law, p[0], p[1], p[2], p[3]);
-    default: return "is no law";
+    default: return "is not a law";
     }
 }
 
-/* The caller's rounding mode and flush-to-zero flags must not matter here either. */
+/* As in a fill, the caller's rounding mode and flush-to-zero flags have no influence. */
 const char *fi_law_init(struct fi_law *law, enum fi_law_id id, enum fi_dtype_id dtype, const double *parameter) {
     fenv_t caller;
     fegetenv(&caller);

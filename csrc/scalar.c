@@ -1,5 +1,5 @@
-/* Scalar functions in IEEE double arithmetic: no libm, so that their bits are the same everywhere. They serve the
- * set-up of a law and the rare words that the vector kernels leave out; accuracy comes before speed. */
+/* Scalar functions in IEEE double arithmetic. They do without libm, so that their bits are the same everywhere. They
+ * serve to set up a law and to compute the values of rare words. Accuracy comes before speed. */
 #include "fastinit.h"
 
 #include "coefficients.h"
@@ -20,7 +20,8 @@ static uint64_t to_bits(double x) {
     return bits;
 }
 
-/* x = 2^e m, not subnormal, with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh(s), s = (m-1)/(m+1), by its series. */
+/* x = 2^e m with m in [sqrt(1/2), sqrt(2)), for x that is not subnormal. log m = 2 atanh(s) with s = (m - 1) / (m + 1),
+ * by its series. */
 double fi_log(double x) {
     const uint64_t root_half = 0x3fe6a09e667f3bcdu, offset = to_bits(x) - root_half;
     const double e = (double)((int64_t)offset >> 52);
@@ -31,7 +32,7 @@ double fi_log(double x) {
     return e * LN2 + (2.0 * s + (2.0 * s * sum + e * LN2_LOW));
 }
 
-/* x = k ln 2 + r; exp r by its Taylor polynomial. */
+/* x = k ln 2 + r. exp(r) is its Taylor polynomial. */
 double fi_exp(double x) {
     if (x < -745.0) return 0.0;
     const int k = (int)(x / LN2 - 0.5);
@@ -63,7 +64,8 @@ double fi_log_upper(double x) {
     return x < 2.0 ? -fi_log(fi_upper(x)) : 0.5 * x * x + (HALF_LOG_2PI - fi_log(mills(x)));
 }
 
-/* Heron's, from half the exponent, until it stands; square >= 1. */
+/* The square root by Heron's method, for square >= 1. It begins at half the exponent and ends when a step does not make
+ * it smaller. */
 static double square_root(double square) {
     double x = from_bits((to_bits(square) >> 1) + (1023ull << 51));
     for (bool first = true;; first = false) {
@@ -73,8 +75,8 @@ static double square_root(double square) {
     }
 }
 
-/* A polynomial in the root of the loss; beyond it Newton on fi_log_upper, whose derivative is 1 / mills, from a start
- * that is good to 1 part in 100. */
+/* A polynomial in the root of the loss. Beyond the polynomial's range, Newton's method on fi_log_upper, whose
+ * derivative is 1 / mills; its start is right to 1 %. */
 double fi_tail(double loss) {
     if (loss < TAIL_END) {
         const double x = square_root(loss) - TAIL_CENTRE;
@@ -89,7 +91,7 @@ double fi_tail(double loss) {
     return x;
 }
 
-/* Reversed series of fi_centre in v = p sqrt(2 pi). */
+/* The reversed series of fi_centre, in v = p sqrt(2 pi). */
 double fi_inverse_centre(double p) {
     const double v = p * ROOT_2PI, z = v * v;
     return v * (1.0 + z * (1.0 / 6 +

@@ -1,4 +1,4 @@
-/* One name's stream: its round keys, what the blocks of an opening share, and single blocks. */
+/* The stream of one name: its round keys, the shared part of its blocks' rounds, and single blocks. */
 #include "fastinit.h"
 
 static uint32_t upper(uint64_t product) { return (uint32_t)(product >> 32); }
@@ -11,13 +11,13 @@ void fi_stream_init(struct fi_stream *stream, const uint32_t key[4]) {
     stream->c2 = key[2], stream->c3 = key[3];
 }
 
-void fi_open(struct fi_opening *opening, const struct fi_stream *stream, uint32_t c1) {
+void fi_shared_rounds_init(struct fi_shared_rounds *shared, const struct fi_stream *stream, uint32_t c1) {
     const uint64_t first = (uint64_t)FI_PHILOX_M1 * stream->c2;
     const uint64_t second = (uint64_t)FI_PHILOX_M0 * (upper(first) ^ c1 ^ stream->key[0][0]);
-    opening->c2_1 = stream->c3 ^ stream->key[0][1];
-    opening->c0_2 = (uint32_t)first ^ stream->key[1][0];
-    opening->c2_2 = upper(second) ^ stream->key[1][1];
-    opening->c2_3 = (uint32_t)second ^ stream->key[2][1];
+    shared->c2_1 = stream->c3 ^ stream->key[0][1];
+    shared->c0_2 = (uint32_t)first ^ stream->key[1][0];
+    shared->c2_2 = upper(second) ^ stream->key[1][1];
+    shared->c2_3 = (uint32_t)second ^ stream->key[2][1];
 }
 
 void fi_philox(const struct fi_stream *stream, uint64_t block, uint32_t word[4]) {

@@ -1,5 +1,5 @@
-/* Compile what follows for FI_TARGET, whatever the compiler's flags. System headers come first: their functions
- * carry targets of their own. */
+/* Compiles what follows for FI_TARGET, whatever the compiler's flags. System headers come first, because their
+ * functions have targets of their own. */
 #include "fastinit.h"
 
 #include <string.h>

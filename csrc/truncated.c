@@ -1,9 +1,12 @@
 /* The truncated normal law: which tail probabilities the words of an interval run through.
  *
- * A word is a half (its sign) and a magnitude. Magnitude 0 is the interval's end, so that both ends are fine
- * where they lie far out. An interval that holds 0 is entered from both tails (the upper half of the words from
- * below it, the lower from above, as for the normal law); one beyond 0 lies in a single tail, where the
- * probabilities are taken relative to that of its inner end, by logarithms: no bound is too far. */
+ * A word has a half (its sign) and a magnitude. Each half begins at one end of the interval, with magnitude 0. Small
+ * magnitudes are finely resolved, and so are both ends, which may lie far out.
+ *
+ * If the interval holds 0, one half runs from the lower end upwards and the other from the upper end downwards, each
+ * through its own tail probabilities, as for the normal law. If the interval lies beyond 0, all its probabilities
+ * belong to one tail. They are taken relative to that of the inner end, by logarithms, so that no bound is too far out.
+ */
 #include "fastinit.h"
 
 static double least(double a, double b) { return a < b ? a : b; }
@@ -16,7 +19,7 @@ void fi_truncated_init(struct fi_law *law, double a, double b) {
     }
     double scale = 1.0;
     if (a >= -0x1p-4 && b <= 0x1p-4) {
-        /* Tail probabilities near 1/2 would be too coarse. */
+        /* The interval is so short that tail probabilities, all near 1/2, would resolve it too coarsely. */
         const double low = fi_centre(a), high = fi_centre(b), half = 0.5 * (high - low);
         law->near_centre = law->has_rare = true;
         law->first[0] = high, law->span[0] = -half;
@@ -51,13 +54,13 @@ void fi_truncated_init(struct fi_law *law, double a, double b) {
 
 double fi_normal_slow(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, uint64_t word) {
     if (law->dtype != FI_float64) {
-        /* 32 bits more, from the stream's other half: block 2^63 + index. They move the word by half of its unit to
-         * either side. */
+        /* 32 bits more, from block 2^63 + index, which no element uses. They move the word by up to half of its unit,
+         * up or down. */
         uint32_t extra[4];
         fi_philox(stream, 1ull << 63 | index, extra);
         word = (word << 32) + (uint64_t)(int64_t)(int32_t)extra[0];
     }
-    /* The word and half a unit more, signed: a half and the magnitude's fraction of 2^63. */
+    /* The half, and the magnitude as a fraction of 2^63; half a unit is added to the signed word. */
     const int half = (int)(word >> 63);
     const double fraction = ((double)(half ? ~word : word) + 0.5) * 0x1p-63;
     if (law->kernel == FI_normal) {

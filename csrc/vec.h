@@ -1,5 +1,5 @@
-/* Vectors of N 32-bit (N/2 64-bit) lanes and the few operations that have no operator.
- * The only file that names an instruction. Each shell (isa_*.c) defines FI_ISA_* before including it. */
+/* Vectors of N lanes of 32 bits, or N/2 of 64 bits, and the few operations on them that have no operator. Each shell
+ * (isa_*.c) defines FI_ISA_* before it includes this file. Only this file and convert.h name instructions. */
 #include <stdint.h>
 #include <string.h>
 
@@ -22,34 +22,35 @@ typedef float F __attribute__((vector_size(4 * N)));
 typedef uint64_t W __attribute__((vector_size(4 * N)));
 typedef int64_t L __attribute__((vector_size(4 * N)));
 typedef double D __attribute__((vector_size(4 * N)));
-typedef uint16_t H __attribute__((vector_size(4 * N))); /* 2N halves */
+typedef uint16_t H __attribute__((vector_size(4 * N))); /* 2N lanes of 16 bits */
 
 #define FN static inline __attribute__((always_inline))
 #define EACH(i, count) _Pragma("GCC unroll 18") for (int i = 0; i < (count); i++)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-/* Lane patterns, written for one 128-bit group (of 32- or 64-bit lanes) and repeated over the vector; HALVES numbers
- * the 64-bit lanes so that the even ones come first. */
+/* Lists over the lanes of a vector. EACH4 and EACH2 repeat the lane numbers of the first 128 bits, in lanes of 32 and
+ * 64 bits. EVEN_FIRST gives the 64-bit lanes numbers of which the even lanes have the lower half. LANES and WIDE_LANES
+ * apply a macro to each lane of 32 and 64 bits. */
 #if N == 16
 #define EACH4(a, b, c, d)                                                                                              \
     a, b, c, d, a + 4, b + 4, c + 4, d + 4, a + 8, b + 8, c + 8, d + 8, a + 12, b + 12, c + 12, d + 12
 #define EACH2(a, b) a, b, a + 2, b + 2, a + 4, b + 4, a + 6, b + 6
-#define HALVES 0, 4, 1, 5, 2, 6, 3, 7
+#define EVEN_FIRST 0, 4, 1, 5, 2, 6, 3, 7
 #elif N == 8
 #define EACH4(a, b, c, d) a, b, c, d, a + 4, b + 4, c + 4, d + 4
 #define EACH2(a, b) a, b, a + 2, b + 2
-#define HALVES 0, 2, 1, 3
+#define EVEN_FIRST 0, 2, 1, 3
 #define LANES(M) M(0), M(1), M(2), M(3), M(4), M(5), M(6), M(7)
 #define WIDE_LANES(M) M(0), M(1), M(2), M(3)
 #else
 #define EACH4(a, b, c, d) a, b, c, d
 #define EACH2(a, b) a, b
-#define HALVES 0, 1
+#define EVEN_FIRST 0, 1
 #define LANES(M) M(0), M(1), M(2), M(3)
 #define WIDE_LANES(M) M(0), M(1)
 #endif
-/* Lanes of two vectors of unsigned integers, by their numbers: the first vector's, then the second's. GCC has clang's
- * builtin only from version 12 on. */
+/* A vector of the lanes of two, by their numbers: those of x, then those of y. `type` is a vector of unsigned integers.
+ * GCC has clang's builtin only from version 12 on, and a builtin of its own in every version. */
 #ifdef __clang__
 #define SHUFFLE(type, x, y, ...) ((type)__builtin_shufflevector((type)(x), (type)(y), __VA_ARGS__))
 #else
@@ -72,7 +73,7 @@ FN D d_all(double x) {
 }
 FN F to_float(I x) { return __builtin_convertvector(x, F); }
 
-/* Each lane, signed, rounded to the nearest double. */
+/* Each lane, as a signed integer, rounded to the nearest double. */
 FN D to_double(W x) {
 #if defined(FI_ISA_AVX512)
     return (D)_mm512_cvtepi64_pd((__m512i)x);
@@ -106,7 +107,7 @@ FN U mix_even(U p, U s, U k) {
 #endif
 }
 
-/* Is any bit set? */
+/* Whether any bit is set. */
 FN bool any(U x) {
 #if defined(FI_ISA_AVX512)
     return _mm512_test_epi32_mask((__m512i)x, (__m512i)x) != 0;
@@ -133,6 +134,11 @@ FN F min_f(F a, F b) { return (F)_mm256_min_ps((__m256)a, (__m256)b); }
 FN F max_f(F a, F b) { return (F)_mm256_max_ps((__m256)a, (__m256)b); }
 FN D min_d(D a, D b) { return (D)_mm256_min_pd((__m256d)a, (__m256d)b); }
 FN D max_d(D a, D b) { return (D)_mm256_max_pd((__m256d)a, (__m256d)b); }
+#elif defined(FI_ISA_SSE2)
+FN F min_f(F a, F b) { return (F)_mm_min_ps((__m128)a, (__m128)b); }
+FN F max_f(F a, F b) { return (F)_mm_max_ps((__m128)a, (__m128)b); }
+FN D min_d(D a, D b) { return (D)_mm_min_pd((__m128d)a, (__m128d)b); }
+FN D max_d(D a, D b) { return (D)_mm_max_pd((__m128d)a, (__m128d)b); }
 #else
 FN F min_f(F a, F b) { return select_f(a < b, a, b); }
 FN F max_f(F a, F b) { return select_f(a > b, a, b); }
@@ -153,11 +159,13 @@ FN D sqrt_d(D a) { return (D)_mm256_sqrt_pd((__m256d)a); }
 FN F fma_f(F a, F b, F c) { return (F)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
 FN D sqrt_d(D a) { return (D)vsqrtq_f64((float64x2_t)a); }
 #else
-/* No FMA hardware: exact emulation. The sum is formed in double, rounded to odd (an inexact sum keeps a
- * set last bit), so that the final rounding sees on which side of a tie it stands. */
+/* Without FMA hardware the operation is emulated, exactly. add_to_odd forms a sum in double and rounds it to odd: of
+ * the two doubles around an inexact sum it takes the one whose last bit is set. The rounding to float that follows then
+ * sees on which side of a tie the sum lies. */
 FN D add_to_odd(D a, D b) {
     D s = a + b, t = s - a, error = (a - (s - t)) + (b - t);
-    const W even = (W)(error != 0.0) & ~(W)s & 1, inward = ((W)error ^ (W)s) >> 63; /* of the inexact; no compares */
+    const W even = (W)(error != 0.0) & ~(W)s & 1,
+            inward = ((W)error ^ (W)s) >> 63; /* for inexact sums; without comparisons */
     return (D)((W)s + even - 2 * (even & inward));
 }
 typedef struct {
@@ -170,8 +178,8 @@ FN F narrow(D2 x) { return (F)_mm_movelh_ps(_mm_cvtpd_ps((__m128d)x.low), _mm_cv
 FN D2 widen(F x) { return (D2){{x[0], x[1]}, {x[2], x[3]}}; }
 FN F narrow(D2 x) { return (F){(float)x.low[0], (float)x.low[1], (float)x.high[0], (float)x.high[1]}; }
 #endif
-/* Rounding twice, to double and to float, is rounding once unless the double lies halfway between two floats, which is
- * rare, or the float is subnormal. Those few go by this function. */
+/* To round to double and then to float is to round once, unless the double lies halfway between two floats, or the
+ * float is subnormal. This function serves those few cases. */
 static __attribute__((noinline, cold)) F fma_to_odd(F a, F b, F c) {
     const D2 x = widen(a), y = widen(b), z = widen(c);
     return narrow((D2){add_to_odd(x.low * y.low, z.low), add_to_odd(x.high * y.high, z.high)});
@@ -191,7 +199,8 @@ FN D sqrt_d(D a) { return (D){__builtin_sqrt(a[0]), __builtin_sqrt(a[1])}; }
 #endif
 #endif
 
-/* table[index & 31] per lane. */
+/* table[index & 31] in each lane. The entries are written out, because GCC 11 sends a loop over lanes through memory.
+ */
 FN F lookup32(const float table[32], U index) {
 #if defined(FI_ISA_AVX512)
     return (F)_mm512_permutex2var_ps(_mm512_load_ps(table), (__m512i)index, _mm512_load_ps(table + 16));
@@ -202,11 +211,11 @@ FN F lookup32(const float table[32], U index) {
 #endif
 }
 #if defined(FI_ISA_AVX2)
-/* table[index & 15] */
+/* table[index & 15] in each lane. */
 FN F lookup16(const float table[16], U index) {
     const __m256 a = _mm256_permutevar8x32_ps(_mm256_load_ps(table), (__m256i)index);
     const __m256 b = _mm256_permutevar8x32_ps(_mm256_load_ps(table + 8), (__m256i)index);
-    F r; /* written out, since compilers put a comparison before the intrinsic */
+    F r; /* not the intrinsic, before which compilers put a comparison */
     __asm__("vblendvps %3, %2, %1, %0" : "=x"(r) : "x"(a), "x"(b), "x"(index << 28));
     return r;
 }
@@ -221,8 +230,8 @@ FN D lookup16_d(const double table[16], W index) {
 #endif
 }
 
-/* Stores; the streaming one goes past the caches, wants an aligned address and, at the end of
- * all, a fence (dispatch.c). */
+/* Write a vector to memory. A streaming store goes past the caches. It needs an aligned address and, after the last
+ * one, a fence (dispatch.c). */
 FN void store(void *to, U x, bool streaming) {
     if (!streaming) {
         memcpy(to, &x, sizeof x);
@@ -236,142 +245,5 @@ FN void store(void *to, U x, bool streaming) {
     _mm_stream_si128((__m128i *)to, (__m128i)x);
 #else
     memcpy(to, &x, sizeof x);
-#endif
-}
-/* Two vectors of float32 to one of float16, nearest-even. */
-#if defined(FI_ISA_AVX512)
-FN U pack_float16(F a, F b) {
-    __m256i low = _mm512_cvtps_ph((__m512)a, _MM_FROUND_TO_NEAREST_INT);
-    return (U)_mm512_inserti64x4(_mm512_castsi256_si512(low), _mm512_cvtps_ph((__m512)b, _MM_FROUND_TO_NEAREST_INT), 1);
-}
-#elif defined(FI_ISA_AVX2)
-FN U pack_float16(F a, F b) {
-    __m128i low = _mm256_cvtps_ph((__m256)a, _MM_FROUND_TO_NEAREST_INT);
-    return (U)_mm256_inserti128_si256(_mm256_castsi128_si256(low),
-                                      _mm256_cvtps_ph((__m256)b, _MM_FROUND_TO_NEAREST_INT), 1);
-}
-#elif defined(FI_ISA_NEON)
-FN U pack_float16(F a, F b) { return (U)vcombine_f16(vcvt_f16_f32((float32x4_t)a), vcvt_f16_f32((float32x4_t)b)); }
-#endif
-
-/* The lower and the upper 16 bits of each 32-bit lane of a, then of b (in AVX2 by 64 bits of each in turn). */
-FN void halves(U a, U b, H *lower, H *upper) {
-#if N == 16
-    *lower = SHUFFLE(H, a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42, 44, 46,
-                     48, 50, 52, 54, 56, 58, 60, 62);
-    *upper = SHUFFLE(H, a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 33, 35, 37, 39, 41, 43, 45, 47,
-                     49, 51, 53, 55, 57, 59, 61, 63);
-#elif N == 8
-    const __m256i apart =
-        _mm256_set_epi64x(0x0f0e0b0a07060302, 0x0d0c090805040100, 0x0f0e0b0a07060302, 0x0d0c090805040100);
-    a = (U)_mm256_shuffle_epi8((__m256i)a, apart), b = (U)_mm256_shuffle_epi8((__m256i)b, apart);
-    *lower = (H)_mm256_unpacklo_epi64((__m256i)a, (__m256i)b);
-    *upper = (H)_mm256_unpackhi_epi64((__m256i)a, (__m256i)b);
-#else
-    *lower = SHUFFLE(H, a, b, 0, 2, 4, 6, 8, 10, 12, 14);
-    *upper = SHUFFLE(H, a, b, 1, 3, 5, 7, 9, 11, 13, 15);
-#endif
-}
-
-/* a - b, or 0 where b is the larger. */
-FN H less_or_zero(H a, H b) {
-#if N == 16
-    return (H)_mm512_subs_epu16((__m512i)a, (__m512i)b);
-#elif N == 8
-    return (H)_mm256_subs_epu16((__m256i)a, (__m256i)b);
-#else
-    return (a - b) & (H)(a >= b);
-#endif
-}
-
-/* Two vectors of float32 to one of bfloat16, nearest-even: one more where the lower half is above one half, or at it
- * and the upper half is odd. */
-FN U pack_bfloat16(U a, U b) {
-    H lower, upper;
-    halves(a, b, &lower, &upper);
-    upper += less_or_zero(lower, ~upper & 1) >> 15;
-#if N == 8
-    return (U)_mm256_permute4x64_epi64((__m256i)upper, 0xd8);
-#else
-    return (U)upper;
-#endif
-}
-
-/* The same by one instruction, of values that are not subnormal, on processors that have it. */
-#if defined(FI_ISA_AVX512)
-#define converts_bfloat16() __builtin_cpu_supports("avx512bf16")
-FN U convert_bfloat16(U a, U b) {
-    U r; /* no intrinsic, which would want every processor that runs this file to have the instruction */
-    __asm__("vcvtne2ps2bf16 %1, %2, %0" : "=v"(r) : "v"(a), "v"(b));
-    return r;
-}
-#else
-#define converts_bfloat16() false
-FN U convert_bfloat16(U a, U b) { return pack_bfloat16(a, b); }
-#endif
-
-#if !defined(FI_ISA_AVX512) && !defined(FI_ISA_AVX2) && !defined(FI_ISA_NEON)
-FN U half_bits(F x) {
-    /* Adding 2^(e+13) leaves 10 bits of fraction, or the subnormal grid 2^-24, rounded to nearest-even. */
-    U sign = (U)x & 0x80000000u, magnitude = (U)x & 0x7fffffffu;
-    U exponent = magnitude & 0x7f800000u, least = u_all(113u << 23), small = (U)(exponent < least);
-    F step = (F)(((exponent & ~small) | (least & small)) + (13u << 23));
-    F rounded = ((F)magnitude + step) - step;
-    U normal = ((U)rounded - (112u << 23)) << 3; /* rebias, fraction to the upper half */
-    U subnormal = (U) __builtin_convertvector(rounded * 0x1p24f, I) << 16;
-    U tiny = (U)(rounded < f_all(0x1p-14f));
-    return sign | (subnormal & tiny) | (normal & ~tiny);
-}
-FN U pack_float16(F a, F b) {
-    H lower, upper;
-    halves(half_bits(a), half_bits(b), &lower, &upper);
-    return (U)upper;
-}
-#endif
-
-/* N values of 16 bits, widened. */
-FN F load_bfloat16(const void *from) {
-#if defined(FI_ISA_AVX512)
-    return (F)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from)), 16);
-#elif defined(FI_ISA_AVX2)
-    return (F)_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)from)), 16);
-#else
-    uint16_t x __attribute__((vector_size(2 * N)));
-    memcpy(&x, from, sizeof x);
-    return (F)(__builtin_convertvector(x, U) << 16);
-#endif
-}
-FN F load_float16(const void *from) {
-#if defined(FI_ISA_AVX512)
-    return (F)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)from));
-#elif defined(FI_ISA_AVX2)
-    return (F)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)from));
-#elif defined(FI_ISA_NEON)
-    float16x4_t x;
-    memcpy(&x, from, sizeof x);
-    return (F)vcvt_f32_f16(x);
-#else
-    uint16_t x __attribute__((vector_size(2 * N)));
-    memcpy(&x, from, sizeof x);
-    const U bits = __builtin_convertvector(x, U), all = u_all(0x7c00u), special = (U)((bits & all) == all);
-    const F magnitude = (F)((bits & 0x7fffu) << 13) * 0x1p112f; /* rebias; subnormals become normal */
-    return (F)((U)magnitude | (special & 0x7f800000u) | (bits & 0x8000u) << 16);
-#endif
-}
-
-/* Float32 as double: the first half of the lanes, then the second. */
-FN void widen_all(F x, D to[2]) {
-#if defined(FI_ISA_AVX512)
-    to[0] = (D)_mm512_cvtps_pd(_mm512_castps512_ps256((__m512)x));
-    to[1] = (D)_mm512_cvtps_pd(_mm512_extractf32x8_ps((__m512)x, 1));
-#elif defined(FI_ISA_AVX2)
-    to[0] = (D)_mm256_cvtps_pd(_mm256_castps256_ps128((__m256)x));
-    to[1] = (D)_mm256_cvtps_pd(_mm256_extractf128_ps((__m256)x, 1));
-#elif defined(FI_ISA_NEON)
-    to[0] = (D)vcvt_f64_f32(vget_low_f32((float32x4_t)x));
-    to[1] = (D)vcvt_high_f64_f32((float32x4_t)x);
-#else
-    const D2 both = widen(x);
-    to[0] = both.low, to[1] = both.high;
 #endif
 }

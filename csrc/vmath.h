@@ -1,8 +1,9 @@
-/* The functions behind the laws, in lanes. Coefficients and their worst errors: coefficients.h. */
+/* The functions of the laws, in lanes. coefficients.h has their coefficients and worst errors. */
 #include "coefficients.h"
 
-/* x >= 0 with P(Z > x) = |t| / 2^32, for 2^17 <= |t| <= 2^31: one polynomial per half octave of t. Several vectors at
- * once, so that a row of the table is loaded once for all. `central` promises |t| >= 2^23. */
+/* x >= 0 with P(Z > x) = |t| / 2^32, for 2^17 <= |t| <= 2^31: one polynomial for each half octave of t. Several vectors
+ * are computed at once, so that each row of the table is loaded once for all of them. `central` promises |t| >= 2^23.
+ */
 FN void quantile_float(const int count, bool central, const F t[], F y[]) {
     U column[BATCH];
     F x[BATCH];
@@ -11,8 +12,7 @@ FN void quantile_float(const int count, bool central, const F t[], F y[]) {
         x[v] = (F)(((U)t[v] & u_all(fi_bits.fraction)) | u_all(fi_bits.one)) - 1.5f;
     }
 #if defined(FI_ISA_AVX2)
-    /* Sixteen columns are half the work of all; the lanes of a vector are in octaves 23..30 but for 3 vectors in 100.
-     */
+    /* 97 % of vectors need only the 16 columns of octaves 23 to 30, which take half the look-ups. */
     bool fits = central;
     if (!fits) {
         U beyond = {0};
@@ -40,16 +40,17 @@ FN D quantile_double(D t) {
     return y;
 }
 
-/* Is any |t| < 2^17, where the quantile ends? From there on up to 2^33, and nowhere below, an exponent has both its top
- * bit and bit 4 set, so that the bits of many t can be joined by "and" first. */
-#define FI_LONG_FLOAT 0x48000000ull
-#define FI_LONG_DOUBLE 0x4100000000000000ull
+/* Whether any word is rare: whether any |t| is below 2^17, where the quantile's table ends. `tails` is the bitwise and
+ * of the bits of many t. All t from 2^17 to 2^33 have certain exponent bits in common (the top one, and bit 4), and no
+ * smaller t has both. */
+#define FI_COMMON_FLOAT 0x48000000ull
+#define FI_COMMON_DOUBLE 0x4100000000000000ull
 FN bool any_rare(U tails, bool wide) {
-    const uint64_t both = wide ? FI_LONG_DOUBLE : FI_LONG_FLOAT * 0x100000001u;
-    return any(~tails & (U)w_all(both));
+    const uint64_t common = wide ? FI_COMMON_DOUBLE : FI_COMMON_FLOAT * 0x100000001u;
+    return any(~tails & (U)w_all(common));
 }
 
-/* The upper 52 bits of each word as a double in [0, 1): k / 2^52, shifted by `origin` exactly. */
+/* k / 2^52 - origin, exactly, for the upper 52 bits k of each word. */
 FN D fraction(W word, double origin) { return (D)((word >> 12) | 0x3ff0000000000000u) - (1.0 + origin); }
 
 /* sqrt(-2 log u) for 0 < u < 1, in place. */

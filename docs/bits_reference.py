@@ -9,8 +9,10 @@ from struct import unpack
 from typing import Any
 
 Stream = tuple[int, ...]
-FORMATS = {"float64": (53, -1022, 1023), "float32": (24, -126, 127), "float16": (11, -14, 15),
-           "bfloat16": (8, -126, 127)}  # fmt: skip
+FORMATS = {"float64": (53, -1022, float.fromhex("0x1.fffffffffffffp+1023")),
+           "float32": (24, -126, float.fromhex("0x1.fffffep+127")), "float16": (11, -14, 65504.0),
+           "bfloat16": (8, -126, float.fromhex("0x1.fep+127")), "float8_e4m3fn": (4, -6, 448.0),
+           "float8_e5m2": (3, -14, 57344.0)}  # fmt: skip
 LN2, LN2_LOW, ROOT_2PI, HALF_LOG_2PI, ROOT_HALF, TAIL_CENTRE, TWO_PI = map(float.fromhex, (
     "0x1.62e42fefa39efp-1", "0x1.abc9e3b39803fp-56", "0x1.40d931ff62706p+1", "0x1.d67f1c864beb5p-1",
     "0x1.6a09e667f3bcdp-1", "0x1.3d99b859ea22p+2", "0x1.921fb54442d18p+2"))  # fmt: skip
@@ -147,7 +149,7 @@ def tail(loss: float) -> float:
     return reduce(lambda x, _: x - (log_upper(x) - loss) * mills(x), range(4), x)
 
 
-def sliver(p: float) -> float:
+def inverse_centre(p: float) -> float:
     v = p * ROOT_2PI
     c = [1, 1 / 6, 7 / 120, 127 / 5040, 4369 / 362880, 34807 / 5702400, 20036983 / 6227020800]
     return v * horner(c, v * v)
@@ -217,10 +219,10 @@ def normal(dtype: str, i: int, stream: Stream, mean: float, std: float) -> float
 
 @cache
 def interval(a: float, b: float) -> tuple[Any, ...]:
-    """Its kind, first, span, reference, scale, and whether a half may run past the centre."""
+    """Its kind, first, span, reference, scale, and whether a half may run past the centre (`crosses`)."""
     if a >= -0.0625 and b <= 0.0625:
         middle = 0.5 * (centre(b) - centre(a))
-        return "sliver", (centre(b), centre(a)), (-middle, middle), 0.0, 1.0, False
+        return "centre", (centre(b), centre(a)), (-middle, middle), 0.0, 1.0, False
     if a < 0:
         below, above = upper(-a), upper(b)
         middle = 0.5 * (1 - below - above)
@@ -234,8 +236,7 @@ def interval(a: float, b: float) -> tuple[Any, ...]:
 def truncated_normal(
     dtype: str, i: int, stream: Stream, mean: float, std: float, low: float, high: float
 ) -> float:
-    precision, _, greatest = FORMATS[dtype]
-    largest = ldexp(2**precision - 1, greatest - precision + 1)
+    largest = FORMATS[dtype][2]
     if std == 0 or (low < -largest and high > largest):
         return normal(dtype, i, stream, mean, std)
     bottom = -largest if low < -largest else up(low, dtype)
@@ -244,7 +245,7 @@ def truncated_normal(
     if a > 2**27 or b < -(2**27):
         return bottom if a > 0 else top
     mirrored = b <= 0
-    kind, first, span, reference, scale, folds = interval(*(-b, -a) if mirrored else (a, b))
+    kind, first, span, reference, scale, crosses = interval(*(-b, -a) if mirrored else (a, b))
     w = signed(word(dtype, i, stream), 64 if dtype == "float64" else 32)
     half = w < 0
     negative = (half and kind == "both") != mirrored
@@ -253,14 +254,14 @@ def truncated_normal(
     else:
         slope, base = 2 * (scale * span[half]), 2**32 * (scale * first[half])
         t = fma(single(abs(w)), single(slope), single(base))
-    if t >= 2**17 and kind != "sliver":
-        if folds and t > 2**31:
+    if t >= 2**17 and kind != "centre":
+        if crosses and t > 2**31:
             t, negative = 2.0**32 - t if dtype == "float64" else single(2.0**32 - t), not negative
         value = placed((-1) ** negative * quantile(t, dtype), mean, std, dtype)
     else:
         half, fraction = lengthened(w, dtype, i, stream)
         p = first[half] + span[half] * fraction
-        z = sliver(p) if kind == "sliver" else tail(reference - log(p))
+        z = inverse_centre(p) if kind == "centre" else tail(reference - log(p))
         value = (-1) ** negative * z * std + mean
         value = value if dtype == "float64" else single(value)
     return kept(value, bottom, top)

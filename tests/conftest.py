@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 from fastinit import _core
-from fastinit.dtypes import DTYPES
+from fastinit.dtypes import DTYPES, numpy_dtype
 
 # Examples are the same in every run; a failure is always a bug.
 settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=60)
@@ -31,12 +31,25 @@ FLAGS = [
 ]
 ISAS = _core.available_isas()
 BITS = {name: np.dtype(f"u{row.size}") for name, row in DTYPES.items()}
+"""The unsigned integers as wide as each dtype."""
+NARROW = [name for name, row in DTYPES.items() if row.size < 4]
 
 
 def read_vectors(name: str) -> list[list[str]]:
     """The fields of each line of a file in tests/vectors."""
     lines = (ROOT / "tests" / "vectors" / name).read_text().splitlines()
     return [line.split() for line in lines if line and not line.startswith("#")]
+
+
+def loaded(path: Path) -> dict[str, np.ndarray]:
+    """The tensors of a file by the safetensors library, whose NumPy side cannot load 8-bit floats."""
+    import safetensors
+
+    names = {row.safetensors: name for name, row in DTYPES.items()}
+    return {
+        name: np.frombuffer(entry["data"], numpy_dtype(names[entry["dtype"]])).reshape(entry["shape"])
+        for name, entry in safetensors.deserialize(path.read_bytes())
+    }
 
 
 Kernel = Callable[..., np.ndarray]

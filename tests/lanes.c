@@ -3,7 +3,7 @@
  *
  *   lanes philox C0 C1 C2 C3 K0 K1          the words of two vectors of blocks, the counter's first
  *   lanes uniform DTYPE LOW HIGH            values of 2^24 words: each upper 24 bits, and both outermost words
- *   lanes bfloat16                          nothing, if every kind of rounding is to nearest-even */
+ *   lanes round DTYPE NEVER_SUBNORMAL       values of the dtype from the float32 of standard input */
 #define FI_ISA lanes
 #if defined(LANES_AVX512)
 #define FI_ISA_AVX512
@@ -56,21 +56,15 @@ static int every_uniform(char **argument) {
     return 0;
 }
 
-/* Every upper half, finite, over lower halves below, at and above one half. */
-static int rounding(void) {
-    static const uint32_t lower[8] = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff, 0x4000, 0xc000};
-    for (uint32_t code = 0; code < 8u << 16; code += 2 * N) {
-        U x[2];
-        uint16_t expected[2 * N];
-        for (uint32_t i = 0; i < 2 * N; i++) {
-            const uint32_t upper = (code + i) >> 3, finite = (~upper & 0x7f80) ? ~0u : 0x80000000u;
-            const uint32_t bits = (upper << 16 | lower[i & 7]) & finite;
-            x[i / N][i % N] = bits;
-            expected[i] = (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-        }
-        const bool subnormal = !(code >> 10 & 0xff), converts = converts_bfloat16() && !subnormal;
-        const U packed = pack_bfloat16(x[0], x[1]), converted = converts ? convert_bfloat16(x[0], x[1]) : packed;
-        if (memcmp(&packed, expected, sizeof packed) || memcmp(&converted, expected, sizeof converted)) return 7;
+/* Float32 from standard input, a multiple of 2 N of them, in the dtype to standard output. */
+static int rounding(char **argument) {
+    const enum fi_dtype_id dtype = (enum fi_dtype_id)atoi(argument[0]);
+    const bool never_subnormal = atoi(argument[1]) && converts_bfloat16();
+    U x[2];
+    char values[2 * sizeof(U)];
+    while (fread(x, sizeof x, 1, stdin) == 1) {
+        put(dtype, never_subnormal, x, values, false);
+        if (fwrite(values, GROUP_BYTES(fi_dtypes[dtype].size), 1, stdout) != 1) return 6;
     }
     return 0;
 }
@@ -78,7 +72,7 @@ static int rounding(void) {
 int main(int argc, char **argv) {
     if (argc == 8 && !strcmp(argv[1], "philox")) return known_answer(argv + 2);
     if (argc == 5 && !strcmp(argv[1], "uniform")) return every_uniform(argv + 2);
-    if (argc == 2 && !strcmp(argv[1], "bfloat16")) return rounding();
+    if (argc == 4 && !strcmp(argv[1], "round")) return rounding(argv + 2);
     return 2;
 }
 

@@ -177,7 +177,7 @@ def tail(loss: float) -> float:
     return x
 
 
-def sliver(p: float) -> float:
+def inverse_centre(p: float) -> float:
     v = p * ROOT_2PI
     z = v * v
     series = 0.0
@@ -228,21 +228,33 @@ def slow_word(word: int, index: int, key: bytes, wide: bool) -> tuple[int, float
 # ----------------------------------------------------------------------------------------------------- laws
 
 
-def to16(y: np.ndarray, dtype: str) -> np.ndarray:
-    """float32 to float16 or bfloat16, once, nearest-even; bfloat16 as its bits."""
-    if dtype == "float16":
-        return y.astype(np.float16).view(np.uint16)
-    bits = y.view(U32)
-    return ((bits + U32(0x7FFF) + ((bits >> U32(16)) & U32(1))) >> U32(16)).astype(np.uint16)
+# Significant bits, exponent of the least normal value, largest value, bytes.
+FORMATS = {
+    "float32": (24, -126, float(np.finfo(F32).max), 4),
+    "float64": (53, -1022, float(np.finfo(F64).max), 8),
+    "float16": (11, -14, 65504.0, 2),
+    "bfloat16": (8, -126, float.fromhex("0x1.fep127"), 2),
+    "float8_e4m3fn": (4, -6, 448.0, 1),
+    "float8_e5m2": (3, -14, 57344.0, 1),
+}
 
 
-_PRECISION = {"float32": (24, -126), "float64": (53, -1022), "float16": (11, -14), "bfloat16": (8, -126)}
-LARGEST = {"float32": float(np.finfo(F32).max), "float64": float(np.finfo(F64).max), "float16": 65504.0}
-LARGEST["bfloat16"] = float.fromhex("0x1.fep127")
+def is_narrow(dtype: str) -> bool:
+    return FORMATS[dtype][3] < 4
+
+
+def round_to(dtype: str, y: np.ndarray) -> np.ndarray:
+    """float32 to a narrower dtype, once, nearest-even, as its bits: sign, exponent, fraction."""
+    precision, least, _, size = FORMATS[dtype]
+    y = y.astype(F64)
+    exponent = np.maximum(np.where(y == 0, least, np.frexp(y)[1] - 1), least)
+    steps = np.rint(np.ldexp(abs(y), precision - 1 - exponent)).astype(int)  # ties to even
+    magnitude = (exponent - least << precision - 1) + steps  # one step more than fits: the next exponent
+    return (np.signbit(y).astype(int) << 8 * size - 1 | magnitude).astype(f"u{size}")
 
 
 def floor_to(dtype: str, x: float) -> float:
-    precision, least = _PRECISION[dtype]
+    precision, least, _, _ = FORMATS[dtype]
     exponent = max(math.frexp(x)[1] - 1 if x else least, least)
     return math.ldexp(math.floor(math.ldexp(x, precision - 1 - exponent)), exponent - precision + 1)
 
@@ -322,7 +334,7 @@ def _box_muller(index: np.ndarray, key: bytes) -> np.ndarray:
 def truncated_normal(
     index: np.ndarray, key: bytes, mean: float, std: float, low: float, high: float, dtype: str
 ) -> np.ndarray:
-    largest, wide = LARGEST[dtype], dtype == "float64"
+    largest, wide = FORMATS[dtype][2], dtype == "float64"
     if low < -largest and high > largest:
         return normal(index, key, mean, std, dtype)
     bottom = ceil_to(dtype, low) if low >= -largest else -largest
@@ -333,15 +345,15 @@ def truncated_normal(
     mirrored = b <= 0
     if mirrored:
         a, b = -b, -a
-    sign_and, log_ref, scale, sliced, fold = 0, 0.0, 1.0, False, False
+    sign_and, log_ref, scale, near_centre, crosses_centre = 0, 0.0, 1.0, False, False
     if a >= -0.0625 and b <= 0.0625:
-        sliced, low_p, high_p = True, centre(a), centre(b)
+        near_centre, low_p, high_p = True, centre(a), centre(b)
         half = 0.5 * (high_p - low_p)
         first, span = (high_p, low_p), (-half, half)
     elif a < 0:
         lower_p, upper_p = upper(-a), upper(b)
         half = 0.5 * (1.0 - lower_p - upper_p)
-        first, span, sign_and, fold = (upper_p, lower_p), (half, half), 1, lower_p != upper_p
+        first, span, sign_and, crosses_centre = (upper_p, lower_p), (half, half), 1, lower_p != upper_p
     else:
         log_ref = log_upper(a)
         scale = exp(-log_ref)
@@ -357,9 +369,9 @@ def truncated_normal(
     else:
         magnitude = abs(word.view(np.int32).astype(F32))
         t = fma32(magnitude, np.array(slope, F32)[top_bit], np.array(base, F32)[top_bit])
-    slow = (t < 2**17) | sliced
+    slow = (t < 2**17) | near_centre
     negative = (top_bit & sign_and) ^ mirrored
-    if fold:
+    if crosses_centre:
         beyond = t > 2**31
         t = np.where(beyond, 2.0**32 - t if wide else F32(2**32) - t, t)
         negative = negative ^ beyond
@@ -372,7 +384,7 @@ def truncated_normal(
     for i in np.flatnonzero(slow):
         half, fraction = slow_word(int(word[i]), int(index[i]), key, wide)
         p = first[half] + span[half] * fraction
-        z = sliver(p) if sliced else tail(log_ref - log(p))
+        z = inverse_centre(p) if near_centre else tail(log_ref - log(p))
         flip = (half & sign_and) ^ mirrored
         y[i] = (-z if flip else z) * std + mean
     return keep(y, bottom, top) if wide else keep(y, F32(bottom), F32(top))
@@ -390,6 +402,6 @@ def draw(law: str, parameters: tuple[float, ...], index: Any, key: bytes, dtype:
         y = np.full(len(index), parameters[0], F64 if dtype == "float64" else F32)
     else:
         y = LAWS[law](index, key, *parameters, dtype)
-    if dtype in ("float16", "bfloat16"):
-        return to16(y.astype(F32), dtype)
+    if is_narrow(dtype):
+        return round_to(dtype, y.astype(F32))
     return y.astype(F32).view(U32) if dtype == "float32" else y.astype(F64).view(U64)

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import read_vectors
+from conftest import BITS, read_vectors
 from test_kernels import LAWS
 
 import fastinit as fi
+from fastinit import _core
 from fastinit.drawing import memory
 
 ROOT = Path(__file__).parents[1]
@@ -22,7 +23,6 @@ sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "tools")]
 import bits_reference  # noqa: E402
 import make_bits  # noqa: E402
 
-DTYPES = ("float32", "float64", "float16", "bfloat16")
 KINDS = {
     "constant": fi.Constant,
     "uniform": fi.Uniform,
@@ -35,10 +35,7 @@ def as_bits(values: list[Any], dtype: str) -> np.ndarray:
     """Floats that are values of the dtype, or words, as the dtype's bits."""
     if isinstance(values[0], int):
         return np.array(values, "u8" if dtype == "float64" else "u4")
-    array = np.array(values, "f8" if dtype == "float64" else "f4")
-    if dtype == "bfloat16":
-        return (array.view("u4") >> 16).astype("u2")
-    return array.astype(dtype).view(f"u{np.dtype(dtype).itemsize}")
+    return np.array(values, "f8").astype(memory.numpy_dtype(dtype)).view(BITS[dtype])
 
 
 def by_the_page(
@@ -73,6 +70,8 @@ GOLDEN = {tuple(line[:2]): line[2] for line in read_vectors("golden.txt")}
         ("normal_shifted", "float32"),
         ("truncated_2", "float64"),
         ("truncated_skew", "bfloat16"),
+        ("normal", "float8_e4m3fn"),
+        ("uniform_unit", "float8_e5m2"),
     ],
 )
 def test_golden_hashes(law: str, dtype: str) -> None:
@@ -87,6 +86,10 @@ EDGES = [
     ("uniform", (-3e-5, 1e-8)),
     ("uniform", (2047.0, 2049.0)),
     ("uniform", (-65504.0, 65504.0)),
+    ("uniform", (-448.0, 448.0)),
+    ("uniform", (-3.0, 200.0)),
+    ("uniform", (8.0, 8.5)),
+    ("normal", (100.0, 30.0)),
     ("normal", (0.3, 0.0)),
     ("truncated_normal", (0.3, 0.0, -1.0, 1.0)),
     ("truncated_normal", (0.0, 1e-9, 0.7, 2.0)),
@@ -97,11 +100,15 @@ EDGES = [
 ]
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", _core.DTYPES)
 @pytest.mark.parametrize(
     ("law", "parameters"), [*(given for case, given in LAWS.items() if case != "bits"), *EDGES]
 )
 def test_agrees_with_fastinit(law: str, parameters: tuple[float, ...], dtype: str) -> None:
+    if law == "uniform" and parameters[1] > bits_reference.FORMATS[dtype][2]:
+        with pytest.raises(ValueError, match="beyond"):
+            by_fastinit(law, parameters, dtype, 0, "weight", 0, 1)
+        return
     for seed, name, start in ((0, "weight", 5), (2**64 - 1, "", 2**40 - 7), (7, "层.0.权重", 2**34 - 9)):
         want = by_fastinit(law, parameters, dtype, seed, name, start, 40)
         got = by_the_page(law, parameters, dtype, seed, name, range(start, start + 40))
@@ -125,7 +132,7 @@ def test_known_answers_of_the_page() -> None:
     assert [int(k, 16) for k in key.split()] == list(stream)
     assert [int(w, 16) for w in words.split()] == list(bits_reference.block(0, stream))
     rows = re.findall(r"^\| (\w+)\((.*?)\) \| (\w+) \| (.*) \|$", page, re.MULTILINE)
-    assert len(rows) == 12
+    assert len(rows) == 3 * len(_core.DTYPES)
     for law, numbers, dtype, shown in rows:
         parameters = tuple(float(number) for number in numbers.split(", "))
         want = [int(bits, 16) for bits in re.findall(r"`0x(\w+)`", shown)]

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import fastinit as fi
+from fastinit.plans.make import law_of
+from fastinit.plans.model import TensorSpec
 from fastinit.schemes.catalogue import CATEGORIES, GEOMETRY, REQUIRED, SCHEMES, Number, Scheme
 from fastinit.schemes.fans import Geometry
 
@@ -173,6 +175,23 @@ def test_groups_of_orthogonal_are_orthogonal_each_by_itself() -> None:
     assert abs(transposed @ transposed.transpose(0, 2, 1) - np.eye(4)).max() < 1e-6
     with pytest.raises(ValueError, match="groups lie along axis 0, but axis 1"):
         fi.orthogonal((8, 3, 5), groups=2, transposed=True, layout="iok")
+
+
+def test_geometry_that_a_rule_gives_is_used() -> None:
+    """By its scheme, or by a formula that names a fan; what a model says of itself is used by whom it concerns."""
+    shapes = {"w": (8, 6)}
+    with pytest.raises(ValueError, match="rule 1: normal does not use layout, and no formula names a fan"):
+        fi.plan(shapes, {"*": {"scheme": "normal", "layout": "io"}})
+    with pytest.raises(ValueError, match="sparse does not use groups, stride"):
+        fi.plan(shapes, {"*": {"scheme": "sparse", "groups": 2, "stride": 2}})
+    by_formula = {"*": {"scheme": "normal", "std": "1 / sqrt(fan_in)", "layout": "io"}}
+    by_scheme = {"*": {"scheme": "lecun_normal", "layout": "io"}}
+    for recipe in (by_formula, by_scheme):
+        assert fi.plan(shapes, recipe)["w"].distribution.moments() == pytest.approx((0, 1 / math.sqrt(8)))
+    weight = TensorSpec((8, 3, 3), "float32", geometry={"groups": 2, "stride": (2,), "axis": 0})
+    assert law_of(weight, "normal", {}) == (fi.Normal(), None)
+    assert law_of(weight, "orthogonal", {})[0] == fi.distribution("orthogonal", (8, 3, 3), groups=2)
+    assert law_of(weight, "he_normal", {})[1] == fi.fans((8, 3, 3), groups=2, stride=2)
 
 
 @each_row

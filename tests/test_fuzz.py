@@ -176,8 +176,8 @@ def _refused(*beginnings: str) -> Iterator[None]:
 Reader = Callable[[bytes, Path], None]
 READERS: dict[str, tuple[Reader, list[bytes]]] = {
     "header": (read_header, [json.dumps(HEADER).encode()]),
-    "model": (read_model, [json.dumps(MODEL).encode()]),
-    "plan": (read_plan, [fi.plan(dict(SHAPES)).to_json().encode(), _laws().encode()]),
+    "model": (read_model, [json.dumps(MODEL).encode(), b'{"a.weight": [4, 6], "bias": {"shape": [4], "dtype": "bf16"}}']),
+    "plan": (read_plan, [fi.plan(dict(SHAPES), {"scalar": "ones"}).to_json().encode(), _laws().encode()]),
     "recipe": (
         read_recipe, [RULES.encode(), *(path.read_bytes() for path in sorted(shipped_recipes().values()))]
     ),
@@ -257,7 +257,7 @@ BLOCKS = (
     st.just(...) | SLICES | st.lists(SLICES | st.integers(-9, 9) | st.just(...), max_size=4).map(tuple) | ODD
 )
 SEEDS = st.integers(0, 2**64 - 1) | ODD
-DTYPES = st.sampled_from(["float32", "float64", "float16", "bfloat16"])
+DTYPES = st.sampled_from(list(BITS))
 ARRAYS = st.builds(lambda shape, dtype: np.full(shape, 7).astype(dtype), SMALL, DTYPES)
 SCHEMES = st.sampled_from(sorted(fi.schemes.SCHEMES))
 
@@ -266,7 +266,7 @@ SCHEMES = st.sampled_from(sorted(fi.schemes.SCHEMES))
 def numbers_of(draw: Callable[[st.SearchStrategy[Any]], Any], scheme: str) -> dict[str, Any]:
     row = fi.schemes.SCHEMES[scheme]
     names = draw(
-        st.lists(st.sampled_from([*row.numbers, *row.geometry, "fan_in", "values"]), unique=True, max_size=3)
+        st.lists(st.sampled_from([*row.keywords, "fan_in", "values", "odd"]), unique=True, max_size=3)
     )
     return {name: draw(ANYTHING) for name in names}
 
@@ -345,7 +345,9 @@ OPTIONS = {
     "init": ["--seed", "--max-shard-size", "--rank", "--of", "--resume", "--recipe", "--size", "--dtype", "--threads", "--json"],
     "plan": ["--recipe", "--size", "--dtype", "--json"],
     "verify": ["--model", "--seed", "--recipe", "--size", "--dtype", "--threads", "--json"],
-    "inspect": ["--recipe", "--threads", "--json"],
+    "inspect": ["--recipe", "--size", "--threads", "--json"],
+    "schemes": ["--json"],
+    "recipes": ["--json"],
     "probe": ["--activation", "--negative-slope", "--scheme", "--bias", "--seed", "--batch", "--json"],
 }  # fmt: skip
 WORDS = st.sampled_from(
@@ -373,7 +375,14 @@ def test_arguments_of_commands(data: st.DataObject) -> None:
         else:
             arguments += [data.draw(st.sampled_from(["{}/m.json", "{}/m.safetensors"]) | WORDS)]
         if name == "init":
-            arguments += ["-o", data.draw(st.sampled_from(["{}/new", "{}/m.safetensors", "{}", "{}/no/new"]))]
+            arguments += [
+                "-o",
+                data.draw(
+                    st.sampled_from(
+                        ["{}/new", "{}/new.safetensors", "{}/m.safetensors", "{}", "{}/no/new.safetensors"]
+                    )
+                ),
+            ]
         for option in data.draw(st.lists(st.sampled_from(OPTIONS[name]), max_size=4)):
             arguments += [option] if option in ("--resume", "--json") else [option, data.draw(WORDS)]
         arguments = [argument.replace("{}", folder) for argument in arguments]

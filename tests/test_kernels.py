@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from typing import Any
 
 import numpy as np
 import pytest
 import reference
-from conftest import ISAS, Kernel, read_vectors
+from conftest import ISAS, NARROW, Kernel, read_vectors
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,12 +42,16 @@ LAWS = {
     "truncated sliver": ("truncated_normal", (0.0, 1.0, -1e-6, 3e-6)),
     "truncated nowhere": ("truncated_normal", (0.0, 1.0, -INF, INF)),
 }
-CASES = [
-    pytest.param(*law, dtype, id=f"{name}-{dtype}")
-    for name, law in LAWS.items()
-    for dtype in ("float32", "float64", "float16", "bfloat16")
-    if not (name == "bits" and dtype.endswith("16"))
-]
+
+
+def cases(*names: str) -> list[Any]:
+    """These laws in every dtype that has them."""
+    return [
+        pytest.param(*LAWS[name], dtype, id=f"{name}-{dtype}")
+        for name in names
+        for dtype in _core.DTYPES
+        if not (name == "bits" and dtype in NARROW)
+    ]
 
 
 def expected(law: str, parameters: tuple[float, ...], dtype: str, index: int, count: int) -> np.ndarray:
@@ -53,7 +59,7 @@ def expected(law: str, parameters: tuple[float, ...], dtype: str, index: int, co
     return reference.draw(law, parameters, indices, KEY, dtype)
 
 
-@pytest.mark.parametrize(("law", "parameters", "dtype"), CASES)
+@pytest.mark.parametrize(("law", "parameters", "dtype"), cases(*LAWS))
 def test_equals_reference(law: str, parameters: tuple[float, ...], dtype: str, kernel: Kernel) -> None:
     slow = law == "truncated_normal" and (parameters[2] > 5 or parameters[0] == 100 or parameters[3] == 3e-6)
     count = 300 if slow else 20_000
@@ -64,10 +70,13 @@ def test_equals_reference(law: str, parameters: tuple[float, ...], dtype: str, k
 TILE_EDGES = sorted({n + d for n in (0, 4, 8, 16, 32, 64, 128, 256, 512, 768) for d in (-1, 0, 1)} - {-1})
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
-@pytest.mark.parametrize("law", ["normal", "uniform"])
-def test_every_length_at_the_tile_edges(law: str, dtype: str, kernel: Kernel) -> None:
-    parameters = LAWS[law][1]
+@pytest.mark.parametrize(
+    ("law", "parameters", "dtype"),
+    cases("bits", "constant", "uniform", "normal", "truncated 2", "truncated 6"),
+)
+def test_every_length_at_the_tile_edges(
+    law: str, parameters: tuple[float, ...], dtype: str, kernel: Kernel
+) -> None:
     whole = expected(law, parameters, dtype, 0, 800)
     for count in TILE_EDGES:
         for index in (0, 1, 2, 3, 5):
@@ -76,8 +85,20 @@ def test_every_length_at_the_tile_edges(law: str, dtype: str, kernel: Kernel) ->
                 np.testing.assert_array_equal(got, whole[index : index + count])
 
 
+@pytest.mark.parametrize(("law", "parameters", "dtype"), cases("constant", "uniform", "normal"))
+def test_streaming_begins_at_an_aligned_address(
+    law: str, parameters: tuple[float, ...], dtype: str, kernel: Kernel
+) -> None:
+    """In long runs from any address: what lies before it may be longer than a group."""
+    whole = expected(law, parameters, dtype, 0, 2500)
+    for offset in (1, 4, 8, 20, 36, 60):
+        for index in (0, 1, 4):
+            got = kernel(law, parameters, KEY, dtype, index, 2400, offset=offset, streaming=True)
+            np.testing.assert_array_equal(got, whole[index : index + 2400])
+
+
 @pytest.mark.parametrize("near", [2**31, 2**32, 2**33, 2**34, 2**35, 2**63, 2**64 - 1000])
-@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float8_e4m3fn"])
 def test_far_indices(near: int, dtype: str, kernel: Kernel) -> None:
     index = near - 101
     got = kernel("normal", (0.0, 1.0), KEY, dtype, index, 400)
@@ -94,10 +115,31 @@ def test_tail_of_the_normal(kernel: Kernel) -> None:
     assert (np.abs(values[rare].view(np.float32)) > 4.0).all()
 
 
+@pytest.mark.parametrize("dtype", _core.DTYPES)
+def test_laws_that_a_dtype_has_no_room_for_are_refused(dtype: str) -> None:
+    largest = reference.FORMATS[dtype][2]
+    std = largest / 10
+    for law, fits, too_much in (
+        ("constant", (largest,), (math.nextafter(largest, INF),)),
+        ("constant", (-largest,), (-math.nextafter(largest, INF),)),
+        ("uniform", (-largest / 2, largest / 2), (0.0, math.nextafter(largest, INF))),
+        ("normal", (0.0, std), (0.0, std * 1.001)),
+        ("normal", (-largest / 2, std / 2), (-largest / 2, std * 0.501)),
+        ("truncated_normal", (0.0, std, 0.0, INF), (0.0, std * 1.001, 0.0, INF)),
+        ("truncated_normal", (0.0, 1.0, -1.0, 1.0), (0.0, 1.0, math.nextafter(largest, INF), INF)),
+    ):
+        _core.check(law, dtype, fits)
+        with pytest.raises(ValueError, match="beyond"):
+            _core.check(law, dtype, too_much)
+    if dtype in NARROW:
+        with pytest.raises(ValueError, match="32- or 64-bit words"):
+            _core.check("bits", dtype, ())
+
+
 @given(data=st.data())
 def test_any_part_is_the_part_of_the_whole(data: st.DataObject) -> None:
     law, parameters = data.draw(st.sampled_from([LAWS["normal"], LAWS["uniform"], LAWS["truncated 2"]]))
-    dtype = data.draw(st.sampled_from(["float32", "float64", "float16", "bfloat16"]))
+    dtype = data.draw(st.sampled_from(_core.DTYPES))
     index, count = data.draw(st.integers(0, 2**40)), data.draw(st.integers(1, 700))
     threads, streaming = data.draw(st.integers(1, 4)), data.draw(st.booleans())
     want = expected(law, parameters, dtype, index, count)
@@ -128,7 +170,7 @@ def test_golden_hashes(line: list[str], kernel: Kernel) -> None:
     assert hashlib.sha256(threaded.tobytes()).hexdigest() == digest
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float8_e4m3fn"])
 @pytest.mark.parametrize("law", ["normal", "uniform", "truncated 6"])
 def test_threads_change_nothing(law: str, dtype: str, kernel: Kernel) -> None:
     """Enough elements that four threads start, see PER_THREAD in dispatch.c."""

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference
-from conftest import FLAGS, ISAS, ROOT, read_vectors
+from conftest import BITS, FLAGS, ISAS, NARROW, ROOT, read_vectors
 
 from fastinit import _core
 from fastinit.drawing import memory
 
-BOUNDS = [(0.0, 1.0), (-0.1, 0.1), (1.0, 1.0625), (-3e-5, 1e-5), (0.1, 0.9), (100.0, 101.0)]
+BOUNDS = [(0.0, 1.0), (-0.1, 0.1), (1.0, 1.0625), (-3e-5, 1e-5), (0.1, 0.9), (96.0, 97.0)]
 
 
 @pytest.fixture(scope="module", params=ISAS)
@@ -30,8 +30,8 @@ def lanes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return program
 
 
-def run(*command: str) -> bytes:
-    return subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
+def run(*command: str, given: bytes = b"") -> bytes:
+    return subprocess.run(command, input=given, capture_output=True, check=True, timeout=60).stdout
 
 
 @pytest.mark.parametrize("line", read_vectors("philox4x32-10.txt"), ids=lambda line: line[0])
@@ -46,7 +46,7 @@ def test_known_answers(line: list[str], lanes: str) -> None:
     np.testing.assert_array_equal(words, reference.philox(blocks, raw))
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+@pytest.mark.parametrize("dtype", _core.DTYPES)
 @pytest.mark.parametrize("bounds", BOUNDS, ids=str)
 def test_uniform_is_half_open_to_its_outermost_words(
     bounds: tuple[float, float], dtype: str, lanes: str
@@ -55,9 +55,43 @@ def test_uniform_is_half_open_to_its_outermost_words(
     values = np.frombuffer(out, memory.numpy_dtype(dtype)).astype(np.float64)
     low, high = (np.array(bound).astype(memory.numpy_dtype(dtype)).astype(np.float64) for bound in bounds)
     assert len(values) == 2**24
-    assert low <= values.min() and values.max() < high  # in the dtype
+    if low == high:  # the dtype has one value there
+        assert (values == low).all()
+    else:
+        assert low <= values.min() and values.max() < high  # in the dtype
     assert bounds[0] <= float(values.min()) and float(values.max()) < bounds[1]  # in double
 
 
-def test_bfloat16_is_rounded_to_nearest_even(lanes: str) -> None:
-    run(lanes, "bfloat16")
+def near_boundaries(dtype: str) -> np.ndarray:
+    """Float32 at every value of the dtype and halfway to the next one, and those next to them, of both signs."""
+    bits = BITS[dtype]
+    kind = memory.numpy_dtype(dtype)
+    codes = np.arange(
+        1 << 8 * bits.itemsize - 1, dtype=bits
+    )  # of the values that are not negative, ascending
+    values = codes.view(kind).astype(np.float32)
+    values = values[np.isfinite(values)]
+    middles = (values[1:].astype(np.float64) / 2 + values[:-1].astype(np.float64) / 2).astype(np.float32)
+    reach = 300 if bits.itemsize == 1 else 2
+    steps = np.arange(-reach, reach + 1)
+    near = (np.concatenate([values, middles]).view(np.int32)[:, None] + steps).ravel()
+    near = np.concatenate([near[near >= 0].astype(np.int32), np.arange(2000)]).astype(np.uint32)
+    floats = near.view(np.float32)
+    floats = floats[floats <= values[-1]]
+    floats = np.concatenate([floats, -floats])
+    return np.concatenate([floats, np.zeros(-len(floats) % 32, np.float32)])
+
+
+@pytest.mark.parametrize("never_subnormal", [False, True])
+@pytest.mark.parametrize("dtype", NARROW)
+def test_rounding_is_to_nearest_even(dtype: str, never_subnormal: bool, lanes: str) -> None:
+    floats = near_boundaries(dtype)
+    if never_subnormal:
+        floats = floats[(abs(floats) >= 2.0**-126) | (floats == 0)]
+        floats = floats[: len(floats) // 32 * 32]
+    want = floats.astype(memory.numpy_dtype(dtype)).view(BITS[dtype])
+    out = run(
+        lanes, "round", str(_core.DTYPES.index(dtype)), str(int(never_subnormal)), given=floats.tobytes()
+    )
+    np.testing.assert_array_equal(np.frombuffer(out, BITS[dtype]), want)
+    np.testing.assert_array_equal(reference.round_to(dtype, floats), want)

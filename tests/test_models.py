@@ -42,6 +42,8 @@ SMALL = {
         "h.1.c_fc.weight": {"shape": [16, 64], "module": "Conv1D", "dtype": "float16"},
         "h.1.c_proj.weight": {"shape": [64, 16], "module": "Conv1D", "dtype": "float64"},
         "bias": {"shape": [], "module": "", "dtype": "float32"},
+        "h.1.ln_1.weight": {"shape": [16], "module": "LayerNorm", "dtype": "float8_e4m3fn"},
+        "h.2.c_fc.weight": {"shape": [16, 64], "module": "Conv1D", "dtype": "float8_e5m2"},
         "empty.weight": {"shape": [0, 3]},
     },
 }

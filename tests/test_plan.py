@@ -165,6 +165,27 @@ def test_any_part_at_any_time() -> None:
         plan.tensor("w1", seed=5, block=40)
 
 
+def test_views_in_notebooks() -> None:
+    """Tables of HTML, cut in the middle, with names as they are."""
+    plan = fi.plan({f"h.{i}.<b>.weight": (4, 8) for i in range(500)}, "he_normal")
+    report = fi.inspect(fi.init(plan, seed=0), plan)
+    probed = fi.propagation.probe([8] * 60, "relu", "he_normal", seed=0)
+    for view, rows, first, last in (
+        (plan._repr_html_(), 500, "h.0.&lt;b&gt;.weight", "h.499.&lt;b&gt;.weight"),
+        (report._repr_html_(), 500, "h.0.&lt;b&gt;.weight", "h.499.&lt;b&gt;.weight"),
+        (probed._repr_html_(), 59, "layer.0", "layer.58"),
+    ):
+        assert view.startswith("<table><thead><tr><th>") and "<b>" not in view
+        assert view.count("<tr>") == 42 and f"{rows - 40} more rows" in view
+        assert f"<td>{first}</td>" in view and f"<td>{last}</td>" in view
+    assert "500 tensors, 64,000 bytes, recipe he_normal" in plan._repr_html_()
+    assert (
+        "deviating from recipe he_normal: none" in report._repr_html_()
+        and "first loss" in probed._repr_html_()
+    )
+    assert "more rows" not in fi.plan({"w": (4, 8)})._repr_html_() and fi.inspect({})._repr_html_()
+
+
 # --------------------------------------------------------------------------------------- findings
 
 

@@ -12,8 +12,7 @@ from typing import Any
 
 import ml_dtypes  # noqa: F401
 import numpy as np
-import safetensors.numpy
-from conftest import BITS
+from conftest import BITS, loaded
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_structured import CASES
@@ -187,18 +186,17 @@ def test_files_hold_what_is_drawn(plan: Plan, seed: int, limit: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "one.safetensors")
         checkpoints.write(plan, path, seed=seed)
-        loaded = safetensors.numpy.load_file(path)
-        assert loaded.keys() == plan.keys()
+        found = loaded(path)
+        assert found.keys() == plan.keys()
         assert all(
-            same(loaded[name], arrays[name]) and loaded[name].dtype == arrays[name].dtype for name in plan
+            same(found[name], arrays[name]) and found[name].dtype == arrays[name].dtype for name in plan
         )
         assert {n: (t.shape, t.dtype) for n, t in read_model(path).tensors.items()} == {
             n: (p.shape, p.dtype) for n, p in plan.items()
         }
         assert fi.verify(path, plan, seed=seed) == [] == fi.verify(arrays, plan, seed=seed)
         checkpoints.write(plan, Path(folder, "shards"), seed=seed, max_shard_size=limit)
-        found = stored(Path(folder, "shards"))
-        assert found.keys() == plan.keys()
+        assert stored(Path(folder, "shards")).keys() == plan.keys()
         assert fi.verify(Path(folder, "shards"), plan, seed=seed) == []
 
 

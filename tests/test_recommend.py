@@ -163,7 +163,7 @@ def test_plans_show_reasons_and_geometry() -> None:
     choice = Choice("he_normal", {}, "because")
     made = make_plan(model, recipe, otherwise=lambda name, tensor: choice)
     assert made["up.weight"].fans == fi.fans((4, 8, 4, 4), transposed=True, stride=2)
-    assert "because" in str(made) and "1 tensors, 2,048 bytes, recipe test" in str(made)
+    assert "because" in str(made) and "1 tensor, 2,048 bytes, recipe test" in str(made)
     assert made["up.weight"].to_dict()["reason"] == "because"
     with pytest.raises(
         ValueError, match=r"no rule takes the parameters 'a' of shape \(2,\), 'b' of shape \(3,\)"
@@ -176,3 +176,21 @@ def test_large_plans_are_the_same_by_one_thread_and_by_many() -> None:
     one, many = fi.init(shapes, seed=3, threads=1), fi.init(shapes, seed=3, threads=3)
     assert all((one[name] == many[name]).all() for name in shapes)
     assert (one["3.weight"] == fi.xavier_normal((303, 512), seed=3, name="3.weight")).all()
+
+
+@pytest.mark.parametrize(("name", "same"), [("gelu_new", "gelu_tanh"), ("relu2", "squared_relu"), ("swiglu", "silu"),
+                                            ("geglu", "gelu"), ("reglu", "relu"), ("hard_swish", "hardswish")])  # fmt: skip
+def test_other_names_and_gated_activations_have_the_gain_of_what_they_are(name: str, same: str) -> None:
+    assert fi.gain(name) == fi.gain(same)
+    assert fi.recommend(name).numbers == fi.recommend(same).numbers
+
+
+def test_the_second_moment_of_a_gated_activation() -> None:
+    gate, value = np.random.default_rng(0).standard_normal((2, 1 << 20))
+    moment = float(np.mean((gate / (1 + np.exp(-gate)) * value) ** 2))
+    assert abs(moment * fi.gain("swiglu") ** 2 - 1) < 0.02
+
+
+def test_a_gated_activation_is_no_function_of_one_input() -> None:
+    with pytest.raises(ValueError, match=r"'swiglu' is gated: .* 'silu'"):
+        fi.propagation.probe([4, 4], "swiglu", "he_normal", seed=0)

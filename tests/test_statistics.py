@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import BITS, NARROW
 from scipy import stats
 
 import fastinit as fi
+from fastinit.dtypes import numpy_dtype
 
 N = 1 << 22
 LAWS: dict[str, tuple[dict[str, Any], Any]] = {
@@ -77,6 +79,28 @@ def test_half_precision_moments(dtype: str) -> None:
     x = fi.normal(N, seed=3, dtype=dtype).astype(np.float64)
     assert abs(x.mean()) < 6 / math.sqrt(N) and abs(x.var() - 1) < 6 * math.sqrt(2 / N) + 2e-5
     assert len(np.unique(x)) > 2000
+
+
+@pytest.mark.parametrize("dtype", [dtype for dtype in NARROW if BITS[dtype].itemsize == 1])
+@pytest.mark.parametrize("scheme", LAWS)
+def test_every_value_of_8_bits_has_its_probability(scheme: str, dtype: str) -> None:
+    """That of the interval which is rounded to it, the law's ends included."""
+    numbers, law = LAWS[scheme]
+    x = fi.fill(np.zeros(N, numpy_dtype(dtype)), scheme, seed=9, name="a", **numbers).astype(np.float32)
+    codes = np.arange(256, dtype=np.uint8).view(numpy_dtype(dtype)).astype(np.float32)
+    values = np.unique(codes[np.isfinite(codes) & (codes >= x.min()) & (codes <= x.max())])
+    assert set(np.unique(x)) == set(values.tolist())
+    middles = (values[1:] + values[:-1]) / 2
+    counts = np.histogram(x, [-np.inf, *middles, np.inf])[0]
+    expected = N * np.diff(law.cdf([-np.inf, *middles, np.inf]))
+    likely = expected > 10
+    counts, expected = (
+        np.append(counts[likely], counts[~likely].sum()),
+        np.append(expected[likely], expected[~likely].sum()),
+    )
+    if expected[-1] == 0:
+        counts, expected = counts[:-1], expected[:-1]
+    assert stats.chisquare(counts, expected).pvalue > 1e-6
 
 
 def test_tails() -> None:

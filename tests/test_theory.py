@@ -95,7 +95,9 @@ def test_critical_points() -> None:
         assert point.q_star == 0 and point.weight_variance == pytest.approx(1 / slope_moment(f, 0), rel=1e-12)
     assert theory.critical_line("tanh").weight_variance == pytest.approx(1, rel=1e-6)
     assert theory.critical_line("relu").weight_variance == pytest.approx(2, rel=1e-12)
-    assert theory.critical_line("leaky_relu", negative_slope=0.5).weight_variance == pytest.approx(1.6, rel=1e-12)
+    assert theory.critical_line("leaky_relu", negative_slope=0.5).weight_variance == pytest.approx(
+        1.6, rel=1e-12
+    )
     with pytest.raises(ValueError, match="no critical point"):
         theory.critical_line("relu", 0.1)
     # Xiao et al. 2018: 10,000 layers at (1.05, 2.01e-5), which is the point of 1.05 rounded.

@@ -291,6 +291,7 @@ def test_memory_that_others_write_is_read() -> None:
         layer = nn.Linear(3, 4, bias=False)
         layer.weight = nn.Parameter(torch.from_numpy(array))
         layer.weight.data.add_(1)
+        assert (array == 1).all()
         write(array)
         return layer
 

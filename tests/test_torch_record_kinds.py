@@ -54,6 +54,7 @@ WRITTEN: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "rows by index": (lambda w: (w.normal_(), w.__setitem__(torch.tensor([1, 4]), 0.0)), Patched),
     "identity plus noise": (lambda w: (nn.init.eye_(w), w.add_(0.01 * torch.randn(24, 20))), Transformed),
     "noise plus a view": (lambda w: w.normal_(std=0.1).add_(torch.arange(20.0).expand(24, 20)), Transformed),
+    "clamped far outside": (lambda w: w.normal_(std=0.02).clamp_(-2, 2), Normal(0.0, 0.02)),
     "fmod": (lambda w: w.normal_().fmod_(2).mul_(0.02), Transformed),
     "sigmoid": (lambda w: w.normal_().sigmoid_(), Transformed),
     "tanh": (lambda w: w.normal_(std=3.0).tanh_(), Transformed),
@@ -151,6 +152,8 @@ class AsAtHome(nn.Module):
         assert self.fc.weight.detach().numpy().shape == (4, 6)
         for rate in torch.linspace(0, 0.5, 3).tolist():
             self.fc.weight.data.mul_(1 - rate)
+        assert torch.tensor([1, 2], dtype=torch.int32).tolist() == [1, 2] and torch.tensor(3.0).is_cpu
+        assert torch.from_numpy(np.arange(3)).tolist() == [0, 1, 2] == torch.Tensor([0, 1, 2]).tolist()
         lengths = torch.arange(4)
         assert np.asarray(lengths).sum() == lengths.numpy().max() + 3 and lengths[2] == 2
         self.rows = nn.Parameter(torch.zeros(len(lengths.nonzero()), 2))

@@ -351,11 +351,8 @@ def test_the_shelf_of_private_interfaces() -> None:
     assert "running_mean" in _private.buffers(model[1])
     assert all(isinstance(vars(model)[table], dict) for table in _private.HOOKS)
     weight = model[0].weight
-    assert (
-        _private.storage_key(weight)
-        == _private.storage_key(weight.detach()[1])
-        != _private.storage_key(model[0].bias)
-    )
+    assert weight.untyped_storage() is weight.detach()[1].untyped_storage()  # and a key of tables
+    assert _private.is_view(weight[:1]) and not _private.is_view(weight)
     assert _private.computed_by(weight * 2) == "MulBackward" and _private.computed_by(weight[:1]) == ""
     assert not _private.is_flat_parameter(weight)
     assert isinstance(model[1], _private._NormBase) and issubclass(nn.Conv1d, _private._ConvNd)

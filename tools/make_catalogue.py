@@ -1,24 +1,22 @@
 """Write docs/schemes.md from the table of schemes: ``python tools/make_catalogue.py``."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fastinit.schemes.catalogue import CATEGORIES, SCHEMES, Scheme
+from fastinit.schemes.catalogue import CATEGORIES, REQUIRED, Scheme
 
 PAGE = Path(__file__).parents[1] / "docs" / "schemes.md"
-TITLES = {
-    "fill": "Fills",
-    "fan-scaled": "Fan-scaled",
-    "structured": "Structured",
-    "bias": "Biases",
-    "state-space": "State-space layers",
-}
+# Of a constant there is nothing to see.
+NOT_SHOWN = ("zeros", "ones", "constant", "positive_bias", "focal_prior", "class_prior")
 # What other libraries call it: scheme, call here, torch.nn.init, jax.nn.initializers, keras.initializers, others.
 PARITY = [
     ("zeros", "`zeros`", "`zeros_`", "`zeros`", "`Zeros`", ""),
     ("ones", "`ones`", "`ones_`", "`ones`", "`Ones`", ""),
     ("constant", "`constant(value=)`", "`constant_`", "`constant`", "`Constant`", ""),
     ("array", "`array(values=)`", "`copy_`", "", "", "MXNet `Load`, Paddle `Assign`"),
-    ("uniform", "`uniform`, `uniform(eps=)`", "`uniform_`", "`uniform` is U[0, scale)", "`RandomUniform`", ""),
+    ("uniform", "`uniform`", "`uniform_`", "`uniform` is U[0, scale)", "`RandomUniform`", ""),
     ("normal", "`normal`", "`normal_`", "`normal`", "`RandomNormal`", ""),
     ("truncated_normal", "`truncated_normal` (bounds in std)", "", "`truncated_normal`", "`TruncatedNormal`", ""),
     ("truncated_normal", "`truncated_normal(bounds='absolute')`", "`trunc_normal_`", "", "", "timm, transformers"),
@@ -38,7 +36,7 @@ PARITY = [
     ("lecun_uniform", "`lecun_uniform`", "", "`lecun_uniform`", "`LecunUniform`", "MLX `he_uniform`"),
     ("lecun_normal", "`lecun_normal`", "", "", "", "Chainer `LeCunNormal`"),
     ("variance_scaling", "`variance_scaling()`", "", "`lecun_normal`", "`LecunNormal`", "timm `lecun_normal_`"),
-    ("lecun_uniform", "`caffe2_xavier`", "`kaiming_uniform_(a=1)`", "", "", "mmengine `Caffe2Xavier`, fvcore"),
+    ("lecun_uniform", "`lecun_uniform`", "`kaiming_uniform_(a=1)`", "", "", "mmengine `Caffe2Xavier`, fvcore"),
     ("torch_default", "`torch_default`", "`kaiming_uniform_(a=sqrt(5))`", "", "", "tinygrad, Equinox, burn"),
     ("he_normal", "`he_normal(gain=)`", "by activation only", "", "", "Flux"),
     ("uniform_scaling", "`uniform_scaling`", "", "", "", "Haiku `UniformScaling`, Praxis"),
@@ -72,63 +70,105 @@ PARITY = [
 INTRODUCTION = """\
 # Schemes
 
-Every scheme is a function `fastinit.NAME(shape, seed=, name=, ...)` and a name for `fill`, `distribution` and recipes. Its numbers are
-keywords, shown with their defaults. In formulas $w$ is the weight, with $o$ its output, $i$ its input, $t$ its tap and $k$ the
-length of the kernel; $\\mathcal{N}$ is the normal law by mean and variance, $\\mathcal{U}$ the uniform one. Pictures show what
-is drawn with `seed=0, name="w"`, and the law's density where it has one.
+Each scheme is a function and a name: `fill`, `distribution`, recipes and the command line take the name.
 
-This page is written by `tools/make_catalogue.py` from the table in `catalogue.py`, its pictures by
-`tools/make_scheme_images.py`.
+```python
+import fastinit as fi
+
+w = fi.he_normal((4096, 1024), seed=0, name="mlp.up.weight")
+fi.fill(w, "he_normal", seed=0, name="mlp.up.weight")  # the same values, in place
+```
+
+## All schemes
+
+N is the normal distribution by mean and variance, U the uniform one. Mean and std are those of one element; they are left out
+if values differ from place to place. `ln` is the natural logarithm.
+"""
+DETAILS = """\
+## One by one
+
+In formulas $w$ is the weight, $o$ its output, $i$ its input, $t$ its tap and $k$ the length of the kernel;
+$\\mathcal{N}$ is the normal distribution by mean and variance, $\\mathcal{U}$ the uniform one. Pictures show what is drawn with
+`seed=0, name="w"`, and the density if there is one.
 """
 NOTES = """\
 ## Notes
 
-- The values of all schemes but the orthogonal family (`orthogonal`, `delta_orthogonal`, `conv_orthogonal`,
-  `hadamard_orthogonal`) have the same bits on every machine. That family's last bits follow NumPy's matrix product.
-- Structured schemes compute the whole tensor and then take the block asked for. Beside the target they need, in sizes of the
-  float32 tensor: the orthogonal family up to 2, patterns 1 to 2, sparse ones 6, `log_uniform` and `complex_*` 13 and
-  `dt_bias` 21 (they compute in float64; meant for vectors). Values too large for the dtype are refused before
-  anything is written.
+- The values of all schemes except the orthogonal ones (`orthogonal`, `delta_orthogonal`, `conv_orthogonal`, `hadamard_orthogonal`) have
+  the same bits on every machine. The last bits of those four follow NumPy's matrix product.
 - Fans are counted as `fastinit.fans` does, from `layout`, `groups`, `stride`, `transposed` and `packed`, or given as `fan_in` and
-  `fan_out`. Structured convolutions follow `layout` (letters: o outputs, i inputs, b stacked weights, others kernel),
-  `groups` and `transposed`.
+  `fan_out`. A scheme that needs no fans takes none of these keywords, except those that say where its outputs and inputs lie.
+- Structured schemes compute the whole tensor and then take the block asked for. Besides the target they need, in sizes of the
+  float32 tensor: the orthogonal ones up to 2, patterns 1 to 2, sparse ones 6, `log_uniform` and `complex_*` 13 and `dt_bias` 21 (they
+  compute in float64 and are meant for vectors). Values too large for the dtype are refused before anything is written.
 """
 
 
 def page() -> str:
     """The text of docs/schemes.md."""
     parts = [INTRODUCTION]
-    for category in CATEGORIES:
-        rows = [row for name, row in SCHEMES.items() if name == row.name and row.category == category]
-        links = " ·\n".join(f"[`{row.name}`](#{row.name})" for row in rows)
-        parts += [f"## {TITLES[category]}\n\n{links}\n", *map(_section, rows)]
-    table = ["| here | torch | JAX | Keras | others |", "|---|---|---|---|---|"]
-    table += ["| " + " | ".join(entry[1:]) + " |" for entry in PARITY]
-    parts += ["## What other libraries call it\n\n" + "\n".join(table) + "\n", NOTES]
-    return "\n".join(parts)
+    for title, rows in CATEGORIES.items():
+        parts.append(f"### {title}\n\n{table(HEAD, map(_line, rows))}")
+    parts.append(DETAILS)
+    parts += [_section(row) for rows in CATEGORIES.values() for row in rows]
+    parts.append("## What other libraries call it\n\n" + table(OTHERS, (entry[1:] for entry in PARITY)))
+    return "\n".join([*parts, NOTES])
+
+
+HEAD = ("scheme", "draws", "mean", "std", "for")
+OTHERS = ("here", "torch", "JAX", "Keras", "others")
+
+
+def table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+
+
+def _line(row: Scheme) -> Sequence[str]:
+    place = "fi.schemes" if row.specialist else "fi"
+    required = "".join(f", {number.name}=..." for number in row.numbers if number.default is REQUIRED)
+    draws = row.formula.replace("`", "").replace("|", "\\|").replace("*", "\\*")
+    moments = [(text or "").replace(" * ", " ") for text in (row.mean, row.std)]
+    return [f"[`{place}.{row.name}(shape{required})`](#{row.name})", draws, *moments, row.use]
 
 
 def _section(row: Scheme) -> str:
-    numbers = ", ".join(f"`{number}={default!r}`" for number, default in row.numbers.items())
-    title, comma, link = row.source.rpartition(", https://")
+    place = "fi.schemes" if row.specialist else "fi"
+    stream = ', seed=0, name="w"' if row.random else ""
+    keywords = [f"{n.name}" if n.default is REQUIRED else f"{n.name}={n.default!r}" for n in row.numbers]
+    keywords += row.geometry
+    explained = f"{{py:func}}`explained <fastinit.{'schemes.' if row.specialist else ''}{row.name}>`"
+    title, comma, link = (row.source or "").rpartition(", http")
     facts = [
         f"Also called {', '.join(f'`{name}`' for name in row.aliases)}." if row.aliases else "",
-        f"Numbers: {numbers}." if numbers else "",
-        f"Source: [{title}](https://{link})." if comma else f"Source: {row.source}.",
+        f"Keywords ({explained}): {', '.join(f'`{name}`' for name in keywords)}." if keywords else "",
+        f"Source: [{title}](http{link})." if comma else f"Source: {row.source}." if row.source else "",
     ]
-    return f"""\
+    picture = f"""\
+```{{image}} images/schemes/{row.name}.png
+:alt: What {row.name} draws
+:width: 320px
+:align: right
+:loading: lazy
+```
+
+"""
+    return (
+        f"""\
 ### `{row.name}`
 
-$$
-{row.formula}
-$$
+{"" if row.name in NOT_SHOWN else picture}{row.summary} For {row.use}. {row.note}
 
-{row.summary}
+```python
+{place}.{row.name}({row.example}{stream})
+```
 
-![What {row.name} draws](images/schemes/{row.name}.png)
+$\\displaystyle {row.tex}$
 
 {" ".join(fact for fact in facts if fact)}
-"""
+""".replace(". \n", ".\n").rstrip()
+        + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/schemes.md, one for each scheme: ``python tools/make_scheme_images.py [FOLDER]``."""
+"""Draws the pictures of docs/schemes.md, on light paper and on dark: ``python tools/make_scheme_images.py [FOLDER]``."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import matplotlib
+import numpy as np
+from PIL import Image
 
-matplotlib.use("Agg")
+sys.path.insert(0, str(Path(__file__).parent))
 
 import matplotlib.pyplot as plt
-import numpy as np
+import themes
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from PIL import Image
+from themes import Theme
 
 import fastinit as fi
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images" / "schemes"
-BLUE, ORANGE = "#0072B2", "#D55E00"  # of Okabe and Ito's palette
-# Blue below 0, red above, white at 0; grey between the parts of a picture.
-COLOURS = plt.get_cmap("RdBu_r").with_extremes(bad="#999999")
 STYLE = {
-    "font.size": 13,
-    "axes.titlesize": 13,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-    "lines.linewidth": 2.5,
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.titleweight": "normal",
+    "axes.grid": False,
+    "legend.fontsize": 9,
+    "lines.linewidth": 1.8,
 }
 WEIGHT = (256, 128)
+Picture = Callable[[str, Theme], Figure]
 
 
 def draw(scheme: str, shape: tuple[int, ...], **numbers: Any) -> np.ndarray:
@@ -40,22 +40,28 @@ def draw(scheme: str, shape: tuple[int, ...], **numbers: Any) -> np.ndarray:
     return values
 
 
+def caption(scheme: str, shape: tuple[int, ...], **numbers: Any) -> str:
+    """What all pictures say of themselves."""
+    seed = ["seed 0"] if fi.schemes.SCHEMES[scheme].random else []
+    return ", ".join([f"Shape {shape}", *seed, *(f"{name}={value}" for name, value in numbers.items())])
+
+
 def panels(*widths: float) -> tuple[Figure, list[Axes]]:
     figure, grid = plt.subplots(
-        1, len(widths), figsize=(5.4, 2.4), layout="compressed", squeeze=False, width_ratios=widths
+        1, len(widths), figsize=(4.2, 2.2), layout="compressed", squeeze=False, width_ratios=widths
     )
     return figure, list(grid.flat)
 
 
-def compare(title: str, values: np.ndarray, x: np.ndarray, law: np.ndarray) -> Figure:
-    """A histogram of the values, and the law's density at x."""
+def compare(title: str, values: np.ndarray, x: np.ndarray, density: np.ndarray, theme: Theme) -> Figure:
+    """A histogram of the values, and the density at x."""
     figure, (axes,) = panels(1)
-    axes.hist(values.ravel(), x[::20], density=True, color=BLUE, alpha=0.6, label="drawn")
-    axes.plot(x, law, color=ORANGE, label="law")
-    axes.set(xlim=(x[0], x[-1]), yticks=[])
+    axes.hist(values.ravel(), x[::20], density=True, color=theme.blue, alpha=0.6, label="drawn")
+    axes.plot(x, density, color=theme.red, label="density")
+    axes.set(xlim=(x[0], x[-1]), ylim=(0, 1.28 * float(density.max())), yticks=[], xlabel="value")
     axes.locator_params(axis="x", nbins=6)
-    axes.set_title(title, loc="left")
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 0.95), ncols=2, handlelength=1, columnspacing=1)
+    axes.set_title(title)
+    axes.legend(loc="upper right", ncols=2, handlelength=1, columnspacing=1)
     return figure
 
 
@@ -76,62 +82,49 @@ def density_of(law: Any, x: np.ndarray) -> np.ndarray:
 
 def density(
     reach: float = 0.4, shape: tuple[int, ...] = WEIGHT, low: float | None = None, **numbers: Any
-) -> Any:
-    """The elementwise law and what it drew, between low and reach."""
+) -> Picture:
+    """The density of an element and what was drawn, between low and reach."""
 
-    def picture(scheme: str) -> Figure:
+    def picture(scheme: str, theme: Theme) -> Figure:
         x = np.linspace(-reach if low is None else low, reach, 1201)
-        law = fi.distribution(scheme, shape, **numbers)
-        title = f"shape {shape}: std {law.moments()[1]:.4f}"
-        return compare(title, draw(scheme, shape, **numbers), x, density_of(law, x))
+        law = fi.distribution(fi.schemes.scheme(scheme), shape, **numbers)
+        return compare(
+            caption(scheme, shape, **numbers), draw(scheme, shape, **numbers), x, density_of(law, x), theme
+        )
 
     return picture
 
 
-def spike(**numbers: Any) -> Any:
-    def picture(scheme: str) -> Figure:
-        figure, (axes,) = panels(1)
-        value = float(np.unique(draw(scheme, (10,), **numbers)).item())
-        axes.vlines([value], 0, 1, color=BLUE, lw=6)
-        reach = 1.5 * abs(value) or 1
-        axes.set(xlim=(-reach, reach), ylim=(0, 1.05), yticks=[0, 1], ylabel="share")
-        axes.locator_params(axis="x", nbins=6)
-        axes.axvline(0, color="#999999", lw=1, zorder=0)
-        given = ", ".join(f"{name}={value}" for name, value in numbers.items())
-        axes.set_title(f"{given}: {value:.4g}" if given else f"{value:.4g}", loc="left")
-        return figure
-
-    return picture
-
-
-def log_uniform(scheme: str) -> Figure:
+def log_uniform(scheme: str, theme: Theme) -> Figure:
     x = np.linspace(-3.5, -0.5, 1201)
     law = np.where((x >= -3) & (x <= -1), 0.5, 0)
-    figure = compare("on a logarithmic axis", np.log10(draw(scheme, WEIGHT)), x, law)
+    figure = compare(caption(scheme, WEIGHT), np.log10(draw(scheme, WEIGHT)), x, law, theme)
     figure.axes[0].set_xticks([-3, -2, -1], ["0.001", "0.01", "0.1"])
+    figure.axes[0].set_xlabel("value, on a logarithmic axis")
     return figure
 
 
-def dt_bias(scheme: str) -> Figure:
+def dt_bias(scheme: str, theme: Theme) -> Figure:
     b = np.linspace(-8, -1, 1201)
     step = np.log1p(np.exp(b))
     inside = (step >= 1e-3) & (step <= 0.1)
     law = np.where(inside, 1 / (1 + np.exp(-b)) / (step * math.log(100)), 0)
-    return compare("softplus: 0.001 to 0.1", draw(scheme, WEIGHT), b, law)
+    return compare(caption(scheme, WEIGHT), draw(scheme, WEIGHT), b, law, theme)
 
 
-def plane(radius: float, reach: float = 2.6) -> Any:
+def plane(radius: float, reach: float = 2.6) -> Picture:
     """Points of the complex plane, and the circle that holds them all."""
 
-    def picture(scheme: str) -> Figure:
+    def picture(scheme: str, theme: Theme) -> Figure:
         figure, (axes,) = panels(1)
         x, y = draw(scheme, (1000, 2)).T
-        axes.plot(x, y, ".", color=BLUE, ms=3)
+        axes.plot(x, y, ".", color=theme.blue, ms=2.5)
         if radius:
             turn = np.linspace(0, 2 * math.pi, 200)
-            axes.plot(radius * np.cos(turn), radius * np.sin(turn), color=ORANGE)
+            axes.plot(radius * np.cos(turn), radius * np.sin(turn), color=theme.red)
         axes.set(aspect="equal", xlim=(-2 * reach, 2 * reach), ylim=(-reach, reach))
-        axes.set(xlabel="real", ylabel="imaginary")
+        axes.set(xlabel="real part", ylabel="imaginary part")
+        axes.set_title(caption(scheme, (1000, 2)))
         return figure
 
     return picture
@@ -140,47 +133,53 @@ def plane(radius: float, reach: float = 2.6) -> Any:
 # ------------------------------------------------------------------------------------------------- matrices
 
 
-def show(figure: Figure, axes: Axes, matrix: np.ndarray, title: str) -> None:
+def show(figure: Figure, axes: Axes, matrix: np.ndarray, title: str, theme: Theme) -> None:
+    """Blue below 0, red above, the paper at 0; grey between the parts of a picture."""
+    colours = LinearSegmentedColormap.from_list("", [theme.blue, theme.paper, theme.red])
     reach = float(np.nanmax(abs(matrix)))
-    image = axes.imshow(matrix, cmap=COLOURS, vmin=-reach, vmax=reach, interpolation="nearest")
+    image = axes.imshow(
+        matrix, cmap=colours.with_extremes(bad=theme.grid), vmin=-reach, vmax=reach, interpolation="nearest"
+    )
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
-        spine.set(visible=True, color="#999999")
-    axes.set_title(title, loc="left")
-    figure.colorbar(image, ax=axes, ticks=[-reach, 0, reach], format=lambda v, _: f"{v:.2g}", aspect=12)
+        spine.set(visible=True, color=theme.grid)
+    axes.set_title(title)
+    bar = figure.colorbar(image, ax=axes, ticks=[-reach, 0, reach], format=lambda v, _: f"{v:.2g}", aspect=12)
+    bar.outline.set_edgecolor(theme.grid)  # type: ignore[operator]
 
 
-def matrix(shape: tuple[int, ...], seen: tuple[int, int] | None = None, **numbers: Any) -> Any:
+def matrix(shape: tuple[int, ...], seen: tuple[int, int] | None = None, **numbers: Any) -> Picture:
     """The tensor as an image of rows and columns, by default its own."""
 
-    def picture(scheme: str) -> Figure:
+    def picture(scheme: str, theme: Theme) -> Figure:
         figure, (axes,) = panels(1)
-        show(figure, axes, draw(scheme, shape, **numbers).reshape(seen or shape), f"shape {shape}")
+        show(
+            figure, axes, draw(scheme, shape, **numbers).reshape(seen or shape), caption(scheme, shape), theme
+        )
         return figure
 
     return picture
 
 
-def spectrum(shape: tuple[int, ...]) -> Any:
+def spectrum(shape: tuple[int, ...]) -> Picture:
     """The matrix, and its singular values beside those of a normal one of the same variance."""
 
-    def picture(scheme: str) -> Figure:
+    def picture(scheme: str, theme: Theme) -> Figure:
         figure, (left, right) = panels(1.1, 1)
         values = draw(scheme, shape)
-        show(figure, left, values, f"shape {shape}")
+        show(figure, left, values, caption(scheme, shape), theme)
         both = (values, draw("normal", shape, std=float(values.std())))
-        singular(right, *(np.linalg.svd(v.astype(np.float64), compute_uv=False) for v in both))
+        singular(right, *(np.linalg.svd(v.astype(np.float64), compute_uv=False) for v in both), theme)
         return figure
 
     return picture
 
 
-def singular(axes: Axes, ours: np.ndarray, normal: np.ndarray) -> None:
-    axes.plot(np.sort(ours)[::-1], color=BLUE, label="drawn")
-    axes.plot(np.sort(normal)[::-1], color="#777777", ls="--", label="normal")
-    axes.set(ylim=(0, 2.2), xticks=[], yticks=[0, 1, 2])
-    axes.set_title("singular values", loc="left")
-    axes.legend(loc="upper right", fontsize=11)
+def singular(axes: Axes, ours: np.ndarray, normal: np.ndarray, theme: Theme) -> None:
+    axes.plot(np.sort(ours)[::-1], color=theme.blue, label="drawn")
+    axes.plot(np.sort(normal)[::-1], color=theme.red, ls="--", label="normal")
+    axes.set(ylim=(0, 2.6), xticks=[], yticks=[0, 1, 2], xlabel="singular values")
+    axes.legend(loc="upper right", handlelength=1.5)
 
 
 def side_by_side(tiles: np.ndarray, gap: int = 1) -> np.ndarray:
@@ -190,89 +189,95 @@ def side_by_side(tiles: np.ndarray, gap: int = 1) -> np.ndarray:
     return padded.transpose(0, 2, 1, 3).reshape(rows * height, columns * width)[:-gap, :-gap]
 
 
-def taps(shape: tuple[int, ...]) -> Any:
+def taps(shape: tuple[int, ...]) -> Picture:
     """For each tap of the kernel its matrix of outputs and inputs."""
 
-    def picture(scheme: str) -> Figure:
+    def picture(scheme: str, theme: Theme) -> Figure:
         figure, (axes,) = panels(1)
-        show(figure, axes, side_by_side(draw(scheme, shape).transpose(2, 3, 0, 1)), f"taps of {shape}")
+        show(
+            figure,
+            axes,
+            side_by_side(draw(scheme, shape).transpose(2, 3, 0, 1)),
+            caption(scheme, shape),
+            theme,
+        )
+        axes.set_xlabel("one square for each tap")
         return figure
 
     return picture
 
 
-def kernels(shape: tuple[int, ...]) -> Any:
+def kernels(shape: tuple[int, ...]) -> Picture:
     """For each output and input its kernel."""
 
-    def picture(scheme: str) -> Figure:
+    def picture(scheme: str, theme: Theme) -> Figure:
         figure, (axes,) = panels(1)
-        show(figure, axes, side_by_side(draw(scheme, shape)), f"kernels of {shape}")
+        show(figure, axes, side_by_side(draw(scheme, shape)), caption(scheme, shape), theme)
+        axes.set_xlabel("one square for each kernel")
         return figure
 
     return picture
 
 
-def conv_orthogonal(scheme: str) -> Figure:
+def conv_orthogonal(scheme: str, theme: Theme) -> Figure:
     figure, (left, right) = panels(1.1, 1)
     shape = (8, 8, 3, 3)
     values = draw(scheme, shape)
-    show(figure, left, side_by_side(values.transpose(2, 3, 0, 1)), f"taps of {shape}")
+    show(figure, left, side_by_side(values.transpose(2, 3, 0, 1)), caption(scheme, shape), theme)
+    left.set_xlabel("one square for each tap")
     both = (values, draw("normal", shape, std=float(values.std())))
     # Of the map on circular images of 8 x 8.
     waves = (np.fft.fft2(v.astype(np.float64), (8, 8)).transpose(2, 3, 0, 1) for v in both)
-    singular(right, *(np.linalg.svd(w, compute_uv=False).ravel() for w in waves))
+    singular(right, *(np.linalg.svd(w, compute_uv=False).ravel() for w in waves), theme)
     return figure
 
 
-def zer_o(scheme: str) -> Figure:
+def zer_o(scheme: str, theme: Theme) -> Figure:
     figure, both = panels(1.25, 1)
     for axes, shape in zip(both, ((20, 32), (32, 20)), strict=True):
-        show(figure, axes, draw(scheme, shape), f"{shape}")
+        show(figure, axes, draw(scheme, shape), f"Shape {shape}", theme)
     return figure
 
 
 # ------------------------------------------------------------------------------------------------ sequences
 
 
-def gates(**numbers: Any) -> Any:
+def gates(**numbers: Any) -> Picture:
     """A bias whose gates lie side by side."""
 
-    def picture(scheme: str) -> Figure:
+    def picture(scheme: str, theme: Theme) -> Figure:
         figure, (axes,) = panels(1)
-        axes.plot(draw(scheme, (128,), **numbers), ".", color=BLUE, ms=5)
+        axes.plot(draw(scheme, (128,), **numbers), ".", color=theme.blue, ms=4)
         for edge in (32, 64, 96):
-            axes.axvline(edge - 0.5, color="#999999", lw=1)
+            axes.axvline(edge - 0.5, color=theme.grid, lw=1)
         axes.set_xticks([15.5, 47.5, 79.5, 111.5], ["input", "forget", "cell", "output"], rotation=0)
-        given = "".join(f", {name}={value}" for name, value in numbers.items())
-        axes.set_title(f"shape (128,){given}", loc="left")
+        axes.set(xlabel="gate", ylabel="value")
+        axes.set_title(caption(scheme, (128,), **numbers))
         return figure
 
     return picture
 
 
-def sequence(scheme: str) -> Figure:
+def sequence(scheme: str, theme: Theme) -> Figure:
     figure, (axes,) = panels(1)
-    axes.plot(draw(scheme, (16,)), "o", color=BLUE, ms=5)
-    axes.set(xlabel="n", xticks=range(0, 16, 5))
-    axes.set_title("shape (16,)", loc="left")
+    axes.plot(draw(scheme, (16,)), "o", color=theme.blue, ms=4)
+    axes.set(xlabel="n", ylabel="value", xticks=range(0, 16, 5))
+    axes.set_title(caption(scheme, (16,)))
     return figure
 
 
-def modes(scheme: str) -> Figure:
+def modes(scheme: str, theme: Theme) -> Figure:
     figure, (axes,) = panels(1)
     real, imaginary = draw(scheme, (16, 2)).T
-    axes.plot(imaginary, "o", color=BLUE, ms=5, label="imaginary")
-    axes.plot(real, "o", color=ORANGE, ms=5, label="real")
-    axes.set(xlabel="n", xticks=range(0, 16, 5))
-    axes.set_title("shape (16, 2)", loc="left")
+    axes.plot(imaginary, "o", color=theme.blue, ms=4, label="imaginary part")
+    axes.plot(real, "o", color=theme.red, ms=4, label="real part")
+    axes.set(xlabel="n", ylabel="value", xticks=range(0, 16, 5))
+    axes.set_title(caption(scheme, (16, 2)))
     axes.legend()
     return figure
 
 
-PICTURES: dict[str, Callable[[str], Figure]] = {
-    "zeros": spike(),
-    "ones": spike(),
-    "constant": spike(value=0.1),
+PICTURES: dict[str, Picture] = {
     "uniform": density(1.25, low=-0.25),
     "normal": density(4),
     "truncated_normal": density(4),
@@ -305,12 +310,9 @@ PICTURES: dict[str, Callable[[str], Figure]] = {
     "bilinear": kernels((3, 3, 8, 8)),
     "averaging": kernels((3, 3, 5, 5)),
     "stft": matrix((64, 1, 33), (64, 33)),
-    "positive_bias": spike(),
     "torch_bias": density(shape=(4096,), fan_in=128),
     "forget_gate_bias": gates(),
     "chrono": gates(t_max=100),
-    "focal_prior": spike(prior=0.01),
-    "class_prior": spike(classes=1000),
     "dt_bias": dt_bias,
     "mamba_a_log": sequence,
     "s4d_real": sequence,
@@ -321,14 +323,16 @@ PICTURES: dict[str, Callable[[str], Figure]] = {
 
 
 def save(scheme: str, folder: Path) -> None:
-    """FOLDER/SCHEME.png, in 128 colours: a few kilobytes each."""
-    with plt.rc_context(STYLE):
-        figure = PICTURES[scheme](scheme)
-        figure.set_dpi(150)
-        figure.canvas.draw()
-        pixels = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")  # type: ignore[attr-defined]
-        plt.close(figure)
-    pixels.quantize(128, Image.Quantize.MAXCOVERAGE).save(folder / f"{scheme}.png", optimize=True)
+    """FOLDER/SCHEME.png and FOLDER/SCHEME-dark.png, in 128 colours: a few kilobytes each."""
+    for theme in themes.each():
+        with plt.rc_context(STYLE):
+            figure = PICTURES[scheme](scheme, theme)
+            figure.set_dpi(160)
+            figure.canvas.draw()
+            pixels = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")  # type: ignore[attr-defined]
+            plt.close(figure)
+        small = pixels.quantize(128, Image.Quantize.MAXCOVERAGE)
+        small.save(folder / f"{scheme}{theme.suffix}.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ if TYPE_CHECKING:
 HEAD_OF_KEYWORDS = '''
 
 class Keywords(TypedDict, total=False):
-    """The keywords that one scheme or another takes."""
+    """The keywords that one scheme or another takes, for functions that pass them on."""
 
 '''
 SHARED = [

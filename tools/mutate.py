@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 ROOT = Path(__file__).parents[1]
-FILES = ["philox.h", "dist.h", "vmath.h", "coefficients.h", "kernel.h", "inspect.h"]
+FILES = ["philox.h", "dist.h", "vmath.h", "coefficients.h", "convert.h", "kernel.h", "inspect.h"]
 FILES += ["scalar.c", "stream.c", "truncated.c", "law.c", "inspect.c", "dispatch.c"]
 QUICK = ["test_coefficients.py", "test_kernels.py", "test_bad_input.py", "test_fill.py"]
 INSPECT = ["test_inspect.py"]
@@ -41,42 +41,46 @@ COMPILE = [
 SECONDS = 300  # a mutant that takes longer never ends
 
 EQUIVALENT: dict[str, str] = {
-    "enum { CHUNK = 1 << 17, PER_THREAD = 1 << 17, SCATTER_BYTES = 1 << 14 };": "sizes of work: speed alone",
-    'return __builtin_cpu_supports("avx2") || __builtin_cpu_supports("fma");': "shows on a machine without",
-    'return runs_avx2() || __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&': "shows on a machine without",
-    "const uint64_t rows = least(next_left, (end - at) * inner->length);": "the same values written twice",
-    "for (uint64_t rows = next || column == 0 ? next_left : 1; rows && at < end; rows--) {": "a part of a row ends the loop",
-    "if (n <= inner->length) break; /* the run ends within the row */": "positions looked up again: speed alone",
-    "return (double)now.tv_sec + 1e-10 * (double)now.tv_nsec;": "how often a signal is looked for",
-    "double asked = calling_thread || job->interrupted ? seconds() : 0;": "how often a signal is looked for",
-    "struct shared shared = {.job = job, .count = 2};": "the same values written twice",
-    "sign[v] = (x[v] & law->sign_and) | law->sign_xor;": "never both: what is entered from both tails is not mirrored",
-    "x[v] = (U)y | (x[v] & u_all(fi_bits.sign));": "the magnitude has no sign",
-    "const F y = fma_f((F)((U)z[v] | sign[v]), f_all(law->scale), f_all(law->shift));": "the magnitude has no sign",
-    "const L beyond = t >= d_all(0x1p31);": "shows in one word of 2^52",
-    "for (size_t i = 0; i <= FI_BINS; i++) counts[i] = bins[0][i] + bins[1][i];": "AddressSanitizer tells",
-    "m->mean = m->m2 = m->m3 = m->m4 = 1;": "moments of no values have no weight",
-    "if (m->mean <= m->low) m->mean = m->low; /* by rounding; a constant's mean is the constant */": "an equal value",
-    "if (m->mean >= m->high) m->mean = m->high;": "an equal value",
-    "memcpy(&scale, &scale_bits, 5);": "AddressSanitizer tells",
-    "const U tail[3] = {tail_bits(law->id, law->dtype, law, word[0]), tail_bits(law->id, law->dtype, law, word[1])};": "a longer array",
-    "U word[3 * MAX_GROUPS];": "a longer array",
-    "draw(id, dtype, false, 3, law, x, &joined);": "AddressSanitizer tells",
-    "const bool may = id == FI_truncated_normal ? !plain && law->tail : id == FI_normal || dtype != FI_float64;": "rare words looked for in vain: speed alone",
-    "U x[3 * MAX_GROUPS], joined = ~(U){0};": "a longer array",
-    "U joined = ~(U){1};": "a bit below those that tell",
-    "const size_t to_aligned = (size_t)(-(uintptr_t)to % sizeof(U)) * size;": "streaming or not: speed alone",
-    "if ((skip + to_aligned) % per_block == 0 && ((uintptr_t)to + to_aligned * size) % sizeof(U) == 1 &&": "streaming or not: speed alone",
-    "const double dreach = law->dscale + 0x1p63;": "clamped where it need not be: speed alone",
-    "if (b <= -far) return constant_init(law, law->dhigh);": "an equal value",
-    "if (loss <= TAIL_END) {": "shows at one loss",
-    "double smallest = 0x1p33;": "more than any",
-    "smallest = least(smallest, 0x1p32 * least(first, first - span));": "rare words looked for in vain: speed alone",
-    "law->central = smallest > 0x1p24 * (1 + 0x1p-20);": "the larger table, of the same numbers: speed alone",
-    "return (((uint32_t)(word >> 32) & law->sign_and) | law->sign_xor) >> 31 ? -z : z;": "never both: what is entered from both tails is not mirrored",
-    "const I lower = (I)word >> 32;": "the sign again, as processors shift",
-    "D r[BATCH / 2], angle[BATCH / 2], s[BATCH / 3], c[BATCH / 2];": "AddressSanitizer tells",
-    "c[g] = (D)((W)c[g] | ((angular[g] << 1) & w_all(1ull << 63)));": "a quarter's cosine has no sign",
+    "enum { CHUNK = 1 << 16, PER_THREAD = 1 << 17, SCATTER_BYTES = 1 << 14 };": "sizes of work: speed alone",
+    "if (calling_thread && job->interrupted && seconds() - asked > 0.03) {": "how often a signal is looked for",
+    "double asked = calling_thread && job->interrupted ? seconds() : 0;": "how often a signal is looked for",
+    "return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;": "how often a signal is looked for",
+    "if ((skip + to_aligned) % per_block == 0 && ((uintptr_t)to + to_aligned * size) % sizeof(U) == 0 &&": "streaming or not",
+    "(to_aligned == head || count >= 8 * four_count))": "from which length on an aligned address is sought",
+    'return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");': "shows on a machine without",
+    'return runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&': "the same",
+    '__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");': "the same",
+    "const uint64_t rows = least(next_left, (end - at) / inner->length);": "the same values written twice",
+    "sign[v] = (x[v] & law->sign_and) ^ law->sign_xor;": "never both: what is entered from both tails is not mirrored",
+    "W sign = (((W)x[v] >> 32) & law->sign_and) ^ law->sign_xor;": "the same",
+    "x[v] = (U)y ^ (x[v] & u_all(fi_bits.sign));": "the magnitude has no sign",
+    "const F y = fma_f((F)((U)z[v] ^ sign[v]), f_all(law->scale), f_all(law->shift));": "the same",
+    "const L beyond = t > d_all(0x1p31);": "shows in one word of 2^52",
+    "for (size_t i = 0; i < FI_BINS; i++) counts[i] = bins[0][i] + bins[1][i];": "AddressSanitizer tells",
+    "m->mean = m->m2 = m->m3 = m->m4 = 0;": "moments of no values have no weight",
+    "if (m->mean < m->low) m->mean = m->low; /* rounding may take it there; the mean of a constant is the constant */": "an equal value",
+    "if (m->mean > m->high) m->mean = m->high;": "an equal value",
+    "memcpy(&scale, &scale_bits, 4);": "AddressSanitizer tells",
+    "const U tail[2] = {tail_bits(kernel, wide, law, x[0]), tail_bits(kernel, wide, law, x[1])};": "a longer array",
+    "U word[2 * MAX_GROUPS];": "a longer array",
+    "draw(kernel, wide, false, 2, law, x, &tails);": "AddressSanitizer tells",
+    "U tails = ~(U){0};": "a bit below those that tell",
+    "U x[2 * MAX_GROUPS], waiting[2 * MAX_GROUPS], tails = ~(U){0};": "a longer array, or a bit below those that tell",
+    "const bool may = kernel == FI_truncated_normal ? !shortcut && law->has_rare : kernel == FI_normal && !wide;": "looked for in vain",
+    "const size_t to_aligned = (size_t)(-(uintptr_t)to % sizeof(U)) / size;": "streaming or not",
+    "if (b < -far) return constant_init(law, law->dhigh);": "an equal value",
+    "if (a > far) return constant_init(law, law->dlow);": "an equal value",
+    "if (loss < TAIL_END) {": "shows at one loss",
+    "double smallest = 0x1p32;": "more than any",
+    "smallest = least(smallest, 0x1p32 * least(first, first + span));": "rare words looked for in vain",
+    "law->central = smallest > 0x1p23 * (1 + 0x1p-20);": "the larger table, of the same numbers",
+    "return (((uint32_t)(word >> 32) & law->sign_and) ^ law->sign_xor) >> 31 ? -z : z;": "never both",
+    "const I lower = (I)word >> 31;": "the sign again, as processors shift",
+    "D r[BATCH / 2], angle[BATCH / 2], s[BATCH / 2], c[BATCH / 2];": "AddressSanitizer tells",
+    "c[g] = (D)((W)c[g] ^ ((angular[g] << 1) & w_all(1ull << 63)));": "a quarter's cosine has no sign",
+    "struct shared shared = {.job = job, .count = 1};": "the same values written twice",
+    "for (uint64_t rows = next && column == 0 ? next_left : 1; rows && at < end; rows--) {": "a part of a row ends it",
+    "if (n < inner->length) break; /* the run ends within the row */": "positions looked up again: speed alone",
 }
 """Changed lines that no test tells from the original, and why."""
 
@@ -144,7 +148,7 @@ class Copy:
                 ignore=shutil.ignore_patterns("address*", "stress*", "__pycache__"),
             )
         shutil.copy(ROOT / "pyproject.toml", folder)
-        self.objects = next((folder / "build").glob("temp*"))
+        self.objects = folder / "build" / "objects"
         for built in (folder / "src" / "fastinit").glob("_core*.so"):
             built.unlink()
         self.extension = folder / "src" / "fastinit" / "_core.so"

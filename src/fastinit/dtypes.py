@@ -43,6 +43,8 @@ DTYPES: dict[str, Dtype] = {
     "float32": Dtype(4, 24, -149, (2 - 2**-23) * 2.0**127, (2, 32), "F32", "fp32"),
     "bfloat16": Dtype(2, 8, -133, (2 - 2**-7) * 2.0**127, (4, 16), "BF16", "bf16"),
     "float16": Dtype(2, 11, -24, 65504.0, (2, 16), "F16", "fp16"),
+    "float8_e4m3fn": Dtype(1, 4, -9, 448.0, (10, 8), "F8_E4M3", "fp8_e4m3"),
+    "float8_e5m2": Dtype(1, 3, -16, 57344.0, (12, 8), "F8_E5M2", "fp8_e5m2"),
 }
 _BY_SHORT_NAME = {row.short: name for name, row in DTYPES.items()}
 _KNOWN = ", ".join(DTYPES)
@@ -106,7 +108,9 @@ def decode(codes: NDArray[np.int64], dtype: str) -> Floats:
     row = DTYPES[dtype]
     exponents, fractions = np.divmod(codes, 1 << (row.digits - 1))
     hidden = np.where(exponents > 0, 1 << (row.digits - 1), 0)
-    values: Floats = np.ldexp((fractions + hidden).astype(np.float64), np.maximum(exponents, 1) - 1 + row.smallest)
+    values: Floats = np.ldexp(
+        (fractions + hidden).astype(np.float64), np.maximum(exponents, 1) - 1 + row.smallest
+    )
     return values
 
 

@@ -12,8 +12,7 @@ from typing import Any
 
 from .. import schemes
 from ..arguments import choose
-from ..schemes import catalogue
-from ..schemes.catalogue import CATEGORIES, SCHEMES, Scheme
+from ..schemes.catalogue import CATEGORIES, REQUIRED, SCHEMES, Scheme
 from ..table import Column, table, wrapped
 from . import options, terminal
 
@@ -83,7 +82,7 @@ def _reflowed(text: str, width: int | None) -> Iterator[str]:
 def _for_json(row: Scheme) -> dict[str, Any]:
     numbers = {number.name: {"default": number.default, "meaning": number.meaning} for number in row.numbers}
     for number in numbers.values():
-        if number["default"] is catalogue.REQUIRED:
+        if number["default"] is REQUIRED:
             del number["default"]
     return {
         "name": row.name, "aliases": list(row.aliases), "draws": row.formula, "for": row.use, "source": row.source,

@@ -233,5 +233,5 @@ def _described(value: Any) -> TensorSpec | None:
 def _memory(value: Any) -> object:
     """Equal for arrays that are one, and for torch's tensors that are one memory, as tied ones are in a state_dict."""
     if hasattr(value, "is_set_to") and value.numel():
-        return (value.untyped_storage()._cdata, value.storage_offset(), tuple(value.shape), value.stride())
+        return (value.untyped_storage(), value.storage_offset(), tuple(value.shape), value.stride())
     return id(value) if hasattr(value, "dtype") else object()

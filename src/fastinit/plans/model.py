@@ -55,18 +55,8 @@ class Model:
 
 _FORMS = '{"fc.weight": [4, 8]} or {"parameters": {"fc.weight": {"shape": [4, 8]}}}'
 # What stands in the long form and in its entries. Those after the first three describe a plan, or are for people to read.
-_KEYS = (
-    "parameters",
-    "dtype",
-    "tied",
-    "source",
-    "buffers",
-    "bytes",
-    "unfilled",
-    "model",
-    "architecture",
-    "parameter_count",
-)
+_KEYS = ("parameters", "dtype", "tied", "source", "buffers", "bytes", "unfilled", "model", "architecture",
+         "parameter_count")  # fmt: skip
 _ENTRY_KEYS = ("shape", "dtype", "module", "scheme", "fans", "distribution", "rule", "reason", "lr", "also",
                "bytes")  # fmt: skip
 

@@ -146,9 +146,11 @@ class Plan(Mapping[str, Parameter]):
         Examples
         --------
         >>> import fastinit as fi
-        >>> print(fi.plan({"transformer.h.0.mlp.c_fc.weight": (4, 8)}, "he_normal").text(48))
-        name                   distribution
-        transformer…_fc.weight  Normal(mean=0.0, std=0.5)
+        >>> print(fi.plan({"transformer.h.0.mlp.c_fc.weight": (4, 8)}, "he_normal").text(50))
+        name                   shape  distribution
+        transforme…_fc.weight  4x8    Normal(mea… std=0.5)
+        left out to fit: dtype, scheme, fans, bytes, why
+        1 tensor, 128 bytes, recipe he_normal
         """
         notes = [line for note in self._notes() for line in wrapped(note, width)]
         return "\n".join([*table(self._columns(), width), *notes])

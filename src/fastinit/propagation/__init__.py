@@ -4,7 +4,8 @@ from .calibrate import calibrate
 from .dead import Bounds, dead_network, dead_ray, dead_share
 from .exact import largest_squared_singular_value, linear_lyapunov, relu_log_moments
 from .finite_width import Band, Prediction, predict, variances
-from .measurement import Expected, Layer, ProbeReport
+from .layer import Expected, Layer
+from .measurement import ProbeReport
 from .plot import plot
 from .probe import probe
 from .render import html, text

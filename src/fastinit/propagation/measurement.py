@@ -1,4 +1,4 @@
-"""What a probe finds: plain data, the same for a NumPy stack and for a torch module."""
+"""What a probe finds: plain data, the same for a NumPy stack and for a torch module; and how weights are measured."""
 
 from __future__ import annotations
 
@@ -11,65 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arguments import instance
+from ..table import html_table
+from .layer import Layer, columns
 
 # Cosine and rank look at no more units of a layer than these, evenly chosen: both cost the square and more.
 _MOST_UNITS = 512
 # Singular values below this share of the largest are the rounding of float32.
 _ROUNDING = 2.0**-23
 _BLOCK = 64
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What mean-field theory predicts for a layer, with the bounds between which 95 of 100 networks of its widths lie."""
-
-    rms: float
-    rms_low: float
-    rms_high: float
-    gradient: float
-    gradient_low: float
-    gradient_high: float
-    dead: float
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer h = W x + b, and the activation after it. What could not be measured is None."""
-
-    name: str
-    shape: tuple[int, ...]
-    """The shape of W."""
-    weight_variance: float | None
-    """Var(W) fan_in."""
-    target: float | None
-    """The Var(W) fan_in that keeps the gradient's norm in a network of this depth and activation."""
-    mean: float | None
-    """Mean of h over batch and units."""
-    rms: float | None
-    """Root of the mean square of h, sqrt(q)."""
-    gradient: float | None
-    """Norm of dL/dh, relative to that of the last layer."""
-    saturated: float | None
-    """Share of values where the activation is flat at either end, where its slope is below 5.91 % of its largest, as tanh's is
-    beyond +-0.97. None for activations that are not flat at both ends."""
-    dead: float | None
-    """Share of units whose activation is 0 for the whole batch."""
-    cosine: float | None
-    """Largest cosine between the weights of two units (of at most 512, evenly chosen)."""
-    rank: int | None
-    """Rank of W (of at most 512 units)."""
-    full_rank: int | None
-    """The largest rank that is possible there."""
-    copies: int | None
-    """Units that equal another one in weights, bias and gradient; training cannot tell them apart."""
-    expected: Expected | None = None
-
-    @property
-    def std(self) -> float | None:
-        """Standard deviation of h over batch and units."""
-        if self.rms is None or self.mean is None:
-            return None
-        return math.sqrt(max(self.rms**2 - self.mean**2, 0.0)) if math.isfinite(self.rms) else self.rms
 
 
 @dataclass(frozen=True)
@@ -89,6 +38,17 @@ class ProbeReport:
         """The report for JSON; numbers that are not finite are None."""
         data: dict[str, Any] = _for_json(asdict(self))
         return data
+
+    def loss_text(self) -> list[str]:
+        """A sentence on the first loss, if there is one."""
+        if self.loss is None:
+            return []
+        against = f", ln {self.classes} = {math.log(self.classes):.4g}" if self.classes else ""
+        return [f"first loss {self.loss:.4g}{against}"]
+
+    def _repr_html_(self) -> str:
+        """The table in a notebook."""
+        return html_table(columns(self.layers), [self.title, *self.loss_text()])
 
 
 def reports_of(reports: ProbeReport | Sequence[ProbeReport]) -> tuple[ProbeReport, ...]:

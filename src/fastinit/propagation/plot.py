@@ -14,7 +14,8 @@ import numpy as np
 from ..arguments import file_path, flag
 from ..extras import needs
 from ..files import atomic
-from .measurement import Layer, ProbeReport, reports_of
+from .layer import Layer
+from .measurement import ProbeReport, reports_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

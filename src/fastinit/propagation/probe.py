@@ -16,7 +16,8 @@ from ..schemes.activations import Activation, ActivationFunction, Real, as_activ
 from ..schemes.quadrature import expect
 from ..schemes.resolve import distribution
 from .finite_width import checked_widths, predict
-from .measurement import Expected, Layer, ProbeReport, cosine_and_rank, count_copies
+from .layer import Expected, Layer
+from .measurement import ProbeReport, cosine_and_rank, count_copies
 from .slopes import saturation
 from .stack import DistributionLike, Stack, drawn_stack, inputs
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 
-from ..table import Column, shape_text, table, wrapped
-from .measurement import Layer, ProbeReport, reports_of
+from ..table import Column, html_table, table, wrapped
+from .layer import columns
+from .measurement import ProbeReport, reports_of
 from .plot import svg
 from .verdict import Verdict, judge
 
@@ -16,42 +17,8 @@ from .verdict import Verdict, judge
 _MOST_ROWS = 16
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None or math.isnan(value) else f"{value:.3g}"
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"
-
-
-def _rank(layer: Layer) -> str:
-    return "-" if layer.rank is None else f"{layer.rank}/{layer.full_rank}"
-
-
-# Title, cell, and the rank by which a narrow table leaves the column out.
-_COLUMNS: tuple[tuple[str, Callable[[Layer], str], int], ...] = (
-    ("layer", lambda layer: layer.name, 0),
-    ("weight", lambda layer: shape_text(layer.shape), 6),
-    ("Var fan_in", lambda layer: _number(layer.weight_variance), 8),
-    ("target", lambda layer: _number(layer.target), 9),
-    ("rms", lambda layer: _number(layer.rms), 1),
-    ("theory", lambda layer: _number(layer.expected.rms if layer.expected else None), 10),
-    ("gradient", lambda layer: _number(layer.gradient), 2),
-    ("theory", lambda layer: _number(layer.expected.gradient if layer.expected else None), 11),
-    ("saturated", lambda layer: _share(layer.saturated), 4),
-    ("dead", lambda layer: _share(layer.dead), 3),
-    ("cosine", lambda layer: _number(layer.cosine), 5),
-    ("rank", _rank, 7),
-)
-_TITLES = [title for title, *_ in _COLUMNS] + ["verdict"]
-_RANKS = [rank for *_, rank in _COLUMNS] + [0]
-
-
-def _cells(report: ProbeReport, verdict: Verdict) -> list[list[str]]:
-    return [
-        [*(show(layer) for _, show, _ in _COLUMNS), word]
-        for layer, word in zip(report.layers, verdict.words, strict=True)
-    ]
+def _columns(report: ProbeReport, verdict: Verdict) -> list[Column]:
+    return [*columns(report.layers), Column("verdict", verdict.words)]
 
 
 def text(reports: ProbeReport | Sequence[ProbeReport], width: int | None = None) -> str:
@@ -76,26 +43,15 @@ def text(reports: ProbeReport | Sequence[ProbeReport], width: int | None = None)
 
 def _text(report: ProbeReport, width: int | None) -> str:
     verdict = judge(report)
-    cells = _cells(report, verdict)
-    if len(cells) > _MOST_ROWS:
-        step = (len(cells) - 1) / (_MOST_ROWS - 1)
-        cells = [cells[round(i * step)] for i in range(_MOST_ROWS)]
-    columns = [
-        Column(title, [row[i] for row in cells], _RANKS[i], "" if i else "middle")
-        for i, title in enumerate(_TITLES)
-    ]
-    sentences = [*_loss(report), *verdict.text.splitlines()]
-    if len(cells) < len(report.layers):
-        sentences.insert(0, f"{len(cells)} of {len(report.layers)} layers")
-    lines = wrapped(f"{report.title}: {verdict.level}", width) + table(columns, width)
+    shown, count = _columns(report, verdict), len(report.layers)
+    sentences = [*report.loss_text(), *verdict.text.splitlines()]
+    if count > _MOST_ROWS:
+        step = (count - 1) / (_MOST_ROWS - 1)
+        rows = [round(i * step) for i in range(_MOST_ROWS)]
+        shown = [replace(column, cells=[column.cells[i] for i in rows]) for column in shown]
+        sentences.insert(0, f"{_MOST_ROWS} of {count} layers")
+    lines = wrapped(f"{report.title}: {verdict.level}", width) + table(shown, width)
     return "\n".join([*lines, *(line for sentence in sentences for line in wrapped(sentence, width))])
-
-
-def _loss(report: ProbeReport) -> list[str]:
-    if report.loss is None:
-        return []
-    against = f", ln {report.classes} = {math.log(report.classes):.4g}" if report.classes else ""
-    return [f"first loss {report.loss:.4g}{against}"]
 
 
 _STYLE = """
@@ -149,11 +105,7 @@ def _section(report: ProbeReport) -> str:
     findings = "\n".join(
         f'<li class="{finding.level}">{escape(finding.text)}</li>' for finding in verdict.findings
     )
-    head = "".join(f"<th>{escape(title)}</th>" for title in _TITLES)
-    body = "\n".join(
-        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in _cells(report, verdict)
-    )
-    loss = "".join(f"<p>{escape(line)}</p>" for line in _loss(report))
+    loss = "".join(f"<p>{escape(line)}</p>" for line in report.loss_text())
     return f"""<h2>{escape(report.title)}: <span class="{verdict.level}">{verdict.level}</span></h2>
 <ul>
 {findings}
@@ -161,8 +113,5 @@ def _section(report: ProbeReport) -> str:
 {loss}
 <details open>
 <summary>{len(report.layers)} layers</summary>
-<div class="scroll"><table>
-<tr>{head}</tr>
-{body}
-</table></div>
+<div class="scroll">{html_table(_columns(report, verdict), most=len(report.layers))}</div>
 </details>"""

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 from ..arguments import instance
-from .measurement import Layer, ProbeReport
+from .layer import Layer
+from .measurement import ProbeReport
 
 # By how much a norm may change over the whole depth: optimisers make up for a little, and for much less than the second.
 _WARNING, _FAULT = 10.0, 1000.0

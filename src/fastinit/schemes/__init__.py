@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 from .catalogue import SCHEMES, Number, Scheme
 from .fans import Fans
-from .names import SchemeName
+from .names import Keywords, SchemeName
 from .recommend import Recommendation
 from .resolve import scheme
 
-__all__ = ["SCHEMES", "Fans", "Number", "Recommendation", "Scheme", "SchemeName", "scheme"]
+__all__ = ["SCHEMES", "Fans", "Keywords", "Number", "Recommendation", "Scheme", "SchemeName", "scheme"]
 
 if TYPE_CHECKING:
     from ..drawing.functions import *  # noqa: F403

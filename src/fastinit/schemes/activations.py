@@ -100,7 +100,28 @@ _ROWS: tuple[tuple[str, ActivationFunction, tuple[float, ...]], ...] = (
     ("abs", np.abs, (0,)),
     ("square", np.square, ()),
     ("leaky_relu", _leaky(0.01), (0,)),
+    ("prelu", _leaky(0.25), (0,)),  # as torch starts the slope
+    ("rrelu", _leaky((1 / 8 + 1 / 3) / 2), (0,)),  # as in evaluation: the mean slope
 )
+# The names that torch's modules, transformers, diffusers, timm and stable-baselines3 have for them.
+OTHER_NAMES = {
+    "relu2": "squared_relu",
+    "gelu_new": "gelu_tanh",
+    "gelu_fast": "gelu_tanh",
+    "gelu_accurate": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_python": "gelu",
+    "gelu_python_tanh": "gelu_tanh",
+    "quickgelu": "quick_gelu",
+    "hard_swish": "hardswish",
+    "hardsigmoid": "hard_sigmoid",
+    "logsigmoid": "log_sigmoid",
+    "hard_tanh": "hardtanh",
+    "leakyrelu": "leaky_relu",
+    "sine": "sin",
+}
+# Of two inputs, f(a) b: the gate's function f.
+GATED = {"glu": "sigmoid", "bilinear_glu": "linear", "reglu": "relu", "geglu": "gelu", "swiglu": "silu"}
 ACTIVATIONS = {name: Activation(repr(name), function, kinks) for name, function, kinks in _ROWS}
 
 
@@ -108,7 +129,8 @@ def as_activation(activation: str | ActivationFunction, negative_slope: float | 
     """The row of a name, or a row for any function of a float64 array that works element by element.
 
     ``negative_slope`` is that of ``leaky_relu``, 0.01 by default; no other activation has one. Raises TypeError for
-    what is neither a str nor callable, ValueError for an unknown name or a slope of another activation.
+    what is neither a str nor callable, ValueError for an unknown name, for a gated activation such as swiglu, which has
+    two inputs, and for a slope of another activation.
 
     >>> as_activation("leaky_relu", 0.5)(np.array([-2.0, 2.0]))
     array([-1.,  2.])
@@ -119,6 +141,11 @@ def as_activation(activation: str | ActivationFunction, negative_slope: float | 
         name = getattr(activation, "__name__", type(activation).__name__)
         row = Activation(repr(name), activation)
     else:
+        activation = OTHER_NAMES.get(activation, activation)
+        if activation in GATED:
+            raise ValueError(
+                f"activation {activation!r} is gated: it has two inputs; its gate's is {GATED[activation]!r}"
+            )
         row = choose("activation", activation, ACTIVATIONS)
     if negative_slope is None:
         return row

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from ..arguments import choose
-from .activations import ACTIVATIONS, Activation, ActivationFunction, as_activation
+from .activations import ACTIVATIONS, GATED, OTHER_NAMES, Activation, ActivationFunction, as_activation
 from .quadrature import expect
 
 # Those of torch.nn.init.calculate_gain that are not the exact ones.
@@ -29,7 +29,9 @@ def gain(
     Parameters
     ----------
     activation : str or callable
-        A name, or any function of a float64 array that works element by element.
+        A name, or any function of a float64 array that works element by element. Names that torch's modules and
+        transformers' configurations use ("gelu_new", "relu2", ...) are known too. A gated activation f(a) b of two
+        independent unit inputs ("swiglu", "geglu", "reglu", "glu") has the second moment, and so the gain, of f.
     negative_slope : float, optional
         That of ``leaky_relu``, 0.01 by default. No other activation has one.
     kind : {"exact", "torch"}, default "exact"
@@ -58,8 +60,9 @@ def gain(
     1.414214
     """
     choose("kind", kind, {"exact": None, "torch": None})
-    if isinstance(activation, str) and activation in _CONVOLUTIONS:
-        activation = "linear"
+    if isinstance(activation, str):
+        activation = "linear" if activation in _CONVOLUTIONS else OTHER_NAMES.get(activation, activation)
+        activation = GATED.get(activation, activation)
     f = as_activation(activation, negative_slope)
     if not isinstance(activation, str):
         return _exact(f)

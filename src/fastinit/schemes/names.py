@@ -70,7 +70,7 @@ SchemeName: TypeAlias = Literal[
 
 
 class Keywords(TypedDict, total=False):
-    """The keywords that one scheme or another takes."""
+    """The keywords that one scheme or another takes, for functions that pass them on."""
 
     activation: str | ActivationFunction
     axis: int

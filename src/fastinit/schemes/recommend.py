@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from ..arguments import choose, flag, positive
-from .activations import ActivationFunction
+from .activations import OTHER_NAMES, ActivationFunction
 from .catalogue import SCHEMES
 from .catalogue.scaled import GLOROT, HE, LECUN
 from .depth import DEPTH_RULES
@@ -174,6 +174,8 @@ def _by_activation(
         raise ValueError(f"omega belongs to 'sin' only, got {omega!r} for {activation!r}")
     if activation is None:
         activation = "linear"
+    if isinstance(activation, str):
+        activation = OTHER_NAMES.get(activation, activation)
     exact = gain(activation, negative_slope)
     if callable(activation):
         name = getattr(activation, "__name__", type(activation).__name__)

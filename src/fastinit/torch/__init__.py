@@ -7,9 +7,9 @@ gains from data (`calibrate`).
 The names that begin with an underscore are private in torch too, but imported by much code elsewhere.
 """
 
-from ..extras import needs
+from ..extras import needs as _needs
 
-needs("torch", extra="torch", what="fastinit.torch")
+_needs("torch", extra="torch", what="fastinit.torch")
 
 from torch.nn.init import (
     constant_,
@@ -21,32 +21,29 @@ from ._private import _calculate_correct_fan as _calculate_correct_fan
 from ._private import _calculate_fan_in_and_fan_out as _calculate_fan_in_and_fan_out
 from ._private import _no_grad_fill_ as _no_grad_fill_
 from ._private import _no_grad_zero_ as _no_grad_zero_
+from .deprecated import (
+    constant,
+    dirac,
+    eye,
+    kaiming_normal,
+    kaiming_uniform,
+    normal,
+    orthogonal,
+    sparse,
+    uniform,
+    xavier_normal,
+    xavier_uniform,
+)
 from .functional import _no_grad_normal_ as _no_grad_normal_
 from .functional import _no_grad_trunc_normal_ as _no_grad_trunc_normal_
 from .functional import _no_grad_uniform_ as _no_grad_uniform_
 from .functional import (
-    calculate_gain,
-    constant,
-    dirac,
-    dirac_,
-    eye,
-    eye_,
-    kaiming_normal,
     kaiming_normal_,
-    kaiming_uniform,
     kaiming_uniform_,
-    normal,
     normal_,
-    orthogonal,
-    orthogonal_,
-    sparse,
-    sparse_,
     trunc_normal_,
-    uniform,
     uniform_,
-    xavier_normal,
     xavier_normal_,
-    xavier_uniform,
     xavier_uniform_,
 )
 from .modules import init_, plan
@@ -54,6 +51,8 @@ from .patched import patched
 from .probing.calibrate import calibrate
 from .probing.probe import probe
 from .recording.record import record
+from .scaling import calculate_gain
+from .structured import dirac_, eye_, orthogonal_, sparse_
 
 __all__ = [
     "calculate_gain",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
@@ -20,6 +20,10 @@ from torch.nn.init import _calculate_correct_fan as _calculate_correct_fan
 from torch.nn.init import _calculate_fan_in_and_fan_out as _calculate_fan_in_and_fan_out
 from torch.nn.init import _no_grad_fill_ as _no_grad_fill_
 from torch.nn.init import _no_grad_zero_ as _no_grad_zero_
+
+if TYPE_CHECKING:  # the names of fans and activations, for checkers alone
+    from torch.nn.init import _FanMode as _FanMode
+    from torch.nn.init import _NonlinearityType as _NonlinearityType
 
 # The bases of torch's own classes and of others that have no public base: without them a user's subclass of the base
 # alone would be known by its name at best.
@@ -73,13 +77,13 @@ def is_persistent(module: nn.Module, buffer: str) -> bool:
 def computed_by(tensor: Tensor) -> str:
     """The operation that computes a tensor, or "" for one that is a leaf of autograd, or a view of one. `_base` has no public
     name; without it a part of a parameter would pass for a computed tensor."""
-    base = tensor._base if tensor._is_view() and tensor._base is not None else tensor
+    base = tensor._base if is_view(tensor) and tensor._base is not None else tensor
     return type(base.grad_fn).__name__.removesuffix("0") if base.grad_fn is not None else ""
 
 
-def storage_key(tensor: Tensor) -> int:
-    """Equal for tensors that share memory, on the meta device too, where all addresses are 0."""
-    return int(tensor.untyped_storage()._cdata)
+def is_view(tensor: Tensor) -> bool:
+    """Whether the tensor is a view of another. Without it, what a module puts out would be copied in any case."""
+    return bool(tensor._is_view())
 
 
 def fsdp2_modules(model: nn.Module) -> list[Any]:

@@ -23,7 +23,7 @@ Handler: TypeAlias = Callable[..., Any]
 class _Exchange:
     """A function whose code is exchanged, and by how many threads' wish."""
 
-    original: FunctionType
+    original: Any  # a function; checkers know no settable parts of one
     signature: inspect.Signature | None
     users: int = 0
 
@@ -78,10 +78,11 @@ def intercepted(handlers: Mapping[FunctionType, Handler]) -> Iterator[None]:
 def _take(function: FunctionType) -> None:
     exchange = _exchanges.get(function)
     if exchange is None or not exchange.users:
-        original: Any = FunctionType(
+        original = FunctionType(
             function.__code__, function.__globals__, function.__name__, function.__defaults__
         )
         original.__kwdefaults__ = function.__kwdefaults__
+        original.__annotations__ = function.__annotations__
         original.__dict__.update(function.__dict__)
         own = function.__dict__.get("__signature__")
         exchange = _exchanges[function] = _Exchange(original, own)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import nn
@@ -29,7 +29,7 @@ _Model = TypeVar("_Model", bound=nn.Module)
 
 def plan(
     model: nn.Module,
-    recipe: RecipeLike = "auto",
+    recipe: RecipeLike | Literal["auto"] = "auto",
     *,
     prefix: str = "",
     layouts: Mapping[str, str] | None = None,
@@ -85,7 +85,7 @@ def plan(
     Examples
     --------
     >>> print(plan(nn.Linear(8, 4), "he_normal"))
-    name    shape  dtype    scheme     fans  law                        bytes  why
+    name    shape  dtype    scheme     fans  distribution               bytes  why
     weight  4x8    float32  he_normal  8, 4  Normal(mean=0.0, std=0.5)  128    a weight
     bias    4      float32  zeros      -     Constant(value=0.0)        16     a bias
     2 tensors, 144 bytes, recipe he_normal
@@ -98,7 +98,7 @@ def plan(
 @torch.no_grad()
 def init_(
     model: _Model,
-    recipe: RecipeLike | Plan = "auto",
+    recipe: RecipeLike | Plan | Literal["auto"] = "auto",
     *,
     seed: Seed,
     prefix: str = "",

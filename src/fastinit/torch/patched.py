@@ -8,13 +8,13 @@ from typing import Any
 
 from torch import nn
 
-from . import functional
+from . import functional, structured
 from .interception import intercepted
 
 # Those of torch.nn.init that draw, or fill with a pattern; its deprecated spellings end in them.
 _NAMES = (
     "uniform_", "normal_", "trunc_normal_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_",
-    "orthogonal_", "sparse_", "eye_", "dirac_", "_no_grad_uniform_", "_no_grad_normal_", "_no_grad_trunc_normal_",
+    "orthogonal_", "sparse_", "_no_grad_uniform_", "_no_grad_normal_", "_no_grad_trunc_normal_", "eye_", "dirac_",
 )  # fmt: skip
 
 
@@ -25,7 +25,8 @@ def _in_place_of(function: Callable[..., Any]) -> Callable[..., Any]:
     return handler
 
 
-_HANDLERS = {getattr(nn.init, name): _in_place_of(getattr(functional, name)) for name in _NAMES}
+_OURS = vars(functional) | vars(structured)
+_HANDLERS = {getattr(nn.init, name): _in_place_of(_OURS[name]) for name in _NAMES}
 
 
 @contextmanager

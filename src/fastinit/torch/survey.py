@@ -150,10 +150,10 @@ def _place(tensor: Tensor) -> tuple[object, ...] | None:
     try:
         local = local_tensor(tensor)
         strides = [stride for size, stride in zip(local.shape, local.stride(), strict=True) if size > 1]
-        key = _private.storage_key(local)
+        storage = local.untyped_storage()  # one object for all tensors that share it
     except (NotImplementedError, RuntimeError, AttributeError):  # a subclass without memory of its own
         return None
-    return (key, local.storage_offset(), tuple(local.shape), tuple(strides), local.dtype)
+    return (storage, local.storage_offset(), tuple(local.shape), tuple(strides), local.dtype)
 
 
 def _without_overlaps(parameters: dict[str, Slot]) -> dict[str, Slot]:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..arguments import real
 from ..drawing.fill import fill as fill_memory
 from ..drawing.memory import Memory, may_overlap
 from ..dtypes import DTYPES as ROWS
@@ -143,3 +144,21 @@ def check_target(tensor: Tensor) -> None:
             "the weight of a parametrised layer is at each use",
             stacklevel=4,
         )
+
+
+def number(argument: str, value: object, *, finite: bool = True) -> float:
+    """A number as a float; torch takes a tensor without axes for one."""
+    if isinstance(value, Tensor) and value.dim() == 0:
+        value = value.item()
+    try:
+        return real(argument, value, finite=finite)
+    except ValueError as error:
+        raise InvalidValueError(str(error)) from None
+
+
+def non_negative(argument: str, value: object) -> float:
+    """A number of at least 0 as a float."""
+    result = number(argument, value)
+    if result < 0:
+        raise InvalidValueError(f"{argument} must be at least 0, got {value!r}")
+    return result

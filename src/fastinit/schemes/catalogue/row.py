@@ -25,7 +25,10 @@ REQUIRED: Any = _Required()
 
 
 class Number(NamedTuple):
-    """A keyword of a scheme: its type as type checkers read it, its default or REQUIRED, and what it means."""
+    """A keyword of a scheme: its type as type checkers read it, its default, and what it means.
+
+    The default is ``REQUIRED`` if there is none.
+    """
 
     name: str
     type: Any

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ...propagation.measurement import Expected
+from ...propagation.layer import Expected
 from ...propagation.probe import expected_layers
 from ...schemes.activations import as_activation
 from ..activations import of_module

@@ -16,11 +16,13 @@ from torch.overrides import TorchFunctionMode
 from ...arguments import instance, integer
 from ...drawing.fill import fill
 from ...drawing.streams import Seed, resolve_seed
-from ...propagation.measurement import Layer, ProbeReport, cosine_and_rank, count_copies
+from ...propagation.layer import Layer
+from ...propagation.measurement import ProbeReport, cosine_and_rank, count_copies
 from ...propagation.probe import keeping_variance
 from ...propagation.slopes import flat_slope, slope
 from ...schemes import activations
 from ...schemes.resolve import distribution
+from .._private import is_view
 from ..activations import ActivationCall, of_function, of_module
 from ..survey import clean_modules, unwrapped
 from . import chain
@@ -215,7 +217,7 @@ def _forward(
 
     def measured(name: str) -> Callable[..., Any]:
         def hook(module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
-            if isinstance(output, Tensor) and output._is_view():
+            if isinstance(output, Tensor) and is_view(output):
                 # Overwriting a view changes the graph behind it, and its edge would lead nowhere.
                 output = output.clone()
             record.add(name, known.get(name), output)

@@ -178,7 +178,12 @@ def _cut(formula: Expression, inner: Elementwise) -> Distribution | None:
         if not isinstance(bound, int | float):
             return None
         low, high = (max(low, bound), high) if operation == "maximum" else (low, min(high, bound))
-    if x != "x" or not isinstance(inner, TruncatedNormal | Uniform):
+    if x != "x":
+        return None
+    least, most = inner.reach()
+    if low <= least and most <= high:
+        return inner
+    if not isinstance(inner, TruncatedNormal | Uniform):
         return None
     near = _NEAR * (inner.high - inner.low)
     if not math.isfinite(near) or low > inner.low + near or high < inner.high - near:

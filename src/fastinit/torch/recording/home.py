@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map_only
 
 from .contents import Drawn, Norms
-from .trace import Trace, UnknownValueError
+from .trace import Trace, UnknownValueError, on_meta
 
 _CPU, _META = torch.device("cpu"), torch.device("meta")
 
@@ -127,11 +127,13 @@ def _tensor(trace: Trace, func: Any, args: Any, kwargs: Any) -> Any:
         made = data.detach().clone().to(dtype) if func is torch.tensor else data.to(dtype)
         return made.requires_grad_() if rest.get("requires_grad") else made
     try:
-        return func(data, *args[1:], **rest)
+        made = func(data, *args[1:], **rest)
     except RuntimeError:  # of tensors within lists
-        return func(
-            tree_map_only(Tensor, lambda tensor: trace.known(tensor).tolist(), data), *args[1:], **rest
-        )
+        data = tree_map_only(Tensor, lambda tensor: trace.known(tensor).tolist(), data)
+        made = func(data, *args[1:], **rest)
+    if func is not torch.tensor or on_meta(made):  # the others may share memory with NumPy
+        return made
+    return trace.adopted(made).requires_grad_(made.requires_grad)
 
 
 def _new_tensor(trace: Trace, func: Any, args: Any, kwargs: Any) -> Any:

@@ -14,12 +14,13 @@ from torch.nn.utils import parametrizations
 from ...laws.distributions import Distribution
 from ...laws.orthogonal import Orthogonal
 from ...schemes.resolve import resolve
-from .. import functional, tensors
+from .. import functional, structured, tensors
 from ..interception import intercepted
 from .contents import Content, Drawn, Known, new_source
 from .operations import drawn, filled
 from .trace import Trace
 
+_OURS = vars(functional) | vars(structured)
 # fastinit's own check the arguments and end in `tensors.fill`.
 _DRAWN = (
     "uniform_", "normal_", "trunc_normal_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_",
@@ -84,7 +85,7 @@ def hooked(trace: Trace) -> AbstractContextManager[None]:
 
     handlers: dict[Any, Callable[..., Any]] = {tensors.fill: fill}
     for name in _DRAWN:
-        run, short = getattr(functional, name), name.rstrip("_")
+        run, short = _OURS[name], name.rstrip("_")
         handlers[getattr(nn.init, name)] = named(lambda original, *a, run=run, **kw: run(*a, **kw), short)
         handlers[run] = named(lambda original, *a, **kw: original(*a, **kw), short)
     hidden = nn.init._no_grad_trunc_normal_
@@ -96,9 +97,9 @@ def hooked(trace: Trace) -> AbstractContextManager[None]:
         named(constant(1.0), "ones"),
     )
     handlers[nn.init.constant_] = named(constant_, "constant")
-    for function in (nn.init.eye_, functional.eye_):
+    for function in (nn.init.eye_, structured.eye_):
         handlers[function] = named(pattern("identity"), "eye")
-    for function in (nn.init.dirac_, functional.dirac_):
+    for function in (nn.init.dirac_, structured.dirac_):
         handlers[function] = named(dirac, "dirac")
     # It compares Q'Q with the identity, which only values could tell.
     checks = getattr(parametrizations, "_is_orthogonal", None)

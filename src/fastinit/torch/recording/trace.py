@@ -70,8 +70,6 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if of.operation in _IN_PLACE and not isinstance(call.bound.get("value"), Tensor):
             self.write(args[0], self._new(call, args[0]))
             return args[0]
-        if func is _aten.lift_fresh.default:
-            return self._given(args[0])
         if func is _aten._local_scalar_dense.default:
             return self.known(args[0]).item()
         if of.name == "index":
@@ -92,6 +90,8 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             targets = [tensor for tensor in targets if tensor.untyped_storage()._cdata not in known]
         for i, target in enumerate(targets):
             self.write(target, self._result(call, before, target, i))
+            if not on_meta(target) and certain(self.read(target)):
+                self._carry_out(target)
         return out
 
     def _room(self, call: Call, args: Any, kwargs: Any) -> Any:
@@ -129,10 +129,6 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         real = tree_map_only(Tensor, stand_in, call.bound)
         return tree_map_only(Tensor, lambda tensor: tensor.to(_META), operations.run(call.of, real))
 
-    def _given(self, tensor: Tensor) -> Tensor:
-        """A tensor on the meta device that holds the values of one that torch has just made from numbers."""
-        return tensor if on_meta(tensor) else self.adopted(tensor)
-
     def _indices(self, indices: Any) -> list[Any]:
         """Indices of which masks have become numbers, so that the result's shape is known."""
         found: list[Any] = []
@@ -143,6 +139,13 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             else:
                 found.append(index)
         return found
+
+    def _carry_out(self, tensor: Tensor) -> None:
+        """Put what a tensor holds into its memory, which others read."""
+        known = self.known(tensor)
+        self.apart(lambda: tensor.detach().copy_(known))
+        store = self.stores[tensor.untyped_storage()._cdata]
+        store.memory = store.bytes()
 
     def adopted(self, tensor: Tensor) -> Tensor:
         """A tensor on the meta device that holds what one in memory holds."""
@@ -157,7 +160,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.expect_known(tensor)
         real = tree_map_only(Tensor, self.known, call.bound)
         out = operations.run(call.of, real)
-        return tree_map_only(Tensor, self._given, out)
+        return tree_map_only(Tensor, self.adopted, out)
 
     def known(self, tensor: Tensor) -> Tensor:
         """The values of a tensor without chance. Raises UnknownValueError for another."""
@@ -192,8 +195,8 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             store.on_host and store.memory != store.bytes()
         ):  # written by others than torch's operations
             size = tensor.untyped_storage().nbytes() // tensor.element_size()
-            whole = tensor.detach().as_strided((size,), (1,), 0)
-            copy = whole.clone()
+            whole = self.apart(lambda: tensor.as_strided((size,), (1,), 0))
+            copy = self.apart(whole.clone)
             self.write(whole, Known(lambda: copy, "given"))
             return self.read(tensor)
         if len(store.writes) == 1 and store.writes[0].view == view and tensor.dtype is store.dtype:
