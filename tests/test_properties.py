@@ -13,7 +13,6 @@ from typing import Any
 import ml_dtypes  # noqa: F401
 import numpy as np
 import safetensors.numpy
-from conftest import BITS
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_structured import CASES
@@ -21,7 +20,7 @@ from test_structured import CASES
 import fastinit as fi
 from fastinit import checkpoint, sharding
 from fastinit.distributions import Constant, Normal, TruncatedNormal, Uniform
-from fastinit.model import Tensor, read_model
+from fastinit.model import SAFETENSORS_DTYPES, Tensor, read_model
 from fastinit.parameter import Parameter
 from fastinit.plan import Plan, plan_for
 from fastinit.sizes import Layer, layers_of
@@ -30,7 +29,7 @@ from fastinit.verify import stored
 
 Draw = Any
 
-DTYPES = st.sampled_from(list(BITS))
+DTYPES = st.sampled_from(list(SAFETENSORS_DTYPES))
 SHAPES = st.lists(st.integers(0, 7), max_size=4).map(tuple)
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
