@@ -84,7 +84,9 @@ def test_float8_is_the_float32_value_rounded_once(dtype: str) -> None:
         x = init(KEY, (64, 512), getattr(jnp, dtype))
         assert x.dtype == dtype
         rounded = np.asarray(init(KEY, (64, 512), "float32")).astype(fi.dtypes.numpy_dtype(dtype))
-        assert (numpy(x) == numpy(rounded)).mean() > 0.999  # a bound may round past itself
+        # What would round past a bound stays within it.
+        within = np.clip(numpy(rounded), numpy(x).min(), numpy(x).max())
+        np.testing.assert_array_equal(numpy(x), within)
         np.testing.assert_array_equal(
             numpy(jax.jit(lambda key, init=init: init(key, (64, 512), dtype))(KEY)), numpy(x)
         )

@@ -118,7 +118,9 @@ def test_linens_collections() -> None:
 
 
 def test_the_moments_of_an_optimizer_stay() -> None:
-    optax, state = optional("optax"), optional("flax.training.train_state")
+    optax = optional("optax")
+    from flax.training import train_state as state
+
     params = {"params": {"Dense_0": {"kernel": jnp.ones((4, 3)), "bias": jnp.ones(3)}}}
     train = state.TrainState.create(apply_fn=None, params=params, tx=optax.adam(1e-3))
     new = fj.init(train, "he_normal", seed=0)

@@ -12,7 +12,7 @@ from typing import Any
 
 import ml_dtypes  # noqa: F401
 import numpy as np
-from conftest import BITS, loaded
+from conftest import loaded
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_structured import CASES
@@ -31,7 +31,7 @@ from fastinit.schemes.catalogue import SCHEMES
 
 Draw = Any
 
-DTYPES = st.sampled_from(list(BITS))
+DTYPES = st.sampled_from(list(SAFETENSORS_DTYPES))
 SHAPES = st.lists(st.integers(0, 7), max_size=4).map(tuple)
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

@@ -357,7 +357,9 @@ def uses(work: Path) -> dict[str, Use]:
 
     plan_files = (work / "model.json", work / "recipe.toml")
     text = fi.plan(*plan_files).to_json()
-    plain = fi.plan(plan_files[0])  # without structured laws, where NumPy crashes for want of memory
+    plain = fi.plan(
+        plan_files[0], {"*": "he_normal", "*.bias": "zeros"}
+    )  # without structured laws, where NumPy crashes for want of memory
     calls = {
         "memory: fill": Use(lambda out: fi.fill(out, "normal", seed=1, name="w"), sevens, bytes_of),
         "memory: fill of columns": Use(

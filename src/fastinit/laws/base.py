@@ -41,9 +41,9 @@ class Distribution:
         """The parameters in the order of the fields."""
         return tuple([getattr(self, field.name) for field in fields(self)])
 
-    def moments(self) -> tuple[float, float] | None:
-        """Mean and standard deviation of each element; None if the elements are not drawn independently."""
-        return None
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation of each element; NaN if the elements are not drawn independently."""
+        return math.nan, math.nan
 
     def support(self) -> tuple[float, float]:
         """Bounds of the elements; infinite if there are none or none are known."""

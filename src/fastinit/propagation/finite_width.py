@@ -166,7 +166,7 @@ def variances(
 
 def _moments(law: Distribution) -> tuple[float, float]:
     moments = law.moments()
-    if moments is None:
+    if math.isnan(moments[1]):
         raise ValueError(f"{law} has no independent elements: the theory needs them")
     return moments
 

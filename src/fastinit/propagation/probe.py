@@ -144,7 +144,7 @@ def _expected(stack: Stack, widths: tuple[int, ...], x: Floats) -> list[Expected
     weight_variances, bias_moments = [], []
     for (law, bias), n_in in zip(stack.laws, widths, strict=False):
         weights, biases = law.moments(), bias.moments()
-        if weights is None or biases is None or weights[0] != 0:
+        if weights[0] != 0 or math.isnan(biases[1]):  # NaN is not 0 either
             return nothing
         weight_variances.append(weights[1] ** 2 * n_in)
         bias_moments.append(biases[0] ** 2 + biases[1] ** 2)
