@@ -31,7 +31,7 @@ from fastinit.schemes.catalogue import SCHEMES
 
 Draw = Any
 
-DTYPES = st.sampled_from(list(SAFETENSORS_DTYPES))
+DTYPES = st.sampled_from(list(BITS))
 SHAPES = st.lists(st.integers(0, 7), max_size=4).map(tuple)
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
