@@ -108,7 +108,9 @@ def with_torch() -> None:
     assert_type(init.calculate_gain("relu"), float)
     assert_type(init.plan(model, "auto"), fi.Plan)
     rules = [{"match": "bias", "scheme": "ones"}]
-    assert_type(init.plan(model, {"*weight": "orthogonal"}, prefix="fc.", layouts={"fc.weight": "oi"}), fi.Plan)
+    assert_type(
+        init.plan(model, {"*weight": "orthogonal"}, prefix="fc.", layouts={"fc.weight": "oi"}), fi.Plan
+    )
     assert_type(init.plan(model, "normal", rules=rules, frozen=True, std=0.02), fi.Plan)
     plan = init.record(lambda: torch.nn.Linear(8, 4))
     assert_type(plan, fi.Plan)

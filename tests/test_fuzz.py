@@ -21,6 +21,7 @@ from typing import Any
 import ml_dtypes  # noqa: F401
 import numpy as np
 import pytest
+from conftest import BITS
 from hypothesis import given
 from hypothesis import strategies as st
 from test_structured import CASES

@@ -18,7 +18,7 @@ import ml_dtypes  # noqa: F401
 import numpy as np
 import pytest
 import safetensors.numpy
-from conftest import KILLED_AT
+from conftest import KILLED_AT, loaded
 
 import fastinit as fi
 from fastinit import checkpoints
@@ -43,7 +43,7 @@ SMALL = {
         "h.1.c_proj.weight": {"shape": [64, 16], "module": "Conv1D", "dtype": "float64"},
         "bias": {"shape": [], "module": "", "dtype": "float32"},
         "h.1.ln_1.weight": {"shape": [16], "module": "LayerNorm", "dtype": "float8_e4m3fn"},
-        "h.2.c_fc.weight": {"shape": [16, 64], "module": "Conv1D", "dtype": "float8_e5m2"},
+        "h.1.attn.weight": {"shape": [16, 64], "module": "Conv1D", "dtype": "float8_e5m2"},
         "empty.weight": {"shape": [0, 3]},
     },
 }
@@ -233,12 +233,12 @@ def test_file_equals_arrays_and_the_librarys_own(small: Path, tmp_path: Path) ->
     target = tmp_path / "m.safetensors"
     summary = checkpoints.write(fi.plan(small), target, seed=3)
     arrays = fi.init(small, seed=3)
-    loaded = safetensors.numpy.load_file(target)
-    assert set(loaded) == set(arrays) - {"head.weight"} and arrays["head.weight"] is arrays["wte.weight"]
-    for name, array in loaded.items():
+    found = loaded(target)
+    assert set(found) == set(arrays) - {"head.weight"} and arrays["head.weight"] is arrays["wte.weight"]
+    for name, array in found.items():
         assert array.dtype == arrays[name].dtype and array.shape == arrays[name].shape
         assert as_bits(array) == as_bits(arrays[name]), name
-    stored = {name: arrays[name] for name in loaded}
+    stored = {name: arrays[name] for name in found}
     with safetensors.safe_open(target, "np") as file:
         metadata = file.metadata()
     assert metadata["fastinit_seed"] == "3" and metadata["fastinit_source"] == "recipe default"
@@ -248,11 +248,21 @@ def test_file_equals_arrays_and_the_librarys_own(small: Path, tmp_path: Path) ->
     assert summary.tensors == len(stored) and summary.mean_deviation < 6 and summary.std_deviation < 6
 
 
-@pytest.mark.parametrize("std", [1e-36, 0.02, 1e36])
-def test_deviations_of_any_scale(std: float, tmp_path: Path) -> None:
-    drawn = fi.plan({"w": (300, 300)}, {"w": {"scheme": "normal", "std": std}})
+@pytest.mark.parametrize(
+    ("dtype", "std"),
+    [("float32", std) for std in (1e-200, 1e-36, 0.02, 1e36)]
+    + [("float64", std) for std in (1e-310, 1e-200, 0.02, 1e200, 1e306)],
+)
+def test_deviations_of_any_scale(dtype: str, std: float, tmp_path: Path) -> None:
+    drawn = fi.plan({"w": (300, 300)}, {"w": {"scheme": "normal", "std": std}}, dtype=dtype)
     summary = checkpoints.write(drawn, tmp_path / "m.safetensors", seed=0)
+    arrays = fi.init(drawn, seed=0)
+    assert fi.verify(arrays, drawn) == [] and fi.inspect(arrays, drawn).deviating == ()
+    if dtype == "float32" and std < 1e-45:  # all values are zero
+        assert summary.mean_deviation == summary.std_deviation == 0
+        return
     assert 0 < summary.mean_deviation < 6 and 0 < summary.std_deviation < 6
+    assert [finding.kind for finding in fi.verify({"w": arrays["w"] * 1.1}, drawn)] == ["std"]
 
 
 def test_a_reader_that_leaves(small: Path) -> None:
@@ -282,7 +292,7 @@ def test_header_of_a_checkpoint_is_a_model(small: Path, tmp_path: Path) -> None:
         n: (tuple(e["shape"]), "bfloat16") for n, e in SMALL["parameters"].items()
     }
     checkpoints.write(again, second, seed=3)
-    assert safetensors.numpy.load_file(second).keys() == SMALL["parameters"].keys()
+    assert loaded(second).keys() == SMALL["parameters"].keys()
 
 
 @pytest.fixture
@@ -325,7 +335,7 @@ def test_short_writes(small: Path, old: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(single.os, "write", lambda file, data: write_fully(file, data[:100]))
     write(small, old)
     monkeypatch.undo()
-    assert len(safetensors.numpy.load_file(old)) == len(SMALL["parameters"])
+    assert len(loaded(old)) == len(SMALL["parameters"])
 
 
 def test_disk_limit(small: Path, old: Path) -> None:
@@ -388,7 +398,7 @@ def test_targets(small: Path, old: Path) -> None:
     link, folder = old.parent / "link", old.parent / "sub"
     link.symlink_to(old)
     write(small, link)
-    assert link.is_symlink() and len(safetensors.numpy.load_file(old)) == len(SMALL["parameters"])
+    assert link.is_symlink() and len(loaded(old)) == len(SMALL["parameters"])
     folder.mkdir()
     with pytest.raises(IsADirectoryError):
         write(small, folder)

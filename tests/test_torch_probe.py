@@ -501,3 +501,17 @@ def test_what_cannot_be_calibrated() -> None:
     with pytest.raises(ValueError, match="did you mean"):
         fit.calibrate(model, x, "orthogonl")
     snapshot.check()
+
+
+@pytest.mark.parametrize("activation", [False, True])
+def test_a_model_that_calls_vmap_is_refused_by_a_sentence(activation: bool) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Sequential(nn.ReLU(), nn.Linear(8, 8)) if activation else nn.Linear(8, 8)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.vmap(self.layer)(x)
+
+    with pytest.raises(ValueError, match=r"calls torch\.vmap on its layers"):
+        fit.probe(Net(), torch.randn(4, 8))

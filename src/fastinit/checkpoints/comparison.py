@@ -15,6 +15,7 @@ import numpy as np
 from ..arguments import file_path, instance
 from ..drawing.config import threads_for
 from ..drawing.memory import empty, readable
+from ..drawing.moments import measure
 from ..drawing.streams import STREAM_VERSION, Seed, resolve_seed
 from ..dtypes import Array, numpy_dtype, rounding_step
 from ..files import atomic, safetensors
@@ -256,23 +257,26 @@ def _split(chunks: Iterator[Array], nbytes: int) -> Iterator[Array]:
 def _measure(name: str, parameter: Parameter, tensor: Stored | _InMemory, buffer: Array) -> list[Finding]:
     """Findings by what the values are like."""
     law = parameter.distribution
-    unit = unit_of(law) if isinstance(law, Elementwise) else 1.0
-    measured = measure_in(unit, tensor.pieces(buffer))
+    measured = measure(tensor.pieces(buffer))
     if measured.nan or measured.inf:
         return [Finding(name, "bounds", "has values that are not finite")]
     if measured.count == 0 or not isinstance(law, Elementwise):
         return []
-    least, most = measured.low / unit, measured.high / unit
-    if not (law.contains(least) and law.contains(most)):
-        return [Finding(name, "bounds", f"has values from {least:.6g} to {most:.6g}, not those of {law}")]
+    if not (law.contains(measured.low) and law.contains(measured.high)):
+        between = f"from {measured.low:.6g} to {measured.high:.6g}"
+        return [Finding(name, "bounds", f"has values {between}, not those of {law}")]
+    if (unit := unit_of(law)) != 1:
+        measured = measure_in(unit, tensor.pieces(buffer))
     like = rounded(law.affine(unit, 0.0), parameter.dtype)
     if measured.count < _ENOUGH or like.moments()[1] == 0:
         return []
     findings = []
     mean, std = law.moments()
-    off = deviation(measured, like)
     # Rounding moves mean and std by less than half a step, unless that is taken into account.
     step = rounding_step(mean, parameter.dtype) / std if isinstance(like, Elementwise) else 0.0
+    if step > 1:
+        return []
+    off = deviation(measured, like)
     if abs(off.mean) > _ERRORS * off.mean_error + step / 2:
         errors = abs(off.mean) / off.mean_error
         message = f"has mean {measured.mean / unit:.6g}, {errors:.1f} standard errors from {law}"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..drawing.memory import empty
-from ..dtypes import Array
+from ..dtypes import Array, rounding_step
 from ..files import atomic, safetensors
 from ..laws import Elementwise
 from ..laws.rounding import rounded
@@ -146,7 +146,7 @@ def _deviations(parameter: Parameter, values: Array) -> tuple[float, float]:
         return 0.0, 0.0
     unit = unit_of(law)
     like = rounded(law.affine(unit, 0.0), parameter.dtype)
-    if like.moments()[1] == 0:
-        return 0.0, 0.0
+    if like.moments()[1] == 0 or rounding_step(law.moments()[0], parameter.dtype) > law.moments()[1]:
+        return 0.0, 0.0  # nothing is left of the law in the dtype
     off = deviation(measure_in(unit, [values]), like)
     return abs(off.mean) / off.mean_error, abs(off.variance) / off.variance_error

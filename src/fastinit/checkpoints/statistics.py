@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
+
 from ..drawing.moments import Moments, measure
 from ..dtypes import Array
 from ..laws import Elementwise
@@ -43,4 +45,4 @@ def unit_of(law: Elementwise) -> float:
 
 def measure_in(unit: float, pieces: Iterable[Array]) -> Moments:
     """The moments of the pieces' values times ``unit``."""
-    return measure(pieces if unit == 1 else (piece * unit for piece in pieces))
+    return measure(pieces if unit == 1 else (piece.astype(np.float64) * unit for piece in pieces))

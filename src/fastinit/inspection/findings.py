@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ..checkpoints.statistics import unit_of
 from ..dtypes import rounding_step
 from ..laws import Distribution, Elementwise
 from ..laws.rounding import rounded
@@ -67,9 +68,10 @@ def _half_step(value: float, dtype: str) -> float:
 def _against(measured: Measured, dtype: str, law: Elementwise) -> list[tuple[str, str]]:
     found = []
     # What rounding to the dtype may add to both, in units of the std.
-    coarse = (fit.spacing(measured, dtype) / law.moments()[1]) ** 2 / 8
-    if coarse > 1 / 8:
-        return []  # values further apart than the std
+    ratio = fit.spacing(measured, dtype) / law.moments()[1]
+    coarse = ratio * ratio / 8
+    if coarse > 1 / 8 or unit_of(law) != 1:
+        return []  # values farther apart than the std, or moments out of a float's range
     like = rounded(law, dtype)
     if not isinstance(like, Elementwise):
         coarse = 0.0

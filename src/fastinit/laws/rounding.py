@@ -16,11 +16,9 @@ class Rounded:
 
     def __init__(self, law: Elementwise, dtype: str) -> None:
         everything = _values(dtype)
-        inside = np.array([law.contains(x) for x in everything.tolist()])
-        high = law.support()[1]
-        if math.isfinite(high) and not law.contains(
-            high
-        ):  # then values stay below what it is rounded to, too
+        low, high = law.reach()
+        inside = (everything >= low) & (everything <= high)
+        if not law.contains(high):  # then values stay below what `high` is rounded to, too
             inside &= everything < _nearest(everything, high)
         values = everything[inside] if inside.any() else np.array([_nearest(everything, law.moments()[0])])
         edges = (values[1:] + values[:-1]) / 2

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..drawing.streams import Seed, resolve_seed
-from ..schemes.activations import ActivationFunction, Real, as_activation
+from ..dtypes import Floats
+from ..schemes.activations import ActivationFunction, as_activation
 from .finite_width import checked_widths
 from .stack import DistributionLike, drawn_stack, inputs
 
@@ -55,7 +56,7 @@ def calibrate(
     return tuple(gains)
 
 
-def unit_variance_factor(name: str, product: Real, bias: Real) -> float:
+def unit_variance_factor(name: str, product: Floats, bias: Floats) -> float:
     """The s > 0 with Var(s product + bias) = 1 over all elements."""
     p, b = product - product.mean(), bias - bias.mean()
     # s^2 E[p^2] + 2 s E[p b] + E[b^2] = 1

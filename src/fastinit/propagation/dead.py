@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arguments import integers, non_negative, positive_integer, real
-from ..schemes.activations import Activation, ActivationFunction, Real, as_activation
+from ..dtypes import Floats
+from ..schemes.activations import Activation, ActivationFunction, as_activation
 from ..schemes.quadrature import expect
 from .theory import correlation
 
@@ -50,11 +51,11 @@ def dead_share(
         return 0.0
     own = math.sqrt(q * (1 - c))
 
-    def off(m: Real) -> Real:
+    def off(m: Floats) -> Floats:
         low, high = ((m[..., None] - regions[:, k]) / own for k in (0, 1))
         # As tails on the side of m, so that small probabilities keep their digits.
         inside = np.where(low > 0, _tail(high) - _tail(low), _tail(-low) - _tail(-high))
-        share: Real = inside.sum(axis=-1)
+        share: Floats = inside.sum(axis=-1)
         return share
 
     if c == 0:
@@ -65,16 +66,16 @@ def dead_share(
     return float(expect(Activation(f.name, off, edges), lambda s: s.value**size, bias, math.sqrt(q * c)))
 
 
-def _tail(x: Real) -> Real:
+def _tail(x: Floats) -> Floats:
     """P(Z > x) for a standard normal Z."""
-    tail: Real = 0.5 * _erfc(x / math.sqrt(2))
+    tail: Floats = 0.5 * _erfc(x / math.sqrt(2))
     return tail
 
 
 _erfc = np.vectorize(math.erfc, otypes=[float])
 
 
-def _zero_regions(f: Activation, mean: float, std: float) -> Real:
+def _zero_regions(f: Activation, mean: float, std: float) -> Floats:
     """The intervals, one a row, on which f is 0: found on a grid of 4096 points to 14 std, their ends by bisection."""
     h = mean + std * np.linspace(-14, 14, 4096)
     zero = f(h) == 0

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..arguments import positive_integer
-from ..schemes.activations import Real
+from ..dtypes import Floats
 
 
 def relu_log_moments(width: int) -> tuple[float, float]:
@@ -31,7 +31,7 @@ def relu_log_moments(width: int) -> tuple[float, float]:
     return mean, float(weight @ (trigamma[on - 1] + (log_growth - mean) ** 2))
 
 
-def linear_lyapunov(width: int) -> Real:
+def linear_lyapunov(width: int) -> Floats:
     """Growth per layer of the logarithms of the singular values of a product of normal matrices of variance 1 / width.
 
     (ln(2 / width) + digamma((width - k + 1) / 2)) / 2 for k = 1 ... width (Newman 1986).
@@ -40,7 +40,7 @@ def linear_lyapunov(width: int) -> Real:
     array([-0.00501667, -2.93776652])
     """
     n = positive_integer("width", width)
-    exponents: Real = 0.5 * (math.log(2 / n) + _polygamma(n)[0][::-1])
+    exponents: Floats = 0.5 * (math.log(2 / n) + _polygamma(n)[0][::-1])
     return exponents
 
 
@@ -56,7 +56,7 @@ def largest_squared_singular_value(depth: int) -> float:
     return float((layers + 1) * (1 + 1 / layers) ** layers)
 
 
-def _polygamma(count: int) -> tuple[Real, Real]:
+def _polygamma(count: int) -> tuple[Floats, Floats]:
     """digamma(k / 2) and trigamma(k / 2) for k = 1 ... count, by their recurrences from 1/2 and 1."""
     digamma, trigamma = np.empty((2, count))
     for first, psi, psi1 in ((0.5, -np.euler_gamma - 2 * math.log(2), math.pi**2 / 2),

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arguments import choose, integers, non_negative
+from ..dtypes import Floats
 from ..laws.distributions import Distribution
-from ..schemes.activations import Activation, ActivationFunction, Real, as_activation
+from ..schemes.activations import Activation, ActivationFunction, as_activation
 from ..schemes.catalogue import SCHEMES
 from ..schemes.quadrature import expect
 from ..schemes.resolve import heeded, resolve
@@ -25,9 +26,9 @@ _95_PERCENT = 1.959963984540054
 class Band(NamedTuple):
     """The mean over networks, and the bounds between which 95 of 100 networks lie."""
 
-    mean: Real
-    low: Real
-    high: Real
+    mean: Floats
+    low: Floats
+    high: Floats
 
 
 class Prediction(NamedTuple):
@@ -39,9 +40,9 @@ class Prediction(NamedTuple):
     """Mean square of the activations f(h) over the layer's units."""
     gradient: Band
     """Squared norm of dL/dh, relative to that of the last layer."""
-    c: Real
+    c: Floats
     """Correlation of two inputs' pre-activations, the mean of h h' over q."""
-    dead: Real
+    dead: Floats
     """Share of units that give 0 for the whole batch."""
 
 
@@ -185,7 +186,7 @@ def _per_layer(argument: str, value: float | Iterable[float], depth: int) -> lis
     return [non_negative(argument, v) for v in values]
 
 
-def _noise(f: Activation, q: float, width: float) -> Real:
+def _noise(f: Activation, q: float, width: float) -> Floats:
     """Covariance of two logarithms in a layer of this width: the mean of f(h)^2, and the mean of f'(h)^2 times a square
     normal variable, the gradient from above."""
     std = math.sqrt(q)
@@ -194,7 +195,7 @@ def _noise(f: Activation, q: float, width: float) -> Real:
     both = _ratio(expect(f, lambda s: (s.value * s.slope) ** 2, std=std), value * slope)
     backward = _ratio(3 * expect(f, lambda s: s.slope**4, std=std), slope**2)
     relative = np.array([[forward, both], [both, backward]]) - 1
-    covariance: Real = np.log1p(np.maximum(relative / width, -0.5))
+    covariance: Floats = np.log1p(np.maximum(relative / width, -0.5))
     return covariance
 
 
@@ -205,11 +206,11 @@ def _bend(f: Activation, q: float) -> float:
     return 0.5 * _ratio(change, expect(f, lambda s: s.slope**2, std=std))
 
 
-def _ratio(part: Real | float, whole: Real | float) -> float:
+def _ratio(part: Floats | float, whole: Floats | float) -> float:
     """part / whole, and 1 where the whole vanishes: what is always 0 does not stray."""
     return float(part / whole) if whole else 1.0
 
 
-def _band(mean: Real, variance: Real) -> Band:
+def _band(mean: Floats, variance: Floats) -> Band:
     middle, reach = np.log(np.maximum(mean, 5e-324)) - 0.5 * variance, _95_PERCENT * np.sqrt(variance)
     return Band(mean, np.exp(middle - reach), np.exp(middle + reach))

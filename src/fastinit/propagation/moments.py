@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..schemes.activations import Activation, ActivationFunction, Real
+from ..dtypes import Floats
+from ..schemes.activations import Activation, ActivationFunction
 from ..schemes.quadrature import expect
 
 # Below this std of h, rounding hides a function's slope: moments of slopes go on as a straight line in std.
@@ -74,7 +75,7 @@ def _paired(f: Activation, given: ActivationFunction, q: float, c: float, whole:
     )
 
 
-def _from_zero(moment: Callable[[float], Real], q: float) -> float:
+def _from_zero(moment: Callable[[float], Floats], q: float) -> float:
     std = math.sqrt(q)
     if std >= LEAST_STD:
         return float(moment(std))

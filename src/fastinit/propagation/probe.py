@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 
 from ..drawing.fill import fill
 from ..drawing.streams import Seed, resolve_seed
-from ..schemes.activations import Activation, ActivationFunction, Real, as_activation
+from ..dtypes import Floats
+from ..schemes.activations import Activation, ActivationFunction, as_activation
 from ..schemes.quadrature import expect
 from ..schemes.resolve import distribution
 from .finite_width import checked_widths, predict
@@ -80,7 +81,7 @@ def probe(
     f(x)  # the errors of a function that is none
     hs = stack.forward(x)
     depth = len(stack.weights)
-    gradients: list[Real | None] = [None] * depth
+    gradients: list[Floats | None] = [None] * depth
     if len(hs) == depth:
         last = np.empty(hs[-1].shape, np.float32)
         fill(last, distribution("normal", last.shape), seed=seed, name="gradient")
@@ -137,7 +138,7 @@ def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _expected(stack: Stack, widths: tuple[int, ...], x: Real) -> list[Expected | None]:
+def _expected(stack: Stack, widths: tuple[int, ...], x: Floats) -> list[Expected | None]:
     """The theory's word, where it has one: for independent elements of mean 0."""
     nothing: list[Expected | None] = [None] * len(stack.weights)
     weight_variances, bias_moments = [], []
@@ -157,7 +158,7 @@ def expected_layers(
     f: Activation,
     weight_variances: Sequence[float],
     bias_moments: Sequence[float],
-    x: Real,
+    x: Floats,
 ) -> list[Expected | None]:
     """What the theory expects of these inputs in each layer; [] where there is no signal, or the activation's moments do
     not converge."""
@@ -179,9 +180,9 @@ def expected_layers(
 def _layer(
     stack: Stack,
     i: int,
-    h: Real | None,
-    gradient: Real | None,
-    last: Real | None,
+    h: Floats | None,
+    gradient: Floats | None,
+    last: Floats | None,
     target: float | None,
     expected: Expected | None,
 ) -> Layer:
@@ -203,17 +204,17 @@ def _layer(
     )  # fmt: skip
 
 
-def root_mean_square(h: Real) -> float:
+def root_mean_square(h: Floats) -> float:
     """Without overflow on the way."""
     largest = float(np.abs(h).max(initial=0.0))
     return largest * math.sqrt(float(((h / largest) ** 2).mean())) if largest else 0.0
 
 
-def _norm(gradient: Real) -> float:
+def _norm(gradient: Floats) -> float:
     return root_mean_square(gradient) * math.sqrt(gradient.size)
 
 
-def _uniform_loss(logits: Real) -> float:
+def _uniform_loss(logits: Floats) -> float:
     """The mean cross-entropy over all labels alike."""
     largest = logits.max(axis=1, keepdims=True)
     with np.errstate(all="ignore"):

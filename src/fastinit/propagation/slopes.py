@@ -6,13 +6,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..schemes.activations import Activation, Real
+from ..dtypes import Floats
+from ..schemes.activations import Activation
 
 # tanh is saturated beyond +-0.97, where its slope is this share of its largest.
 _FLAT = 1 - 0.97**2
 
 
-def slope(f: Activation, h: Real) -> Real:
+def slope(f: Activation, h: Floats) -> Floats:
     """f'(h) by the flatter of two one-sided differences, to 1e-6; 0 where they differ in sign.
 
     At kinks that is the subgradient that autograd libraries take, and a jump is flat, as in backpropagation.
@@ -36,7 +37,7 @@ def flat_slope(f: Activation) -> float | None:
     return _FLAT * steepest if ends < _FLAT * steepest else None
 
 
-def saturation(f: Activation, h: Real) -> tuple[float | None, float]:
+def saturation(f: Activation, h: Floats) -> tuple[float | None, float]:
     """Shares of saturated values and of dead units, for h of shape (samples, units)."""
     with np.errstate(all="ignore"):
         on = np.asarray(f.function(h)) != 0

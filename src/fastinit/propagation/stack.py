@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..arguments import choose, instance, positive_integer, real
 from ..drawing.fill import fill
+from ..dtypes import Floats
 from ..laws.distributions import Distribution
 from ..laws.structured import Structured
-from ..schemes.activations import Activation, Real
+from ..schemes.activations import Activation
 from ..schemes.catalogue import SCHEMES
 from ..schemes.resolve import distribution, heeded, resolve
 from .slopes import slope
@@ -32,9 +33,9 @@ class Stack:
     laws: tuple[tuple[Any, Any], ...]
     """Of each layer's weights and biases; none where the weights are no longer the laws'."""
 
-    def forward(self, x: Real) -> list[Real]:
+    def forward(self, x: Floats) -> list[Floats]:
         """All h, as far as they are finite in double precision."""
-        hs: list[Real] = []
+        hs: list[Floats] = []
         with np.errstate(all="ignore"):
             for weight, bias in zip(self.weights, self.biases, strict=True):
                 h = x @ weight.T.astype(np.float64) + bias
@@ -44,7 +45,7 @@ class Stack:
                 x = np.asarray(self.activation.function(h), np.float64)
         return hs
 
-    def backward(self, hs: Sequence[Real], gradient: Real) -> list[Real]:
+    def backward(self, hs: Sequence[Floats], gradient: Floats) -> list[Floats]:
         """dL/dh of all layers, from that of the last."""
         gradients = [gradient]
         with np.errstate(all="ignore"):
@@ -54,7 +55,7 @@ class Stack:
         return gradients[::-1]
 
 
-def inputs(batch: int | ArrayLike, width: int, seed: int) -> Real:
+def inputs(batch: int | ArrayLike, width: int, seed: int) -> Floats:
     """So many standard normal rows, or the given ones, checked."""
     if np.ndim(batch) == 0:
         size = positive_integer("batch", batch)  # type: ignore[arg-type]

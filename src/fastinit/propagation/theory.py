@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arguments import non_negative, positive_integer, real
-from ..schemes.activations import Activation, ActivationFunction, Real, as_activation
+from ..dtypes import Floats
+from ..schemes.activations import Activation, ActivationFunction, as_activation
 from .moments import LEAST_STD, pair_moment, pair_slope, second_moment, second_moment_slope, slope_moment
 
 # Fixed points are looked for between these powers of 2 (1e-14 to 1e8), and further down for tiny bias variances.
@@ -44,9 +45,9 @@ class CriticalPoint(NamedTuple):
 class Trajectory(NamedTuple):
     """Arrays over layers 1 ... depth, one input (or pair of inputs) sent through."""
 
-    q: Real
-    correlation: Real
-    gradient: Real
+    q: Floats
+    correlation: Floats
+    gradient: Floats
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ class MeanField:
             cs.append(self.c_map(cs[-1], q=qs[-1]))
             qs.append(self.q_map(qs[-1]))
         factors = [self.chi_map(q) for q in qs[:-1]]
-        gradient: Real = np.cumprod([1.0, *reversed(factors)], dtype=np.float64)[::-1]
+        gradient: Floats = np.cumprod([1.0, *reversed(factors)], dtype=np.float64)[::-1]
         return Trajectory(np.array(qs), np.array(cs), gradient)
 
 
@@ -254,13 +255,13 @@ def critical_line(
     return CriticalPoint(1 / flatness, root)
 
 
-def _grid(least: float) -> Real:
+def _grid(least: float) -> Floats:
     """Powers of 2 in which fixed points are looked for; none is below ``least``, the q-map's value at 0."""
     lowest = min(_LEAST, math.floor(math.log2(least)) - 1) if least else _LEAST
     return np.array([2.0**k for k in range(lowest, _LARGEST)])
 
 
-def _roots(function: Callable[[float], float], grid: Real) -> Iterator[float]:
+def _roots(function: Callable[[float], float], grid: Floats) -> Iterator[float]:
     """The q between points of the grid where function(q) changes its sign, in the grid's order.
 
     Points where it is below 1e-11 q have no sign; beyond 1e12 q, it has run away and does not come back.

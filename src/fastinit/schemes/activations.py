@@ -7,12 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..arguments import choose, real
+from ..dtypes import Floats
 
-Real = NDArray[np.float64]
-ActivationFunction = Callable[[Real], Real]
+ActivationFunction = Callable[[Floats], Floats]
 
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554804934, 1.6732632423543772848
 _erf = np.vectorize(math.erf, otypes=[float])
@@ -26,7 +25,7 @@ class Activation:
     function: ActivationFunction
     kinks: tuple[float, ...] = ()
 
-    def __call__(self, h: Real) -> Real:
+    def __call__(self, h: Floats) -> Floats:
         """The values at ``h``; ValueError or TypeError, naming the activation, unless they are finite reals of its shape."""
         with np.errstate(all="ignore"):
             values = np.asarray(self.function(h))
@@ -42,15 +41,15 @@ class Activation:
         return values.astype(np.float64, copy=False)
 
 
-def _sigmoid(z: Real) -> Real:
+def _sigmoid(z: Floats) -> Floats:
     return 0.5 * (1 + np.tanh(0.5 * z))
 
 
-def _softplus(z: Real) -> Real:
+def _softplus(z: Floats) -> Floats:
     return np.logaddexp(0, z)
 
 
-def _elu(z: Real) -> Real:
+def _elu(z: Floats) -> Floats:
     return np.where(z > 0, z, np.expm1(np.minimum(z, 0)))
 
 
@@ -58,7 +57,7 @@ def _leaky(slope: float) -> ActivationFunction:
     return lambda z: np.where(z > 0, z, slope * z)
 
 
-def _silu(z: Real) -> Real:
+def _silu(z: Floats) -> Floats:
     return z * _sigmoid(z)
 
 

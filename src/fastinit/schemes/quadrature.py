@@ -9,7 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
-from .activations import Activation, Real
+from ..dtypes import Floats
+from .activations import Activation
 
 # The 15-point Kronrod rule on [-1, 1] and the 7-point Gauss rule on every second of its nodes (QUADPACK's qk15).
 _HALF_NODES = (0.991455371120812639206854697526329, 0.949107912342758524526189684047851,
@@ -34,12 +35,12 @@ _TOLERANCE = 1e-10
 _MOST_PANELS, _NARROWEST = 1 << 17, 1e-13
 
 
-def _differentiation_matrix(nodes: Real) -> Real:
+def _differentiation_matrix(nodes: Floats) -> Floats:
     """The derivative, at the nodes, of the polynomial through values at the nodes (barycentric formula)."""
     difference = nodes[:, None] - nodes
     np.fill_diagonal(difference, 1)
     weights = 1 / difference.prod(axis=1)
-    matrix: Real = weights / weights[:, None] / difference
+    matrix: Floats = weights / weights[:, None] / difference
     np.fill_diagonal(matrix, 0)
     np.fill_diagonal(matrix, -matrix.sum(axis=1))
     return matrix
@@ -52,26 +53,26 @@ _DERIVATIVE = _differentiation_matrix(_NODES)
 class Sample:
     """A function at the nodes of some panels, one panel a row: its values at h = mean + std z."""
 
-    z: Real
-    h: Real
-    value: Real
-    half_width: Real
+    z: Floats
+    h: Floats
+    value: Floats
+    half_width: Floats
 
     @cached_property
-    def slope(self) -> Real:
+    def slope(self) -> Floats:
         """The function's derivative at the nodes, that of the polynomial through each panel's values."""
-        slope: Real = self.value @ _DERIVATIVE.T / self.half_width
+        slope: Floats = self.value @ _DERIVATIVE.T / self.half_width
         return slope
 
 
 def expect(
     f: Activation,
-    moment: Callable[[Sample], Real],
-    mean: Real | float = 0.0,
-    std: Real | float = 1.0,
+    moment: Callable[[Sample], Floats],
+    mean: Floats | float = 0.0,
+    std: Floats | float = 1.0,
     *,
     floor: float = 0.0,
-) -> Real:
+) -> Floats:
     """E[moment(f)] under N(mean, std^2), for every element of ``mean`` and ``std`` (positive), to 1e-9 or better.
 
     Panels start at the function's kinks and at powers of 2, where steps are steep for large ``std``; a panel whose
@@ -125,11 +126,11 @@ def expect(
     )
 
 
-def _rounding(sample: Sample, moment: Callable[[Sample], Real], density: Real) -> Real:
+def _rounding(sample: Sample, moment: Callable[[Sample], Floats], density: Floats) -> Floats:
     """By how much the integrand may be off because a difference of rounded values is all that tells a slope."""
     if "slope" not in vars(sample):
         return np.zeros_like(density)
     rounded = np.abs(sample.value).max(axis=1, keepdims=True) * (_ALTERNATING * np.finfo(float).eps)
     shifted = Sample(sample.z, sample.h, sample.value + 4 * rounded, sample.half_width)
-    difference: Real = np.abs(moment(shifted) - moment(sample)) * density
+    difference: Floats = np.abs(moment(shifted) - moment(sample)) * density
     return difference

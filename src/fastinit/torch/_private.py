@@ -10,6 +10,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 # Fake tensors have a shape and no values; the drop-in draws nothing into them, as torch does not. There is no public name.
@@ -103,3 +104,10 @@ def transformers_functions() -> dict[str, Any]:
     module = sys.modules.get("transformers.initialization")
     table: dict[str, Any] = getattr(module, "TORCH_INIT_FUNCTIONS", {})
     return table
+
+
+def in_vmap(tensor: Tensor) -> bool:
+    """Whether a tensor stands for a batch of tensors inside `torch.vmap`, whose values cannot be read there. There is no
+    public name; without it torch's own error about `.item()` is raised."""
+    batched = getattr(getattr(torch._C, "_functorch", None), "is_batchedtensor", None)
+    return batched is not None and bool(batched(tensor))

@@ -22,7 +22,7 @@ from ...propagation.probe import keeping_variance
 from ...propagation.slopes import flat_slope, slope
 from ...schemes import activations
 from ...schemes.resolve import distribution
-from .._private import is_view
+from .._private import in_vmap, is_view
 from ..activations import ActivationCall, of_function, of_module
 from ..survey import clean_modules, unwrapped
 from . import chain
@@ -66,6 +66,7 @@ class _Record:
         self.rows.append(row)
         if h is None or not h.numel():
             return
+        _check_readable(h)
         values = h.detach()
         row.shape = tuple(values.shape)
         row.mean = float(values.mean(dtype=torch.float64))
@@ -317,8 +318,14 @@ def _layer(
     )  # fmt: skip
 
 
+def _check_readable(tensor: Tensor) -> None:
+    if in_vmap(tensor):
+        raise ValueError("the model calls torch.vmap on its layers, inside which their values cannot be read")
+
+
 def _sample(tensor: Tensor) -> Tensor:
     """At most so many of the values, evenly chosen, as they are now."""
+    _check_readable(tensor)
     flat = tensor.detach().reshape(-1)
     step = -(-flat.numel() // _MOST_VALUES) or 1
     return flat[::step].to("cpu", torch.float64, copy=True)
