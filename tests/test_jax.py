@@ -13,6 +13,8 @@ from conftest import optional
 from scipy import stats
 
 import fastinit as fi
+from fastinit.dtypes import DTYPES as DTYPE_TABLE
+from fastinit.dtypes import numpy_dtype
 
 jax = optional("jax")
 jnp = jax.numpy
@@ -78,15 +80,14 @@ def test_laws(name: str, dtype: str) -> None:
         assert (wide == x).mean() > 0.999  # a bound may round past itself
 
 
-@pytest.mark.parametrize("dtype", [name for name in fi.dtypes.DTYPES if name.startswith("float8")])
+@pytest.mark.parametrize("dtype", [name for name in DTYPE_TABLE if name.startswith("float8")])
 def test_float8_is_the_float32_value_rounded_once(dtype: str) -> None:
     for init in (fj.he_normal(), fj.normal(), fj.uniform(1.0), fj.orthogonal()):
         x = init(KEY, (64, 512), getattr(jnp, dtype))
         assert x.dtype == dtype
-        rounded = np.asarray(init(KEY, (64, 512), "float32")).astype(fi.dtypes.numpy_dtype(dtype))
-        # What would round past a bound stays within it.
-        within = np.clip(numpy(rounded), numpy(x).min(), numpy(x).max())
-        np.testing.assert_array_equal(numpy(x), within)
+        rounded = np.asarray(init(KEY, (64, 512), "float32")).astype(numpy_dtype(dtype))
+        beyond = abs(numpy(rounded)) >= abs(numpy(x)).max()  # what rounds past a bound stays within
+        assert ((numpy(x) == numpy(rounded)) | beyond).all() and beyond.mean() < 0.25
         np.testing.assert_array_equal(
             numpy(jax.jit(lambda key, init=init: init(key, (64, 512), dtype))(KEY)), numpy(x)
         )

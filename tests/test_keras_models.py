@@ -305,6 +305,21 @@ def test_layers_that_are_not_built_are_named() -> None:
     assert fk.init(net, seed=0) is net
 
 
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="Keras makes no float8 tensors on torch")
+@pytest.mark.parametrize("dtype", ["float8_e4m3fn", "float8_e5m2"])
+def test_float8(dtype: str) -> None:
+    x = fk.HeNormal(seed=0)((64, 32), dtype)
+    assert keras.backend.standardize_dtype(x.dtype) == dtype and np.unique(numpy(x)).size > 30
+    dense = keras.layers.Dense(32, name="dense")
+    dense.build((None, 64))
+    kernel = keras.Variable(np.zeros((64, 32)), dtype=dtype, name="kernel")
+    with pytest.raises(TypeError, match="dtype"):
+        fk.HeNormal(seed=0)((64, 32), "int8")
+    kernel.assign(x)
+    expected = fi.variance_scaling((64, 32), layout="io", scale=2, dtype=dtype, seed=0)
+    np.testing.assert_array_equal(numpy(kernel), expected.astype(np.float32))
+
+
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="the run on torch itself")
 def test_all_this_on_torch() -> None:
     optional("torch")
