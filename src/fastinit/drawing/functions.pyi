@@ -100,7 +100,8 @@ def zeros(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -168,7 +169,8 @@ def ones(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -237,7 +239,8 @@ def constant(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -313,7 +316,8 @@ def uniform(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -391,7 +395,8 @@ def normal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -473,7 +478,8 @@ def truncated_normal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -559,7 +565,8 @@ def array(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -635,7 +642,8 @@ def log_uniform(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -713,7 +721,8 @@ def complex_normal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -789,7 +798,8 @@ def complex_truncated_normal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -864,7 +874,8 @@ def complex_uniform(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -947,7 +958,8 @@ def variance_scaling(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -1066,7 +1078,8 @@ def xavier_uniform(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -1176,7 +1189,8 @@ def glorot_uniform(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -1288,7 +1302,8 @@ def xavier_normal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -1400,7 +1415,8 @@ def glorot_normal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -1513,7 +1529,8 @@ def he_uniform(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -1638,7 +1655,8 @@ def kaiming_uniform(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -1764,7 +1782,8 @@ def he_normal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -1890,7 +1909,8 @@ def kaiming_normal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -2010,7 +2030,8 @@ def lecun_uniform(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -2117,7 +2138,8 @@ def lecun_normal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -2223,7 +2245,8 @@ def torch_default(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -2330,7 +2353,8 @@ def uniform_scaling(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -2440,7 +2464,8 @@ def siren(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -2554,7 +2579,8 @@ def orthogonal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -2656,7 +2682,8 @@ def delta_orthogonal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -2751,7 +2778,8 @@ def conv_orthogonal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -2843,7 +2871,8 @@ def hadamard_orthogonal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -2925,7 +2954,8 @@ def identity(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3009,7 +3039,8 @@ def dirac(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3100,7 +3131,8 @@ def sparse(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3194,7 +3226,8 @@ def n_m_sparse(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3301,7 +3334,8 @@ def hadamard(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3380,7 +3414,8 @@ def zer_o(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3476,7 +3511,8 @@ def icnr(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3590,7 +3626,8 @@ def bilinear(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3683,7 +3720,8 @@ def averaging(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3769,7 +3807,8 @@ def stft(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3855,7 +3894,8 @@ def positive_bias(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3941,7 +3981,8 @@ def torch_bias(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -4042,7 +4083,8 @@ def forget_gate_bias(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -4130,7 +4172,8 @@ def chrono(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -4216,7 +4259,8 @@ def focal_prior(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -4292,7 +4336,8 @@ def class_prior(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -4372,7 +4417,8 @@ def dt_bias(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -4453,7 +4499,8 @@ def mamba_a_log(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -4525,7 +4572,8 @@ def s4d_real(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -4599,7 +4647,8 @@ def s4d_lin(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -4674,7 +4723,8 @@ def s4d_inv(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -4750,7 +4800,8 @@ def hippo_legs(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16 or float16. By default float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
+        float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional

@@ -129,7 +129,7 @@ def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
 def _part(dtype: np.dtype[Any]) -> str:
     """The dtype of the real and the imaginary part of a complex one."""
-    return str(np.empty(0, dtype).real.dtype)
+    return str(np.real(np.empty(0, dtype)).dtype)
 
 
 def draw_complex(out: Array, scheme: Any, *, seed: int, shape: tuple[int, ...], block: Any) -> None:
