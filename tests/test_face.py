@@ -174,7 +174,7 @@ def of_jax() -> Calls:
     import fastinit.jax as init
 
     tree = {"kernel": jax.ShapeDtypeStruct((3, 4), "float32")}
-    return [(init.plan, {"tree": tree}), (init.init, {"tree": tree})]
+    return [(init.plan, {"tree": tree}), (init.init, {"tree": tree, "seed": 0})]
 
 
 def of_keras() -> Calls:
@@ -183,7 +183,7 @@ def of_keras() -> Calls:
     import fastinit.keras as init
 
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
-    return [(init.plan, {"model": model}), (init.init, {"model": model})]
+    return [(init.plan, {"model": model}), (init.init, {"model": model, "seed": 0})]
 
 
 @pytest.mark.parametrize("framework", ["matplotlib", "torch", "jax", "keras"])

@@ -78,6 +78,20 @@ def test_laws(name: str, dtype: str) -> None:
         assert (wide == x).mean() > 0.999  # a bound may round past itself
 
 
+@pytest.mark.parametrize("dtype", [name for name in fi.dtypes.DTYPES if name.startswith("float8")])
+def test_float8_is_the_float32_value_rounded_once(dtype: str) -> None:
+    for init in (fj.he_normal(), fj.normal(), fj.uniform(1.0), fj.orthogonal()):
+        x = init(KEY, (64, 512), getattr(jnp, dtype))
+        assert x.dtype == dtype
+        rounded = np.asarray(init(KEY, (64, 512), "float32")).astype(fi.dtypes.numpy_dtype(dtype))
+        assert (numpy(x) == numpy(rounded)).mean() > 0.999  # a bound may round past itself
+        np.testing.assert_array_equal(
+            numpy(jax.jit(lambda key, init=init: init(key, (64, 512), dtype))(KEY)), numpy(x)
+        )
+    drawn = fj.init({"Dense_0": {"kernel": jax.ShapeDtypeStruct((8, 4), dtype)}}, seed=0)
+    assert drawn["Dense_0"]["kernel"].dtype == dtype
+
+
 SHAPES = [(2,), (2, 2), (2, 3), (3, 2), (2, 3, 4), (4, 3, 2), (2, 3, 4, 5)]
 
 
@@ -226,7 +240,7 @@ def test_scalars_of_jax_are_numbers() -> None:
         (lambda: fj.normal()(KEY, (2,), "int32"), TypeError, "dtype"),
         (lambda: fj.normal()(KEY, (2,), bool), TypeError, "dtype"),
         (lambda: fj.normal()(KEY, (2,), "foo"), TypeError, "dtype"),
-        (lambda: fj.normal()(KEY, (2,), jnp.float8_e4m3fn), TypeError, "dtype"),
+        (lambda: fj.normal()(KEY, (2,), jnp.float8_e8m0fnu), TypeError, "dtype"),
         (lambda: fj.uniform()(KEY, (2,), "complex64"), TypeError, "dtype"),
         (lambda: fj.normal(float("nan")), ValueError, "stddev"),
         (lambda: fj.normal(-1.0), ValueError, "stddev"),

@@ -513,5 +513,5 @@ def test_a_model_that_calls_vmap_is_refused_by_a_sentence(activation: bool) -> N
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.vmap(self.layer)(x)
 
-    with pytest.raises(ValueError, match="calls torch.vmap on its layers"):
+    with pytest.raises(ValueError, match=r"calls torch\.vmap on its layers"):
         fit.probe(Net(), torch.randn(4, 8))

@@ -274,7 +274,8 @@ def test_other_refusals() -> None:
     plan = ft.record(lambda: before)
     assert np.array_equal(fi.init(plan, seed=0)["weight"], before.weight.detach())
     with pytest.raises(TypeError, match="'w': dtype"):
-        ft.record(lambda: Written(lambda w: setattr(w, "data", torch.zeros(2, dtype=torch.float8_e4m3fn))))
+        whole = torch.zeros(2, dtype=torch.int64)
+        ft.record(lambda: nn.ParameterDict({"w": nn.Parameter(whole, requires_grad=False)}))
     with pytest.raises(ValueError, match="'1': it shares a part of its memory with '0'"):
         ft.record(lambda: nn.ParameterList([w := torch.zeros(4), w[1:]]))
     halves = ft.record(lambda: nn.ParameterList(torch.randn(4).split(2)))

@@ -287,6 +287,18 @@ def test_modules_of_other_shapes() -> None:
 
     assert check(run)["2.weight"].shape == (5, 36)
 
+    def run_in_training(given: bool) -> Any:
+        model = nn.Sequential(nn.Conv2d(2, 2, 1), nn.LazyBatchNorm2d())
+        model[given:](torch.arange(32.0).view(2, 2, 2, 4))
+        return model
+
+    plan = ft.record(lambda: run_in_training(True))
+    arrays, own = fi.init(plan, seed=0), run_in_training(True)[1]
+    for name in ("running_mean", "running_var"):
+        np.testing.assert_allclose(arrays[f"1.{name}"], getattr(own, name), rtol=1e-6)
+    plan = ft.record(lambda: run_in_training(False))
+    assert {"1.running_mean", "1.running_var"} < set(plan.unfilled)
+
 
 def test_initialisers_that_are_held_elsewhere(monkeypatch: Any) -> None:
     import functools

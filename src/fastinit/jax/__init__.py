@@ -5,9 +5,9 @@ high and the low half of the seed, so that ``he_normal()(jax.random.key(5), shap
 with the empty name; keys of more words (rbg) are hashed to 64 bits by BLAKE2b.
 """
 
-from ..extras import needs
+from ..extras import needs as _needs
 
-needs("jax", extra="jax", what="fastinit.jax")
+_needs("jax", extra="jax", what="fastinit.jax")
 
 from jax.nn.initializers import Initializer, constant, ones, zeros
 

@@ -115,7 +115,7 @@ def init(
 
 def _plan(leaves: list[Leaf], recipe: RecipeLike, prefix: str, frozen: bool, numbers: dict[str, Any]) -> Plan:
     flag("frozen", frozen)
-    encoded_name(prefix)
+    encoded_name(prefix, "prefix")
     chosen = [leaf for leaf in leaves if leaf.drawn and (frozen or not leaf.frozen)]
     _check_names(chosen)
     if not chosen:
@@ -129,7 +129,7 @@ def _plan(leaves: list[Leaf], recipe: RecipeLike, prefix: str, frozen: bool, num
 
 def _checked(plan: Plan, leaves: list[Leaf], prefix: str) -> Plan:
     """The plan, if it is one of this tree."""
-    encoded_name(prefix)
+    encoded_name(prefix, "prefix")
     drawn = [leaf for leaf in leaves if leaf.drawn]
     _check_names(drawn)
     tensors = {prefix + leaf.name: described(leaf) for leaf in drawn}

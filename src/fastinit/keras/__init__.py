@@ -6,9 +6,9 @@ object is made, and a `SeedGenerator` gives new values at each call. Zeros, ones
 kernel draw nothing: they are Keras's own.
 """
 
-from ..extras import needs_keras
+from ..extras import needs_keras as _needs_keras
 
-needs_keras()
+_needs_keras()
 
 from keras.initializers import STFT, Constant, Identity, Initializer, Ones, Zeros
 

@@ -127,7 +127,7 @@ def _survey(model: Any, prefix: str, frozen: bool) -> dict[str, _Slot]:
     """The variables to draw by name."""
     if not isinstance(model, keras.Layer):
         raise TypeError(f"model must be a Keras layer or model, not {type(model).__name__}")
-    encoded_name(prefix)
+    encoded_name(prefix, "prefix")
     layers = all_layers(model)
     owners = {id(variable): layer for layer in layers for variable in layer.weights}
     chosen = {id(variable) for variable in model.trainable_variables}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
 
+from ..arguments import positive_integer
 from ..table import Column, html_table, table, wrapped
 from .layer import columns
 from .measurement import ProbeReport, reports_of
@@ -38,6 +39,8 @@ def text(reports: ProbeReport | Sequence[ProbeReport], width: int | None = None)
     >>> print(text(probe([100, 100, 100], "relu", "he_normal", seed=0)).splitlines()[-1])
     keeps: the gradient norm changes by a factor of 1 over 1 layer
     """
+    if width is not None:
+        positive_integer("width", width)
     return "\n\n".join(_text(report, width) for report in reports_of(reports))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -43,6 +44,8 @@ class Operation:
         written = [a for a in arguments if a.alias_info is not None and a.alias_info.is_write]
         self.written = tuple([argument.name for argument in written])
         self.outputs = tuple([argument.name for argument in written if argument.kwarg_only])
+        # Written without the schema's saying so, in training.
+        self.updated = ("running_mean", "running_var") if self.name == "native_batch_norm" else ()
         returns = func._schema.returns
         self.views = not written and bool(returns) and all(r.alias_info is not None for r in returns)
         self.random = torch.Tag.nondeterministic_seeded in func.tags
@@ -295,8 +298,29 @@ def norms(call: Call, before: dict[int, list[Write]]) -> Content | None:
     return Norms(content, axes, f"{content.text}, {call.name}")
 
 
+def updated(call: Call, before: dict[int, list[Write]], name: str, text: str) -> Content:
+    """What an operation leaves in an argument that it writes without its schema's saying so."""
+    if not all(certain(before[id(tensor)]) for tensor in call.read):
+        return Lost(f"is updated by {text} from random values", True)
+    later = _put_off(call, before)
+
+    def value() -> Tensor:
+        now = tree_map_only(FunctionType, lambda thunk: thunk(), later)
+        run(call.of, now)
+        result: Tensor = now[name]
+        return result
+
+    return Known(cache(value), text)
+
+
 def replayed(call: Call, before: dict[int, list[Write]], i: int) -> Callable[[], Tensor]:
     """The i-th result of a deterministic operation, to be computed on real tensors."""
+    later = _put_off(call, before)
+    return lambda: [leaf for leaf in tree_leaves(run(call.of, later)) if isinstance(leaf, Tensor)][i]
+
+
+def _put_off(call: Call, before: dict[int, list[Write]]) -> dict[str, Any]:
+    """The call's arguments by name, with functions in place of tensors that tell their values."""
 
     def value(tensor: Tensor) -> Callable[[], Tensor]:
         writes, view, dtype = tuple(before[id(tensor)]), View.of(tensor), tensor.dtype
@@ -312,12 +336,12 @@ def replayed(call: Call, before: dict[int, list[Write]], i: int) -> Callable[[],
     }
     if "device" in later:
         later["device"] = torch.device("cpu")
-    return lambda: [leaf for leaf in tree_leaves(run(call.of, later)) if isinstance(leaf, Tensor)][i]
+    return later
 
 
 def run(of: Operation, later: dict[str, Any]) -> Any:
     """What the operation gives for arguments, some of which are functions that tell them."""
-    now = tree_map_only(type(lambda: 0), lambda thunk: thunk(), later)
+    now = tree_map_only(FunctionType, lambda thunk: thunk(), later)
     args = [now[name] for name in of.positional if name in now]
     out = of.func(*args, **{name: argument for name, argument in now.items() if name not in of.positional})
     return [now[name] for name in of.written if name in now] if of.written else out

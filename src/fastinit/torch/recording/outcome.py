@@ -60,7 +60,7 @@ class Outcome:
         if content.size and (content == content.flat[0]).all() and content.dtype.kind != "c":
             return Constant(float(content.flat[0]))
         if content.dtype.kind == "c":
-            content = content.view(content.real.dtype).reshape(*content.shape, 2)
+            content = content.view(np.real(content).dtype).reshape(*content.shape, 2)
         return Given(content)
 
     def check(self, law: Distribution) -> None:

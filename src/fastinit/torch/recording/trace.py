@@ -92,6 +92,9 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.write(target, self._result(call, before, target, i))
             if not on_meta(target) and certain(self.read(target)):
                 self._carry_out(target)
+        for name in of.updated if call.bound.get("training") else ():
+            if isinstance(call.bound[name], Tensor):
+                self.write(call.bound[name], operations.updated(call, before, name, call.name))
         return out
 
     def _room(self, call: Call, args: Any, kwargs: Any) -> Any:
