@@ -96,7 +96,9 @@ def read_header(file: BinaryIO) -> Header:
     at = 8 + length
     for extent in sorted(extents, key=lambda e: (e.begin, e.end)):
         if extent.begin != at:
-            raise ValueError(f"parameter {extent.name!r} begins at byte {extent.begin}, but what is before it ends at byte {at}")
+            raise ValueError(
+                f"parameter {extent.name!r} begins at byte {extent.begin}, but what is before it ends at byte {at}"
+            )
         at = extent.end
     if at != size:
         raise ValueError(f"the tensors end at byte {at}, the file at {size}")
