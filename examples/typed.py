@@ -32,7 +32,7 @@ def arrays(out: NDArray[np.float32]) -> None:
 def laws() -> None:
     """Laws before anything is drawn."""
     law = fi.distribution("he_normal", (4096, 1024))
-    assert_type(law, fi.laws.Distribution | fi.laws.Structured)
+    assert_type(law, fi.laws.Distribution)
     if isinstance(law, fi.Normal):
         assert_type(law.std, float)
     assert_type(fi.fans((64, 32, 3, 3), "oihw"), fi.schemes.Fans)

@@ -90,7 +90,7 @@ def changed(**fields: Any) -> str:
     ids=lambda text: text[:30],
 )  # fmt: skip
 def test_bad_json(text: str) -> None:
-    with pytest.raises(ValueError, match=r"w|JSON|Expecting|stands twice|plan has"):
+    with pytest.raises(ValueError, match=r"w|JSON|Expecting|is there twice|plan has"):
         Plan.from_json(text)
 
 

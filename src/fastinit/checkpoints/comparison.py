@@ -248,7 +248,7 @@ def _compare(
 
 
 def _split(chunks: Iterator[Array], nbytes: int) -> Iterator[Array]:
-    """The chunks in pieces of at most so many bytes."""
+    """The chunks in pieces of at most ``nbytes`` bytes."""
     for chunk in chunks:
         count = nbytes // chunk.itemsize
         yield from (chunk[at : at + count] for at in range(0, len(chunk), count))

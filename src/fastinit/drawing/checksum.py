@@ -1,4 +1,9 @@
-"""Checksums that add up: those of a tensor's parts, on whatever machines, sum to the whole tensor's."""
+"""Checksums that add up: those of a tensor's parts, on any machines, sum to the whole tensor's.
+
+There is another hash in csrc/inspect.h, which finds equal rows at the speed of memory. It takes 64-bit words, so that a
+part of a row must begin at a word, and its values are kept nowhere. A checksum is of single elements, so that any slices
+of any dtype add up, and its values are compared between machines and versions of fastinit.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +27,34 @@ _AT_A_TIME = 1 << 15  # elements, to stay within a core's cache
 def checksum(
     array: Any, *, name: str = "", shape: int | Sequence[int] | None = None, block: Any = ...
 ) -> int:
-    """An integer in [0, 2**64) that depends on every bit of the values and on where in the whole tensor each stands.
+    """An integer in [0, 2**64) that depends on every bit of the values and on the place of each in the whole tensor.
 
-    ``array`` is ``whole[block]`` of a tensor of this shape; by default it is the whole. The checksums of parts that make
-    up the whole sum to its checksum, modulo 2**64, so that processes can agree without gathering; with ``name``, those
-    of tensors sum to a model's. It is the sum of h(h(key + i) ^ bits) over the elements, with i the C-order index, h the
-    finaliser of SplitMix64 (Steele et al. 2014, https://doi.org/10.1145/2714064.2660195) and the key 64 bits of BLAKE2b
-    of the name. It finds faults, no forgeries.
+    The checksums of parts that make up the whole sum to its checksum, modulo 2**64: processes can compare what they hold
+    without gathering it. The checksums of several tensors, each with its name, sum to that of a model. Checksums find
+    faults; they do not protect against forgery.
 
-    Raises TypeError or ValueError for an array that is no float array or does not fit ``shape`` and ``block``, IndexError
-    for a block out of range.
+    It is the sum of h(h(key + i) ^ bits) over the elements, where i is the C-order index in the whole tensor, h the
+    finaliser of SplitMix64 (Steele et al. 2014, https://doi.org/10.1145/2714064.2660195) and the key 64 bits of BLAKE2b of
+    the name.
 
+    Parameters
+    ----------
+    array
+        An array or CPU tensor of a dtype that can be drawn: ``whole[block]`` of a tensor of this ``shape``.
+    name
+        The tensor's name.
+    shape, block
+        The shape of the whole tensor, and which part of it the array is; by default, the array is the whole.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an array of another dtype, or one that does not fit ``shape`` and ``block``.
+    IndexError
+        For a block out of range.
+
+    Examples
+    --------
     >>> w = np.arange(12, dtype=np.float32).reshape(3, 4)
     >>> parts = [checksum(w[:, :2], shape=(3, 4), block=np.s_[:, :2]), checksum(w[:, 2:], shape=(3, 4), block=np.s_[:, 2:])]
     >>> sum(parts) % 2**64 == checksum(w)
@@ -58,7 +80,7 @@ def checksum(
 
 
 def _sum(values: Array, first: int, steps: list[int]) -> int:
-    """Element by element along the last axis or axes, as many at a time as fit; ``first`` is the first one's index."""
+    """The sum over the elements, as many at a time as fit; ``first`` is the first one's index plus the key."""
     if values.ndim and math.prod(values.shape) > _AT_A_TIME:
         inner = math.prod(values.shape[1:])
         rows = max(_AT_A_TIME // inner, 1)

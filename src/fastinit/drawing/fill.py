@@ -30,7 +30,7 @@ _STREAMING_BYTES = 4 << 20
 
 def draw(
     to: memory.Memory,
-    law: Distribution | Structured | Words,
+    law: Distribution | Words,
     seed: Seed,
     name: str,
     shape: Shape | None,
@@ -108,7 +108,7 @@ def checked_parameters(law: Distribution | Words, dtype: str) -> tuple[float, ..
 
 def fill(
     out: _Out,
-    scheme: SchemeName | Scheme | Distribution | Structured,
+    scheme: SchemeName | Scheme | Distribution,
     *,
     seed: Seed = None,
     name: str = "",
@@ -164,7 +164,7 @@ def fill(
         distribution = distribution_of(scheme, whole, numbers, _OF_FILL)
     elif isinstance(scheme, Scheme):
         distribution = resolve(scheme, whole, numbers, _OF_FILL)
-    elif not isinstance(scheme, Distribution | Structured):
+    elif not isinstance(scheme, Distribution):
         raise TypeError(f"scheme must be a scheme's name or a distribution, not {scheme!r}")
     elif numbers:
         raise TypeError(f"a distribution takes no further keywords, got {', '.join(numbers)}")
@@ -179,7 +179,7 @@ _OF_FILL = ("seed", "name", "shape", "block", "threads")
 
 def distribution_of(
     scheme: str, shape: tuple[int, ...], numbers: Mapping[str, Any], beside: tuple[str, ...]
-) -> Distribution | Structured:
+) -> Distribution:
     typed = tuple([(key, type(value), value) for key, value in numbers.items()])  # True is not 1 here
     try:
         hash(typed)
@@ -191,7 +191,7 @@ def distribution_of(
 @lru_cache(maxsize=4096)
 def _cached(
     scheme: str, shape: tuple[int, ...], typed: tuple[tuple[str, type, Any], ...], beside: tuple[str, ...]
-) -> Distribution | Structured:
+) -> Distribution:
     return resolve(scheme, shape, {key: value for key, _, value in typed}, beside)
 
 

@@ -19,8 +19,8 @@ except ImportError:  # Windows: no locks; leftovers stay and are not continued
 def replacing(path: str | os.PathLike[str], *, resume: bool = False) -> Iterator[int]:
     """A descriptor to read and write; what was written takes the path's place at the end, or leaves no trace.
 
-    With ``resume``, the part that an earlier run left is what the descriptor holds, and on a failure it stays for the
-    next. A symbolic link's target is replaced, not the link; permissions are the old file's or follow the umask. Raises
+    With ``resume``, the descriptor holds the part that an earlier run left, and on a failure the part stays for the next
+    run. A symbolic link's target is replaced, not the link; permissions are the old file's or follow the umask. Raises
     OSError with errno and the path.
     """
     try:
@@ -37,7 +37,7 @@ def replacing(path: str | os.PathLike[str], *, resume: bool = False) -> Iterator
                     os.replace(temporary, target)
             finally:
                 os.close(file)
-            if not fcntl:  # Windows renames no open file
+            if not fcntl:  # Windows cannot rename an open file
                 os.replace(temporary, target)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
@@ -59,7 +59,7 @@ def save(path: str | os.PathLike[str], data: bytes) -> None:
 
 @contextlib.contextmanager
 def naming(path: str | os.PathLike[str]) -> Iterator[None]:
-    """An OSError from within that names no file, as those of reads do, gets this one's name."""
+    """Gives an OSError from within this file's name, unless it names a file already; errors of reads do not."""
     try:
         yield
     except OSError as error:
@@ -75,7 +75,7 @@ def write(file: int, data: memoryview) -> None:
 
 
 def read(file: int, count: int) -> bytes:
-    """So many bytes from the descriptor's position, or fewer at the file's end."""
+    """``count`` bytes from the descriptor's position, or fewer at the file's end."""
     pieces = []
     while count and (piece := os.read(file, count)):
         pieces.append(piece)
@@ -101,9 +101,9 @@ def _new_part(target: Path) -> tuple[Path, int]:
 
 
 def _leftover(target: Path, keep: bool) -> tuple[Path, int] | None:
-    """A part of the same file that nobody holds a lock on, to be continued; the others, or all, are removed.
+    """A part of the same file on which nobody holds a lock, to be continued if ``keep``; all others are removed.
 
-    Those that are another writer's, or another user's, are left alone.
+    Parts of another writer at work, or of another user, are not touched.
     """
     if not fcntl:
         return None
@@ -128,7 +128,7 @@ def _leftover(target: Path, keep: bool) -> tuple[Path, int] | None:
 
 
 def _resolved(path: str | os.PathLike[str]) -> Path:
-    """What links lead to. Only for what is not there is an error ignored, as realpath alone ignores all."""
+    """What links lead to. Only the error of a missing file is ignored; a plain realpath ignores all."""
     try:
         return Path(os.path.realpath(path, strict=True))
     except FileNotFoundError:

@@ -28,11 +28,11 @@ _OTHER_FORMATS = (
 
 
 def unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object as a dict. Raises ValueError for a key that stands twice."""
+    """A JSON object as a dict. Raises ValueError for a key that is there twice."""
     result = dict(pairs)
     if len(result) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} stands twice")
+        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} is there twice")
     return result
 
 
@@ -96,7 +96,9 @@ def read_header(file: BinaryIO) -> Header:
     at = 8 + length
     for extent in sorted(extents, key=lambda e: (e.begin, e.end)):
         if extent.begin != at:
-            raise ValueError(f"parameter {extent.name!r} begins at byte {extent.begin}, where {at} is next")
+            raise ValueError(
+                f"parameter {extent.name!r} begins at byte {extent.begin}, but what is before it ends at byte {at}"
+            )
         at = extent.end
     if at != size:
         raise ValueError(f"the tensors end at byte {at}, the file at {size}")

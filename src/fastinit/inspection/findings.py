@@ -54,14 +54,14 @@ def _by_chance(source: Source, measured: Measured) -> bool:
 
 
 def _rounds_to_zero(law: Elementwise, dtype: str, count: int) -> bool:
-    """Might so many values of the law all be zero in the dtype?"""
+    """Might ``count`` values of the law all be zero in the dtype?"""
     half = rounding_step(0.0, dtype) / 2
     zero = float(law.cdf(half) - law.cdf(-half))
     return zero > 0 and count * math.log(zero) > -math.log(fit.SURE)
 
 
 def _half_step(value: float, dtype: str) -> float:
-    """What rounding to the dtype may change."""
+    """By how much rounding to the dtype may change the value."""
     return rounding_step(value, dtype) / 2 if value else 0.0
 
 

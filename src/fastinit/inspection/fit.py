@@ -96,7 +96,7 @@ def misfit(measured: Measured, dtype: str, law: Elementwise) -> str | None:
 
 
 def _tails_misfit(measured: Measured, law: Elementwise, slack: float) -> str | None:
-    """Whether the farthest value in a tail without a bound is too far, or not far enough, for so many values."""
+    """Whether the farthest value in a tail without a bound is too far, or not far enough, for the number of values."""
     mean, std = law.moments()
     for side, bound, farthest in zip((-1, 1), law.support(), (measured.low, measured.high), strict=True):
         if math.isfinite(bound):

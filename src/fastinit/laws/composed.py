@@ -24,6 +24,7 @@ _DEEPEST = 200  # nested operations, far below Python's limit of recursion
 
 
 def _where(condition: Any, given: Any, otherwise: Any) -> Any:
+    """`given` if the condition is not 0, else `otherwise`."""
     return np.where(np.asarray(condition) != 0, given, otherwise)
 
 

@@ -1,4 +1,4 @@
-"""Laws of what is seen of another tensor's draw: a view of it, or the norms of its rows."""
+"""Structured distributions of what is seen of another tensor's draw: a view of it, or the norms of its rows."""
 
 from __future__ import annotations
 

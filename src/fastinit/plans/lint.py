@@ -14,14 +14,18 @@ from ..schemes.fans import Fans
 from .parameter import Parameter
 from .plan import Plan
 
-_FAR = 10.0  # std from the mean, where no bound cuts anything off
-_TOO_WIDE = 3.0
+_FAR = 10.0  # bounds so many std away from the mean cut nothing off
+_TOO_WIDE = 3.0  # times the largest std that keeps a signal or its gradient
 _DENSE = {"Linear", "Conv1D", "Dense"}  # modules whose weight is a matrix between units
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong with a parameter: ``kind`` is a word, ``index`` the element that shows it, if there is one."""
+    """Something wrong with a parameter.
+
+    ``kind`` is a word for programs, ``message`` the rest of a sentence that begins with the ``name``, and ``index`` the
+    element that shows it, if there is one.
+    """
 
     name: str
     kind: str
@@ -32,23 +36,24 @@ class Finding:
         return f"{self.name}: {self.message}"
 
     def to_dict(self) -> dict[str, Any]:
+        """The finding for JSON."""
         return asdict(self)
 
 
 def lint(plan: Plan) -> list[Finding]:
-    """What in a plan is hardly meant, by ``kind``:
+    """Find what in a plan is probably a mistake, without drawing. The kinds of findings are:
 
-    - "empty": a parameter without elements;
-    - "constant": a weight of two axes or more, of no norm and no bias, whose values are all the same;
-    - "collapsed": a law so narrow that all its values are the same in the dtype;
-    - "bounds": a truncated normal law with bounds beyond 10 sigma on both sides, which cut nothing off;
-    - "scale": a weight whose root mean square is more than 3 times sqrt(2 / n), the largest that keeps a signal or its
-      gradient, with n the smaller fan; looked at where fans are known. Smaller ones are often meant, as in residual
-      branches;
-    - "tie": a tied parameter that is drawn on its own too, or whose owner is missing;
-    - "twice": a parameter that two rules match, where the first also matches others that the second does not; rules that
-      are ``optional`` or have no pattern do not count, nor does a rule that comes before one that matches all it does and more;
-    - "buffer": a persistent buffer, or a frozen parameter, that the plan does not fill, so that a checkpoint lacks it.
+    - "empty": a parameter without elements.
+    - "constant": a weight with two axes or more, not of a norm, whose values are all the same.
+    - "collapsed": a distribution so narrow that all its values are the same in the dtype.
+    - "bounds": bounds more than 10 standard deviations away on both sides, which cut nothing off.
+    - "scale": a weight whose root mean square is more than 3 times sqrt(2 / n), where n is the smaller fan: the largest that
+      keeps a signal or its gradient. Only weights with known fans are looked at. Smaller values are often meant, as in
+      residual branches.
+    - "tie": a tied parameter that is also drawn on its own, or whose owner is missing.
+    - "twice": a parameter that two rules match, of which the first also matches others that the second does not. Rules that
+      are ``optional`` or have no pattern do not count.
+    - "buffer": a persistent buffer or a frozen parameter that the plan does not fill: a checkpoint lacks it.
 
     >>> import fastinit as fi
     >>> lint(fi.plan({"fc.weight": (0, 4)}))
@@ -60,7 +65,7 @@ def lint(plan: Plan) -> list[Finding]:
         if alias in plan:
             findings.append(Finding(alias, "tie", f"is tied to {owner!r} and drawn on its own too"))
         if owner not in plan:
-            findings.append(Finding(alias, "tie", f"is tied to {owner!r}, which is no parameter"))
+            findings.append(Finding(alias, "tie", f"is tied to {owner!r}, which is not a parameter"))
     findings += _matched_twice(plan)
     unknown = [
         name for name in plan.unfilled if name not in plan.buffers or plan.buffers[name].content is None
@@ -127,7 +132,7 @@ def _rounded(x: float, dtype: str) -> float:
 
 @dataclass(frozen=True)
 class Change:
-    """A difference of two plans; ``what`` is "parameter", "shape", "dtype", "distribution", "tie" or "order"."""
+    """A difference between two plans; ``what`` is "parameter", "shape", "dtype", "distribution", "tie" or "order"."""
 
     name: str
     what: str
@@ -139,9 +144,9 @@ class Change:
 
 
 def diff(a: Plan, b: Plan) -> list[Change]:
-    """What to change in ``a`` to get ``b``; empty where they are equal.
+    """What to change in ``a`` to get ``b``: nothing if the plans are equal.
 
-    A parameter that one lacks is None there.
+    A parameter that only one of them has is None in the other.
 
     >>> import fastinit as fi
     >>> print(*diff(fi.plan({"w": (4, 8)}), fi.plan({"w": (8, 8)})), sep="\\n")

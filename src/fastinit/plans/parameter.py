@@ -14,10 +14,28 @@ from ..schemes.fans import Fans
 
 @dataclass(frozen=True)
 class Parameter:
-    """One row of a plan; ``rule`` counts the recipe's rules from 1, and is 0 where the ``reason`` is another.
+    """One row of a plan: what a parameter is drawn from, and why.
 
-    ``module`` is the type of the module that owns it, or ""; ``lr`` multiplies its learning rate; ``also`` are the later
-    rules whose patterns match it, optional ones apart.
+    Attributes
+    ----------
+    name, shape, dtype
+        The tensor.
+    scheme
+        The name of the scheme that chose the distribution.
+    distribution
+        What it is drawn from.
+    fans
+        The fans that the distribution rests on, or None.
+    rule
+        The number of the recipe's rule that decided, from 1; 0 if none did.
+    reason
+        Why, in words.
+    module
+        The type of the module that owns the parameter, or "".
+    lr
+        A factor on its learning rate.
+    also
+        The numbers of later rules whose patterns match too, except optional ones.
     """
 
     name: str
@@ -34,10 +52,11 @@ class Parameter:
 
     @property
     def nbytes(self) -> int:
+        """The bytes of its values."""
         return nbytes(self.shape, self.dtype)
 
     def to_dict(self) -> dict[str, Any]:
-        """The row for JSON, but for its name."""
+        """The row for JSON, without its name."""
         return {
             "shape": list(self.shape),
             "dtype": self.dtype,
@@ -64,7 +83,7 @@ class Parameter:
             }:  # fmt: skip
                 pass
             case _:
-                raise ValueError(f"parameter {name!r} is no row of a plan: {data!r}")
+                raise ValueError(f"parameter {name!r} is not a row of a plan: {data!r}")
         try:
             choose("scheme", scheme, SCHEMES)
             if not all(type(number) is int for number in also):
@@ -76,6 +95,6 @@ class Parameter:
                 made.distribution.check(made.shape)
             return made
         except RecursionError:
-            raise ValueError(f"parameter {name!r}: its law is nested too deeply") from None
+            raise ValueError(f"parameter {name!r}: its distribution is nested too deeply") from None
         except (TypeError, ValueError) as error:
             raise ValueError(f"parameter {name!r}: {error}") from None

@@ -14,13 +14,12 @@ from ..arguments import choose, instance, positive_integer, real
 from ..drawing.fill import fill
 from ..dtypes import Floats
 from ..laws.distributions import Distribution
-from ..laws.structured import Structured
 from ..schemes.activations import Activation
 from ..schemes.catalogue import SCHEMES
 from ..schemes.resolve import distribution, heeded, resolve
 from .slopes import slope
 
-DistributionLike: TypeAlias = str | Distribution | Structured
+DistributionLike: TypeAlias = str | Distribution
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def drawn_stack(
     if numbers and not isinstance(scheme, str):
         raise TypeError(f"numbers belong to a scheme's name, got {', '.join(numbers)} beside a law")
     for argument, given in (("scheme", scheme), ("bias", bias)):
-        if not isinstance(given, str | Distribution | Structured):
+        if not isinstance(given, str | Distribution):
             raise TypeError(f"{argument} must be a scheme's name or a law, got {given!r}")
     depth = len(widths) - 1
     factors = [1.0] * depth

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Unpack
 
 from ..arguments import Shape, checked_shape, choose, unexpected
-from ..laws.structured import Structured
+from ..laws import Distribution, Structured
 from .catalogue import REQUIRED, SCHEMES, Scheme, Target
-from .catalogue.row import AnyDistribution
 from .fans import Geometry, known_fans
 from .names import Keywords, SchemeName
 
@@ -25,7 +24,7 @@ def scheme(name: str) -> Scheme:
     return choose("scheme", name, SCHEMES)
 
 
-def distribution(scheme: SchemeName | Scheme, shape: Shape, **numbers: Unpack[Keywords]) -> AnyDistribution:
+def distribution(scheme: SchemeName | Scheme, shape: Shape, **numbers: Unpack[Keywords]) -> Distribution:
     """What a scheme draws for a tensor of this shape. Nothing is drawn.
 
     Parameters
@@ -64,7 +63,7 @@ def heeded(scheme: str, known: Mapping[str, Any]) -> dict[str, Any]:
 
 def resolve(
     scheme: str | Scheme, shape: Shape, keywords: Mapping[str, Any], beside: Iterable[str] = ()
-) -> AnyDistribution:
+) -> Distribution:
     """The distribution that a scheme draws for a tensor of this shape.
 
     ``keywords`` are the scheme's own numbers and those of `fans` that it heeds. An error for any other names the ones that
@@ -82,7 +81,7 @@ def resolve(
         if value is REQUIRED:
             raise TypeError(f"{name} needs {number}=: {row.keywords[number].meaning}")
 
-    def another(argument: str, scheme: str, shape: Shape, numbers: Mapping[str, Any]) -> AnyDistribution:
+    def another(argument: str, scheme: str, shape: Shape, numbers: Mapping[str, Any]) -> Distribution:
         choose(argument, scheme, SCHEMES)
         return resolve(scheme, shape, {**heeded(scheme, geometry._asdict()), **numbers})
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, TypeAlias, get_args, get_origin
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from ...laws.distributions import Distribution
 from ...laws.layout import checked_layout
 from ...laws.patterns import Channelwise
-from ...laws.structured import Structured
 from ..fans import Geometry, Stride
-
-AnyDistribution: TypeAlias = Distribution | Structured
 
 
 class _Required:
@@ -103,7 +100,7 @@ class Scheme:
     mean: str | None
     std: str | None
     source: str | None
-    build: Callable[..., AnyDistribution]
+    build: Callable[..., Distribution]
     numbers: tuple[Number, ...] = ()
     geometry: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
@@ -132,7 +129,7 @@ class Target(NamedTuple):
     shape: tuple[int, ...]
     geometry: Geometry
     fan: Callable[[str], float]
-    another: Callable[..., AnyDistribution]
+    another: Callable[..., Distribution]
     """(scheme, shape, its numbers) -> the distribution of another scheme, for the same geometry."""
 
     @property
