@@ -12,7 +12,7 @@ from typing import Any
 
 import ml_dtypes  # noqa: F401
 import numpy as np
-from conftest import loaded
+from conftest import BITS, loaded
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_structured import CASES
