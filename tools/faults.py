@@ -358,7 +358,7 @@ def uses(work: Path) -> dict[str, Use]:
     plan_files = (work / "model.json", work / "recipe.toml")
     text = fi.plan(*plan_files).to_json()
     plain = fi.plan(
-        plan_files[0], {"*": "he_normal", "*.bias": "zeros"}
+        plan_files[0], {"*.bias": "zeros", "*": "he_normal"}
     )  # without structured laws, where NumPy crashes for want of memory
     calls = {
         "memory: fill": Use(lambda out: fi.fill(out, "normal", seed=1, name="w"), sevens, bytes_of),
@@ -378,7 +378,7 @@ def uses(work: Path) -> dict[str, Use]:
             "memory: plan": Use(lambda _: str(fi.plan(*plan_files))),
             "memory: plan from JSON": Use(lambda _: Plan.from_json(text).digest),
             "memory: init": Use(
-                lambda _: fi.init(plan_files[0], seed=1),
+                lambda _: fi.init(plain, seed=1),
                 result=lambda returned, _: returned and {name: array.tobytes() for name, array in returned.items()},
             ),
             "memory: verify": Use(lambda _: fi.verify(work / "3", plain, seed=4)),
