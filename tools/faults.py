@@ -278,7 +278,9 @@ def commands(work: Path) -> dict[str, Command]:
         "verify a file": Command((*verify, "{}/m.safetensors"), stored, stored),
         "verify shards": Command((*verify, "{}"), shards, shards),
         "inspect": Command(("inspect", "--threads", "1", "{}/m.safetensors"), stored, stored),
-        "plan of a header": Command(("plan", "{}/m.safetensors"), stored, stored),
+        "plan of a header": Command(
+            ("plan", "{}/m.safetensors", "--recipe", str(work / "recipe.toml")), stored, stored
+        ),
         "probe": Command((*probe, "{}/r.json"), {"r.json": b"old"}, contents(work / "probe")),
         "plan of a model": Command(("plan", "{}/model.json", "--recipe", "{}/recipe.toml"), model, model),
     }
