@@ -152,6 +152,13 @@ def test_a_plan_of_the_command_is_a_model_with_a_recipe(here: Path, run: Run) ->
     run("init plan.json --seed 0 -o a.safetensors")
     run("init model.json --recipe orthogonal --seed 0 -o b.safetensors")
     assert Path("a.safetensors").read_bytes() == Path("b.safetensors").read_bytes()
+    arrays = fi.init("plan.json", seed=0)
+    assert (
+        fi.verify("a.safetensors")
+        == fi.verify(arrays, fi.Plan.from_json(Path("plan.json").read_text()), seed=0)
+        == []
+    )
+    assert {array.dtype.name for array in fi.init("plan.json", seed=0, dtype="fp16").values()} == {"float16"}
     assert run("verify a.safetensors --model plan.json").endswith("no differences\n")
     assert "float16" in run("plan plan.json --dtype fp16") and "orthogonal" in run(
         "plan plan.json --dtype fp16"
@@ -344,6 +351,15 @@ def test_options_go_before_what_a_file_says(here: Path, run: Run) -> None:
     Path("m.safetensors").write_bytes(data)
     said = run("verify m.safetensors", 3)
     assert "1 of 16 values differ" in said and said.endswith("m.safetensors: 1 difference\n")
+
+
+def test_sizes_of_a_recipe_are_said_to_the_last_digit(here: Path, run: Run) -> None:
+    Path("own.toml").write_text('[sizes]\nd = 3\n[[rule]]\nscheme = "normal"\nstd = "1 / d"\n')
+    for size in ("0.123456789012", "1234567", "1e-7"):
+        run(f"init model.json --recipe own.toml --size d={size} --seed 7 -o m.safetensors")
+        assert run("verify m.safetensors --model model.json").endswith("no differences\n")
+        assert run(f"verify m.safetensors --size d={size}").endswith("no differences\n")
+    assert run("verify m.safetensors --size d=2", 3).endswith("5 differences\n")
 
 
 def test_files_of_other_programs(here: Path, run: Run) -> None:

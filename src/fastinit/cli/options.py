@@ -6,16 +6,14 @@ import argparse
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ..checkpoints import stored
 from ..dtypes import DTYPES, dtype_name
 from ..extras import needs
-from ..files import atomic
-from ..files.safetensors import INDEX, parse_json
+from ..files.safetensors import INDEX
 from ..plans.make import plan
-from ..plans.plan import Plan
+from ..plans.plan import Plan, written_plan
 from ..plans.recipe import Recipe, read_recipe, shipped_recipes
 from ..schemes.catalogue import SCHEMES
 
@@ -106,23 +104,6 @@ def describes_model(path: str) -> bool:
     return os.path.exists(os.path.join(path, "config.json"))
 
 
-def written_plan(path: str) -> Plan | None:
-    """The plan that ``fastinit plan --json`` wrote to a file; None for a file of another kind."""
-    if os.path.isdir(path) or path.endswith(".safetensors"):
-        return None
-    with atomic.naming(path):
-        data = Path(path).read_bytes()
-    try:
-        if not {"source", "tied", "unfilled", "parameters"} <= parse_json(data).keys():
-            return None
-    except ValueError:
-        return None  # whoever reads it as a model says what is wrong
-    try:
-        return Plan.from_json(data.decode())
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-
-
 def plan_of(model: str | Mapping[str, Any], recipe: Recipe | str | None, dtype: str | None) -> Plan:
     """The plan for a model's file, folder or tensors."""
     dtype = dtype and dtype_name(dtype)
@@ -130,10 +111,10 @@ def plan_of(model: str | Mapping[str, Any], recipe: Recipe | str | None, dtype: 
         return plan(model, recipe or "default", dtype=dtype)
     made = _recorded(model) if describes_model(model) else written_plan(model)
     if made is not None and recipe is not None:
-        return replace(plan(dict(made), recipe, dtype=dtype), ties=made.ties)
+        chosen = plan(dict(made), recipe, dtype=dtype)
+        return replace(chosen, ties=made.ties, unfilled=made.unfilled, buffers=made.buffers)
     if made is not None:
-        rows = {name: replace(row, dtype=dtype or row.dtype) for name, row in made.items()}
-        return replace(made, parameters=rows)
+        return made.astype(dtype) if dtype else made
     if not os.path.isdir(model):
         return plan(model, recipe or "default", dtype=dtype)
     if not any(os.path.exists(os.path.join(model, name)) for name in (INDEX, "model.safetensors")):

@@ -28,8 +28,11 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     width = terminal.width(sys.stdout)
     if arguments.name is None:
-        listed = {title: [_for_json(row) for row in rows] for title, rows in CATEGORIES.items()}
-        print(json.dumps(listed, indent=1)) if arguments.json else print(*_list(width), sep="\n")
+        if arguments.json:
+            listed = {title: [_for_json(row) for row in rows] for title, rows in CATEGORIES.items()}
+            print(json.dumps(listed, indent=1))
+        else:
+            print(*_list(width), sep="\n")
         return 0
     row = choose("scheme", arguments.name, SCHEMES)
     text = inspect.getdoc(getattr(schemes, arguments.name)) or ""

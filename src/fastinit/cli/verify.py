@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from ..checkpoints import Origin, origin, stored, verify
-from ..plans.plan import Plan
+from ..plans.plan import Plan, written_plan
 from ..table import counted, wrapped
 from . import options, terminal
 
@@ -74,9 +74,7 @@ def _plan(arguments: argparse.Namespace, said: Origin | None) -> Plan:
     if not (arguments.recipe or arguments.size):
         if said and not model and not arguments.dtype:
             return said.plan
-        if model and (
-            options.written_plan(model) or (not options.is_known(name) and options.describes_model(model))
-        ):
+        if model and (written_plan(model) or (not options.is_known(name) and options.describes_model(model))):
             name = ""  # the model brings its own
         elif said is None:
             raise ValueError(

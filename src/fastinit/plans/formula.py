@@ -1,4 +1,4 @@
-"""Formulas in recipes: "sqrt(2 / (5 * d))", read as data and worked out with the same bits on every machine."""
+"""Formulas in recipes: "sqrt(2 / (5 * d))", read as data and evaluated with the same bits on every machine."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Formula:
             tree = ast.parse(self.text.strip(), mode="eval").body
             _check(tree)
         except (SyntaxError, ValueError) as error:
-            reason = "no arithmetic" if isinstance(error, SyntaxError) else error
+            reason = "is not arithmetic" if isinstance(error, SyntaxError) else error
             raise ValueError(f"formula {self.text[:_LONGEST]!r}: {reason}") from None
         object.__setattr__(self, "_tree", tree)
 
@@ -57,7 +57,7 @@ class Formula:
         return {node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name)} - _FUNCTIONS.keys()
 
     def __call__(self, value_of: Callable[[str], float]) -> float:
-        """The number, `value_of` giving that of each name."""
+        """The number; `value_of` gives the value of each name."""
         try:
             value = _value(self._tree, value_of)
             if not math.isfinite(value):
@@ -83,7 +83,7 @@ def _check(node: ast.AST) -> None:
         case ast.Name() | ast.Constant(int() | float()) if not isinstance(getattr(node, "value", 0), bool):
             pass
         case _:
-            raise ValueError(f"{ast.unparse(node)} is no number, name, + - * /, {', '.join(_FUNCTIONS)}")
+            raise ValueError(f"{ast.unparse(node)} is not a number, a name, + - * /, {', '.join(_FUNCTIONS)}")
 
 
 def _value(node: ast.AST, value_of: Callable[[str], float]) -> float:

@@ -15,7 +15,7 @@ from ..drawing.streams import Seed, resolve_seed
 from ..dtypes import Array
 from .make import plan as plan_of
 from .parameter import Parameter
-from .plan import Plan
+from .plan import Plan, written_plan
 from .recipe import RecipeLike
 
 _WORTH_A_POOL = 4 << 20  # bytes
@@ -58,7 +58,8 @@ def init(
 ) -> dict[str, Array]:
     """New arrays for every parameter of a model, byte-identical to those that ``fastinit init`` writes.
 
-    ``params``, ``recipe`` and ``dtype`` are those of `fastinit.plan`, and so are the errors. Tied names share one array.
+    ``params``, ``recipe`` and ``dtype`` are those of `fastinit.plan`, and so are the errors. A plan, or the file of one, brings its
+    own distributions. Tied names share one array.
 
     >>> arrays = init({"fc.weight": (4, 8), "fc.bias": (4,)}, seed=0)
     >>> arrays["fc.weight"].shape, float(arrays["fc.bias"].sum())
@@ -70,6 +71,8 @@ def init(
                 f"a plan has its own distributions, but recipe={recipe!r}, dtype={dtype!r} was given too"
             )
         plan = params
+    elif recipe is None and isinstance(params, str | os.PathLike) and (written := written_plan(params)):
+        plan = written if dtype is None else written.astype(dtype)
     else:
         plan = plan_of(params, "default" if recipe is None else recipe, dtype=dtype)
     number, workers = resolve_seed(seed), threads_for(threads)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
+from pathlib import Path
+
+from numpy.typing import DTypeLike
 
 from ..arguments import instance
 from ..drawing.blocks import Block, block_shape
 from ..drawing.fill import fill
 from ..drawing.memory import empty
 from ..drawing.streams import Seed
-from ..dtypes import Array, numpy_dtype
+from ..dtypes import Array, dtype_name, numpy_dtype
+from ..files import atomic
 from ..files.safetensors import parse_json
 from ..laws import Distribution, Structured
 from ..table import Column, counted, html_table, shape_text, table, wrapped
@@ -131,6 +136,16 @@ class Plan(Mapping[str, Parameter]):
         ties = checked_ties(ties, {**parameters, **buffers})
         return cls(parameters, ties, source, tuple(unfilled), buffers)
 
+    def astype(self, dtype: DTypeLike) -> Plan:
+        """The same plan with all parameters in one dtype.
+
+        >>> import fastinit as fi
+        >>> fi.plan({"fc.weight": (4, 8)}, "he_normal").astype("bf16")["fc.weight"].dtype
+        'bfloat16'
+        """
+        kind = dtype_name(dtype)
+        return replace(self, parameters={name: replace(row, dtype=kind) for name, row in self.items()})
+
     def __str__(self) -> str:
         return self.text()
 
@@ -216,6 +231,27 @@ class Plan(Mapping[str, Parameter]):
 
 def _fans(parameter: Parameter) -> str:
     return "-" if parameter.fans is None else f"{parameter.fans.fan_in:g}, {parameter.fans.fan_out:g}"
+
+
+def written_plan(path: str | os.PathLike[str]) -> Plan | None:
+    """The plan that ``fastinit plan --json`` or `Plan.to_json` wrote to a file; None for a folder or a file of another kind.
+
+    Raises OSError for a file that cannot be read, ValueError, naming it, for a malformed plan.
+    """
+    path = Path(path)
+    if path.is_dir() or path.suffix == ".safetensors":
+        return None
+    with atomic.naming(path):
+        data = path.read_bytes()
+    try:
+        if not {"source", "tied", "unfilled", "parameters"} <= parse_json(data).keys():
+            return None
+    except ValueError:
+        return None  # whoever reads it as a model says what is wrong
+    try:
+        return Plan.from_json(data.decode())
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 _LONG_NUMBER = re.compile(r"\d\.\d{8,}(e[-+]\d+)?")

@@ -140,7 +140,10 @@ def read_recipe(recipe: RecipeName | str | os.PathLike[str], /, **sizes: float) 
     for name in sizes:
         choose("size", name, read.sizes)
     given = {name: Size.parse(name, value) for name, value in sizes.items()}
-    name = ", ".join([read.name, *(f"{size}={value:g}" for size, value in sizes.items())])
+    # Every digit: a checkpoint says by this name what it was drawn from.
+    name = ", ".join(
+        [read.name, *(f"{size}={float(value)!r}".removesuffix(".0") for size, value in sizes.items())]
+    )
     return replace(read, name=name, sizes={**read.sizes, **given})
 
 

@@ -1,4 +1,4 @@
-"""Sizes of a model by its parameters' names and shapes: the layers that it stacks, the lengths of axes."""
+"""Sizes of a model, by the names and shapes of its parameters: how many layers it stacks, how long an axis is."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Size:
         return cls(places)
 
     def of(self, name: str, tensors: Mapping[str, TensorSpec]) -> float:
-        """The size in a model. Raises ValueError where no place is there, or where a place shows several sizes."""
+        """The size in a model. Raises ValueError if the model has none of the places, or if one place shows several sizes."""
         if self.number is not None:
             return self.number
         for place in self.places:

@@ -81,7 +81,7 @@ def judge(report: ProbeReport) -> Verdict:
 def _overflow(layers: list[Layer]) -> list[Judgement]:
     for i, layer in enumerate(layers):
         if math.isnan(_rms(layer)):
-            return [Judgement(FAULT, layer.name, f"overflows: the values of {layer.name} are no numbers")]
+            return [Judgement(FAULT, layer.name, f"overflows: the values of {layer.name} are not numbers")]
         if _rms(layer) > _LARGEST:
             before = f"; the rms is {number(_rms(layers[i - 1]))} a layer before" if i else ""
             return [Judgement(FAULT, layer.name, f"overflows: float32 ends at {layer.name}{before}")]
@@ -122,7 +122,7 @@ def _signal(layers: list[Layer]) -> list[Judgement]:
     if not (first <= _LARGEST and last <= _LARGEST):
         return []
     if first == 0:
-        return [Judgement(FAULT, layers[0].name, f"no signal: {layers[0].name} puts out zeros alone")]
+        return [Judgement(FAULT, layers[0].name, f"no signal: {layers[0].name} puts out only zeros")]
     verb, level = _change(last / first)
     if level == FINE:
         return []
