@@ -27,7 +27,7 @@ Job: TypeAlias = tuple[int, bool, Callable[[int], object]]
 
 
 def spread(jobs: Sequence[Job], workers: int) -> None:
-    """Run jobs in so many threads."""
+    """Run jobs in ``workers`` threads."""
     # One thread for each job keeps all of them busy from end to end; what is too large for that goes first, with all.
     total = sum(nbytes for nbytes, *_ in jobs)
     pooled = workers > 1 and total >= _WORTH_A_POOL
@@ -58,9 +58,29 @@ def init(
 ) -> dict[str, Array]:
     """New arrays for every parameter of a model, byte-identical to those that ``fastinit init`` writes.
 
-    ``params``, ``recipe`` and ``dtype`` are those of `fastinit.plan`, and so are the errors. A plan, or the file of one, brings its
-    own distributions. Tied names share one array.
+    Parameters
+    ----------
+    params
+        A plan or the file of one, or what `fastinit.plan` takes: a mapping of names to shapes or arrays, or a model file.
+    recipe, dtype
+        Those of `fastinit.plan`; a plan has its own. The recipe is "default" if None.
+    seed
+        With a parameter's name it is the stream: equal names have equal values under one seed. None is fresh entropy.
+    threads
+        How many threads draw, by default all that the process may use. The values do not depend on it.
 
+    Returns
+    -------
+    dict
+        Name -> array, in the order of the plan. Tied names share one array. The plan's ``unfilled`` are not in it.
+
+    Raises
+    ------
+    TypeError, ValueError, OSError
+        as `fastinit.plan`; TypeError for a recipe or dtype beside a plan.
+
+    Examples
+    --------
     >>> arrays = init({"fc.weight": (4, 8), "fc.bias": (4,)}, seed=0)
     >>> arrays["fc.weight"].shape, float(arrays["fc.bias"].sum())
     ((4, 8), 0.0)

@@ -43,10 +43,10 @@ def make_plan(
     dtype: str | None = None,
     otherwise: Callable[[str, TensorSpec], Choice | None] = lambda name, tensor: None,
 ) -> Plan:
-    """Apply the recipe: the first rule that takes a parameter gives its law, or ``otherwise`` where none does.
+    """Apply the recipe: the first rule that takes a parameter gives its distribution. If none does, ``otherwise`` is asked.
 
     Raises ValueError, naming them, for parameters that nothing takes, a rule that takes nothing and is not
-    ``optional``, and a law that cannot be had for a shape or dtype.
+    ``optional``, and a distribution that a shape or dtype cannot have.
     """
     where = f"recipe {recipe.name!r}"
     tensors = with_roles(model.tensors)
@@ -123,7 +123,7 @@ def _padded(law: Distribution, tensor: TensorSpec) -> Distribution:
 
 
 def _also(taking: Sequence[Rule]) -> tuple[int, ...]:
-    """The rules that would take what the first does, but for those in an order that is meant: optional ones, and those
+    """The rules that would take what the first does, except those in an order that is meant: optional ones, and those
     without a pattern, which catch what others leave."""
     if not taking or taking[0].optional:
         return ()
@@ -131,7 +131,7 @@ def _also(taking: Sequence[Rule]) -> tuple[int, ...]:
 
 
 def law_of(tensor: TensorSpec, scheme: str, numbers: Mapping[str, Any]) -> tuple[Distribution, Fans | None]:
-    """The law that a scheme gives a tensor, and the fans it rests on; the numbers go before what is known of the tensor."""
+    """The distribution that a scheme gives a tensor, and the fans it rests on; the numbers go before what is known of the tensor."""
     known = {**heeded(scheme, tensor.geometry), **numbers}
     law = resolve(scheme, tensor.shape, known)
     if not SCHEMES[scheme].needs_fans:

@@ -1,4 +1,4 @@
-"""Recipes: TOML -> the rules by which a model's parameters get their laws."""
+"""Recipes: TOML -> the rules by which a model's parameters get their distributions."""
 
 from __future__ import annotations
 

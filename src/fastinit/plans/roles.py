@@ -49,7 +49,7 @@ WEIGHTS = ("weight", "conv", "recurrent", "output")
 
 
 class Clue(NamedTuple):
-    """A role, and where it is found: ``leaf`` must match all of a name's last part, ``parent`` something in the two parts
+    """A role, and how it is found: ``leaf`` must match all of a name's last part, ``parent`` something in the two parts
     before it, ``module`` something in the type of the module that owns it, ``beside`` the last part of another
     parameter of the same module; ``ndim`` lists the counts of axes, and ``matrix`` asks for two that are longer than 1."""
 
@@ -137,7 +137,7 @@ CLUES = (
     Clue("recurrent", r"weight_hh\w*|recurrent_kernel", module="LSTM|GRU|RNN|Cell"),
     Clue("conv", _KERNEL, module="Conv"),
     Clue("weight", _KERNEL + r"(_\w+)?", module="Linear|Dense|Einsum|LSTM|GRU|RNN|Cell"),
-    # Names alone.
+    # Only names.
     Clue("mean", "running_mean|moving_mean", ndim=(1,)),
     Clue("variance", "running_var|moving_variance", ndim=(1,)),
     Clue("mean", "mean", ndim=(1,), beside="var"),

@@ -22,12 +22,12 @@ from torch.nn.init import _calculate_fan_in_and_fan_out as _calculate_fan_in_and
 from torch.nn.init import _no_grad_fill_ as _no_grad_fill_
 from torch.nn.init import _no_grad_zero_ as _no_grad_zero_
 
-if TYPE_CHECKING:  # the names of fans and activations, for checkers alone
+if TYPE_CHECKING:  # the names of fans and activations, only for type checkers
     from torch.nn.init import _FanMode as _FanMode
     from torch.nn.init import _NonlinearityType as _NonlinearityType
 
-# The bases of torch's own classes and of others that have no public base: without them a user's subclass of the base
-# alone would be known by its name at best.
+# The bases of torch's own classes and of others that have no public base: without them, a user's own subclass of
+# such a base would be known only by its name.
 from torch.nn.modules.batchnorm import _NormBase as _NormBase
 from torch.nn.modules.conv import _ConvNd as _ConvNd
 from torch.nn.modules.conv import _ConvTransposeNd as _ConvTransposeNd

@@ -32,7 +32,7 @@ _SPELLINGS = {
     )
 } | {"newgelu": "gelu_tanh", "fastgelu": "gelu_tanh", "pytorchgelutanh": "gelu_tanh", "relusquared": "squared_relu",
      "prelu": "leaky_relu", "rrelu": "leaky_relu"}  # fmt: skip
-# What these attributes are where the name says all.
+# The values of these attributes with which the name says everything.
 _USUAL = {"alpha": 1.0, "beta": 1.0, "lambd": 0.5, "min_val": -1.0, "max_val": 1.0}
 
 

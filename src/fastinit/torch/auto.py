@@ -28,7 +28,7 @@ _TRANSFORMER_LAYERS = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
 
 
 def chooser(model: nn.Module) -> Callable[[Slot], Choice | None]:
-    """What is drawn for a parameter of this model; None where nothing is known of it."""
+    """What is drawn for a parameter of this model; None if nothing is known of it."""
     places = _places(unwrapped(model))
     branches = len(places.ends) + sum(place.residual for place in places.layers.values())
     normalised = any(is_norm(module) for module in model.modules())
@@ -82,7 +82,7 @@ def _kind(module: nn.Module, place: Place) -> str:
 
 
 def _places(model: nn.Module) -> Places:
-    """By the graph where there is one; the rest (all, or what stands within one node of the graph) by order."""
+    """By the graph if the model traces. What it does not show, such as the inside of a node, goes by order."""
     found = by_graph(model)
     if found is None:
         return _by_order(model, whole=True)
@@ -98,7 +98,7 @@ def _by_order(model: nn.Module, whole: bool) -> Places:
     attends = any(re.search("attn|attention", path, re.IGNORECASE) for path, _ in modules)
     within = tuple(f"{path}." for path, module in modules if isinstance(module, _TRANSFORMER_LAYERS))
     places, layer = Places(), 0
-    normalised = any(is_norm(module) for _, module in modules)  # where, the order does not tell
+    normalised = any(is_norm(module) for _, module in modules)  # the order does not tell which ones are
     for path, module in modules:
         if is_layer(module):
             layer = id(module)

@@ -1,4 +1,4 @@
-"""Where a layer stands in a model: by the graph of torch.fx, where the model traces."""
+"""The place of a layer in a model, by the graph of torch.fx."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class _Tracer(fx.Tracer):
 
 
 def by_graph(model: nn.Module) -> Places | None:
-    """The places of all layers that the graph shows, or None where the model does not trace. The model stays as it is."""
+    """The places of all layers that the graph shows, or None if the model does not trace. The model stays as it is."""
     before = [(module, dict(vars(module))) for module in model.modules()]
     try:
         for module, attributes in before:
@@ -68,7 +68,7 @@ def by_graph(model: nn.Module) -> Places | None:
                 if parameter.default is not parameter.empty
             }
             graph = _Tracer().trace(model, optional)
-    except Exception:  # forward is anybody's code, run on proxies: there is no telling how it fails
+    except Exception:  # forward is anybody's code, run on proxies: it may fail in any way
         return None
     finally:
         for module, attributes in before:

@@ -98,5 +98,5 @@ def _of_class(path: str, module: nn.Module, local: str, tensor: Tensor) -> tuple
 
 
 def _packed(name: str, n_out: int, n_in: int) -> dict[str, Any]:
-    """Query, key and value side by side, where the name and the shape both say so."""
+    """Query, key and value side by side, if the name and the shape both say so."""
     return {"packed": 3} if n_out == 3 * n_in and _FUSED.search(name.rpartition(".")[2]) else {}

@@ -27,7 +27,7 @@ _NAMED = 20  # faults in one message
 
 @dataclass(frozen=True)
 class Task:
-    """One tensor to fill: what this process holds of a parameter, and where that lies in the whole."""
+    """One tensor to fill: what this process holds of a parameter, and its place in the whole."""
 
     parameter: Tensor
     local: Tensor
@@ -173,7 +173,7 @@ def _listed(faults: Sequence[str]) -> str:
 
 
 def _task(parameter: Tensor, name: str, plan: Plan) -> Task | None:
-    """What this process has to do for a parameter; nothing, if it is no part of the parameter's mesh."""
+    """What this process has to do for a parameter; None if it is not in the parameter's mesh."""
     law, shape = plan[name].distribution, tuple(parameter.shape)
     if shape != plan[name].shape:
         raise ValueError(
@@ -190,7 +190,7 @@ def _task(parameter: Tensor, name: str, plan: Plan) -> Task | None:
         local = sharded.detach().to_local()
         runs = index_runs(shape, mesh.shape, coordinate, sharded.placements)
     if local.is_inference():
-        raise ValueError("it was made in inference mode, where it alone can be changed")
+        raise ValueError("it was made in inference mode, and can be changed only there")
     if local.is_meta:
         raise ValueError("it is on the meta device; model.to_empty(device=...) gives it memory first")
     held = tuple([sum(length for _, length in of_dim) for of_dim in runs])
@@ -205,7 +205,7 @@ def _task(parameter: Tensor, name: str, plan: Plan) -> Task | None:
 
 
 def _shard(shape: Sequence[int], whole: Sequence[int]) -> str:
-    """A hint, where the shape is an integer part of the whole along one axis."""
+    """A hint, if the shape is an integer part of the whole along one axis."""
     axes = [axis for axis, (n, all_of_it) in enumerate(zip(shape, whole, strict=False)) if n != all_of_it]
     if len(shape) != len(whole) or len(axes) != 1:
         return ""

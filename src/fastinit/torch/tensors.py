@@ -26,7 +26,7 @@ _STAGING_BYTES = 4 << 20
 
 
 class InvalidValueError(ValueError, RuntimeError):
-    """A value that makes no law or no target: ValueError in fastinit, mostly RuntimeError in torch."""
+    """A value of which no distribution or target can be made: ValueError in fastinit, mostly RuntimeError in torch."""
 
 
 class UnsupportedTensorError(TypeError, NotImplementedError):
@@ -58,7 +58,7 @@ def fill(tensor: Tensor, law: Distribution, generator: torch.Generator | None) -
         known = ", ".join(DTYPES.values())
         raise UnsupportedTensorError(f"tensor must be of dtype {known}, not {tensor.dtype}")
     if tensor.is_inference() and not torch.is_inference_mode_enabled():
-        raise RuntimeError("tensor was made in inference mode and can be filled there alone")
+        raise RuntimeError("tensor was made in inference mode, and can be filled only there")
     seed: Any = _Seed(generator)
     if tensor.numel() and not tensor.is_meta and not isinstance(tensor, FakeTensor):
         try:
@@ -82,8 +82,8 @@ def draw_block(
 ) -> None:
     """A block of the whole tensor (slices with bounds, or all of it) into a target that has been checked.
 
-    In place; or piece by piece through host memory: on other devices, into another dtype than the law is drawn in, and
-    where a tensor is not stored as it reads.
+    In place; or piece by piece through host memory: on other devices, into another dtype than the values are drawn in, and
+    into a tensor that is not stored as it reads.
     """
     if target.is_cpu and not target.is_neg() and target.dtype == dtype:
         fill_memory(host_memory(target), law, seed=seed, name=name, shape=shape, block=block, threads=threads)
@@ -101,7 +101,7 @@ def draw_block(
 def _pieces(
     tensor: Tensor, block: tuple[slice, ...], most: int, axis: int = 0
 ) -> Iterator[tuple[Tensor, tuple[slice, ...]]]:
-    """Parts of a tensor of at most so many elements, and the blocks that they are of the whole."""
+    """Parts of a tensor with at most ``most`` elements, and the blocks that they are of the whole."""
     if tensor.numel() <= most:
         yield tensor, block
         return
