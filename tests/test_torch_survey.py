@@ -357,3 +357,18 @@ def test_the_shelf_of_private_interfaces() -> None:
     assert not _private.is_flat_parameter(weight)
     assert isinstance(model[1], _private._NormBase) and issubclass(nn.Conv1d, _private._ConvNd)
     assert _private.fsdp2_modules(model) == []
+    assert list(_private.parameters(model[0])) == ["weight", "bias"]
+    assert (
+        _private.storage_key(weight)
+        == _private.storage_key(weight[1:])
+        != _private.storage_key(weight.clone())
+    )
+    assert _private.operator_name(torch.ops.aten.add_.Tensor) == "add_"
+    assert [a.name for a in _private.schema(torch.ops.aten.add_.Tensor).arguments] == [
+        "self",
+        "other",
+        "alpha",
+    ]
+    inside: list[bool] = []
+    torch.vmap(lambda row: (inside.append(_private.in_vmap(row)), row)[1])(weight)
+    assert inside == [True] and not _private.in_vmap(weight)

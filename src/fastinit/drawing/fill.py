@@ -170,7 +170,7 @@ def fill(
         raise TypeError(f"a distribution takes no further keywords, got {', '.join(numbers)}")
     else:
         distribution = scheme
-    draw(to, distribution, seed, name, whole, block, threads)
+    draw(to, distribution, seed, name, None if shape is None else whole, block, threads)
     return out
 
 

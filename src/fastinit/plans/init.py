@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from numpy.typing import DTypeLike
 
@@ -22,27 +22,38 @@ _WORTH_A_POOL = 4 << 20  # bytes
 _WORTH_ALL_THREADS = 64 << 20
 
 
-Job: TypeAlias = tuple[int, bool, Callable[[int], object]]
-"""How many bytes are written, whether it may run beside others, and a function of a number of threads that writes them."""
+class Job(Protocol):
+    """What is to be written."""
+
+    @property
+    def nbytes(self) -> int: ...
 
 
-def spread(jobs: Sequence[Job], workers: int) -> None:
-    """Run jobs in ``workers`` threads."""
+_Job = TypeVar("_Job", bound=Job)
+
+
+def spread(
+    jobs: Iterable[_Job],
+    run: Callable[[_Job, int], object],
+    workers: int,
+    beside: Callable[[_Job], bool] = lambda job: True,
+) -> None:
+    """Do each job by ``run(job, threads)``, with ``workers`` threads in all. ``beside`` says which may run beside others."""
     # One thread for each job keeps all of them busy from end to end; what is too large for that goes first, with all.
-    total = sum(nbytes for nbytes, *_ in jobs)
+    by_size = sorted(jobs, key=lambda job: -job.nbytes)
+    total = sum(job.nbytes for job in by_size)
     pooled = workers > 1 and total >= _WORTH_A_POOL
     share = min(total / workers, _WORTH_ALL_THREADS) if pooled else 0.0
-    by_size = sorted(jobs, key=lambda job: -job[0])
-    small = [run for nbytes, beside, run in by_size if beside and nbytes < share]
-    for nbytes, beside, run in by_size:
-        if not beside or nbytes >= share:
-            run(workers)
+    small = [job for job in by_size if job.nbytes < share and beside(job)]
+    for job in by_size:
+        if job.nbytes >= share or not beside(job):
+            run(job, workers)
     if small:
         from concurrent.futures import ThreadPoolExecutor  # here, to keep the package's import short
 
         with ThreadPoolExecutor(workers) as pool:
             try:
-                list(pool.map(lambda run: run(1), small))
+                list(pool.map(lambda job: run(job, 1), small))
             except BaseException:  # Ctrl-C: not after all the others
                 pool.shutdown(cancel_futures=True)
                 raise
@@ -98,9 +109,9 @@ def init(
     number, workers = resolve_seed(seed), threads_for(threads)
     arrays = {name: empty(parameter.shape, parameter.dtype) for name, parameter in plan.items()}
 
-    def drawing(parameter: Parameter) -> Callable[[int], object]:
+    def one(parameter: Parameter, threads: int) -> None:
         law, array = parameter.distribution, arrays[parameter.name]
-        return lambda threads: fill(array, law, seed=number, name=parameter.name, threads=threads)
+        fill(array, law, seed=number, name=parameter.name, threads=threads)
 
-    spread([(parameter.nbytes, True, drawing(parameter)) for parameter in plan.values()], workers)
+    spread(plan.values(), one, workers)
     return arrays | {alias: arrays[owner] for alias, owner in plan.ties.items()}

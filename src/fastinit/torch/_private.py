@@ -65,6 +65,11 @@ def children(module: nn.Module) -> dict[str, nn.Module]:
     return {name: child for name, child in module._modules.items() if child is not None}
 
 
+def parameters(module: nn.Module) -> MutableMapping[str, nn.Parameter | None]:
+    """A module's own table of parameters, a shared one under each of its names. `named_parameters` gives it once."""
+    return module._parameters
+
+
 def buffers(module: nn.Module) -> MutableMapping[str, Tensor | None]:
     """A module's own table of buffers, to be put back as it was: forward may register others, or exchange them."""
     return module._buffers
@@ -98,12 +103,20 @@ def is_flat_parameter(tensor: Tensor) -> bool:
     return type(tensor).__name__ == "FlatParameter" or hasattr(tensor, "_is_flat_param")
 
 
-def transformers_functions() -> dict[str, Any]:
-    """The table by which transformers calls functions of torch.nn.init, or nothing if it was never imported or has no table:
-    then it calls them by their names."""
-    module = sys.modules.get("transformers.initialization")
-    table: dict[str, Any] = getattr(module, "TORCH_INIT_FUNCTIONS", {})
-    return table
+def storage_key(tensor: Tensor) -> int:
+    """What tensors have in common that share their memory. Storages are not equal by themselves, and those on the meta device
+    have no address; without it views could not be told from tensors of their own."""
+    return int(tensor.untyped_storage()._cdata)
+
+
+def schema(operator: Any) -> Any:
+    """The arguments and results of an operator, and which of them it writes. Without it nothing could be recorded."""
+    return operator._schema
+
+
+def operator_name(operator: Any) -> str:
+    """An operator's name without its overload, with the underscore of those that work in place."""
+    return str(operator.overloadpacket.__name__)
 
 
 def in_vmap(tensor: Tensor) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar
@@ -172,7 +172,12 @@ def init_(
             "seed must be a number for a sharded model: with None each process would draw its own values"
         )
     number = resolve_seed(seed)
-    spread([(task.nbytes, task.local.is_cpu, _filling(task, number)) for task in tasks], workers)
+    spread(
+        tasks,
+        lambda task, threads: fill_task(task, number, threads),
+        workers,
+        beside=lambda task: task.local.is_cpu,
+    )
     for tensor, buffer in buffers:
         fill_buffer(tensor, buffer, number, workers)
     for task in tasks:
@@ -180,10 +185,6 @@ def init_(
         if task.local is not task.parameter:
             torch.autograd.graph.increment_version(task.local)
     return model
-
-
-def _filling(task: Any, seed: int) -> Callable[[int], None]:
-    return lambda threads: fill_task(task, seed, threads)
 
 
 def _reshard(model: nn.Module) -> None:

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_map_only
 
+from .._private import storage_key, tree_map_only
 from .contents import Drawn, Norms
 from .trace import Trace, UnknownValueError, on_meta
 
@@ -195,7 +195,7 @@ def _own_frames(error: BaseException) -> Iterator[tuple[FrameType, int]]:
 
 def _draws(tensor: Tensor, trace: Trace) -> set[object]:
     """The draws of which a tensor holds values or their norms, and its storage."""
-    found: set[object] = {tensor.untyped_storage()._cdata}
+    found: set[object] = {storage_key(tensor)}
     for _, content in trace.read(tensor):
         drawn = content.of if isinstance(content, Norms) else content
         found |= {drawn.source.draw} if isinstance(drawn, Drawn) else set()

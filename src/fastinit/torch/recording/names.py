@@ -38,8 +38,8 @@ def _of_one(path: str, module: nn.Module) -> Iterator[Named]:
     scripted = isinstance(module, torch.jit.ScriptModule)
     parameters: Iterable[tuple[str, Tensor | None]]
     buffers: Iterable[tuple[str, Tensor | None]]
-    parameters = module.named_parameters(recurse=False) if scripted else module._parameters.items()
-    buffers = module.named_buffers(recurse=False) if scripted else module._buffers.items()
+    parameters = module.named_parameters(recurse=False) if scripted else _private.parameters(module).items()
+    buffers = module.named_buffers(recurse=False) if scripted else _private.buffers(module).items()
     for name, parameter in parameters:
         if parameter is not None:
             yield Named(prefix + name, parameter, module, "parameter")

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map_only
 
 from ...laws.composed import Transformed
 from ...laws.distributions import Constant, Distribution, Normal, Uniform
+from .._private import operator_name, schema, tree_leaves, tree_map_only
 from .contents import (
     Content,
     Drawn,
@@ -36,9 +36,9 @@ class Operation:
 
     def __init__(self, func: Any) -> None:
         self.func = func
-        self.operation: str = func.overloadpacket.__name__  # with the underscore of those that work in place
+        self.operation: str = operator_name(func)  # with the underscore of those that work in place
         self.name = self.operation.rstrip("_")
-        arguments = func._schema.arguments
+        arguments = schema(func).arguments
         self.arguments = tuple([argument.name for argument in arguments])
         self.positional = tuple([argument.name for argument in arguments if not argument.kwarg_only])
         written = [a for a in arguments if a.alias_info is not None and a.alias_info.is_write]
@@ -46,7 +46,7 @@ class Operation:
         self.outputs = tuple([argument.name for argument in written if argument.kwarg_only])
         # Written without the schema's saying so, in training.
         self.updated = ("running_mean", "running_var") if self.name == "native_batch_norm" else ()
-        returns = func._schema.returns
+        returns = schema(func).returns
         self.views = not written and bool(returns) and all(r.alias_info is not None for r in returns)
         self.random = torch.Tag.nondeterministic_seeded in func.tags
         self.data_dependent = bool(

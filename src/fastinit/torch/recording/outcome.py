@@ -16,6 +16,7 @@ from ...laws.distributions import Constant, Distribution, Elementwise
 from ...laws.patterns import Given
 from ...laws.structured import Structured
 from ...plans.buffer import Buffer
+from .._private import storage_key
 from .contents import (
     Content,
     Drawn,
@@ -95,7 +96,7 @@ def outcomes(model: nn.Module, trace: Trace) -> list[Outcome]:
             kind_of = f"is a {type(tensor).__name__} ({tensor.layout}), which is not a plain tensor"
             found.append(Outcome(*start, error=TypeError(kind_of)))
             continue
-        view, others = View.of(tensor), sharers.setdefault(tensor.untyped_storage()._cdata, [])
+        view, others = View.of(tensor), sharers.setdefault(storage_key(tensor), [])
         tied = next((other for place, other in others if place == view), "")
         error: Exception | None = None
         if tied:
@@ -120,7 +121,7 @@ def _owners(named_tensors: list[Named], trace: Trace) -> dict[object, Named]:
     """By draw, the first tensor that is a function of all of it, index by index."""
     owners: dict[object, Named] = {}
     for named in named_tensors:
-        store = trace.stores.get(named.tensor.untyped_storage()._cdata)
+        store = trace.stores.get(storage_key(named.tensor))
         if store is not None and len(store.writes) == 1:
             content = store.writes[0].content
             if isinstance(content, Drawn) and content.source.place == View.whole(tuple(named.tensor.shape)):

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map_only
 
 from ...laws.composed import Box, Transformed, given_values
 from ...laws.structured import Structured
 from ...laws.views import Viewed
+from .._private import tree_leaves, tree_map_only
 from .contents import Content, Drawn, Known, Lost, Source, View, Write, c_strides, certain, values
 from .formulas import given, law_of
 from .operations import Call, run

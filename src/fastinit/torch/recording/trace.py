@@ -13,10 +13,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map_only
 
 from ...laws.distributions import Elementwise
+from .._private import TorchDispatchMode, storage_key, tree_leaves, tree_map_only
 from . import operations, parts
 from .contents import Content, Drawn, Known, Lost, Store, View, Write, certain, is_random, seen, values
 from .operations import Call, Operation
@@ -85,9 +84,9 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if targets:
             out = targets[0] if isinstance(out, Tensor) else out
         else:
-            known = {tensor.untyped_storage()._cdata for tensor in call.tensors}
+            known = {storage_key(tensor) for tensor in call.tensors}
             targets = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
-            targets = [tensor for tensor in targets if tensor.untyped_storage()._cdata not in known]
+            targets = [tensor for tensor in targets if storage_key(tensor) not in known]
         for i, target in enumerate(targets):
             self.write(target, self._result(call, before, target, i))
             if not on_meta(target) and certain(self.read(target)):
@@ -147,7 +146,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Put what a tensor holds into its memory, which others read."""
         known = self.known(tensor)
         self.apart(lambda: tensor.detach().copy_(known))
-        store = self.stores[tensor.untyped_storage()._cdata]
+        store = self.stores[storage_key(tensor)]
         store.memory = store.bytes()
 
     def adopted(self, tensor: Tensor) -> Tensor:
@@ -191,7 +190,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def read(self, tensor: Tensor) -> list[Write]:
         """What the tensor holds: nothing, one content, or, if it is a run of its storage in C order, several."""
         view = View.of(tensor)
-        store = self.stores.get(tensor.untyped_storage()._cdata)
+        store = self.stores.get(storage_key(tensor))
         if store is None and on_meta(tensor):
             return [Write(view, Lost("was made before the recording", False))]
         if store is None or (
@@ -222,10 +221,10 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def write(self, tensor: Tensor, result: Content | list[Write] | None) -> None:
         view, storage = View.of(tensor), tensor.untyped_storage()
-        store = self.stores.get(storage._cdata)
+        store = self.stores.get(storage_key(tensor))
         if store is None:
             store = Store(storage, tensor.dtype, storage.nbytes(), not on_meta(tensor))
-            self.stores[storage._cdata] = store
+            self.stores[storage_key(tensor)] = store
         if store.on_host:
             store.memory = store.bytes()
         whole = store.whole(view)
