@@ -137,7 +137,7 @@ def test_frozen_parameters_are_left_alone(recipe: str) -> None:
     model = adapter()
     before = values(model)
     plan = ft.plan(model, recipe)
-    assert plan.unfilled == ("base.weight", "base.bias") and list(plan) == [
+    assert list(plan.unfilled) == ["base.weight", "base.bias"] and list(plan) == [
         "lora_A.default.weight", "lora_B.default.weight",
     ]  # fmt: skip
     ft.init_(model, recipe, seed=0)

@@ -16,6 +16,7 @@ from ..drawing.streams import Seed, encoded_name, resolve_seed
 from ..plans.init import spread
 from ..plans.make import make_plan
 from ..plans.model import Model, TensorSpec
+from ..plans.parameter import BUFFER, FROZEN, Parameter
 from ..plans.plan import Plan
 from ..plans.recipe import Recipe, RecipeLike, as_recipe, shipped_recipes, with_rules
 from ..schemes.catalogue import SCHEMES
@@ -62,8 +63,8 @@ def plan(
         Rules as in a recipe (docs/model-files.md), which go before everything else:
         ``[{"match": "*.cls_token", "scheme": "normal", "std": 0.02}]``.
     frozen
-        Whether parameters with ``requires_grad=False`` are drawn too. They are left alone otherwise, and are in the
-        plan's ``unfilled``, as persistent buffers are.
+        Whether parameters with ``requires_grad=False`` are drawn too. They are left alone otherwise, and stand in the
+        plan's ``unfilled``, as persistent buffers do.
     **numbers
         The scheme's own: ``gain``, ``std``, ...
 
@@ -212,12 +213,18 @@ def _plan(
         )
     if faults := [f"{prefix + name!r}: {slot.fault}" for name, slot in drawn.items() if slot.fault]:
         raise ValueError(f"the model has parameters that cannot be drawn: {'; '.join(faults)}")
-    left = [name for name in seen.parameters if name not in drawn]
-    left += [name for name, slot in seen.buffers.items() if slot.persistent]
+    unfilled = {
+        prefix + name: Parameter.kept(
+            prefix + name, slot.spec.shape, slot.spec.dtype, reason, slot.spec.module
+        )
+        for slots, reason in ((seen.parameters, FROZEN), (seen.buffers, BUFFER))
+        for name, slot in slots.items()
+        if name not in drawn and slot.persistent
+    }
     specs = {prefix + name: slot.spec for name, slot in drawn.items()}
     specs = _with_layouts(specs, {} if layouts is None else instance("layouts", layouts, Mapping))
     ties = {prefix + alias: prefix + owner for alias, owner in seen.ties.items() if owner in drawn}
-    described = Model(specs, ties, tuple([prefix + name for name in left]))
+    described = Model(specs, ties, unfilled)
     instance("rules", rules, Sequence)
     if recipe == "auto" and not numbers:
         choose_ = auto.chooser(model)
