@@ -260,7 +260,7 @@ def test_lint_of_buffers() -> None:
     again = Plan.from_json(plan.to_json())
     assert again == plan and [(f.name, f.kind) for f in fi.lint(again)] == [("steps", "buffer")]
     for wrong in ("[]", '{"steps": 3}', '{"steps": {"shape": [2]}}'):
-        with pytest.raises(ValueError, match="unfilled|left alone"):
+        with pytest.raises(ValueError, match=r"unfilled|left alone"):
             Plan.from_json(json.dumps(json.loads(plan.to_json()) | {"unfilled": json.loads(wrong)}))
 
 

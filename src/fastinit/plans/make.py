@@ -29,12 +29,13 @@ from .sizes import layers_of
 
 
 class Choice(NamedTuple):
-    """What is drawn for a parameter, and why."""
+    """What is drawn for a parameter, and why: what the scheme gives it, or the distribution if that is known."""
 
     scheme: str
     numbers: Mapping[str, Any]
     reason: str
     lr: float = 1.0
+    distribution: Distribution | None = None
 
 
 def make_plan(
@@ -80,9 +81,10 @@ def make_plan(
                 tensor.zero_row,
                 repr(tensor.geometry),
                 repr(choice.numbers),
+                choice.distribution,
             )
             if case not in known:
-                law, counted = law_of(tensor, choice.scheme, choice.numbers)
+                law, counted = law_of(tensor, choice)
                 if not isinstance(law, Structured):
                     checked_parameters(law, kind)
                 known[case] = _padded(law, tensor), counted
@@ -137,11 +139,13 @@ def _also(taking: Sequence[Rule]) -> tuple[int, ...]:
     return tuple([rule.number for rule in taking[1:] if rule.match and not rule.optional])
 
 
-def law_of(tensor: TensorSpec, scheme: str, numbers: Mapping[str, Any]) -> tuple[Distribution, Fans | None]:
-    """The distribution that a scheme gives a tensor, and the fans it rests on; the numbers go before what is known of the tensor."""
-    known = {**heeded(scheme, tensor.geometry), **numbers}
-    law = resolve(scheme, tensor.shape, known)
-    if not SCHEMES[scheme].needs_fans:
+def law_of(tensor: TensorSpec, choice: Choice) -> tuple[Distribution, Fans | None]:
+    """The distribution that a choice gives a tensor, and the fans it rests on; its numbers go before what is known of the tensor."""
+    if choice.distribution is not None:
+        return choice.distribution, None
+    known = {**heeded(choice.scheme, tensor.geometry), **choice.numbers}
+    law = resolve(choice.scheme, tensor.shape, known)
+    if not SCHEMES[choice.scheme].needs_fans:
         return law, None
     return law, fans(tensor.shape, **{k: v for k, v in known.items() if k in Geometry._fields})
 

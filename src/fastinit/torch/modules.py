@@ -14,7 +14,7 @@ from ..arguments import choose, flag, instance
 from ..drawing.config import threads_for
 from ..drawing.streams import Seed, encoded_name, resolve_seed
 from ..plans.init import spread
-from ..plans.make import make_plan
+from ..plans.make import Choice, make_plan
 from ..plans.model import Model, TensorSpec
 from ..plans.parameter import BUFFER, FROZEN, Parameter
 from ..plans.plan import Plan
@@ -22,6 +22,7 @@ from ..plans.recipe import Recipe, RecipeLike, as_recipe, shipped_recipes, with_
 from ..schemes.catalogue import SCHEMES
 from . import _private, auto
 from .buffers import buffers_of, fill_buffer
+from .own import own_chooser
 from .sharded import fill_task, tasks_of
 from .survey import Survey, survey
 
@@ -226,16 +227,20 @@ def _plan(
     ties = {prefix + alias: prefix + owner for alias, owner in seen.ties.items() if owner in drawn}
     described = Model(specs, ties, unfilled)
     instance("rules", rules, Sequence)
+    choosers = [own_chooser(model)]
     if recipe == "auto" and not numbers:
-        choose_ = auto.chooser(model)
-        return make_plan(
-            described,
-            with_rules(Recipe("auto", ()), rules),
-            otherwise=lambda name, spec: choose_(replace(drawn[name.removeprefix(prefix)], spec=spec)),
-        )
-    if isinstance(recipe, str) and not recipe.endswith(".toml"):
-        choose("recipe", recipe, {"auto": 0, **SCHEMES, **shipped_recipes()})
-    return make_plan(described, with_rules(as_recipe(recipe, numbers), rules))
+        choosers.insert(0, auto.chooser(model))
+        rules_first = with_rules(Recipe("auto", ()), rules)
+    else:
+        if isinstance(recipe, str) and not recipe.endswith(".toml"):
+            choose("recipe", recipe, {"auto": 0, **SCHEMES, **shipped_recipes()})
+        rules_first = with_rules(as_recipe(recipe, numbers), rules)
+
+    def otherwise(name: str, spec: TensorSpec) -> Choice | None:
+        slot = replace(drawn[name.removeprefix(prefix)], spec=spec)
+        return next((choice for choose_ in choosers if (choice := choose_(slot))), None)
+
+    return make_plan(described, rules_first, otherwise=otherwise)
 
 
 def _with_layouts(specs: Mapping[str, TensorSpec], layouts: Mapping[str, str]) -> dict[str, TensorSpec]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -133,7 +132,8 @@ def _tied(slot: Slot, other: TensorSpec) -> Slot:
 
 
 def _was_written(tensor: Tensor) -> bool:
-    return not tensor.is_inference() and tensor._version > 0
+    lazy = isinstance(tensor, nn.UninitializedParameter)
+    return not lazy and not tensor.is_inference() and tensor._version > 0
 
 
 def _valued(spec: TensorSpec, name: str, own: Mapping[str, Tensor], written: bool) -> TensorSpec:
@@ -142,9 +142,9 @@ def _valued(spec: TensorSpec, name: str, own: Mapping[str, Tensor], written: boo
     tensor = own.get(name.rpartition(".")[2])
     if spec.role not in OWN or tensor is None or not written or not _is_plain(tensor):
         return spec
-    values = tensor.detach().double().unique()
-    value = values.item() if len(values) == 1 else math.nan
-    return replace(spec, value=value) if math.isfinite(value) else spec
+    values = tensor.detach().double().flatten()
+    same = bool(len(values)) and bool((values == values[0]).all())
+    return replace(spec, value=values[0].item()) if same else spec
 
 
 def _is_plain(tensor: Tensor) -> bool:
