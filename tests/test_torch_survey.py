@@ -177,8 +177,8 @@ class Scaled(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.fc, self.logit_scale = nn.Linear(4, 4), nn.Parameter(torch.tensor(2.6593))
-        self.layer_scale, self.sinks = nn.Parameter(torch.ones(4)), nn.Parameter(torch.ones(4))
-        self.A_log, self.table = nn.Parameter(torch.ones(4)), nn.Parameter(torch.ones(4, 4))
+        self.layer_scale, self.sinks = nn.Parameter(torch.ones(4)), nn.Parameter(torch.arange(4.0))
+        self.A_log, self.table = nn.Parameter(torch.arange(4.0)), nn.Parameter(torch.eye(4))
 
 
 @pytest.mark.parametrize("recipe", ["auto", "he_normal", "default"])
