@@ -103,7 +103,7 @@ CASES: dict[str, Case] = {
         own.Vae, _normal(16, 64), {"encoder.0.weight": ((64, 32), "relu follows"), "mu.weight": ((32, 8), "")}),
     "LSTM language model": Case(
         own.LstmLanguageModel, _tokens(4, 12),
-        {"lstm.weight_ih_l0": ((32, 48), ""), "lstm.weight_hh_l0": (None, "recurren"), "head.weight": ((48, 100), "output follows")}),
+        {"lstm.weight_ih_l0": ((32, 48), ""), "lstm.weight_hh_l0": (None, "orthogonal matrix"), "head.weight": ((48, 100), "output follows")}),
     "GRU tagger": Case(
         own.GruTagger, _tokens(4, 12),
         {"gru.weight_ih_l0_reverse": ((32, 24), ""), "embed.weight": (None, ""), "head.weight": ((48, 5), "output follows")}),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class Siren(nn.Module):
@@ -27,7 +28,9 @@ class Basic(nn.Module):
         self.shortcut = nn.Conv2d(n_in, n_out, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.shortcut(x) + self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))))
+        return functional.relu(
+            self.shortcut(x) + self.bn2(self.conv2(functional.relu(self.bn1(self.conv1(x)))))
+        )
 
 
 class DenseBlock(nn.Module):
@@ -55,7 +58,7 @@ class SqueezeExcite(nn.Module):
         self.reduce, self.expand = nn.Conv2d(width, width // 4, 1), nn.Conv2d(width // 4, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * torch.sigmoid(self.expand(F.silu(self.reduce(x.mean((2, 3), keepdim=True)))))
+        return x * torch.sigmoid(self.expand(functional.silu(self.reduce(x.mean((2, 3), keepdim=True)))))
 
 
 class UNet(nn.Module):
@@ -66,9 +69,9 @@ class UNet(nn.Module):
         self.fuse, self.head = nn.Conv2d(32, 16, 3, padding=1), nn.Conv2d(16, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        a = F.relu(self.down1(x))
-        b = F.relu(self.down2(a))
-        return self.head(F.relu(self.fuse(torch.cat([a, self.up(b)], 1))))
+        a = functional.relu(self.down1(x))
+        b = functional.relu(self.down2(a))
+        return self.head(functional.relu(self.fuse(torch.cat([a, self.up(b)], 1))))
 
 
 class Vae(nn.Module):
@@ -126,7 +129,7 @@ class GptBlock(nn.Module):
         b, t, c = x.shape
         q, k, v = self.qkv(self.ln_1(x)).view(b, t, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
         x = x + self.proj(
-            F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(b, t, c)
+            functional.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(b, t, c)
         )
         return x + self.out(self.act(self.fc(self.ln_2(x))))
 
@@ -199,7 +202,7 @@ class GraphAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = self.lin(x).view(-1, 4, 8)
         left, right = (h * self.att[..., :8]).sum(-1), (h * self.att[..., 8:]).sum(-1)
-        weights = torch.softmax(F.leaky_relu(left[:, None] + right[None], 0.2), 1)
+        weights = torch.softmax(functional.leaky_relu(left[:, None] + right[None], 0.2), 1)
         return torch.einsum("ijh,jhc->ihc", weights, h).flatten(1)
 
 
@@ -228,7 +231,7 @@ class Diffusion(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         steps = torch.cat([torch.sin(torch.arange(8.0)), torch.cos(torch.arange(8.0))]) * math.sqrt(2)
         scale, shift = self.time_mlp(steps)[None, :, None, None].chunk(2, 1)
-        return self.conv2(F.silu(self.norm(self.conv1(x)) * (1 + scale) + shift))
+        return self.conv2(functional.silu(self.norm(self.conv1(x)) * (1 + scale) + shift))
 
 
 class ConvNext(nn.Module):
@@ -245,11 +248,11 @@ class ConvNext(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.norm(self.conv_dw(x).permute(0, 2, 3, 1))
-        return x + (self.gamma * self.fc2(F.gelu(self.fc1(h)))).permute(0, 3, 1, 2)
+        return x + (self.gamma * self.fc2(functional.gelu(self.fc1(h)))).permute(0, 3, 1, 2)
 
 
 def mlp(widths: list[int], activation: type[nn.Module]) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for n_in, n_out in zip(widths, widths[1:], strict=False):
+    for n_in, n_out in itertools.pairwise(widths):
         layers += [nn.Linear(n_in, n_out), activation()]
     return nn.Sequential(*layers[:-1])
