@@ -199,8 +199,8 @@ def draw(
         progress(done, total)
 
     spread(tasks, run, workers, beside=lambda task: task.local.is_cpu)
-    for tensor, buffer in buffers:
-        fill_buffer(tensor, buffer, number, workers)
+    for filling in buffers:
+        fill_buffer(filling, number, workers)
     for task in tasks:
         torch.autograd.graph.increment_version(task.parameter)
         if task.local is not task.parameter:
