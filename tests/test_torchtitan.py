@@ -7,10 +7,12 @@ import importlib
 import logging
 import multiprocessing
 import pathlib
+import re
 from typing import Any
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 import fastinit as fi
 
@@ -20,8 +22,6 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
-
-import fastinit.torch as ft
 
 SEED = 2024
 BATCH, LENGTH, VOCABULARY = 4, 16, 2048
@@ -54,6 +54,9 @@ ARRANGEMENTS: dict[str, list[dict[str, Any]]] = {
     ],
 }
 LARGEST = 8
+PAGE = re.findall(
+    r"<!-- torchtitan -->\n```python\n(.*?)```", (ROOT / "docs" / "torchtitan.md").read_text(), re.DOTALL
+)[0]
 
 
 def _processes(degrees: dict[str, Any]) -> int:
@@ -86,14 +89,14 @@ def _started(family: str, degrees: dict[str, Any]) -> float | None:
     dims = ParallelDims.from_config(config.parallelism, dist.get_world_size())
     dims.build_mesh()
     utils.set_spmd_backend(config.parallelism.spmd_backend)
-    spec.model.update_from_config(config=config)
+    names: dict[str, Any] = {}
+    exec(PAGE, names)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseModel, "init_weights", None)
+        return _parallelised(spec, config, dims, names["replace_init_weights"](config, SEED))
 
-    def whole() -> Any:
-        model = spec.model.build()
-        model.init_states()
-        return model
 
-    plan = ft.record(whole)
+def _parallelised(spec: Any, config: Any, dims: Any, plan: Any) -> float | None:
     with torch.device("meta"):
         model = spec.model.build()
     arguments = {
@@ -112,16 +115,12 @@ def _started(family: str, degrees: dict[str, Any]) -> float | None:
         )  # fmt: skip
     else:
         parts = [spec.parallelize_fn(model, **arguments)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(  # the line of docs/torchtitan.md
-            BaseModel, "init_weights", lambda part, **_: ft.init_(part, plan, seed=SEED, strict=False)
-        )
-        for part in parts:
-            part.to_empty(device="cpu")
-            for tensor in [*part.parameters(), *part.buffers()]:
-                local = tensor.to_local() if hasattr(tensor, "to_local") else tensor
-                local.detach().fill_(7)
-            part.init_weights(buffer_device=None)
+    for part in parts:
+        part.to_empty(device="cpu")
+        for tensor in [*part.parameters(), *part.buffers()]:
+            local = tensor.to_local() if hasattr(tensor, "to_local") else tensor
+            local.detach().fill_(7)
+        part.init_weights(buffer_device=None)
     _check(parts, plan)
     if config.parallelism.spmd_backend == "full_dtensor":
         return None  # its forward pass takes sharded inputs
