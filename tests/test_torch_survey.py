@@ -237,12 +237,6 @@ def script() -> Any:
         return nn.Sequential(nn.Linear(4, 4), torch.jit.script(nn.Linear(4, 4)))
 
 
-def old_weight_norm() -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return nn.Sequential(nn.Linear(4, 4), nn.utils.weight_norm(nn.Linear(4, 4)))
-
-
 def complex_() -> Any:
     return nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4, dtype=torch.complex64))
 
@@ -250,9 +244,6 @@ def complex_() -> Any:
 FAULTS = [
     (lazy, "'0.weight': it has no shape yet: run the lazy module once; '0.bias': it has no shape"),
     (script, "'1.weight': it belongs to a TorchScript module"),
-    (old_weight_norm, r"'1.weight_g' of shape \(4, 1\) .*'1.weight_v'"),
-    (lambda: nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))), "original0.*original1"),
-    (lambda: nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(4, 4))), "weight.original'"),
     (complex_, "'1.weight': it has dtype torch.complex64; what can be drawn is"),
 ]
 

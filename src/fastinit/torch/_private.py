@@ -32,6 +32,11 @@ from torch.nn.modules.batchnorm import _NormBase as _NormBase
 from torch.nn.modules.conv import _ConvNd as _ConvNd
 from torch.nn.modules.conv import _ConvTransposeNd as _ConvTransposeNd
 
+# The hooks of the older kind of weight norm and of spectral norm. A function has the name of their module in `torch.nn.utils`.
+# The hooks of the older kind of weight norm and of spectral norm. A function has the name of their module in `torch.nn.utils`.
+from torch.nn.utils.spectral_norm import SpectralNorm as SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm as WeightNorm
+
 # The one way to see each operation on tensors of a thread, and to walk its arguments; used by `record`. torch documents
 # both for extensions, without a promise.
 from torch.utils._python_dispatch import TorchDispatchMode as TorchDispatchMode
@@ -57,6 +62,11 @@ def plain_class(module: nn.Module) -> Any:
 
 # The tables of a module's hooks, which tracing empties for a while: a hook on proxies may do anything.
 HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+
+
+def pre_hooks(module: nn.Module) -> list[Any]:
+    """What runs before a module's forward pass: weight norm and spectral norm of the older kind are found there only."""
+    return list(getattr(module, "_forward_pre_hooks", {}).values())
 
 
 def children(module: nn.Module) -> dict[str, nn.Module]:

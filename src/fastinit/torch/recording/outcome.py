@@ -227,6 +227,6 @@ def _norms(content: Norms, named: Named, draws: dict[object, Named]) -> Distribu
             raise ValueError(f"it is {content.text} of {owner.name!r}, which is in another module")
         of = owner.name.rpartition(".")[2]
         sizes = tuple(owner.tensor.shape)
-        if isinstance(inner, Structured):
+        if isinstance(inner, Structured) and sizes != place.shape:
             inner = views.Viewed(inner, sizes, place.shape, c_strides(place.shape), 0)
     return views.Norms(inner, place.shape, content.axes, of)
