@@ -129,8 +129,24 @@ def operator_name(operator: Any) -> str:
     return str(operator.overloadpacket.__name__)
 
 
-def in_vmap(tensor: Tensor) -> bool:
-    """Whether a tensor stands for a batch of tensors inside `torch.vmap`, whose values cannot be read there. There is no
-    public name; without it torch's own error about `.item()` is raised."""
-    batched = getattr(getattr(torch._C, "_functorch", None), "is_batchedtensor", None)
-    return batched is not None and bool(batched(tensor))
+def within_transforms(tensor: Tensor) -> tuple[Tensor, bool, bool]:
+    """What a tensor is within those of `torch.func`, whether one of them is `torch.vmap`, which makes it stand for a batch
+    whose values cannot be read there, and whether there are others. There are no public names; without them torch's own
+    errors about `.item()` and storage are raised."""
+    functorch = getattr(torch._C, "_functorch", None)
+    wrapped = getattr(functorch, "is_functorch_wrapped_tensor", lambda tensor: False)
+    batched = False
+    others = False
+    while wrapped(tensor):
+        if functorch.is_batchedtensor(tensor):  # type: ignore[union-attr]
+            batched = True
+        else:
+            others = True
+        tensor = functorch.get_unwrapped(tensor)  # type: ignore[union-attr]
+    return tensor, batched, others
+
+
+def in_forward_mode() -> bool:
+    """Whether derivatives are being carried along, by `torch.autograd.forward_ad`. Without it a network of which only these
+    are put out would seem to have a gradient of 0."""
+    return getattr(torch.autograd.forward_ad, "_current_level", -1) >= 0

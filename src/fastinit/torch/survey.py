@@ -21,6 +21,9 @@ _AROUND = {"_orig_mod": (), "_checkpoint_wrapped_module": (), "_fsdp_wrapped_mod
            "module": ("DataParallel", "DistributedDataParallel", "FullyShardedDataParallel", "AveragedModel")}  # fmt: skip
 
 
+SCRIPTED = "it belongs to a TorchScript module, whose inside cannot be seen: take what it was made from"
+
+
 @dataclass(frozen=True)
 class Slot:
     """A parameter or buffer, the module that owns it, and what is known of it; ``fault`` says why it cannot be drawn, if
@@ -195,7 +198,7 @@ def _is_plain(tensor: Tensor) -> bool:
 def _fault(tensor: Tensor, module: nn.Module) -> str:
     """Why a tensor cannot be drawn into, or ""."""
     if isinstance(module, torch.jit.ScriptModule):
-        return "it belongs to a TorchScript module, whose inside cannot be seen: take what it was made from"
+        return SCRIPTED
     if _private.is_flat_parameter(tensor):
         return "it is FSDP1's flat parameter of several others: use fully_shard, or use_orig_params=True"
     try:

@@ -17,6 +17,7 @@ from ...laws.patterns import Given
 from ...laws.structured import Structured
 from ...plans.buffer import Buffer
 from .._private import storage_key
+from ..survey import SCRIPTED
 from .contents import (
     Content,
     Drawn,
@@ -84,7 +85,9 @@ def outcomes(model: nn.Module, trace: Trace) -> list[Outcome]:
     found: list[Outcome] = []
     sharers: dict[int, list[tuple[View, str]]] = {}  # by storage
     named_tensors = tensors_of(model)
-    for name, tensor, _, kind in named_tensors:
+    for name, tensor, owner, kind in named_tensors:
+        if isinstance(owner, torch.jit.ScriptModule):
+            raise ValueError(f"{kind} {name!r}: {SCRIPTED}")
         if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
             raise ValueError(f"{kind} {name!r} has no shape yet: run the lazy module once within the factory")
     draws = _owners(named_tensors, trace)
