@@ -112,7 +112,8 @@ def _own_value(tensor: TensorSpec) -> Choice | None:
     """The value that the model has, where no theory speaks of the role and the value is known."""
     if tensor.role not in OWN or tensor.value is None:
         return None
-    return Choice("constant", {"value": tensor.value}, f"{ROLES[tensor.role]}: the model's own value")
+    role = f"{ROLES[tensor.role]}: " if tensor.role else ""
+    return Choice("constant", {"value": tensor.value}, f"{role}the model's own value")
 
 
 def choice_of_role(role: str) -> Choice | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar
@@ -24,7 +24,7 @@ from . import _private, auto
 from .buffers import buffers_of, fill_buffer
 from .own import own_chooser
 from .parametrised import recompute
-from .sharded import fill_task, tasks_of
+from .sharded import Task, fill_task, tasks_of
 from .survey import Survey, survey
 from .weights import put_together, taken_apart
 
@@ -57,7 +57,8 @@ def plan(
         ``"auto"``: `fastinit.recommend` for each layer, by the activation that follows it. A scheme's name: for all
         weights. A recipe, its name or TOML file: its rules decide, with ``type(module).__name__`` as the module. A
         mapping of globs to schemes or rules: the recipe "default", changed. What all of them give to biases, norms and
-        other roles is in docs/recipes.md, "Roles".
+        other roles is in docs/recipes.md, "Roles". A parameter of which no theory speaks gets what the model's own code
+        gives it, and the plan says so.
     prefix
         Goes before every name: ``"encoder."`` for the encoder of a larger model. Two networks that are drawn with one seed
         need a prefix each, for equal names have equal values.
@@ -85,8 +86,8 @@ def plan(
         stand beside a recipe.
     ValueError
         for parameters of which nothing says how to draw them, or that cannot be drawn (lazy, TorchScript, of another
-        dtype, not dense, sharing a part of their memory, of a parametrisation without a way back), by name; for patterns that match nothing; for a
-        model whose parameters are all frozen.
+        dtype, not dense, sharing a part of their memory, of a parametrisation without a way back), by name; for patterns
+        that match nothing; for a model whose parameters are all frozen.
 
     Examples
     --------
@@ -170,28 +171,45 @@ def init_(
         planned = recipe
     else:
         planned = _plan(seen, model, recipe, prefix, layouts, rules, frozen, numbers)
-    tasks = tasks_of(seen, planned, prefix, flag("strict", strict))
+    draw(seen, planned, prefix=prefix, strict=flag("strict", strict), seed=seed, threads=threads)
+    return model
+
+
+def draw(
+    seen: Survey,
+    planned: Plan,
+    *,
+    prefix: str = "",
+    strict: bool = True,
+    seed: Seed,
+    threads: int | None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Draw a plan into the model that was seen: all is checked before the first write. ``progress`` is told bytes, done and in
+    all."""
+    tasks = tasks_of(seen, planned, prefix, strict)
     buffers = buffers_of(seen, planned, prefix)
     workers = threads_for(threads)
     if seed is None and any(task.sharded for task in tasks):
         raise ValueError(
             "seed must be a number for a sharded model: with None each process would draw its own values"
         )
-    number = resolve_seed(seed)
-    spread(
-        tasks,
-        lambda task, threads: fill_task(task, number, threads),
-        workers,
-        beside=lambda task: task.local.is_cpu,
-    )
+    number, total, done = resolve_seed(seed), sum(task.nbytes for task in tasks), 0
+
+    def run(task: Task, threads: int) -> None:
+        nonlocal done
+        fill_task(task, number, threads)
+        done += task.nbytes
+        progress(done, total)
+
+    spread(tasks, run, workers, beside=lambda task: task.local.is_cpu)
     for tensor, buffer in buffers:
         fill_buffer(tensor, buffer, number, workers)
-    recompute(model)
+    recompute({id(whole.slot.module): whole.slot.module for whole in seen.weights.values()}.values())
     for task in tasks:
         torch.autograd.graph.increment_version(task.parameter)
         if task.local is not task.parameter:
             torch.autograd.graph.increment_version(task.local)
-    return model
 
 
 def _reshard(model: nn.Module) -> None:

@@ -7,7 +7,7 @@ torch has two kinds. Hooks compute the weight anew before each forward pass, and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
@@ -173,10 +173,10 @@ def blank(tensor: Tensor) -> Tensor:
     return nn.Parameter(made, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else made
 
 
-def recompute(model: nn.Module) -> None:
+def recompute(modules: Iterable[nn.Module]) -> None:
     """Put the weights that hooks compute where the modules keep them until the next forward pass. Those of shards are left
     to it: all processes would have to take part."""
-    for module in model.modules():
+    for module in modules:
         for hook in _private.pre_hooks(module):
             made = _by_hook(module, hook)
             if made is None or any(hasattr(tensor, "placements") for tensor in made.parts.values()):
