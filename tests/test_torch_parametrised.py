@@ -429,3 +429,26 @@ def test_the_model_stays_as_it_is() -> None:
     ft.plan(layer, "he_normal")
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(twin.state_dict()[name], tensor) for name, tensor in layer.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: weight_norm(nn.Conv1d(6, 8, 3)),
+        lambda: spectral_norm(nn.Linear(6, 8)),
+        lambda: weight_norm(nn.LSTM(6, 8), "weight_hh_l0"),
+        lambda: parametrizations.weight_norm(nn.Linear(6, 8)),
+        lambda: parametrizations.spectral_norm(nn.Linear(6, 8)),
+        lambda: parametrizations.orthogonal(nn.Linear(6, 8)),
+    ],
+)
+def test_built_models(make: Any) -> None:
+    model = ft.build(make, seed=3).eval()
+    drawn = ft.init_(make(), ft.record(make), seed=3).eval()
+    assert all(torch.equal(drawn.state_dict()[k], v) for k, v in model.state_dict().items())
+    x = torch.ones(2, 6, 6)
+    out, expected = model(x), drawn(x)
+    assert torch.equal(*((out[0], expected[0]) if isinstance(out, tuple) else (out, expected)))
+    plan = ft.plan(make(), "he_normal")
+    built = ft.build(make, seed=3, plan=plan).eval().state_dict()
+    assert all(torch.equal(built[k], v) for k, v in ft.init_(make(), plan, seed=3).state_dict().items())
