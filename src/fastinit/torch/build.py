@@ -45,7 +45,8 @@ def build(
     factory
         Builds and returns the module; see `record`.
     seed
-        With a parameter's name it is the stream. None is fresh entropy.
+        With a parameter's name it is the stream: equal names have equal values under one seed. Two networks of one seed need
+        one module that holds both, or `init_` with a ``prefix`` each. None is fresh entropy.
     device
         Where the model is to be; the CPU by default.
     dtype
