@@ -220,17 +220,17 @@ def check(str law, str dtype, tuple parameters):
 
 
 def prepare(str law, str dtype, tuple parameters):
-    """The numbers that the kernels use for this law: the fields of `fi_law`, those of the dtype's lanes, by name."""
+    """The fields of `fi_law`; those that floats and doubles both have are those of the dtype's lanes."""
     cdef fi_law x
     read_law(&x, law, dtype, parameters)
-    numbers = {"kernel": LAWS[<int>x.kernel], "crosses_centre": x.crosses_centre, "near_centre": x.near_centre,
-               "has_rare": x.has_rare, "signed": x.sign_and != 0, "mirrored": x.sign_xor != 0, "dscale": x.dscale, "dshift": x.dshift,
-               "log_ref": x.log_ref, "first": tuple(x.first), "span": tuple(x.span)}
-    if dtype == "float64":
-        return numbers | {"scale": x.dscale, "shift": x.dshift, "low": x.dlow, "high": x.dhigh,
-                          "base": tuple(x.dbase), "slope": tuple(x.dslope)}
-    return numbers | {"scale": x.scale, "shift": x.shift, "low": x.low, "high": x.high,
-                      "base": tuple(x.base), "slope": tuple(x.slope)}
+    wide = dtype == "float64"
+    return {"kernel": LAWS[<int>x.kernel], "has_rare": x.has_rare, "near_centre": x.near_centre,
+            "crosses_centre": x.crosses_centre, "signed": x.sign_and != 0, "mirrored": x.sign_xor != 0,
+            "scale": x.dscale if wide else x.scale, "shift": x.dshift if wide else x.shift,
+            "low": x.dlow if wide else x.low, "high": x.dhigh if wide else x.high,
+            "base": tuple(x.dbase if wide else x.base), "slope": tuple(x.dslope if wide else x.slope),
+            "dscale": x.dscale, "dshift": x.dshift, "log_ref": x.log_ref, "first": tuple(x.first),
+            "span": tuple(x.span)}
 
 
 def coefficients():

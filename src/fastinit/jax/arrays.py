@@ -17,7 +17,6 @@ from ..dtypes import Array
 from ..laws.distributions import Normal, TruncatedNormal, Uniform
 from ..schemes.resolve import distribution
 from ._private import Tracer, inside_a_trace
-from .keys import seed_of
 
 
 def placed_at(out_sharding: Any, ndim: int, words: Any = None) -> NamedSharding | None:

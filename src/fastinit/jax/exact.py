@@ -41,7 +41,9 @@ class Number(NamedTuple):
 def number(values: Any) -> Number:
     """Constants: what NumPy's floats are."""
     m, e = np.frexp(np.asarray(values, np.float64))
-    return Number(np.ldexp(m, _BITS).astype(np.int64), np.where(m == 0, _BELOW_ALL, e.astype(np.int64) - _BITS))
+    return Number(
+        np.ldexp(m, _BITS).astype(np.int64), np.where(m == 0, _BELOW_ALL, e.astype(np.int64) - _BITS)
+    )
 
 
 def select(condition: Any, a: Number, b: Number) -> Number:
@@ -140,7 +142,12 @@ def product(a: Number, b: Number) -> Number:
     """a * b, to be rounded to a format."""
     n = 27
     low = (1 << n) - 1
-    a_high, a_low, b_high, b_low = jnp.abs(a.m) >> n, jnp.abs(a.m) & low, jnp.abs(b.m) >> n, jnp.abs(b.m) & low
+    a_high, a_low, b_high, b_low = (
+        jnp.abs(a.m) >> n,
+        jnp.abs(a.m) & low,
+        jnp.abs(b.m) >> n,
+        jnp.abs(b.m) & low,
+    )
     least = a_low * b_low
     middle = a_high * b_low + a_low * b_high + (least >> n)
     m = (a_high * b_high << 8) + (middle >> 19)

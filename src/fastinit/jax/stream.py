@@ -13,8 +13,10 @@ from ..drawing.streams import around_the_seed
 
 # BLAKE2b (RFC 7693): the fractions of the roots of the first primes; which words of the message each round takes.
 _START = [math.isqrt(p << 128) & (2**64 - 1) for p in (2, 3, 5, 7, 11, 13, 17, 19)]
-_ORDERS = """0123456789abcdef ea489fd61c02b753 b8c052fdae367194 7931dcbe265a40f8 905724afe1bc683d
-             2c6a0b834d75fe19 c51fed4a0763928b db7ec13950f4862a 6fe9b308c2d714a5 a2847615fb9e3cd0""".split()
+# fmt: off
+_ORDERS = ["0123456789abcdef", "ea489fd61c02b753", "b8c052fdae367194", "7931dcbe265a40f8", "905724afe1bc683d",
+           "2c6a0b834d75fe19", "c51fed4a0763928b", "db7ec13950f4862a", "6fe9b308c2d714a5", "a2847615fb9e3cd0"]
+# fmt: on
 _ROUNDS = 12
 
 

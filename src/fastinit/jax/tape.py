@@ -82,7 +82,9 @@ class Tape:
         table = jnp.array(np.array(self.operations, np.int32) % size)
         shape = jnp.broadcast_shapes(*(jnp.shape(x.m) for x in self.given))
         empty = jnp.zeros((len(self.operations), *shape), jnp.int64)
-        given = zip(*([jnp.broadcast_to(part, shape) for part in x] for x in reversed(self.given)), strict=True)
+        given = zip(
+            *([jnp.broadcast_to(part, shape) for part in x] for x in reversed(self.given)), strict=True
+        )
         start = Number(*(jnp.concatenate([empty, jnp.stack(parts)]) for parts in given))
 
         def more(state: tuple[Any, Number]) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import batching, mlir
 from jax.sharding import AxisType, PartitionSpec
@@ -58,12 +59,10 @@ def traced_array(
 _draw = Primitive("fastinit_draw")
 
 
-@_draw.def_abstract_eval
 def _abstract(words: Any, place: Any, *, part: tuple[int, ...], dtype: Any, **_: Any) -> Any:
-    return jax.core.ShapedArray((*words.shape[:-1], *part), dtype)
+    return ShapedArray((*words.shape[:-1], *part), dtype)
 
 
-@_draw.def_impl
 @partial(jax.jit, static_argnames=("law", "whole", "part", "dtype"))
 def _eager(words: Any, place: Any, **law: Any) -> Any:
     return _draw.bind(words, place, **law)
@@ -85,6 +84,8 @@ def _lowered(context: Any, *given: Any, law: Any, **where: Any) -> Any:
         return mlir.lower_fun(partial(_by_xla, law=law, **where), multiple_results=False)(context, *given)
 
 
+_draw.def_abstract_eval(_abstract)
+_draw.def_impl(_eager)
 batching.primitive_batchers[_draw] = _batched
 mlir.register_lowering(_draw, _lowered)
 

@@ -46,30 +46,29 @@ from .tails import tail
 _TABLE = 17  # the quantile's table begins at a tail probability of 2^17 / 2^32; the words below are rare
 
 
-
 @cache
 def _coefficients() -> dict[str, Number]:
     return {name: number(values) for name, values in _core.coefficients().items()}
 
 
 class _Law:
-    """The kernels' numbers for a law in a dtype."""
+    """The kernels' numbers for a law in a dtype (`fi_law` in csrc/fastinit.h)."""
 
     def __init__(self, law: str, parameters: tuple[float, ...], dtype: str) -> None:
         self.numbers = _core.prepare(law, dtype, parameters)
         self.wide = dtype == "float64"
-        self.format, self.lanes = (DOUBLE, np.dtype(np.float64)) if self.wide else (SINGLE, np.dtype(np.float32))
-        self.bits = 8 * self.lanes.itemsize
+        self.format = DOUBLE if self.wide else SINGLE
+        self.bits = 64 if self.wide else 32
 
     def __getattr__(self, name: str) -> Any:
         value = self.numbers[name]
         return value if isinstance(value, (bool, str)) else number(value)
 
     def code(self, name: str) -> int:
-        return int(self.lanes.type(self.numbers[name]).view(f"i{self.lanes.itemsize}"))
+        return int(np.array(self.numbers[name], f"f{self.bits // 8}").view(f"i{self.bits // 8}"))
 
     def placed(self, z: Number) -> Number:
-        """z * scale + shift, to be rounded."""
+        """z * scale + shift, to be rounded; singles are fused."""
         return total(multiply(z, self.scale) if self.wide else single_product(z, self.scale), self.shift)
 
 
@@ -201,7 +200,9 @@ def _box_muller(law: _Law, index: Any, stream: Stream, from_zero: bool) -> Any:
     f = subtract(m, number(1.0))
     s = divide(f, add(f, number(2.0)))
     z = multiply(s, s)
-    log = add(multiply(from_integer(e), c["LN2"]), add(multiply(multiply(s, z), horner(c["log"], z)), scaled(s, 1)))
+    log = add(
+        multiply(from_integer(e), c["LN2"]), add(multiply(multiply(s, z), horner(c["log"], z)), scaled(s, 1))
+    )
     radius = square_root(scaled(-log, 1))
     x = scaled(from_integer(((angular >> 10) & (2**52 - 1)).astype(jnp.int64) - 2**51), -52)
     y = multiply(x, x)
@@ -220,9 +221,7 @@ def _share_of_rare(law: _Law) -> float:
     return float(np.mean([slope * magnitudes + base < 2**_TABLE for slope, base in halves]))
 
 
-def _with_rare(
-    law: _Law, codes: Any, rare: Any, words: Any, index: Any, stream: Stream, share: float
-) -> Any:
+def _with_rare(law: _Law, codes: Any, rare: Any, words: Any, index: Any, stream: Stream, share: float) -> Any:
     """The codes, with those of rare words computed a few at a time: about all that there are, if they are few."""
     size = len(index)
     at_once = min(size, int(2 * share * size) + 32, 4096)
