@@ -103,8 +103,10 @@ def _steps(x: Number, to: Format) -> tuple[Any, Any]:
 def rounded(x: Number, to: Format) -> Number:
     """x, which need not be a Number's 53 bits wide, in the format; |m| < 2^62."""
     m, unit = _steps(x, to)
-    size = 64 - lax.clz(jnp.abs(m))
-    return Number(m << (_BITS - size), jnp.where(m == 0, _BELOW_ALL, unit + size - _BITS))
+    up = lax.clz(jnp.abs(m)) - (64 - _BITS)  # -1 if rounding has carried into one bit more, a power of two
+    return Number(
+        jnp.where(up < 0, m >> 1, m << jnp.maximum(up, 0)), jnp.where(m == 0, _BELOW_ALL, unit - up)
+    )
 
 
 def encoded(x: Number, to: Format, bits: int) -> Any:

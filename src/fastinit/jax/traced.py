@@ -16,11 +16,11 @@ from jax.sharding import AxisType, PartitionSpec
 
 from ..dtypes import Array
 from ..laws.structured import Structured
+from . import xla
 from ._private import exporting
 from .arrays import draw_part, empty, law_of_pairs, placed_at
 from .keys import seed_of
 from .stream import stream_of
-from .xla import drawn
 
 
 def traced_array(
@@ -78,10 +78,8 @@ def _batched(given: Any, axes: Any, **law: Any) -> tuple[Any, int]:
 
 
 def _lowered(context: Any, *given: Any, law: Any, **where: Any) -> Any:
-    if not exporting(context):
-        return mlir.lower_fun(partial(_by_host, law=law, **where), multiple_results=False)(context, *given)
-    with jax.enable_x64(True):
-        return mlir.lower_fun(partial(_by_xla, law=law, **where), multiple_results=False)(context, *given)
+    how = _by_xla if exporting(context) else _by_host
+    return mlir.lower_fun(partial(how, law=law, **where), multiple_results=False)(context, *given)
 
 
 _draw.def_abstract_eval(_abstract)
@@ -107,31 +105,33 @@ def _by_host(
 def _by_xla(
     words: Any, place: Any, *, law: Any, whole: tuple[int, ...], part: tuple[int, ...], dtype: Any
 ) -> Any:
-    if dtype.kind == "c":
-        real = np.dtype(f"f{dtype.itemsize // 2}")
-        pairs = law_of_pairs(law, (*whole, 2))
-        places = jnp.concatenate([place, jnp.zeros((*place.shape[:-1], 1), place.dtype)], axis=-1)
-        x = _by_xla(words, places, law=pairs, whole=(*whole, 2), part=(*part, 2), dtype=real)
-        return jax.lax.complex(x[..., 0], x[..., 1])
+    if complex_ := dtype.kind == "c":
+        law, whole, part = law_of_pairs(law, (*whole, 2)), (*whole, 2), (*part, 2)
+        dtype = np.dtype(f"f{dtype.itemsize // 2}")
+        place = jnp.concatenate([place, jnp.zeros((*place.shape[:-1], 1), place.dtype)], axis=-1)
     if isinstance(law, Structured):
         raise NotImplementedError(
             f"jax.export: {law} is put together by NumPy on the host, which an exported program does not have;"
             " draw it before, and export the function that takes the array"
         )
-
-    def one(words: Any, place: Any) -> Any:
-        if part == whole:
-            index = jnp.arange(math.prod(whole), dtype=jnp.uint64)
-        else:
-            index = jnp.zeros(part, jnp.uint64)
-            for axis in range(len(whole)):
-                along = jax.lax.broadcasted_iota(jnp.uint64, part, axis) + place[axis].astype(jnp.uint64)
-                index = index * whole[axis] + along
-            index = index.reshape(-1)
-        stream = stream_of(words)
-        values = drawn(law.law, law.parameters, dtype.name, index, stream, from_zero=part == whole)
-        return values.reshape(part)
-
+    one = partial(_one_by_xla, law=law, whole=whole, part=part, dtype=dtype)
     for _ in words.shape[:-1]:
         one = jax.vmap(one)
-    return one(words, place)
+    with jax.enable_x64(True):
+        drawn = one(words, place)
+    return jax.lax.complex(drawn[..., 0], drawn[..., 1]) if complex_ else drawn
+
+
+def _one_by_xla(
+    words: Any, place: Any, *, law: Any, whole: tuple[int, ...], part: tuple[int, ...], dtype: Any
+) -> Any:
+    stream, from_zero = stream_of(words), part == whole
+    if from_zero:
+        index = jnp.arange(math.prod(whole), dtype=jnp.uint64)
+    else:
+        index = jnp.zeros(part, jnp.uint64)
+        for axis, length in enumerate(whole):
+            along = jax.lax.broadcasted_iota(jnp.uint64, part, axis) + place[axis].astype(jnp.uint64)
+            index = index * length + along
+        index = index.reshape(-1)
+    return xla.drawn(law.law, law.parameters, dtype.name, index, stream, from_zero=from_zero).reshape(part)
