@@ -246,7 +246,7 @@ def key_words() -> Any:
     ids=str,
 )
 def test_laws(law: Distribution, dtype: str) -> None:
-    size = 20_001 if isinstance(law, TruncatedNormal) else 100_001
+    size = 1001 if isinstance(law, TruncatedNormal) else 100_001
     expected = fi.fill(np.empty(size, numpy_dtype(dtype)), law, seed=SEED)
     same(drawn(law, dtype, np.arange(size), from_zero=True), expected)
     if law == Normal(0.0, 1e-44):
@@ -258,11 +258,13 @@ def test_laws(law: Distribution, dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_any_part(dtype: str) -> None:
     law, size = Normal(0.3, 2.0), 5
-    for start in (3, 2**40, 2**34 * 3 + 2):
-        block = (slice(start, start + size),)
-        expected = fi.fill(np.empty(size, dtype), law, seed=SEED, shape=(2**41,), block=block)
-        index = np.arange(start, start + size)[::-1]
-        same(drawn(law, dtype, index, from_zero=False), expected[::-1])
+    starts = (3, 2**34 * 3 + 2, 2**40)
+    index = np.concatenate([np.arange(start, start + size)[::-1] for start in starts])
+    parts = [
+        fi.fill(np.empty(size, dtype), law, seed=SEED, shape=(2**41,), block=(slice(start, start + size),))
+        for start in starts
+    ]
+    same(drawn(law, dtype, index, from_zero=False), np.concatenate([part[::-1] for part in parts]))
 
 
 def drawn(law: Distribution, dtype: str, index: Any, *, from_zero: bool) -> Any:
