@@ -156,8 +156,6 @@ def test_a_module_of_flax_and_a_tree() -> None:
 
 
 def test_float64() -> None:
-    """Also in a program that is called without 64 bits, as far as JAX lets it."""
-
     def draw(key: Any) -> dict[str, jax.Array]:
         return {
             "uniform": fj.uniform(1e-300)(key, (5, 7)),
