@@ -110,7 +110,9 @@ def logarithms() -> str:
         "ROOT_2PI": float(mp.sqrt(2 * mp.pi)),
         "HALF_LOG_2PI": float(mp.log(2 * mp.pi) / 2),
     }
-    body = ",\n                    ".join(f"{name} = {literal(value, False)}" for name, value in values.items())
+    body = ",\n                    ".join(
+        f"{name} = {literal(value, False)}" for name, value in values.items()
+    )
     return f"static const double {body};\n"
 
 
