@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,10 +12,7 @@ from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec
 
 from ..drawing import memory
 from ..drawing.blocks import block_shape
-from ..drawing.fill import fill
 from ..dtypes import Array
-from ..laws.distributions import Normal, TruncatedNormal, Uniform
-from ..schemes.resolve import distribution
 from ._private import Tracer, inside_a_trace
 from .keys import seed_of
 
@@ -122,26 +118,4 @@ def traced_array(
 
 
 def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    if dtype.kind != "c":
-        return memory.empty(shape, dtype.name)
-    return memory.empty((*shape, 2), _part(dtype)).view(dtype)[..., 0]
-
-
-def _part(dtype: np.dtype[Any]) -> str:
-    """The dtype of the real and the imaginary part of a complex one."""
-    return f"float{4 * dtype.itemsize}"
-
-
-def draw_complex(out: Array, scheme: Any, *, seed: int, shape: tuple[int, ...], block: Any) -> None:
-    """JAX's complex distributions, of the real one's variance: normal; uniform in a disk; normal, cut at a modulus of 2 sigma."""
-    std, whole = scheme.moments()[1], (*shape, 2)
-    if isinstance(scheme, Uniform) and std:
-        law: Any = distribution("complex_uniform", whole, radius=math.sqrt(2) * std)
-    elif isinstance(scheme, TruncatedNormal):
-        law = distribution("complex_truncated_normal", whole, std=std / math.sqrt(1 - 4 / math.expm1(4)))
-    else:
-        law = Normal(0.0, std / math.sqrt(2))
-    pairs = memory.empty((*out.shape, 2), _part(out.dtype))
-    where = (..., slice(None)) if block is ... else (*block, slice(None))
-    fill(pairs, law, seed=seed, shape=whole, block=where)
-    out[...] = pairs.view(out.dtype)[..., 0]
+    return memory.empty(shape, dtype.name)

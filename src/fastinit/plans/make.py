@@ -13,9 +13,10 @@ from numpy.typing import DTypeLike
 
 from ..arguments import checked_shape, file_path
 from ..drawing.fill import checked_parameters
-from ..dtypes import dtype_name
+from ..dtypes import dtype_name, part_of
 from ..laws.composed import Patched
 from ..laws.distributions import Constant, Distribution
+from ..laws.parts import of_reals
 from ..laws.structured import Structured
 from ..schemes.catalogue import SCHEMES
 from ..schemes.fans import Fans, Geometry, fans
@@ -82,9 +83,10 @@ def make_plan(
                 repr(choice.numbers),
             )
             if case not in known:
-                law, counted = law_of(tensor, choice.scheme, choice.numbers)
-                if not isinstance(law, Structured):
-                    checked_parameters(law, kind)
+                law, counted = law_of(tensor, choice.scheme, choice.numbers, kind)
+                drawn, _ = of_reals(law, tensor.shape, kind)
+                if not isinstance(drawn, Structured):
+                    checked_parameters(drawn, part_of(kind))
                 known[case] = _padded(law, tensor), counted
         except (TypeError, ValueError) as error:
             by = "" if rule is None else f" rule {rule.number},"
@@ -130,10 +132,12 @@ def _also(taking: Sequence[Rule]) -> tuple[int, ...]:
     return tuple([rule.number for rule in taking[1:] if rule.match and not rule.optional])
 
 
-def law_of(tensor: TensorSpec, scheme: str, numbers: Mapping[str, Any]) -> tuple[Distribution, Fans | None]:
+def law_of(
+    tensor: TensorSpec, scheme: str, numbers: Mapping[str, Any], dtype: str
+) -> tuple[Distribution, Fans | None]:
     """The distribution that a scheme gives a tensor, and the fans it rests on; the numbers go before what is known of the tensor."""
     known = {**heeded(scheme, tensor.geometry), **numbers}
-    law = resolve(scheme, tensor.shape, known)
+    law = resolve(scheme, tensor.shape, known, dtype=dtype)
     if not SCHEMES[scheme].needs_fans:
         return law, None
     return law, fans(tensor.shape, **{k: v for k, v in known.items() if k in Geometry._fields})
