@@ -238,7 +238,9 @@ def _compare(
     for expected, has in zip(drawn, tensor.pieces(buffers[1]), strict=True):
         bits = f"u{nbytes((), part_of(parameter.dtype))}"
         unlike = np.flatnonzero(expected.view(bits) != np.ascontiguousarray(has).view(bits))
-        unlike = np.unique(unlike // (expected.itemsize // np.dtype(bits).itemsize))  # of two parts, one element
+        unlike = np.unique(
+            unlike // (expected.itemsize // np.dtype(bits).itemsize)
+        )  # of two parts, one element
         if len(unlike) and first is None:
             first = tuple(map(int, np.unravel_index(at + unlike[0], parameter.shape)))
             message = f"the first at {first}: {number(has[unlike[0]])}, not {number(expected[unlike[0]])}"

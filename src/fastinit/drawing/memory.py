@@ -36,7 +36,9 @@ class Memory(NamedTuple):
         if self.dtype not in COMPLEX:
             return self
         strides = (*self.strides, self.itemsize // 2)
-        return Memory(self.address, (*self.shape, 2), strides, part_of(self.dtype), self.contiguous, self.owner)
+        return Memory(
+            self.address, (*self.shape, 2), strides, part_of(self.dtype), self.contiguous, self.owner
+        )
 
 
 def empty(shape: tuple[int, ...], dtype: str) -> Array:

@@ -52,7 +52,9 @@ def fitted(law: Elementwise, measured: Measured, dtype: str) -> Elementwise:
         return law
     mean, std = law.moments()
     by_moments = law.affine(measured.std / std, measured.mean - mean * measured.std / std)
-    for _ in range(_ITERATIONS if DTYPES[part_of(dtype)].size == 1 else 0):  # until the rounded law has these moments
+    for _ in range(
+        _ITERATIONS if DTYPES[part_of(dtype)].size == 1 else 0
+    ):  # until the rounded law has these moments
         mean, std = by_moments.moments()
         rounded_mean, rounded_std = rounded(by_moments, dtype).moments()
         scale = measured.std / rounded_std if rounded_std else 1.0

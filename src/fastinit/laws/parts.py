@@ -14,7 +14,7 @@ import numpy as np
 
 from ..arguments import Sizes
 from ..dtypes import COMPLEX, Array
-from .base import Distribution, as_distribution
+from .base import Distribution, Kept, as_distribution
 from .composed import Patched, box_shape
 from .distributions import Constant, Normal, TruncatedNormal, Uniform
 from .patterns import Given
@@ -84,30 +84,38 @@ def of_complex(law: Distribution) -> Distribution:
 
 
 def complex_values(values: Any) -> Distribution:
-    """The distribution of given values, real or complex.
+    """The distribution of given values, real or complex: a constant if they are equal and real.
 
     >>> complex_values([1 + 2j]), complex_values([1.0])
     (ComplexParts(inner=Given([[1.0, 2.0]])), Given([1.0]))
     """
-    if not np.iscomplexobj(values):
-        return Given(values)
     array = np.asarray(values)
+    if not np.iscomplexobj(array):
+        return Given(array)
     return ComplexParts(Given(np.stack([array.real, array.imag], -1)))
+
+
+def two_parts(real: Distribution, imaginary: Distribution, shape: Sizes) -> Distribution:
+    """What the parts of complex values are drawn from, along one more axis, if each part has its own distribution."""
+    if real == imaginary:
+        return real
+    return Patched(real, (((*[(0, size, 1) for size in shape], 1), imaginary),))
 
 
 def _of_parts(law: Any, shape: Sizes) -> Distribution:
     match law:
         case ComplexParts(inner):
             return inner
-        case ComplexUniform() | ComplexTruncatedNormal() | StateMatrix("s4d_lin" | "s4d_inv") | Constant(0.0):
+        case Kept():
             return law
-        case Constant(value):
-            return _two(law, Constant(0.0), shape)
+        case ComplexUniform() | ComplexTruncatedNormal() | StateMatrix("s4d_lin" | "s4d_inv"):
+            return law
+        case Constant():
+            return two_parts(law, Constant(0.0), shape)
         case Normal(mean, std):
-            real, imaginary = Normal(mean, std / _HALF), Normal(0.0, std / _HALF)
-            return real if mean == 0 else _two(real, imaginary, shape)
+            return two_parts(Normal(mean, std / _HALF), Normal(0.0, std / _HALF), shape)
         case Uniform(low, high) if low == high:
-            return _of_parts(Constant(low), shape)
+            return two_parts(Constant(low), Constant(0.0), shape)
         case Uniform(low, high) if low == -high:
             return ComplexUniform(_HALF * law.moments()[1])
         case TruncatedNormal(0.0, std, low, high) if low == -high and abs(high - 2 * std) <= _NEAR * std:
@@ -118,12 +126,5 @@ def _of_parts(law: Any, shape: Sizes) -> Distribution:
         case Patched(inner, patches):
             parts = [((*box, (0, 2, 1)), _of_parts(patch, box_shape(box))) for box, patch in patches]
             return Patched(_of_parts(inner, shape), tuple(parts))
-    raise ValueError(
-        f"{law} is not a distribution of complex values; symmetric uniform ones are, truncated normal ones with bounds of "
-        "2 std, and laws.ComplexParts of it, which draws real and imaginary parts from it"
-    )
-
-
-def _two(real: Distribution, imaginary: Distribution, shape: Sizes) -> Distribution:
-    """Real and imaginary parts from two distributions."""
-    return Patched(real, (((*[(0, size, 1) for size in shape], 1), imaginary),))
+    several = "" if isinstance(law, Structured) else "; laws.ComplexParts(...) draws each part from it"
+    raise ValueError(f"{law} is not a distribution of complex values{several}")

@@ -64,7 +64,10 @@ def heeded(scheme: str, known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def resolve(
-    scheme: str | Scheme, shape: Shape, keywords: Mapping[str, Any], beside: Iterable[str] = (),
+    scheme: str | Scheme,
+    shape: Shape,
+    keywords: Mapping[str, Any],
+    beside: Iterable[str] = (),
     dtype: str = "float32",
 ) -> Distribution:
     """The distribution that a scheme draws for a tensor of this shape.

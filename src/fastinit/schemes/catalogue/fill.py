@@ -25,9 +25,7 @@ def _complex_normal(w: Target, std: float) -> Normal:
 
 _MEAN = Number("mean", float, 0.0, "The mean.")
 _STD = Number("std", float, 1.0, "The standard deviation.")
-_PAIRS = (
-    "In a real dtype, the real and imaginary parts are pairs along the last axis, of length 2."
-)
+_PAIRS = "In a real dtype, the real and imaginary parts are pairs along the last axis, of length 2."
 
 ROWS = (
     Scheme(

@@ -13,7 +13,10 @@ from torch import Tensor
 
 from ...laws.composed import Transformed
 from ...laws.distributions import Constant, Distribution, Normal, Uniform
+from ...laws.parts import two_parts
+from ...laws.structured import Structured
 from .._private import operator_name, schema, tree_leaves, tree_map_only
+from ..tensors import law_of_parts
 from .contents import (
     Content,
     Drawn,
@@ -81,32 +84,31 @@ class Call:
         return [leaf for leaf in tree_leaves(self.inputs) if isinstance(leaf, Tensor)]
 
 
-def random_law(call: Call) -> tuple[Distribution, bool] | None:
-    """The law of what a random operation draws, and whether it halves its variance between parts of complex numbers."""
+def random_law(call: Call) -> Distribution | None:
+    """The law of what a random operation draws."""
     bound = call.bound
     if call.operation in ("rand", "rand_like", "uniform_"):
-        return Uniform(bound.get("from", 0.0), bound.get("to", 1.0)), False
+        return Uniform(bound.get("from", 0.0), bound.get("to", 1.0))
     if (
         call.operation in ("randn", "randn_like", "normal_")
         or call.of.func is torch.ops.aten.normal.float_float
     ):
-        return Normal(bound.get("mean", 0.0), bound.get("std", 1.0)), True
+        return Normal(bound.get("mean", 0.0), bound.get("std", 1.0))
     if call.operation == "log_normal_":
-        return Transformed(Normal(bound.get("mean", 1.0), bound.get("std", 2.0)), ("exp", "x")), False
+        return Transformed(Normal(bound.get("mean", 1.0), bound.get("std", 2.0)), ("exp", "x"))
     if call.operation == "exponential_":
         log = ("log", ("sub", 1.0, "x"))
-        return Transformed(Uniform(0.0, 1.0), ("div", ("neg", log), bound.get("lambd", 1.0))), False
+        return Transformed(Uniform(0.0, 1.0), ("div", ("neg", log), bound.get("lambd", 1.0)))
     return None
 
 
-def drawn(law: Distribution, halves: bool, target: Tensor, text: str) -> Content:
+def drawn(law: Distribution, target: Tensor, text: str) -> Content:
     shape = tuple(target.shape)
     if target.is_complex():
-        shape = (*shape, 2)
-        if halves and isinstance(law, Normal) and law.mean == 0:
-            law = Normal(0.0, law.std / math.sqrt(2))
-        elif not isinstance(law, Uniform):
+        shape, parts = (*shape, 2), law_of_parts(law)
+        if parts is None:
             return Lost(f"is complex, and drawn by {text} from {law}", True)
+        law = parts
     elif not target.is_floating_point():
         return Lost(f"is drawn by {text} into {target.dtype}", True)
     return Drawn(law, text, new_source(shape))
@@ -210,6 +212,8 @@ def _content(
             operands[key] = value
             continue
         content = contents.get(id(value))
+        if content and is_random(content) and value.is_complex() != target.is_complex():
+            return None
         if isinstance(content, Drawn) and isinstance(content.law, Constant):
             operands[key] = content.law.value
         elif isinstance(content, Drawn) and (value.shape == target.shape or id(value) == of):
@@ -232,10 +236,30 @@ def _content(
     first, source = found[0].law, found[0].source
     if not all(one.source is source or (one.source == source and source.place) for one in found):
         return _sum(call, found, texts) or Lost(f"is made by {text} from several random tensors", True)
-    if target.is_complex() and not call.name.startswith(("mul", "div", "neg")):
+    if target.is_complex() and not _scales_parts(call, operands):
         return None
     law = law_of(formula, first.inner if isinstance(first, Transformed) else first)
     return None if law is None else Drawn(law, texts, source)
+
+
+def _scales_parts(call: Call, operands: dict[str, Any]) -> bool:
+    """Whether an operation on complex values does the same to each part: it scales them by a real number."""
+    reals = all(isinstance(x, str | tuple | int | float) for x in operands.values())
+    return reals and call.name in ("mul", "div", "neg")
+
+
+def of_two_parts(call: Call, before: dict[int, list[Write]], target: Tensor, text: str) -> Content | None:
+    """`torch.complex` of two draws."""
+    parts = [call.bound["real"], call.bound["imag"]]
+    contents = [before[id(part)][0].content for part in parts if len(before[id(part)]) == 1]
+    found = [content for content in contents if isinstance(content, Drawn)]
+    if len(found) != 2 or any(part.shape != target.shape for part in parts):
+        return None
+    one, other = found
+    if one.source.meets(other.source) or isinstance(one.law, Structured) or isinstance(other.law, Structured):
+        return None
+    shape = tuple(target.shape)
+    return Drawn(two_parts(one.law, other.law, shape), f"{one.text}, {text}", new_source((*shape, 2)))
 
 
 def _operand(array: Tensor) -> Any:
@@ -264,7 +288,7 @@ def normals_of_tensors(
 ) -> Content | None:
     """`torch.normal` whose mean or deviation is a tensor."""
     operands = {"mean": call.bound.get("mean", 0.0), "std": call.bound.get("std", 1.0)}
-    if not any(isinstance(value, Tensor) for value in operands.values()):
+    if target.is_complex() or not any(isinstance(value, Tensor) for value in operands.values()):
         return None
     for name, value in operands.items():
         if isinstance(value, Tensor):
@@ -286,6 +310,8 @@ def norms(call: Call, before: dict[int, list[Write]]) -> Content | None:
     if call.name not in _NORMS or call.bound.get(_NORMS[call.name], 2) not in (2, None):
         return None
     tensor = call.bound["self"]
+    if tensor.is_complex():
+        return None
     writes, axes = before[id(tensor)], call.bound.get("dim")
     if len(writes) != 1 or not isinstance(writes[0].content, Drawn) or not is_random(writes[0].content):
         return None

@@ -255,7 +255,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             law = operations.random_law(call)
             if law is None:
                 return Lost(f"is drawn by {text}, which is no law here", True)
-            return operations.drawn(*law, target, text)
+            return operations.drawn(law, target, text)
         return operations.filled(operations.constant_value(call), target, text)
 
     def _result(
@@ -283,6 +283,10 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         parts_known = all(certain(before[id(tensor)]) for tensor in call.read if tensor.numel())
         if call.name in ("cat", "stack") and not parts_known and (made := parts.joined(call, before, target)):
             return made
+        if call.name == "complex" and not parts_known:
+            made = operations.of_two_parts(call, before, target, text)
+            if made is not None:
+                return made
         writes = [before[id(tensor)] for tensor in call.read]
         if all(map(certain, writes)):
             if (made := operations.computed(call, before, target, text)) is not None:
