@@ -13,10 +13,9 @@ from torch import Tensor
 
 from ...laws.composed import Transformed
 from ...laws.distributions import Constant, Distribution, Normal, Uniform
-from ...laws.parts import two_parts
-from ...laws.structured import Structured
 from .._private import operator_name, schema, tree_leaves, tree_map_only
 from ..tensors import law_of_parts
+from .complex_numbers import for_parts
 from .contents import (
     Content,
     Drawn,
@@ -219,12 +218,19 @@ def _content(
         elif isinstance(content, Drawn) and (value.shape == target.shape or id(value) == of):
             operands[key] = content.law.formula if isinstance(content.law, Transformed) else "x"
             found.append(content)
-        elif isinstance(content, Known) and not value.is_complex() and (value.numel() == 1 or not of):
-            operands[key] = _operand(content.values().expand(value.shape))
+        elif isinstance(content, Known) and (value.numel() == 1 or not of):
+            array = content.values().expand(value.shape)
+            operands[key] = array if target.is_complex() else _operand(array)
             if operands[key] is None:
                 return None
         else:
             return None
+    source = found[0].source if found else None
+    if target.is_complex():
+        in_parts = for_parts(call.name, operands, found[0]) if found else None
+        if in_parts is None:
+            return None
+        operands, source = in_parts
     formula = FORMULAS[call.name](**operands)
     if formula is None or not (target.is_floating_point() or target.is_complex()):
         return None
@@ -233,33 +239,11 @@ def _content(
         known = any(isinstance(content, Known) for content in contents.values())
         return None if known or number is None else filled(number, target, text)
     texts = f"{found[0].text}, {text}"
-    first, source = found[0].law, found[0].source
-    if not all(one.source is source or (one.source == source and source.place) for one in found):
+    first, own = found[0].law, found[0].source
+    if not all(one.source is own or (one.source == own and own.place) for one in found):
         return _sum(call, found, texts) or Lost(f"is made by {text} from several random tensors", True)
-    if target.is_complex() and not _scales_parts(call, operands):
-        return None
     law = law_of(formula, first.inner if isinstance(first, Transformed) else first)
-    return None if law is None else Drawn(law, texts, source)
-
-
-def _scales_parts(call: Call, operands: dict[str, Any]) -> bool:
-    """Whether an operation on complex values does the same to each part: it scales them by a real number."""
-    reals = all(isinstance(x, str | tuple | int | float) for x in operands.values())
-    return reals and call.name in ("mul", "div", "neg")
-
-
-def of_two_parts(call: Call, before: dict[int, list[Write]], target: Tensor, text: str) -> Content | None:
-    """`torch.complex` of two draws."""
-    parts = [call.bound["real"], call.bound["imag"]]
-    contents = [before[id(part)][0].content for part in parts if len(before[id(part)]) == 1]
-    found = [content for content in contents if isinstance(content, Drawn)]
-    if len(found) != 2 or any(part.shape != target.shape for part in parts):
-        return None
-    one, other = found
-    if one.source.meets(other.source) or isinstance(one.law, Structured) or isinstance(other.law, Structured):
-        return None
-    shape = tuple(target.shape)
-    return Drawn(two_parts(one.law, other.law, shape), f"{one.text}, {text}", new_source((*shape, 2)))
+    return None if law is None or source is None else Drawn(law, texts, source)
 
 
 def _operand(array: Tensor) -> Any:

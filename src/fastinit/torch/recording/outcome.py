@@ -158,7 +158,8 @@ def _law_of(array: Array) -> Distribution:
 
 
 def _numpy(tensor: Tensor) -> Array:
-    tensor = tensor.resolve_conj()
+    if tensor.is_complex():
+        tensor = tensor.resolve_conj().to(torch.promote_types(tensor.dtype, torch.complex64))
     array: Array = (tensor.float() if tensor.dtype in _AS_FLOAT32 else tensor).numpy().copy()
     return array
 
