@@ -13,7 +13,15 @@ import pytest
 
 import fastinit as fi
 from fastinit.dtypes import COMPLEX, as_parts, rounding_step
-from fastinit.laws import ComplexParts, ComplexTruncatedNormal, ComplexUniform, Distribution, Given, Patched, from_dict
+from fastinit.laws import (
+    ComplexParts,
+    ComplexTruncatedNormal,
+    ComplexUniform,
+    Distribution,
+    Given,
+    Patched,
+    from_dict,
+)
 from fastinit.laws.parts import of_complex, of_reals
 
 N = 1 << 18
@@ -35,7 +43,9 @@ RANDOM: list[tuple[str, dict[str, Any], float]] = [
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("scheme, numbers, std", RANDOM, ids=lambda case: case if isinstance(case, str) else "")
+@pytest.mark.parametrize(
+    "scheme, numbers, std", RANDOM, ids=lambda case: case if isinstance(case, str) else ""
+)
 def test_half_of_the_variance_lies_in_each_part(
     scheme: str, numbers: dict[str, Any], std: float, dtype: str
 ) -> None:
@@ -75,7 +85,15 @@ LAWS: list[Distribution] = [
 @pytest.mark.parametrize("law", LAWS, ids=str)
 def test_blocks_strides_and_threads_change_no_bit(law: Distribution, dtype: str) -> None:
     whole = fi.fill(np.empty((7, 9), dtype), law, seed=5, name="w")
-    for block in (np.s_[2:5], np.s_[..., 1:8:3], np.s_[4], np.s_[3, 2:], np.s_[::-2, ...], np.s_[6, 8], np.s_[1:1]):
+    for block in (
+        np.s_[2:5],
+        np.s_[..., 1:8:3],
+        np.s_[4],
+        np.s_[3, 2:],
+        np.s_[::-2, ...],
+        np.s_[6, 8],
+        np.s_[1:1],
+    ):
         expected = whole[block]
         room = np.full((3, *expected.shape, 2), 7, dtype)
         out = room[1, ..., 1]
@@ -122,12 +140,18 @@ def test_what_no_complex_value_follows_is_refused_by_name(scheme: str, numbers: 
     with pytest.raises(ValueError, match="is not a distribution of complex values"):
         fi.fill(w, scheme, seed=0, **numbers)
     assert (w == 7).all()
-    with pytest.raises(ValueError, match="parameter 'w'.*is not a distribution of complex values"):
+    with pytest.raises(ValueError, match=r"parameter 'w'.*is not a distribution of complex values"):
         fi.plan({"w": w}, {"w": {"scheme": scheme, **numbers}})
 
 
 def test_laws_of_parts() -> None:
-    for law in (fi.Normal(0.0, 0.25), fi.Uniform(0.0, 1.0), ComplexUniform(2.0), ComplexTruncatedNormal(1.0), fi.Constant(0.0)):
+    for law in (
+        fi.Normal(0.0, 0.25),
+        fi.Uniform(0.0, 1.0),
+        ComplexUniform(2.0),
+        ComplexTruncatedNormal(1.0),
+        fi.Constant(0.0),
+    ):
         parts, shape = of_reals(of_complex(law), (3, 2), "complex64")
         assert shape == (3, 2, 2) and type(parts) is type(law)
         assert np.allclose(parts.parameters, law.parameters, rtol=1e-15)
@@ -155,7 +179,11 @@ def test_targets_that_cannot_be_filled() -> None:
 
 
 def test_plans_are_data() -> None:
-    shapes = {"a.weight": np.empty((4, 8), np.complex64), "a.bias": np.empty(4, np.complex128), "b": np.empty((2, 2), np.float32)}
+    shapes = {
+        "a.weight": np.empty((4, 8), np.complex64),
+        "a.bias": np.empty(4, np.complex128),
+        "b": np.empty((2, 2), np.float32),
+    }
     plan = fi.plan(shapes, {"b": "normal", "a.weight": "he_uniform"})
     assert [p.dtype for p in plan.values()] == ["complex64", "complex128", "float32"]
     assert plan["a.weight"].distribution == fi.distribution("he_uniform", (4, 8))
@@ -165,12 +193,15 @@ def test_plans_are_data() -> None:
     for name, array in arrays.items():
         assert array.dtype.name == plan[name].dtype
         assert plan.tensor(name, seed=1, block=np.s_[1:]).tobytes() == array[1:].tobytes()
-    assert arrays["a.weight"].tobytes() == fi.he_uniform((4, 8), seed=1, name="a.weight", dtype="complex64").tobytes()
+    assert (
+        arrays["a.weight"].tobytes()
+        == fi.he_uniform((4, 8), seed=1, name="a.weight", dtype="complex64").tobytes()
+    )
     assert fi.plan(shapes, "he_normal", dtype="complex128")["b"].dtype == "complex128"
     assert fi.plan({"w": (3, 3)}, "he_normal").astype("complex64")["w"].nbytes == 72
     data = json.loads(plan.to_json())
     data["parameters"]["a.weight"]["distribution"] = fi.distribution("orthogonal", (4, 8)).to_dict()
-    with pytest.raises(ValueError, match="'a.weight'.*not a distribution of complex values"):
+    with pytest.raises(ValueError, match=r"'a.weight'.*not a distribution of complex values"):
         fi.Plan.from_json(json.dumps(data))
 
 
@@ -237,7 +268,12 @@ def test_verify_finds_what_differs(tmp_path: Path) -> None:
     changed["v"][3, 4] += 1j
     changed["v"][9, 1] = 0
     (finding,) = fi.verify(changed, plan, seed=0)
-    assert finding.kind == "bits" and finding.index == (3, 4) and "2 of 2,500" in finding.message and "j)" in finding.message
+    assert (
+        finding.kind == "bits"
+        and finding.index == (3, 4)
+        and "2 of 2,500" in finding.message
+        and "j)" in finding.message
+    )
     kinds: list[tuple[Callable[[Any], Any], str]] = [
         (lambda w: w * math.sqrt(2), "std"), (lambda w: w + 0.1j, "mean"), (lambda w: w.conj() * np.nan, "bounds"),
         (lambda w: w.real + 0j, "std"), (lambda w: w * 1e6, "bounds"),
@@ -250,7 +286,10 @@ def test_verify_finds_what_differs(tmp_path: Path) -> None:
 
 
 def test_complex128_has_no_place_in_safetensors_files(tmp_path: Path) -> None:
-    plan, path = fi.plan({"b": (2, 2), "w": np.empty((2, 2), np.complex128)}, "he_normal"), tmp_path / "m.safetensors"
+    plan, path = (
+        fi.plan({"b": (2, 2), "w": np.empty((2, 2), np.complex128)}, "he_normal"),
+        tmp_path / "m.safetensors",
+    )
     path.write_bytes(b"old")
     for where, size in ((path, None), (tmp_path / "folder", "1KB")):
         with pytest.raises(ValueError, match="'w' has dtype complex128, which safetensors files cannot hold"):

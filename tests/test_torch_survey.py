@@ -244,7 +244,7 @@ def old_weight_norm() -> Any:
 
 
 def complex_() -> Any:
-    return nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4, dtype=torch.complex64))
+    return nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4, dtype=torch.complex32))
 
 
 FAULTS = [
@@ -253,7 +253,7 @@ FAULTS = [
     (old_weight_norm, r"'1.weight_g' of shape \(4, 1\) .*'1.weight_v'"),
     (lambda: nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))), "original0.*original1"),
     (lambda: nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(4, 4))), "weight.original'"),
-    (complex_, "'1.weight': it has dtype torch.complex64; what can be drawn is"),
+    (complex_, "'1.weight': it has dtype torch.complex32; what can be drawn is"),
 ]
 
 

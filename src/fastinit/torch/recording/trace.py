@@ -190,10 +190,10 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def read(self, tensor: Tensor) -> list[Write]:
         """What the tensor holds: nothing, one content, or, if it is a run of its storage in C order, several."""
+        if tensor.is_conj():
+            return [mirrored(write, tensor) for write in self._stored(self.apart(tensor.conj))]
         writes = self._stored(tensor)
-        if tensor.is_conj() or tensor.is_neg():
-            return [mirrored(write, tensor) for write in writes]
-        return writes
+        return [mirrored(write, tensor) for write in writes] if tensor.is_neg() else writes
 
     def _stored(self, tensor: Tensor) -> list[Write]:
         """What the tensor's memory holds where it is read."""
