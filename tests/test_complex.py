@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import optional
 
 import fastinit as fi
 from fastinit.dtypes import COMPLEX, as_parts, rounding_step
@@ -314,3 +315,43 @@ def test_inspection_measures_the_parts(tmp_path: Path) -> None:
     found = fi.inspect(arrays, plan)
     assert "std" in [finding.kind for finding in found.tensors["conv.weight"].findings]
     assert found.tensors["disk.weight"].duplicate_rows == 1
+
+
+def test_jax_draws_the_same_values() -> None:
+    jax = optional("jax")
+    import fastinit.jax as fj
+
+    for scheme in ("he_uniform", "xavier_uniform", "lecun_uniform"):
+        ours = getattr(fi, scheme)((6, 8), seed=5, dtype="complex64", layout="io")
+        assert (np.asarray(getattr(fj, scheme)()(jax.random.key(5), (6, 8), "complex64")) == ours).all()
+    ours = fi.variance_scaling(
+        (6, 8), seed=5, dtype="complex64", layout="io", distribution="truncated_normal", scale=2.0
+    )
+    assert (np.asarray(fj.he_normal()(jax.random.key(5), (6, 8), "complex64")) == ours).all()
+    assert (
+        np.asarray(fj.normal(2.0)(jax.random.key(5), (6,), "complex64"))
+        == fi.normal(6, std=2.0, seed=5, dtype="complex64")
+    ).all()
+
+
+def test_trees_of_jax() -> None:
+    jax = optional("jax")
+    import fastinit.jax as fj
+
+    leaf = jax.ShapeDtypeStruct((6, 8), "complex64")
+    tree = {"Dense_0": {"kernel": leaf, "bias": jax.ShapeDtypeStruct((8,), "complex64")}}
+    drawn = fj.init(tree, "he_normal", seed=2)["Dense_0"]
+    expected = fi.he_normal((6, 8), seed=2, name="Dense_0.kernel", dtype="complex64", layout="io")
+    assert drawn["kernel"].dtype == "complex64" and (np.asarray(drawn["kernel"]) == expected).all()
+    assert not drawn["bias"].any()
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[:1]), ("x",))
+    placed = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(None, "x"))
+    sharded = fj.init(
+        {"kernel": jax.ShapeDtypeStruct((6, 8), "complex64", sharding=placed)}, "he_uniform", seed=2
+    )
+    assert (
+        np.asarray(sharded["kernel"])
+        == fi.he_uniform((6, 8), seed=2, name="kernel", dtype="complex64", layout="io")
+    ).all()
+    with pytest.raises(ValueError, match=r"'Dense_0.kernel'.*not a distribution of complex values"):
+        fj.init(tree, "orthogonal", seed=2)

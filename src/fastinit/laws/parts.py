@@ -80,19 +80,23 @@ def of_complex(law: Distribution) -> Distribution:
             return Normal(0.0, std * _HALF)
         case Constant(0.0) | ComplexUniform() | ComplexTruncatedNormal():
             return law
-    return ComplexParts(law)
+        case _:
+            return ComplexParts(law)
 
 
 def complex_values(values: Any) -> Distribution:
-    """The distribution of given values, real or complex: a constant if they are equal and real.
+    """The distribution of given values, real or complex.
 
     >>> complex_values([1 + 2j]), complex_values([1.0])
     (ComplexParts(inner=Given([[1.0, 2.0]])), Given([1.0]))
     """
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        return Given(values)  # which says what is wrong
     if not np.iscomplexobj(array):
-        return Given(array)
-    return ComplexParts(Given(np.stack([array.real, array.imag], -1)))
+        return Given(values)
+    return ComplexParts(Given(np.stack([np.real(array), np.imag(array)], -1)))
 
 
 def two_parts(real: Distribution, imaginary: Distribution, shape: Sizes) -> Distribution:
@@ -126,5 +130,6 @@ def _of_parts(law: Any, shape: Sizes) -> Distribution:
         case Patched(inner, patches):
             parts = [((*box, (0, 2, 1)), _of_parts(patch, box_shape(box))) for box, patch in patches]
             return Patched(_of_parts(inner, shape), tuple(parts))
-    several = "" if isinstance(law, Structured) else "; laws.ComplexParts(...) draws each part from it"
-    raise ValueError(f"{law} is not a distribution of complex values{several}")
+        case _:
+            known = "" if isinstance(law, Structured) else "; laws.ComplexParts(...) draws each part from it"
+            raise ValueError(f"{law} is not a distribution of complex values{known}")

@@ -84,7 +84,8 @@ def law_of_parts(law: Distribution) -> Distribution | None:
             return Normal(mean, std / math.sqrt(2))
         case Uniform():
             return law
-    return None
+        case _:
+            return None
 
 
 def draw_block(

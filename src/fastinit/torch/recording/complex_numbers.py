@@ -52,13 +52,13 @@ def for_parts(operation: str, operands: dict[str, Any], drawn: Drawn) -> tuple[d
             continue
         array = np.asarray(operand.resolve_conj().numpy() if isinstance(operand, Tensor) else operand)
         if adds:
-            result[key] = given(np.stack([array.real, array.imag], -1))
-        elif np.any(array.imag):
+            result[key] = given(np.stack([np.real(array), np.imag(array)], -1))
+        elif np.any(np.imag(array)):
             if not isinstance(drawn.law, Normal) or drawn.law.mean != 0:
                 return None
             result[key], source = given(np.abs(array)[..., None]), Source(source.draw, None)
         else:
-            result[key] = given(array.real[..., None])
+            result[key] = given(np.real(array)[..., None])
         if result[key] is None:
             return None
     return result, source
