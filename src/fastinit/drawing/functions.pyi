@@ -746,8 +746,8 @@ def complex_normal(
     Examples
     --------
     >>> import fastinit as fi
-    >>> fi.complex_normal((4, 4), dtype="complex64", seed=0, name="w").shape
-    (4, 4)
+    >>> fi.complex_normal((4, 2), seed=0, name="w").shape
+    (4, 2)
     """
 
 @overload
@@ -822,8 +822,8 @@ def complex_truncated_normal(
     Examples
     --------
     >>> import fastinit as fi
-    >>> fi.schemes.complex_truncated_normal((4, 4), dtype="complex64", seed=0, name="w").shape
-    (4, 4)
+    >>> fi.schemes.complex_truncated_normal((4, 2), seed=0, name="w").shape
+    (4, 2)
     """
 
 @overload
@@ -898,8 +898,8 @@ def complex_uniform(
     Examples
     --------
     >>> import fastinit as fi
-    >>> fi.schemes.complex_uniform((4, 4), dtype="complex64", seed=0, name="w").shape
-    (4, 4)
+    >>> fi.schemes.complex_uniform((4, 2), seed=0, name="w").shape
+    (4, 2)
     """
 
 @overload
@@ -4673,8 +4673,8 @@ def s4d_lin(
     Examples
     --------
     >>> import fastinit as fi
-    >>> fi.schemes.s4d_lin((4,), dtype="complex64").shape
-    (4,)
+    >>> fi.schemes.s4d_lin((4, 2)).shape
+    (4, 2)
     """
 
 @overload
@@ -4752,8 +4752,8 @@ def s4d_inv(
     Examples
     --------
     >>> import fastinit as fi
-    >>> fi.schemes.s4d_inv((4,), dtype="complex64").shape
-    (4,)
+    >>> fi.schemes.s4d_inv((4, 2)).shape
+    (4, 2)
     """
 
 @overload

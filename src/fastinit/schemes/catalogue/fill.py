@@ -163,7 +163,7 @@ ROWS = (
         build=_complex_normal,
         numbers=(Number("std", float, 1.0, "The standard deviation of the complex values."),),
         note=_PAIRS,
-        example='(4, 4), dtype="complex64"',
+        example="(4, 2)",
     ),
     Scheme(
         name="complex_truncated_normal",
@@ -177,7 +177,7 @@ ROWS = (
         build=lambda w, std: ComplexTruncatedNormal(std),
         numbers=(Number("std", float, 1.0, "The standard deviation of the complex values before the cut."),),
         note=f"{_PAIRS} The std after the cut is .96196182800821354 std.",
-        example='(4, 4), dtype="complex64"',
+        example="(4, 2)",
         specialist=True,
     ),
     Scheme(
@@ -192,7 +192,7 @@ ROWS = (
         build=lambda w, radius: ComplexUniform(radius),
         numbers=(Number("radius", float, 1.0, "The radius of the disk."),),
         note=_PAIRS,
-        example='(4, 4), dtype="complex64"',
+        example="(4, 2)",
         specialist=True,
     ),
 )
