@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from ...arguments import non_negative
 from ...laws.distributions import Constant, Normal, Uniform
 from ...laws.parts import complex_values
+from ...laws.patterns import Given
 from ...laws.transformed import ComplexTruncatedNormal, ComplexUniform, LogUniform, check_complex
 from ..scaling import truncated
 from .row import REQUIRED, Number, Scheme, Target
@@ -127,7 +128,7 @@ ROWS = (
         mean=None,
         std=None,
         source=None,
-        build=lambda w, values: complex_values(values),
+        build=lambda w, values: complex_values(values) if w.is_complex else Given(values),
         numbers=(Number("values", ArrayLike, REQUIRED, "Finite numbers, of the shape of the tensor."),),
         note="MXNet calls it Load, Paddle calls it Assign.",
         example="(2,), values=[0.5, 1.5]",
