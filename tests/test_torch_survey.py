@@ -243,14 +243,16 @@ def weight_norm_by_hooks() -> Any:
         return nn.utils.weight_norm(nn.Linear(4, 4))
 
 
-def complex_() -> Any:
-    return nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4, dtype=torch.complex64))
+def scales() -> Any:
+    layer = nn.Linear(4, 4)
+    layer.weight = nn.Parameter(torch.ones(4, 4).to(torch.float8_e8m0fnu))
+    return nn.Sequential(nn.Linear(4, 4), layer)
 
 
 FAULTS = [
     (lazy, "'0.weight': it has no shape yet: run the lazy module once; '0.bias': it has no shape"),
     (script, "'1.weight': it belongs to a TorchScript module"),
-    (complex_, "'1.weight': it has dtype torch.complex64; what can be drawn is"),
+    (scales, "'1.weight': it has dtype torch.float8_e8m0fnu; what can be drawn is"),
 ]
 
 

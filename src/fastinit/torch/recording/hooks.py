@@ -35,11 +35,7 @@ def hooked(trace: Trace) -> AbstractContextManager[None]:
 
     def fill(original: Any, tensor: Tensor, law: Distribution, generator: Any) -> Tensor:
         text = trace.calling or law.law
-        if tensor.is_complex() or not tensor.is_floating_point():
-            content: Content = drawn(law, True, tensor, text)
-        else:
-            content = Drawn(law, text, new_source(tuple(tensor.shape)))
-        trace.write(tensor, content)
+        trace.write(tensor, drawn(law, tensor, text))
         return tensor
 
     def named(run: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -71,7 +67,7 @@ def hooked(trace: Trace) -> AbstractContextManager[None]:
 
         def handler(original: Any, tensor: Tensor, **numbers: Any) -> Tensor:
             shape, dtype = tuple(tensor.shape), tensor.dtype
-            law = resolve(scheme, shape, numbers)
+            law = None if tensor.is_complex() else resolve(scheme, shape, numbers)
 
             def made() -> Tensor:
                 result: Tensor = original(torch.empty(shape, dtype=dtype, device="cpu"), **numbers)
@@ -121,7 +117,7 @@ def made_orthogonal(trace: Trace, original: Any, tensor: Tensor) -> Tensor:
     """The factor Q of a matrix of independent values around 0, or of one with orthonormal columns, or of both side by side:
     of Haar's law if the values are normal, and close to it for others."""
     writes = trace.read(tensor)
-    if not all(isinstance(content, Drawn) and _spreads(content.law) for _, content in writes):
+    if tensor.is_complex() or not all(isinstance(c, Drawn) and _spreads(c.law) for _, c in writes):
         result: Tensor = original(tensor)
         return result
     matrix, made = tensor.dim() - 2, torch.empty_like(tensor)
