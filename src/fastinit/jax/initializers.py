@@ -14,6 +14,7 @@ import numpy as np
 from jax.nn.initializers import Initializer
 
 from ..arguments import checked_shape, choose, integer, integers, non_negative, real
+from ..drawing.fill import fill
 from ..dtypes import dtype_name, numpy_dtype
 from ..laws.distributions import Normal, Uniform
 from ..schemes.resolve import distribution
