@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -13,7 +12,7 @@ from numpy.typing import DTypeLike
 
 from ..arguments import checked_shape, file_path
 from ..drawing.fill import checked_parameters
-from ..dtypes import dtype_name, part_of
+from ..dtypes import dtype_name, is_integer, part_of
 from ..laws.composed import Patched
 from ..laws.distributions import Constant, Distribution
 from ..laws.parts import of_reals
@@ -241,7 +240,7 @@ def _described(value: Any) -> TensorSpec | None:
             )
         return TensorSpec(checked_shape(value), "float32")
     shape, dtype = checked_shape(tuple(value.shape)), getattr(value, "dtype", "float32")
-    if re.fullmatch(r"u?int\d*|bool_?", _kind(dtype)):
+    if is_integer(dtype):
         return None
     return TensorSpec(shape, dtype_name(dtype), getattr(value, "module", ""))
 

@@ -17,6 +17,7 @@ from ...laws.parts import complex_values, of_complex
 from ...laws.structured import Structured
 from ...plans.buffer import Buffer
 from .._private import storage_key
+from ..survey import SCRIPTED
 from .contents import (
     Content,
     Drawn,
@@ -77,7 +78,9 @@ def outcomes(model: nn.Module, trace: Trace) -> list[Outcome]:
     found: list[Outcome] = []
     sharers: dict[int, list[tuple[View, str]]] = {}  # by storage
     named_tensors = tensors_of(model)
-    for name, tensor, _, kind in named_tensors:
+    for name, tensor, owner, kind in named_tensors:
+        if isinstance(owner, torch.jit.ScriptModule):
+            raise ValueError(f"{kind} {name!r}: {SCRIPTED}")
         if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
             raise ValueError(f"{kind} {name!r} has no shape yet: run the lazy module once within the factory")
     draws = _owners(named_tensors, trace)
@@ -243,6 +246,6 @@ def _norms(content: Norms, named: Named, draws: dict[object, Named]) -> Distribu
             raise ValueError(f"it is {content.text} of {owner.name!r}, which is in another module")
         of = owner.name.rpartition(".")[2]
         sizes = tuple(owner.tensor.shape)
-        if isinstance(inner, Structured):
+        if isinstance(inner, Structured) and sizes != place.shape:
             inner = views.Viewed(inner, sizes, place.shape, c_strides(place.shape), 0)
     return views.Norms(inner, place.shape, content.axes, of)
