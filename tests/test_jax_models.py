@@ -94,7 +94,12 @@ def test_nnx() -> None:
     np.testing.assert_allclose(q @ q.T, np.eye(8), atol=1e-6)
     assert (net.head.bias[...] == 3).all()
     assert jnp.isfinite(net(jnp.zeros((1, 4, 4), jnp.int32))).all()
-    state = fj.init(nnx.state(abstract, nnx.Param), {"layers.1.kernel": "orthogonal"}, seed=1)
+    parameters, rules = nnx.state(abstract, nnx.Param), {"layers.1.kernel": "orthogonal"}
+    with pytest.raises(
+        ValueError, match=r"'up\.kernel'.*axes"
+    ):  # a state has no layers: its bias fits another axis
+        fj.init(parameters, rules, seed=1)
+    state = fj.init(parameters, {**rules, "up.kernel": {"scheme": "he_normal", "layout": "hwoi"}}, seed=1)
     np.testing.assert_array_equal(state["layers"][1]["kernel"][...], q)
     # A concrete module gives the same, and stays as it is.
     before = Net(nnx.Rngs(0))
@@ -260,7 +265,11 @@ def test_linen_layers_by_their_names() -> None:
     with pytest.raises(ValueError, match=r"Einsum_0.kernel.*axes"):  # nothing says the equation
         plan(nn.Einsum((4, 8, 16), "nta,hab->nthb"), 2, 3, 8)
     with pytest.raises(ValueError, match=r"DenseGeneral_0.kernel.*axes"):
-        plan(nn.DenseGeneral((4, 8)), 2, 3)
+        plan(nn.DenseGeneral((4, 8), use_bias=False), 2, 3)
+    assert plan(nn.DenseGeneral((4, 8)), 2, 3)["params.DenseGeneral_0.kernel"].fans == (
+        3,
+        32,
+    )  # its bias tells
     stacked = jnp.zeros((5, 6, 2, 3))  # an attention's layers, by scan
     attention = {"blocks": {"query": {"kernel": stacked}, "out": {"kernel": jnp.zeros((5, 2, 3, 6))}}}
     assert fj.plan(attention, "he_normal")["blocks.query.kernel"].fans == (6, 6)

@@ -15,7 +15,7 @@ from ..drawing.streams import Seed, encoded_name, resolve_seed
 from ..dtypes import numpy_dtype
 from ..plans.make import make_plan
 from ..plans.match import matching
-from ..plans.model import Model
+from ..plans.model import Model, TensorSpec
 from ..plans.plan import Plan
 from ..plans.recipe import RecipeLike, as_recipe
 from .arrays import sharded_array
@@ -122,9 +122,7 @@ def _plan(leaves: list[Leaf], recipe: RecipeLike, prefix: str, frozen: bool, num
         raise ValueError(
             "tree has no parameters: no floating-point arrays, or only such as are not parameters"
         )
-    return make_plan(
-        Model({prefix + leaf.name: described(leaf) for leaf in chosen}), as_recipe(recipe, numbers)
-    )
+    return make_plan(Model(_described(chosen, prefix)), as_recipe(recipe, numbers))
 
 
 def _checked(plan: Plan, leaves: list[Leaf], prefix: str) -> Plan:
@@ -132,8 +130,14 @@ def _checked(plan: Plan, leaves: list[Leaf], prefix: str) -> Plan:
     encoded_name(prefix, "prefix")
     drawn = [leaf for leaf in leaves if leaf.drawn]
     _check_names(drawn)
-    tensors = {prefix + leaf.name: described(leaf) for leaf in drawn}
-    return matching(plan, tensors, [prefix + leaf.name for leaf in drawn if not leaf.frozen])
+    return matching(
+        plan, _described(drawn, prefix), [prefix + leaf.name for leaf in drawn if not leaf.frozen]
+    )
+
+
+def _described(leaves: list[Leaf], prefix: str) -> dict[str, TensorSpec]:
+    specs = described(leaves)
+    return {prefix + leaf.name: spec for leaf, spec in zip(leaves, specs, strict=True)}
 
 
 def _check_names(leaves: list[Leaf]) -> None:
