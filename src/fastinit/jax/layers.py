@@ -36,14 +36,12 @@ def _described(leaf: Leaf, owns: Mapping[tuple[str, ...], Own | None]) -> Tensor
         dtype = dtype_name(leaf.value.dtype)
     except TypeError as error:
         raise TypeError(f"leaf {leaf.name!r}: {error}") from None
-    module, kind = type_of(leaf)
-    key = _key(leaf)
+    (module, kind), key = type_of(leaf), _key(leaf)
     if leaf.role:
-        role, geometry = leaf.role, {}
-    elif key in owns and owns[key] is None and str(leaf.path[-1]) == "kernel":
-        role, geometry = "unclear", {}
-    else:
-        role, geometry = _known(leaf, kind, shape, owns.get(key))
+        return TensorSpec(shape, dtype, module, {}, leaf.role)
+    if key[-1:] == ("kernel",) and owns.get(key, leaf) is None:
+        return TensorSpec(shape, dtype, module, {}, "unclear")
+    role, geometry = _known(leaf, kind, shape, owns.get(key))
     return TensorSpec(shape, dtype, module, geometry, role)
 
 
@@ -57,6 +55,7 @@ def _weight(leaf: Leaf) -> Weight | None:
         return None
     name, kind = str(leaf.path[-1]), type_of(leaf)[1]
     said = ".".join(_key(leaf)).lower()
+    kinds: tuple[str, ...]
     if kind in _NORMS and name in ("scale", "bias"):
         kinds = ("o",)
     elif kind == "Embed" and name == "embedding":

@@ -62,7 +62,8 @@ def own_axes(weights: Iterable[Weight]) -> dict[tuple[str, ...], Own | None]:
 
 def _solve(weights: list[Weight], depth: int, found: dict[tuple[str, ...], Own | None]) -> None:
     """Decide for all weights that share the first ``depth`` parts of their path, or for each of the branches."""
-    below, rest = [], []
+    below: list[Weight] = []
+    rest: list[Weight] = []
     for weight in weights:
         (below if any(map(_STACKS.match, weight.path[depth:])) else rest).append(weight)
     if depth and weights and _STACKS.match(weights[0].path[depth - 1]):
@@ -105,7 +106,9 @@ def _fits(weights: list[Weight], axes: Axes) -> bool:
             lengths[which].add(weight.shape[place])
             if weight.names is not None:
                 names[which].add(weight.names[place])
-    return all(len(several) <= 1 for several in (*lengths, *names)) and all(
+    if any(len(several) > 1 for several in (*lengths, *names)):  # type: ignore[arg-type]
+        return False
+    return all(
         _outputs(layer, axes) for layer in _layers(weights)
     )
 
