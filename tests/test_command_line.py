@@ -165,7 +165,7 @@ def test_a_plan_of_the_command_is_a_model_with_a_recipe(here: Path, run: Run) ->
     )
     assert run("plan plan.json --recipe default") == run("plan model.json")
     Path("plan.json").write_text(
-        '{"source": "recipe gpt2", "tied": {}, "unfilled": [], "parameters": {"w": {"shape": [4]}}}'
+        '{"source": "recipe gpt2", "tied": {}, "unfilled": {}, "parameters": {"w": {"shape": [4]}}}'
     )
     assert run("plan plan.json", 2).startswith("plan.json: ")
 

@@ -137,7 +137,7 @@ def test_frozen_parameters_are_left_alone(recipe: str) -> None:
     model = adapter()
     before = values(model)
     plan = ft.plan(model, recipe)
-    assert plan.unfilled == ("base.weight", "base.bias") and list(plan) == [
+    assert list(plan.unfilled) == ["base.weight", "base.bias"] and list(plan) == [
         "lora_A.default.weight", "lora_B.default.weight",
     ]  # fmt: skip
     ft.init_(model, recipe, seed=0)
@@ -185,7 +185,7 @@ class Scaled(nn.Module):
 def test_unknown_parameters_have_names(recipe: str) -> None:
     model = Scaled()
     before = values(model)
-    with pytest.raises(ValueError, match=r"'logit_scale'.*'layer_scale'.*'sinks'.*'A_log'.*'table'"):
+    with pytest.raises(ValueError, match=r"parameters 'sinks'.*'A_log'.*'table'"):
         ft.init_(model, recipe, seed=0)
     assert unchanged(model, before)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..plans.model import TensorSpec
+from ..plans.roles import OWN
 from . import _private
 from .layers import described
 from .tensors import DTYPES, check_target
@@ -82,12 +83,14 @@ def survey(model: nn.Module) -> Survey:
     parameters: dict[str, Slot] = {}
     buffers: dict[str, Slot] = {}
     ties: dict[str, str] = {}
+    written = any(_was_written(tensor) for tensor in model.parameters())
     first: dict[object, str] = {}  # the first name of a tensor or of a place in memory
     for path, module in clean_modules(model):
         own = dict(module.named_parameters(recurse=False, remove_duplicate=False))
         held = dict(module.named_buffers(recurse=False, remove_duplicate=False))
         lazy = {local for local, tensor in own.items() if isinstance(tensor, nn.UninitializedParameter)}
         specs = described(path, module, {k: v for k, v in (own | held).items() if k not in lazy})
+        specs = {name: _valued(spec, name, own, written) for name, spec in specs.items()}
         for local, tensor in (own | held).items():
             name = f"{path}.{local}" if path else local
             if name in parameters or name in buffers or name in ties:
@@ -126,6 +129,27 @@ def _tied(slot: Slot, other: TensorSpec) -> Slot:
         return slot
     padding = other.zero_row if slot.spec.zero_row is None else slot.spec.zero_row
     return replace(slot, spec=replace(slot.spec, role="output", geometry={}, zero_row=padding))
+
+
+def _was_written(tensor: Tensor) -> bool:
+    lazy = isinstance(tensor, nn.UninitializedParameter)
+    return not lazy and not tensor.is_inference() and tensor._version > 0
+
+
+def _valued(spec: TensorSpec, name: str, own: Mapping[str, Tensor], written: bool) -> TensorSpec:
+    """With the one value that the model's code gave all elements, if the role asks for it. A model of which nothing was
+    ever written in place may hold what `to_empty` left."""
+    tensor = own.get(name.rpartition(".")[2])
+    if spec.role not in OWN or tensor is None or not written or not _is_plain(tensor):
+        return spec
+    values = tensor.detach().double().flatten()
+    same = bool(len(values)) and bool((values == values[0]).all())
+    return replace(spec, value=values[0].item()) if same else spec
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    whole = type(tensor) in (Tensor, nn.Parameter) and not tensor.is_meta and tensor.is_floating_point()
+    return whole and tensor.layout is torch.strided
 
 
 def _fault(tensor: Tensor, module: nn.Module) -> str:

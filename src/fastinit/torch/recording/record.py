@@ -16,7 +16,7 @@ from ...laws.composed import Patched, Transformed
 from ...laws.distributions import Distribution
 from ...laws.patterns import Given
 from ...plans.buffer import Buffer
-from ...plans.parameter import Parameter
+from ...plans.parameter import BUFFER, Parameter
 from ...plans.plan import Plan
 from ...schemes.catalogue import SCHEMES
 from ...schemes.fans import Fans, fans
@@ -83,9 +83,13 @@ def record(factory: Callable[[], nn.Module]) -> Plan:
             if outcome.kind == "parameter":
                 raise type(problem)(f"parameter {outcome.name!r}: {problem}") from None
         buffers[outcome.name] = outcome.buffer(known=error is None)
-    unfilled = [name for name, buffer in buffers.items() if buffer.persistent]
+    unfilled = {
+        name: Parameter.kept(name, buffer.shape, buffer.dtype, BUFFER)
+        for name, buffer in buffers.items()
+        if buffer.persistent
+    }
     ties = {alias: owner for alias, owner in ties.items() if owner in rows or owner in buffers}
-    return Plan(rows, ties, f"recorded from {name}", tuple(unfilled), buffers)
+    return Plan(rows, ties, f"recorded from {name}", unfilled, buffers)
 
 
 def _followed(factory: Callable[[], nn.Module], seed: int) -> tuple[str, list[Outcome]]:
