@@ -5,7 +5,7 @@
     python tools/coverage --table
 
 A library is one file in `libraries/`. Its `cases()` gives functions by name; each returns if all is right, and raises
-what `verdict.py` has if not. `SAMPLE` are the names of a few that run in seconds, `PACKAGE` is what must be installed.
+what `verdict.py` has if not. `SAMPLE` are the names of a few that run in seconds, `PACKAGE` is what its version is that of.
 `cases` may import, but must compute nothing: every case runs in a fork of this process. Results are lines of
 build/coverage/LIBRARY.jsonl; what is there is not run again, so a run can be ended at any time.
 Exit status 1 if anything is wrong or failed.
@@ -17,16 +17,16 @@ import argparse
 import collections
 import importlib
 import importlib.metadata
-import importlib.util
 import json
 import os
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", CUDA_VISIBLE_DEVICES="")
+os.environ.update(
+    OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", CUDA_VISIBLE_DEVICES=""
+)
 
 import table
 from process import verdict
@@ -44,14 +44,14 @@ def results(library: str) -> dict[str, dict[str, Any]]:
 
 
 def run(library: str, options: argparse.Namespace, end: float) -> collections.Counter[str]:
-    module: ModuleType = importlib.import_module(f"libraries.{library}")
-    package = module.PACKAGE
     count: collections.Counter[str] = collections.Counter()
-    if importlib.util.find_spec(package) is None:
-        print(f"{library}: {package} is not installed")
+    try:
+        module = importlib.import_module(f"libraries.{library}")
+        cases = module.cases()
+    except ModuleNotFoundError as error:
+        print(f"{library}: {error.name} is not installed")
         return count
-    version = importlib.metadata.version(package)
-    cases = module.cases()
+    version = importlib.metadata.version(module.PACKAGE)
     had = {} if options.sample else results(library)
     names = module.SAMPLE if options.sample else [name for name in cases if options.case in name]
     names = [n for n in names if n not in had or options.case or had[n]["status"] in options.again.split(",")]
@@ -69,9 +69,15 @@ def run(library: str, options: argparse.Namespace, end: float) -> collections.Co
                 file.write(json.dumps(line) + "\n")
         if line["status"] not in GOOD or options.case or options.sample:
             bar(library, done + 1, len(names), "")
-            print(f"{library}: {name}: {line['status']} {line['reason'][: None if options.case else 300]}", flush=True)
+            print(
+                f"{library}: {name}: {line['status']} {line['reason'][: None if options.case else 300]}",
+                flush=True,
+            )
     bar(library, len(names), len(names), "")
-    print(f"{library} {version}: " + ", ".join(f"{n} {status}" for status, n in sorted(count.items())), flush=True)
+    print(
+        f"{library} {version}: " + ", ".join(f"{n} {status}" for status, n in sorted(count.items())),
+        flush=True,
+    )
     return count
 
 
@@ -79,17 +85,23 @@ def bar(library: str, done: int, total: int, name: str) -> None:
     """On a terminal, one line that is written over."""
     if sys.stderr.isatty():
         filled = "█" * round(30 * done / total) if total else ""
-        sys.stderr.write(f"\r\033[K{library} [{filled:30}] {done}/{total} {name[:40]}" if name else "\r\033[K")
+        sys.stderr.write(
+            f"\r\033[K{library} [{filled:30}] {done}/{total} {name[:40]}" if name else "\r\033[K"
+        )
         sys.stderr.flush()
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python tools/coverage", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python tools/coverage", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("libraries", nargs="*", metavar="LIBRARY", help=", ".join(LIBRARIES))
     parser.add_argument("--sample", action="store_true", help="a few cases of each, which run in seconds")
     parser.add_argument("--table", action="store_true", help="write docs/coverage.md from what was run")
     parser.add_argument("--case", default="", metavar="TEXT", help="only cases whose names contain it, again")
-    parser.add_argument("--again", default="", metavar="STATUS", help="also cases of that status, with commas between")
+    parser.add_argument(
+        "--again", default="", metavar="STATUS", help="also cases of that status, with commas between"
+    )
     parser.add_argument("--minutes", type=float, default=1e6, help="begin no case after so long")
     parser.add_argument("--timeout", type=float, default=120, help="seconds of one case")
     options = parser.parse_args()

@@ -96,7 +96,10 @@ def _without_chance(real: Array, drawn: Array) -> tuple[str, Array]:
         if (fixed != planned).any():
             return f"{fixed.sum()} of {fixed.size} elements without chance, in the plan {planned.sum()}", both
         i = int(np.flatnonzero(off)[0])
-        return f"{off.sum()} of {both.sum()} given values differ: {real[0, i]:g}, in the plan {drawn[0, i]:g}", both
+        return (
+            f"{off.sum()} of {both.sum()} given values differ: {real[0, i]:g}, in the plan {drawn[0, i]:g}",
+            both,
+        )
     return "", ~both
 
 

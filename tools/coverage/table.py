@@ -43,8 +43,15 @@ def write(results: dict[str, list[dict[str, Any]]]) -> None:
         recorded = right + len(by["wrong"])
         built = recorded + refused + len(by["failed"])
         version = max(line["version"] for line in all_of_it).partition("+")[0]
-        lines.append(f"| {library.replace('_', '.')} | {version} | {built} | {recorded} | {right} | {refused} |")
-    for title, status in {"Refused": "refused", "Wrong": "wrong", "Failed": "failed", "Not built": "not built"}.items():
+        lines.append(
+            f"| {library.replace('_', '.')} | {version} | {built} | {recorded} | {right} | {refused} |"
+        )
+    for title, status in {
+        "Refused": "refused",
+        "Wrong": "wrong",
+        "Failed": "failed",
+        "Not built": "not built",
+    }.items():
         rows = _rows(results, status)
         if rows:
             lines += ["", f"## {title}", ""]

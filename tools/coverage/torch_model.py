@@ -75,7 +75,10 @@ def _emptied(factory: Callable[[], nn.Module]) -> nn.Module:
 
 def _tensors(model: nn.Module) -> dict[str, Tensor]:
     """Parameters and buffers, under all of their names, which have no wrappers."""
-    found = {**dict(model.named_parameters(remove_duplicate=False)), **dict(model.named_buffers(remove_duplicate=False))}
+    found = {
+        **dict(model.named_parameters(remove_duplicate=False)),
+        **dict(model.named_buffers(remove_duplicate=False)),
+    }
     return {name.replace("_orig_mod.", ""): tensor for name, tensor in found.items()}
 
 

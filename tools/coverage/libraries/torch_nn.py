@@ -14,5 +14,8 @@ SAMPLE = ["Linear", "LSTM"]
 
 
 def cases() -> dict[str, Callable[[], None]]:
-    factories: dict[str, Callable[[], nn.Module]] = {"Linear": lambda: nn.Linear(32, 48), "LSTM": lambda: nn.LSTM(12, 16)}
+    factories: dict[str, Callable[[], nn.Module]] = {
+        "Linear": lambda: nn.Linear(32, 48),
+        "LSTM": lambda: nn.LSTM(12, 16),
+    }
     return {name: partial(check, factory) for name, factory in factories.items()}
