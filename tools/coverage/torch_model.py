@@ -8,18 +8,30 @@ from typing import Any
 
 import numpy as np
 import torch
+from comparison import Array, differences
 from torch import Tensor, nn
+from verdict import NotBuiltError, RefusedError, WrongError
 
 import fastinit.torch as fit
-from comparison import Array, differences
-from verdict import NotBuiltError, RefusedError, WrongError
 
 LARGE = 8_000_000  # parameters, from which on fewer seeds are drawn
 
 
+def prepare() -> None:
+    """Import what torch imports when it is first used, once for all cases."""
+    torch.set_num_threads(1)
+
+    def factory() -> nn.Module:
+        layer = nn.LSTM(4, 4)
+        nn.init.trunc_normal_(layer.weight_ih_l0)
+        nn.init.orthogonal_(layer.weight_hh_l0)
+        return layer
+
+    fit.init_(factory(), fit.record(factory), seed=0, threads=1)
+
+
 def check(factory: Callable[[], nn.Module], forward: Callable[[Any], Any] | None = None) -> None:
     """Return if the plan of `factory()` is right; `forward` runs the model, which must give what is finite."""
-    torch.set_num_threads(1)
     try:
         model = _built(factory, 0)
     except Exception as error:
