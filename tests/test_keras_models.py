@@ -182,7 +182,7 @@ class Own(keras.layers.Layer):  # type: ignore[misc]
     ("variable", "shape"),
     [
         ("gain", (4,)),
-        ("temperature", ()),
+        ("mixing", ()),
         ("gamma", (4,)),
         ("scale", (1, 1, 4)),
         ("kernel", (3, 4, 5)),
@@ -191,16 +191,47 @@ class Own(keras.layers.Layer):  # type: ignore[misc]
 )
 def test_what_is_not_known_is_named(variable: str, shape: tuple[int, ...]) -> None:
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, name="d"), Own(variable, shape, name="own"),
-                              Own("tau", (), name="other")], name="net")  # fmt: skip
+                              Own("leak", (), name="other")], name="net")  # fmt: skip
     before = numpy(model.get_layer("d").kernel)
     for recipe in ("default", "he_normal"):
         with pytest.raises(ValueError, match="no rule takes") as error:
             fk.init(model, recipe, seed=0)
-        assert f"'own.{variable}'" in str(error.value) and "'other.tau'" in str(error.value)
+        assert f"'own.{variable}'" in str(error.value) and "'other.leak'" in str(error.value)
     np.testing.assert_array_equal(numpy(model.get_layer("d").kernel), before)
-    rules = {f"*.{variable}": {"scheme": "constant", "value": 2.5}, "*.tau": "ones"}
+    rules = {f"*.{variable}": {"scheme": "constant", "value": 2.5}, "*.leak": "ones"}
     fk.init(model, rules, seed=0)
     assert (numpy(model.get_layer("own").value) == 2.5).all()
+
+
+def test_a_scale_without_a_rule_keeps_the_models_value() -> None:
+    own = Own("temperature", (), name="own")
+    own.value.assign(0.07)
+    plan = fk.plan(own, "he_normal")
+    assert plan["own.temperature"].reason == "a logit scale or temperature: the model's own value"
+    fk.init(own, "he_normal", seed=0)
+    assert numpy(own.value) == np.float32(0.07)
+    several = Own("ls1", (4,), name="own")
+    several.value.assign(np.arange(4.0))
+    with pytest.raises(ValueError, match=r"'own\.ls1'"):
+        fk.plan(several)
+
+
+def test_what_is_left_alone_is_listed_with_its_reason() -> None:
+    dense = built(keras.layers.Dense(4, name="d"), (None, 3))
+    dense.enable_lora(2)
+    model = keras.Sequential(
+        [keras.Input((3,)), keras.layers.BatchNormalization(name="bn"), keras.layers.Dropout(0.5, seed=1),
+         keras.layers.Dense(3, trainable=False, name="f"), dense], name="net",
+    )  # fmt: skip
+    plan = fk.plan(model)
+    reasons = {name: row.reason.partition(":")[0] for name, row in plan.unfilled.items()}
+    frozen = "frozen (trainable=False)"
+    assert reasons.pop(next(name for name in reasons if "seed_generator" in name)).startswith("integers")
+    assert reasons.pop("d.kernel") == reasons.pop("net.f.kernel") == reasons.pop("net.f.bias") == frozen
+    assert reasons == dict.fromkeys(("net.bn.moving_mean", "net.bn.moving_variance"), "not a parameter")
+    assert plan["net.f.kernel"].shape == (3, 3) and "net.f.kernel" not in plan
+    assert fi.Plan.from_json(plan.to_json()) == plan
+    assert "net.f.kernel" in fk.plan(model, frozen=True)
 
 
 def test_experts_and_names_of_ones_own() -> None:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..plans.parameter import COUNTS, NOT_A_PARAMETER
 from . import equinox
 from ._private import boxed, flax_nnx
 
@@ -54,6 +55,17 @@ class Leaf:
     @property
     def is_abstract(self) -> bool:
         return any(isinstance(part, jax.ShapeDtypeStruct) for part in jax.tree_util.tree_leaves(self.value))
+
+    @property
+    def why_left(self) -> str:
+        """Why its values are kept, if it is not drawn."""
+        if self.frozen:
+            return "frozen, the base of a LoRA: it keeps the model's own values"
+        if self.begins == "random":
+            return "a random stream: it keeps its own, or gets new keys if it is abstract"
+        if not is_inexact(self.value):
+            return COUNTS
+        return NOT_A_PARAMETER
 
 
 def is_inexact(value: Any) -> bool:

@@ -108,9 +108,7 @@ def _fits(weights: list[Weight], axes: Axes) -> bool:
                 names[which].add(weight.names[place])
     if any(len(several) > 1 for several in (*lengths, *names)):  # type: ignore[arg-type]
         return False
-    return all(
-        _outputs(layer, axes) for layer in _layers(weights)
-    )
+    return all(_outputs(layer, axes) for layer in _layers(weights))
 
 
 def _layers(weights: list[Weight]) -> Iterable[list[Weight]]:
