@@ -136,6 +136,7 @@ def test_fans_of_layers_by_hand() -> None:
     assert fans(layers.EinsumDense("ebd,edf->ebf", (None, 7)), "kernel", (3, None, 6)) == (6, 7)  # experts
     assert fans(layers.EinsumDense("abcd,cde->abe", (None, 7)), "kernel", (None, 5, 2, 3)) == (6, 7)
     assert fans(layers.ConvLSTM2D(8, 3), "kernel", (None, 5, 8, 8, 4)) == (36, 72)
+    assert fans(layers.ConvLSTM2D(8, 3, strides=2), "cell.kernel", (None, 5, 8, 8, 4)) == (36, 18)
     assert fans(layers.SimpleRNN(4), "recurrent_kernel", batch) == (4, 4)
     assert fans(layers.AdditiveAttention(), "scale", [batch, batch]) == (6, 1)
     grouped = layers.GroupQueryAttention(8, 4, 2, name="grouped")
@@ -147,6 +148,13 @@ def test_fans_of_layers_by_hand() -> None:
     tied = built(layers.ReversibleEmbedding(50, 8, tie_weights=False, name="words"), (None, 5))
     assert fk.plan(tied, "he_normal")["words.reverse_embeddings"].fans == (8, 50)
     assert fk.plan(tied)["words.embeddings"].distribution.moments()[1] == 0.02
+
+
+def test_no_axis_is_the_rows_of_several_axes_in_and_out() -> None:
+    einsum = built(keras.layers.EinsumDense("abcd,cdef->abef", (None, 4, 8), name="e"), (None, 5, 2, 3))
+    assert fk.plan(einsum, "he_normal")["e.kernel"].fans == (6, 32)
+    with pytest.raises(ValueError, match=r"'e\.kernel'.*axis="):
+        fk.plan(einsum, "orthogonal")
 
 
 def test_roles_by_layer() -> None:

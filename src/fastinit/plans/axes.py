@@ -12,7 +12,8 @@ TAPS = "tuvwxyzacdefghjklmnpqrs"
 
 def lettered_geometry(letters: str, shape: Sequence[int]) -> dict[str, Any]:
     """How to count the fans of a weight with any number of axes of inputs ("i"), outputs ("o") and stacked weights ("b");
-    any other letter is a kernel's axis, and those have one letter each.
+    any other letter is a kernel's axis, and those have one letter each. No one axis counts the rows of an orthogonal matrix
+    if there are several axes of both.
 
     >>> lettered_geometry("bio", (3, 8, 16))
     {'layout': 'bio'}
@@ -28,7 +29,7 @@ def lettered_geometry(letters: str, shape: Sequence[int]) -> dict[str, Any]:
     counted = {"fan_in": fan_in, "fan_out": fan_out}
     single = next((axes[0] for axes in (outs, ins) if len(axes) == 1), None)
     if single is None or "b" not in letters:
-        return {**counted, "axis": -1 if single is None else single}
+        return {**counted, "axis": single}
     # An orthogonal matrix for each of the stacked weights: the single axis counts its rows, the others its columns.
     others = iter("i" + TAPS)
     rest = [
