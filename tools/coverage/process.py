@@ -13,14 +13,20 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from verdict import NotBuiltError, RefusedError, WrongError
+from verdict import NotBuiltError, RefusedError, TooLargeError, WrongError
 
-MEMORY = 8 << 30  # bytes of data that a case may take
-_STATUS = {NotBuiltError: "not built", RefusedError: "refused", WrongError: "wrong", MemoryError: "not built"}
+MEMORY = 5 << 30  # bytes of data that a case may take
+_STATUS = {
+    NotBuiltError: "not built",
+    RefusedError: "refused",
+    WrongError: "wrong",
+    TooLargeError: "large",
+    MemoryError: "not built",
+}
 
 
 def verdict(case: Callable[[], None], timeout: float) -> dict[str, Any]:
-    """The case's `status` ("right", "wrong", "refused", "not built", "failed"), its `reason` and its `seconds`."""
+    """The case's `status` ("right", "wrong", "refused", "large", "not built", "failed"), its `reason` and its `seconds`."""
     began = time.monotonic()
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)

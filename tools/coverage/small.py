@@ -15,7 +15,8 @@ DEPTHS = re.compile(r"^(depths|num_blocks|layers|num_layers|encoder_depths|layer
 COUNTS = re.compile(r"^(num_hidden_layers|num_layers|n_layers?)$")
 # What becomes at most how much, the first that fits.
 VOCABULARY: list[tuple[str, int]] = [
-    (r"(vocab_size|n_vocab|(^|_)codebook_size|vocab_size_per_layer_input|num_embeddings|vocab)$", 160),
+    (r"(^|_)codebook_size$", 128),
+    (r"(vocab_size|n_vocab|vocab_size_per_layer_input|num_embeddings|vocab)$", 160),
     (
         r"^(\w+_)?(num_(local_|routed_)?experts|n_routed_experts|moe_num_experts|num_total_experts|num_experts_pool)$",
         4,
@@ -70,6 +71,10 @@ def _small(data: dict[str, Any], level: str) -> dict[str, Any]:
     for name, value in data.items():
         if name.strip("_") in ("out_features", "out_indices", "stage_names"):
             value = None  # of layers that may be gone
+        elif name in ("width_coefficient", "depth_coefficient"):
+            value = 1.0
+        elif name == "per_layer_config" and value:
+            value = {layers.index(int(i)): held for i, held in value.items() if int(i) in layers}
         elif name == key:
             value = len(layers)
         elif type(value) is int:

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from comparison import Array, differences
+from comparison import Array, differences, looked_at
 from torch import Tensor, nn
-from verdict import NotBuiltError, RefusedError, WrongError
+from verdict import NotBuiltError, RefusedError, TooLargeError, WrongError
 
 import fastinit.torch as fit
+from fastinit.plans.plan import Plan
 
+SEEDS = 6
 LARGE = 8_000_000  # parameters, from which on fewer seeds are drawn
 
 
@@ -30,34 +32,23 @@ def prepare() -> None:
     fit.init_(factory(), fit.record(factory), seed=0, threads=1)
 
 
-def check(factory: Callable[[], nn.Module], forward: Callable[[Any], Any] | None = None) -> None:
+def check(
+    factory: Callable[[], nn.Module], forward: Callable[[Any], Any] | None = None, seeds: int = SEEDS
+) -> None:
     """Return if the plan of `factory()` is right; `forward` runs the model, which must give what is finite."""
     try:
         model = _built(factory, 0)
     except Exception as error:
         raise NotBuiltError(f"{type(error).__name__}: {str(error)[:300]}") from error
-    seeds = 6 if sum(p.numel() for p in model.parameters()) < LARGE else 3
+    plan = _recorded(factory, model)
+    if sum(p.numel() for p in model.parameters()) > LARGE:
+        seeds = min(seeds, 3)
     real = [_values(model)]
     real += [_values(_built(factory, seed)) for seed in range(1, seeds)]
-    try:
-        plan = fit.record(factory)
-    except (TypeError, ValueError) as error:
-        raise RefusedError(str(error)) from error
-    tensors = _tensors(model)
-    known = {**plan, **plan.buffers, **plan.ties}
-    problems = [f"{name} is not in the plan" for name in tensors if name not in known]
-    problems += [f"{name} is in the plan, but not in the model" for name in known if name not in tensors]
-    problems += [
-        f"{name} has the dtype {row.dtype} in the plan"
-        for name, row in plan.items()
-        if name in tensors and str(tensors[name].dtype) != f"torch.{row.dtype}"
-    ]
-    if problems:
-        raise WrongError("; ".join(problems[:5]))
     finite = forward is not None and _is_finite(forward, model)
     empty = _emptied(factory)
     drawn = []
-    for seed in range(2 * seeds):
+    for seed in range(max(4, 2 * seeds)):
         fit.init_(empty, plan, seed=seed, threads=1)
         drawn.append(_values(empty))
     laws = {name: row.distribution for name, row in plan.items()}
@@ -67,6 +58,36 @@ def check(factory: Callable[[], nn.Module], forward: Callable[[Any], Any] | None
         problems = ["a forward pass is not finite after init_"]
     if problems:
         raise WrongError("; ".join(problems[:8]))
+
+
+def check_large(factory: Callable[[], nn.Module]) -> None:
+    """Raise TooLargeError if the plan has every parameter and buffer of the model, which is built on the meta device."""
+    with torch.device("meta"):
+        model = factory()
+    _recorded(factory, model)
+    raise TooLargeError(f"{sum(p.numel() for p in model.parameters()):,} parameters")
+
+
+def _recorded(factory: Callable[[], nn.Module], model: nn.Module) -> Plan:
+    """The plan, which must know the model's tensors, and no others."""
+    try:
+        plan = fit.record(factory)
+    except (TypeError, ValueError) as error:
+        raise RefusedError(str(error)) from error
+    tensors = _tensors(model)
+    known = {**plan, **plan.buffers, **plan.ties}
+    problems = [f"{name} is not in the plan" for name in tensors if name not in known]
+    problems += [f"{name} is in the plan, but not in the model" for name in known if name not in tensors]
+    for name, row in {**plan, **plan.buffers}.items():
+        tensor = tensors.get(name)
+        if tensor is not None and (str(tensor.dtype), tuple(tensor.shape)) != (
+            f"torch.{row.dtype}",
+            row.shape,
+        ):
+            problems.append(f"{name} has the shape {row.shape} and the dtype {row.dtype} in the plan")
+    if problems:
+        raise WrongError("; ".join(problems[:5]))
+    return plan
 
 
 def _built(factory: Callable[[], nn.Module], seed: int) -> nn.Module:
@@ -96,16 +117,15 @@ def _tensors(model: nn.Module) -> dict[str, Tensor]:
 
 def _values(model: nn.Module) -> dict[str, Array]:
     def array(tensor: Tensor) -> Array:
-        plain = tensor.detach().clone()
+        plain = tensor.detach()
         if plain.is_floating_point() and plain.dtype is not torch.float64:
             plain = plain.float()
-        result: Array = plain.numpy()
-        return result
+        return looked_at(plain.numpy()).copy()
 
     return {name: array(tensor) for name, tensor in _tensors(model).items()}
 
 
-def _buffers(real: list[dict[str, Array]], drawn: list[dict[str, Array]], plan: Any) -> list[str]:
+def _buffers(real: list[dict[str, Array]], drawn: list[dict[str, Array]], plan: Plan) -> list[str]:
     """Buffers that are not rows: the same in all, if the model's own are; of those with a law, the law."""
     problems = []
     for name, buffer in plan.buffers.items():

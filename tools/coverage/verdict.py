@@ -11,3 +11,7 @@ class RefusedError(Exception):
 
 class WrongError(Exception):
     """fastinit took the model, and something that it says or does is not what the model's own code does."""
+
+
+class TooLargeError(Exception):
+    """The plan has every parameter and buffer of the model, which is too large to be drawn here."""

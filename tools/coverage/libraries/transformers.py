@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ import transformers.models.gpt2.modeling_gpt2
 import transformers.models.mixtral.modeling_mixtral
 from small import LEVELS, small
 from torch import nn
-from torch_model import check, prepare
+from torch_model import check, check_large, prepare
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING, CONFIG_MAPPING_NAMES
 from verdict import NotBuiltError
 
@@ -54,16 +55,20 @@ def _case(kind: str) -> None:
     problem = "no model of this configuration"
     configuration = CONFIG_MAPPING[kind]
     for model in _models(configuration):
-        for config in _configs(kind, configuration):
+        large: list[Callable[[], nn.Module]] = []
+        for make in _configs(kind, configuration):
             try:
-                size = _size(model, config)
-                if size > LARGE:
-                    raise NotBuiltError(f"{size:,} parameters")
+                config = make()
+                if _size(model, config) > LARGE:
+                    large.append(partial(model, config))
+                    continue
                 model(config)
             except Exception as error:
                 problem = f"{model.__name__}: {type(error).__name__}: {str(error)[:200]}"
                 continue
             return check(partial(model, config), _forward)
+        if large:
+            return check_large(large[0])
     raise NotBuiltError(problem)
 
 
@@ -76,27 +81,28 @@ def _size(model: type[nn.Module], config: Any) -> int:
     return sum(p.numel() for p in made.parameters())
 
 
-def _configs(kind: str, configuration: Any) -> Iterator[Any]:
-    """Configurations, each larger than the one before."""
+def _configs(kind: str, configuration: Any) -> list[Callable[[], Any]]:
+    """Functions that make configurations, each larger than the one before."""
     composed = _composed(kind)
     if composed is not None:
-        yield composed
-        return
-    for level in LEVELS:
-        yield small(configuration, level, NUMBERS.get(kind, {}))
+        return [lambda: composed]
+    return [partial(small, configuration, level, NUMBERS.get(kind, {})) for level in LEVELS]
 
 
 def _models(configuration: Any) -> list[Any]:
     """Models of the configuration, in the module beside it."""
-    module = importlib.import_module(configuration.__module__.replace(".configuration_", ".modeling_"))
+    name = configuration.__module__.replace(".configuration_", ".modeling_")
+    if importlib.util.find_spec(name) is None:
+        return []
+    module = importlib.import_module(name)
     found = []
-    for name, value in vars(module).items():
+    for value in vars(module).values():
         if not inspect.isclass(value) or not issubclass(value, transformers.PreTrainedModel):
             continue
         noted = inspect.signature(value.__init__).parameters.get("config")
         takes = getattr(value, "config_class", None) is configuration
         takes = takes or (noted is not None and configuration.__name__ in str(noted.annotation))
-        if takes and value.__module__ == module.__name__ and not name.endswith("PreTrainedModel"):
+        if takes and value.__module__ == module.__name__ and not value.__name__.endswith("PreTrainedModel"):
             found.append(value)
     return sorted(found, key=lambda v: next(i for i, head in enumerate(HEADS) if v.__name__.endswith(head)))[
         :3
