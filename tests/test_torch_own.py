@@ -25,6 +25,7 @@ class Scaled(nn.Module):
         self.fc = nn.Linear(4, 4)
         self.logit_scale = nn.Parameter(torch.tensor(2.6593))
         self.layer_scale = nn.Parameter(1e-6 * torch.ones(4))
+        self.mystery = nn.Parameter(torch.full((3, 3), 0.5))
 
 
 class Attention(nn.Module):
@@ -49,6 +50,7 @@ def test_scales_keep_the_value_that_the_model_has(recipe: str) -> None:
     rows = ft.plan(model, recipe)
     assert rows["logit_scale"].distribution == Constant(float(torch.tensor(2.6593)))
     assert rows["layer_scale"].reason == "a layer scale: the model's own value"
+    assert rows["mystery"].distribution == Constant(0.5) and rows["mystery"].reason == "the model's own value"
     ft.init_(model, recipe, seed=0)
     assert model.logit_scale.item() == pytest.approx(2.6593)
     assert (model.layer_scale == torch.tensor(1e-6)).all()
@@ -68,6 +70,9 @@ def test_scales_without_a_value_are_refused(recipe: str) -> None:
     assert all(
         torch.equal(p.nan_to_num(), q.nan_to_num()) for p, q in zip(model.parameters(), before, strict=True)
     )
+    model.fc.reset_parameters()
+    with pytest.raises(ValueError, match=r"'0.logit_scale'.*'0.layer_scale'"):
+        ft.plan(nn.Sequential(model, nn.Linear(2, 2, device="meta").to_empty(device="cpu")), recipe)
     uneven = Scaled()
     with torch.no_grad():
         uneven.layer_scale[1] = 2
@@ -95,6 +100,7 @@ def test_what_reset_parameters_draws(recipe: str, device: str) -> None:
 def test_reset_parameters_that_cannot_be_followed(fault: str) -> None:
     class Faulty(Attention):
         def reset_parameters(self) -> None:
+            nn.init.zeros_(self.att_src)
             if fault == "raises" and self.sinks.is_meta:
                 raise KeyError("no")
             if fault == "another shape":
@@ -103,8 +109,7 @@ def test_reset_parameters_that_cannot_be_followed(fault: str) -> None:
                 nn.init.zeros_(self.sinks)
 
     model = Faulty(1.0)
-    if fault == "another shape":
-        model.sinks = nn.Parameter(torch.zeros(2))
+    model.sinks = nn.Parameter(torch.arange(2.0))
     with pytest.raises(ValueError, match=r"'sinks' of shape \(2,\)"):
         ft.plan(model)
 

@@ -118,7 +118,8 @@ def own_value(tensor: TensorSpec, values: Array | None = None) -> Choice | None:
             tensor = replace(tensor, value=value)
     if tensor.role not in OWN or tensor.value is None:
         return None
-    return Choice("constant", {"value": tensor.value}, f"{ROLES[tensor.role]}: the model's own value")
+    role = f"{ROLES[tensor.role]}: " if tensor.role else ""
+    return Choice("constant", {"value": tensor.value}, f"{role}the model's own value")
 
 
 def choice_of_role(role: str) -> Choice | None:

@@ -48,7 +48,7 @@ WEIGHTS = ("weight", "conv", "recurrent", "output")
 """The roles for which a scheme that is chosen for a whole model is meant."""
 
 
-OWN = ("layer_scale", "logit_scale")
+OWN = ("", "layer_scale", "logit_scale")
 """The roles of which no theory says what they get: without a rule they keep the one value that the model's code gave them."""
 
 
@@ -163,7 +163,7 @@ CLUES = (
     Clue("", parent="(?i)expert", ndim=(3,)),  # nothing says which axis is in and which is out
     Clue("conv", _WEIGHT, ndim=(3,), matrix=True),
     Clue("weight", _WEIGHT, ndim=(2,)),
-    Clue("weight", ndim=(2,), matrix=True),
+    Clue("weight", module="^$", ndim=(2,), matrix=True),  # of a module, a name must say it
 )
 
 

@@ -53,7 +53,8 @@ def plan(
         ``"auto"``: `fastinit.recommend` for each layer, by the activation that follows it. A scheme's name: for all
         weights. A recipe, its name or TOML file: its rules decide, with ``type(module).__name__`` as the module. A
         mapping of globs to schemes or rules: the recipe "default", changed. What all of them give to biases, norms and
-        other roles is in docs/recipes.md, "Roles".
+        other roles is in docs/recipes.md, "Roles". A parameter of which no theory speaks gets what the model's own code
+        gives it, and the plan says so.
     prefix
         Goes before every name: ``"encoder."`` for the encoder of a larger model. Two networks that are drawn with one seed
         need a prefix each, for equal names have equal values.
