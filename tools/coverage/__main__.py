@@ -25,7 +25,12 @@ from pathlib import Path
 from typing import Any
 
 os.environ.update(
-    OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", CUDA_VISIBLE_DEVICES=""
+    OMP_NUM_THREADS="1",
+    HF_HUB_OFFLINE="1",
+    TOKENIZERS_PARALLELISM="false",
+    CUDA_VISIBLE_DEVICES="",
+    KERAS_BACKEND="jax",
+    JAX_PLATFORMS="cpu",
 )
 
 import table

@@ -128,6 +128,8 @@ def _known(leaf: Leaf, kind: str, shape: tuple[int, ...], own: Own | None) -> tu
         return "slope", {}
     if kind in ("Embed", "Embedding") and name in ("embedding", "weight"):
         return "embedding", {}
+    if name == "bias" and [plain_name(str(key)) for key in leaf.path[-3:-1]] == ["MGUCell", "if"]:
+        return "forget_bias", {"gates": 1, "forget": 0}
     if len(shape) < 2 or name == "bias":
         return ("bias" if name == "bias" and kind else ""), {}
     if name.startswith("lora_"):
