@@ -87,7 +87,9 @@ def survey(model: nn.Module) -> Survey:
     first: dict[object, str] = {}  # the first name of a tensor or of a place in memory
     for path, module in clean_modules(model):
         if hasattr(module, "_packed_params"):
-            raise ValueError(f"module {path!r} is quantised ({type(module).__name__}): its weights are packed")
+            raise ValueError(
+                f"module {path!r} is quantised ({type(module).__name__}): its weights are packed"
+            )
         own = dict(module.named_parameters(recurse=False, remove_duplicate=False))
         held = dict(module.named_buffers(recurse=False, remove_duplicate=False))
         lazy = {local for local, tensor in own.items() if isinstance(tensor, nn.UninitializedParameter)}
