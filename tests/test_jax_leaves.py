@@ -60,6 +60,7 @@ def test_what_is_not_known_is_named(shape_of_name: dict[str, Any]) -> None:
 
 def test_a_scale_without_a_rule_keeps_the_models_value() -> None:
     tree = {
+        "gain": jnp.full(4, 1.5),
         "temperature": jnp.asarray(0.07),
         "ls1": jnp.full(4, 1e-5, "bfloat16"),
         "head": {"kernel": jnp.ones((4, 3))},
@@ -67,8 +68,11 @@ def test_a_scale_without_a_rule_keeps_the_models_value() -> None:
     plan = fj.plan(tree, "he_normal")
     assert plan["temperature"].reason == "a logit scale or temperature: the model's own value"
     new = fj.init(tree, "he_normal", seed=0)
+    assert plan["gain"].reason == "the model's own value" and (new["gain"] == 1.5).all()
     assert new["temperature"] == tree["temperature"] and (new["ls1"] == tree["ls1"]).all()
     assert fj.init(tree, {"temperature": "ones"}, seed=0)["temperature"] == 1
+    with pytest.raises(ValueError, match="'mixing'"):  # may stand for a shape
+        fj.plan({**tree, "mixing": jnp.ones((4, 4))})
     for value in (jnp.arange(4.0), jnp.full(4, jnp.nan)):
         with pytest.raises(ValueError, match="'ls1'"):
             fj.plan({**tree, "ls1": value})

@@ -258,6 +258,11 @@ def test_linen_layers_by_their_names() -> None:
 
     assert plan(nn.ConvLSTMCell(4, (3, 3)), 2, 8, 8, 3)["params.ConvLSTMCell_0.ih.kernel"].fans == (27, 36)
     assert plan(nn.GRUCell(4), 2, 3)["params.GRUCell_0.hz.kernel"].reason == "a recurrent weight"
+    gates = plan(nn.MGUCell(4), 2, 3)
+    ones = gates.tensor("params.MGUCell_0.if.bias", seed=0)  # as Flax has it
+    assert gates["params.MGUCell_0.if.bias"].scheme == "forget_gate_bias" and (ones == 1).all()
+    up = plan(nn.ConvTranspose(4, (2, 2), transpose_kernel=True), 2, 8, 8, 3)["params.ConvTranspose_0.kernel"]
+    assert up.shape == (2, 2, 4, 3) and up.fans == (12, 16)  # its bias tells
     assert plan(nn.ConvLocal(4, (3, 3)), 2, 8, 8, 3)["params.ConvLocal_0.kernel"].fans == (27, 4)
     assert plan(nn.PReLU(), 2, 3)["params.PReLU_0.negative_slope"].scheme == "constant"
     assert (

@@ -181,6 +181,11 @@ class Own(keras.layers.Layer):  # type: ignore[misc]
     def __init__(self, variable: str, shape: tuple[int, ...], **kinds: Any) -> None:
         super().__init__(**kinds)
         self.value = self.add_weight(shape=shape, initializer="ones", name=variable)
+        self.value.assign(
+            np.arange(1.0, 1 + self.value.value.size if hasattr(self.value.value, "size") else 2).reshape(
+                shape
+            )
+        )
 
     def call(self, x: Any) -> Any:
         return x
@@ -190,7 +195,7 @@ class Own(keras.layers.Layer):  # type: ignore[misc]
     ("variable", "shape"),
     [
         ("gain", (4,)),
-        ("mixing", ()),
+        ("mixing", (2,)),
         ("gamma", (4,)),
         ("scale", (1, 1, 4)),
         ("kernel", (3, 4, 5)),
@@ -199,7 +204,9 @@ class Own(keras.layers.Layer):  # type: ignore[misc]
 )
 def test_what_is_not_known_is_named(variable: str, shape: tuple[int, ...]) -> None:
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, name="d"), Own(variable, shape, name="own"),
-                              Own("leak", (), name="other")], name="net")  # fmt: skip
+                              Own("leak", (2,), name="other")], name="net")  # fmt: skip
+    for layer in model.layers[1:]:  # of one value, they would keep it
+        layer.value.assign(np.arange(float(np.prod(layer.value.shape))).reshape(layer.value.shape))
     before = numpy(model.get_layer("d").kernel)
     for recipe in ("default", "he_normal"):
         with pytest.raises(ValueError, match="no rule takes") as error:
@@ -218,6 +225,7 @@ def test_a_scale_without_a_rule_keeps_the_models_value() -> None:
     assert plan["own.temperature"].reason == "a logit scale or temperature: the model's own value"
     fk.init(own, "he_normal", seed=0)
     assert numpy(own.value) == np.float32(0.07)
+    assert fk.plan(Own("gain", (4,), name="own"))["own.gain"].distribution == fi.Constant(1)
     several = Own("ls1", (4,), name="own")
     several.value.assign(np.arange(4.0))
     with pytest.raises(ValueError, match=r"'own\.ls1'"):
@@ -240,6 +248,16 @@ def test_what_is_left_alone_is_listed_with_its_reason() -> None:
     assert plan["net.f.kernel"].shape == (3, 3) and "net.f.kernel" not in plan
     assert fi.Plan.from_json(plan.to_json()) == plan
     assert "net.f.kernel" in fk.plan(model, frozen=True)
+
+
+def test_the_kernels_of_a_fourier_transform_stay() -> None:
+    layer = keras.layers.STFTSpectrogram(frame_length=16, frame_step=4, fft_length=16, name="stft")
+    model = keras.Sequential([keras.Input((80, 1)), layer, keras.layers.Dense(4, name="head")], name="net")
+    before = numpy(layer.real_kernel)
+    assert list(fk.plan(model)) == ["net.head.kernel", "net.head.bias"]
+    assert fk.plan(model)["net.stft.real_kernel"].reason.startswith("the kernel of a Fourier transform")
+    fk.init(model, seed=0)
+    np.testing.assert_array_equal(numpy(layer.real_kernel), before)
 
 
 def test_experts_and_names_of_ones_own() -> None:

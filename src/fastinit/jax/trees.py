@@ -65,7 +65,8 @@ def init(
     A leaf's name is its path with dots: ``layers.0.kernel``. Seed and name choose the values: equal names under one seed give
     equal values. Give each of two networks that are drawn with one seed a ``prefix`` of its own.
 
-    A layer scale, a logit scale or a temperature without a rule keeps its value, if all its elements have the same one.
+    A layer scale, a temperature, or a scalar or vector that nothing is known of keeps its value without a rule, if all its
+    elements have the same one.
 
     What is not a parameter stays, and is among the plan's ``unfilled``: integers and masks, an ``nnx.Variable`` that is not an ``nnx.Param``, linen's collections
     except "params", the state of Equinox's layers, NumPy arrays in Equinox's modules, the moments of an optimizer. Running
@@ -135,11 +136,11 @@ def _plan(leaves: list[Leaf], recipe: RecipeLike, prefix: str, frozen: bool, num
 
     def own(name: str, tensor: TensorSpec) -> Choice | None:
         value = by_name[name].value
-        if tensor.role not in OWN or isinstance(value, (Tracer, jax.ShapeDtypeStruct)):
-            return None
+        if isinstance(value, (Tracer, jax.ShapeDtypeStruct)) or (not tensor.role and len(tensor.shape) > 1):
+            return None  # a matrix of equal values may stand for a shape
         if not getattr(value, "is_fully_addressable", True):
             return None  # another process has a part
-        return own_value(tensor, np.asarray(value, np.float64))
+        return own_value(tensor, np.asarray(value, np.float64)) if tensor.role in OWN else None
 
     model = Model(_described(chosen, prefix), unfilled=unfilled)
     return make_plan(model, as_recipe(recipe, numbers), otherwise=own)

@@ -77,6 +77,12 @@ def role_and_geometry(layer: Any, name: str, shape: tuple[int, ...]) -> tuple[st
     return custom_geometry(name, f"{type(layer).__name__}.{layer.name}", shape)
 
 
+def kept(layer: Any) -> str:
+    """Why a layer's trainable variables keep their values; "" if they do not."""
+    computed = isinstance(layer, keras.layers.STFTSpectrogram)
+    return "the kernel of a Fourier transform: it keeps the model's own values" if computed else ""
+
+
 def own_choice(layer: Any, name: str) -> Choice | None:
     """What a layer itself begins with, if the recipes leave that to the model."""
     value = getattr(layer, "init_values", None)  # of keras.applications' ConvNeXt

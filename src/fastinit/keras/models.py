@@ -18,7 +18,7 @@ from ..plans.plan import Plan
 from ..plans.recipe import RecipeLike, as_recipe
 from ..plans.roles import OWN
 from ._private import all_layers, made_trainable
-from .layers import own_choice, role_and_geometry
+from .layers import kept, own_choice, role_and_geometry
 from .tensors import dtype_of, new_tensor
 
 _Model = TypeVar("_Model")
@@ -152,9 +152,11 @@ def _survey(model: Any, prefix: str, frozen: bool) -> _Survey:
         name, shape = prefix + variable.path.replace("/", "."), tuple(variable.shape)
         layer = owners.get(id(variable))
         module = "" if layer is None else type(layer).__name__
-        if id(variable) not in chosen or layer is None:
+        computed = kept(layer)
+        if id(variable) not in chosen or layer is None or computed:
             kind = keras.backend.standardize_dtype(variable.dtype)
-            reason = FROZEN if id(variable) in trained else NOT_A_PARAMETER if "float" in kind else COUNTS
+            left = FROZEN if id(variable) in trained else NOT_A_PARAMETER if "float" in kind else COUNTS
+            reason = computed or left
             seen.unfilled[name] = Parameter.kept(name, shape, kind, reason, module)
             continue
         if name in seen.slots:

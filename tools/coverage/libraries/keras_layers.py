@@ -32,6 +32,12 @@ def frozen(make: Callable[[], Any], shape: Shape) -> Any:
     return keras.Sequential([keras.Input(shape), layer, L.Dense(4, name="head")])
 
 
+def quantized() -> Any:
+    net = keras.Sequential([keras.Input((8,)), L.Dense(16), L.Dense(4, name="head")])
+    net.layers[0].quantize("int8")
+    return net
+
+
 RANKS: dict[str, tuple[Callable[[], Any], tuple[Shape, ...], Fans | None]] = {}
 for d in (1, 2, 3):
     taps, space = 3**d, (8,) * d
@@ -105,7 +111,8 @@ MODELS: dict[str, tuple[Callable[[], Any], tuple[Shape, ...], Fans | None]] = {
     "AdditiveAttention": (lambda: Pair(L.AdditiveAttention()), ((5, 16), (5, 16)), {"scale": (16, 1)}),
     "Dropout and Dense": (lambda: keras.Sequential([L.Dropout(0.5), L.Dense(16)]), ((8,),), {"kernel": (8, 16)}),
     "STFTSpectrogram": (
-        lambda: keras.Sequential([L.STFTSpectrogram(frame_length=16, frame_step=4, fft_length=16), L.Dense(4)]), ((80,),), {"kernel": (9, 4)},
+        lambda: keras.Sequential([L.STFTSpectrogram(frame_length=16, frame_step=4, fft_length=16), L.Dense(4, name="head")]), ((80, 1),),
+        {"head.kernel": (9, 4)},
     ),
 }  # fmt: skip
 ADAPTED: dict[str, tuple[Callable[[], Any], Fans]] = {
@@ -117,9 +124,7 @@ ADAPTED: dict[str, tuple[Callable[[], Any], Fans]] = {
     "Conv2D, LoRA": (partial(lora, lambda: L.Conv2D(16, 3), (8, 8, 4)), {"lora_kernel_a": (36, 2)}),
     "a frozen layer": (partial(frozen, lambda: L.Dense(16), (8,)), {"head.kernel": (16, 4)}),
     "a frozen norm": (partial(frozen, lambda: L.BatchNormalization(), (8,)), {"head.kernel": (8, 4)}),
-    "Dense of int8": (
-        partial(frozen, lambda: Quantized(16), (8,)), {"head.kernel": (16, 4)},
-    ),
+    "Dense of int8": (quantized, {"head.kernel": (16, 4)}),
 }  # fmt: skip
 
 
@@ -132,12 +137,6 @@ class Pair(L.Layer):  # type: ignore[misc]
 
     def call(self, query: Any, value: Any) -> Any:
         return self.inner([query, value])
-
-
-class Quantized(L.Dense):  # type: ignore[misc]
-    def build(self, shape: Any) -> None:
-        super().build(shape)
-        self.quantize("int8")
 
 
 def cases() -> dict[str, Callable[[], None]]:
