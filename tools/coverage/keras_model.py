@@ -97,9 +97,10 @@ def _measured(model: Any) -> dict[str, tuple[float, float]]:
 
 def _of_layer(layer: Any) -> tuple[float, float]:
     shape = tuple(layer.kernel.shape)
+    weight = "depthwise_initializer" if isinstance(layer, LAYERS.DepthwiseConv2D) else "kernel_initializer"
     config = {
         **layer.get_config(),
-        "kernel_initializer": "ones",
+        weight: "ones",
         "bias_initializer": "zeros",
         "activation": None,
     }
