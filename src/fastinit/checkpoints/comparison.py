@@ -269,9 +269,8 @@ def _compare(
         differs = wants != holds
         if seed is None:
             differs &= (wants | holds) << bits.type(1) != 0  # more than the signs of zeros
-        unlike = np.unique(
-            np.flatnonzero(differs) // (expected.itemsize // bits.itemsize)
-        )  # of two parts, one element
+        parts = expected.itemsize // bits.itemsize  # of an element
+        unlike = np.unique(np.flatnonzero(differs) // parts)
         if len(unlike) and first is None:
             first = tuple(map(int, np.unravel_index(at + unlike[0], parameter.shape)))
             message = f"the first at {first}: {number(has[unlike[0]])}, not {number(expected[unlike[0]])}"
