@@ -36,7 +36,9 @@ def differences(
     pools: dict[str, list[tuple[Array, Array]]] = {}
     for name, law in laws.items():
         one, two = _stacked(real, name), _stacked(drawn, name)
-        fault = _shape_or_finite(one, two) or _matrix(one, two)
+        fault = _shape_or_finite(one, two)
+        if not fault and one.size:
+            fault = _matrix(one, two)
         if not fault and one.size:
             flat, planned = _flat(one), _flat(two)
             fault, free = _without_chance(flat, planned)
