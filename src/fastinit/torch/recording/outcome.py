@@ -169,16 +169,17 @@ def _law(writes: list[Write], tensor: Tensor, named: Named, draws: dict[object, 
     patches: list[tuple[Any, Distribution]] = []
     kept: list[View] = []
     for write in rest:
+        law = _one_law(write.content, named, draws)
+        same = isinstance(content, Drawn) and law == content.law and isinstance(law, Elementwise)
+        if same and not any(write.view.meets(other) for other in kept):
+            continue
         box = box_of_view(write.view, shape)
         if box is None:
             write = _turned(write)
             box = box_of_view(write.view, shape)
         if box is not None:
-            law = _one_law(write.content, named, draws)
-            same = isinstance(content, Drawn) and law == content.law and isinstance(law, Elementwise)
-            if not same or any(write.view.meets(other) for other in kept):
-                patches.append((box, law))
-                kept.append(write.view)
+            patches.append((box, _one_law(write.content, named, draws)))
+            kept.append(write.view)
             continue
         made = masks_of([write], shape, content) if isinstance(content, Drawn) and not patches else None
         if made is None:
