@@ -20,9 +20,9 @@ import safetensors.numpy
 from conftest import ROOT, optional
 
 import fastinit as fi
-from fastinit import cli
+from fastinit import cli, terminal
 from fastinit.checkpoints import write
-from fastinit.cli import errors, terminal
+from fastinit.cli import errors
 from fastinit.plans.recipe import shipped_recipes
 from fastinit.schemes.catalogue import SCHEMES
 
@@ -165,7 +165,7 @@ def test_a_plan_of_the_command_is_a_model_with_a_recipe(here: Path, run: Run) ->
     )
     assert run("plan plan.json --recipe default") == run("plan model.json")
     Path("plan.json").write_text(
-        '{"source": "recipe gpt2", "tied": {}, "unfilled": [], "parameters": {"w": {"shape": [4]}}}'
+        '{"source": "recipe gpt2", "tied": {}, "unfilled": {}, "parameters": {"w": {"shape": [4]}}}'
     )
     assert run("plan plan.json", 2).startswith("plan.json: ")
 

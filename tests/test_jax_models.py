@@ -153,7 +153,9 @@ jax.tree_util.register_pytree_node(Opaque, lambda o: ((o.w,), None), lambda _, c
 
 
 def test_plain_trees() -> None:
-    drawn = fj.init(Opaque(jnp.zeros((4, 6))), "he_normal", seed=5)
+    with pytest.raises(ValueError, match="'0' of shape"):
+        fj.init(Opaque(jnp.zeros((4, 6))), "he_normal", seed=5)
+    drawn = fj.init(Opaque(jnp.zeros((4, 6))), {"0": "he_normal"}, seed=5)
     np.testing.assert_array_equal(drawn.w, fi.he_normal((4, 6), layout="io", seed=5, name="0"))
     tree = {"w": jnp.zeros((4, 6)), "steps": jnp.zeros((), jnp.int32), "blocks": [{"w": jnp.zeros((6, 2))}]}
     drawn = fj.init(tree, seed=5)

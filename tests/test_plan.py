@@ -17,6 +17,7 @@ from test_structured import CASES
 
 import fastinit as fi
 from fastinit import checkpoints
+from fastinit.laws import Kept
 from fastinit.laws.distributions import Constant, Normal, TruncatedNormal, Uniform
 from fastinit.laws.orthogonal import Orthogonal
 from fastinit.plans.parameter import Parameter
@@ -254,11 +255,24 @@ def test_lint_of_rules_that_overlap(tmp_path: Path) -> None:
 
 
 def test_lint_of_buffers() -> None:
-    plan = Plan(one("normal", Normal(0, 0.02)).parameters, {}, "test", ("steps",))
+    steps = Parameter.kept("steps", (2,), "int64", "a count")
+    plan = Plan(one("normal", Normal(0, 0.02)).parameters, {}, "test", {"steps": steps})
     again = Plan.from_json(plan.to_json())
     assert again == plan and [(f.name, f.kind) for f in fi.lint(again)] == [("steps", "buffer")]
-    with pytest.raises(ValueError, match="unfilled"):
-        Plan.from_json(plan.to_json().replace('"steps"', "3"))
+    for wrong in ("[]", '{"steps": 3}', '{"steps": {"shape": [2]}}'):
+        with pytest.raises(ValueError, match=r"unfilled|left alone"):
+            Plan.from_json(json.dumps(json.loads(plan.to_json()) | {"unfilled": json.loads(wrong)}))
+
+
+def test_what_is_left_alone_has_a_row_and_is_not_a_key() -> None:
+    steps = Parameter.kept("steps", (2,), "int64", "a count")
+    plan = Plan(one("normal", Normal(0, 0.02)).parameters, {}, "test", {"steps": steps})
+    assert plan["steps"].reason == "a count" and plan["steps"].distribution == Kept()
+    assert "steps" not in plan and len(plan) == 1 and "steps" not in fi.init(plan, seed=0)
+    with pytest.raises(KeyError, match="steps"):
+        plan.tensor("steps", seed=0)
+    with pytest.raises(KeyError, match="nothing"):
+        plan["nothing"]
 
 
 @pytest.mark.parametrize("dtype", BITS)

@@ -225,7 +225,7 @@ def test_a_state_dict_is_a_model() -> None:
     model.register_buffer("position_ids", torch.arange(4))
     state = model.state_dict()
     rows = fi.plan(state, "he_normal")
-    assert rows.unfilled == ("position_ids", "2.num_batches_tracked")
+    assert list(rows.unfilled) == ["position_ids", "2.num_batches_tracked"]
     assert rows.ties == {"3.weight": "0.weight"} and rows["1.weight"].dtype == "bfloat16"
     assert rows["2.weight"].distribution == rows["2.running_var"].distribution == fi.Constant(1)
     with torch.device("meta"):
@@ -245,7 +245,7 @@ def test_arrays_and_shapes_are_a_model() -> None:
     rows = fi.plan({"a.weight": (4, 4), "b.weight": shared, "c.weight": shared, "d.bias": jax.ShapeDtypeStruct((4,), "bfloat16"),
                     "e.count": np.int32(3), "e.mask": np.ones(3, bool)})  # fmt: skip
     assert [row.dtype for row in rows.values()] == ["float32", "float16", "bfloat16"]
-    assert rows.ties == {"c.weight": "b.weight"} and rows.unfilled == ("e.count", "e.mask")
+    assert rows.ties == {"c.weight": "b.weight"} and list(rows.unfilled) == ["e.count", "e.mask"]
 
 
 @pytest.mark.parametrize(

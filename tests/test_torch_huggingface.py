@@ -170,6 +170,37 @@ def test_the_first_loss_is_that_of_the_models_own_initialisation(name: str) -> N
     assert own != ours
 
 
+def tied(model: Any) -> set[tuple[str, ...]]:
+    """The names of each parameter that has several."""
+    names: dict[int, list[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), []).append(name)
+    return {tuple(several) for several in names.values() if len(several) > 1}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["GPT2", "Llama", "Bert", "ViT", "T5", "Mamba", "ResNet", "OPT", "Whisper", "Swin", "ConvNext", "Falcon", "Mixtral",
+     "Gemma3Text", "GptOss", "DebertaV2", "Beit", "Mamba2", "XLNet"],
+)  # fmt: skip
+def test_a_folder_of_every_kind_loads_whole(name: str, tmp_path: Path) -> None:
+    """Nothing is missing but counts, which transformers sets to 0; ties, values and buffers are those of `init_`."""
+    build = factory(name)
+    model = build()
+    model.config.architectures = [type(model).__name__]
+    model.config.save_pretrained(tmp_path)
+    output = str(tmp_path / "model.safetensors")
+    assert cli.main(["init", str(tmp_path), "--seed", "5", "-o", output]) == 0
+    loaded, report = type(model).from_pretrained(tmp_path, output_loading_info=True)
+    counts = {name for name, buffer in model.named_buffers() if not buffer.is_floating_point()}
+    assert set(report.pop("missing_keys")) <= counts and not any(report.values())
+    assert tied(loaded) == tied(model)
+    ft.init_(model, ft.record(build), seed=5)
+    state = loaded.state_dict()
+    assert all(tensor.equal(state[name]) for name, tensor in model.state_dict().items())
+    assert cli.main(["verify", output, "--model", str(tmp_path), "--seed", "5"]) == 0
+
+
 def test_a_config_folder_on_the_command_line(tmp_path: Path, capsys: Any) -> None:
     config = transformers.GPT2Config(
         vocab_size=64, n_embd=32, n_layer=2, n_head=4, architectures=["GPT2LMHeadModel"], dtype="bfloat16"
@@ -193,3 +224,16 @@ def test_a_config_folder_on_the_command_line(tmp_path: Path, capsys: Any) -> Non
     config.save_pretrained(tmp_path)
     assert cli.main(["plan", str(tmp_path)]) == 2
     assert "Nothing" in capsys.readouterr().err
+
+
+def test_every_activation_of_transformers_has_a_gain() -> None:
+    """Each name's gain is that of the module behind it, by 2**20 values."""
+    import torch
+
+    values = torch.randn(1 << 20, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for name in transformers.activations.ACT2FN:
+        module = transformers.activations.ACT2FN[name]
+        module = module.double() if isinstance(module, torch.nn.Module) else module
+        with torch.no_grad():
+            moment = float((module(values) ** 2).mean()) * fi.gain(name) ** 2
+        assert abs(moment - 1) < 0.02, (name, moment)

@@ -226,11 +226,11 @@ class Experts(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.gate = nn.Linear(4, 3)
-        self.up = nn.Parameter(torch.full((3, 4, 8), 7.0))
-        self.scale = nn.Parameter(torch.full((4,), 7.0))
+        self.up = nn.Parameter(torch.arange(96.0).view(3, 4, 8))
+        self.scale = nn.Parameter(torch.arange(4.0))
         self.token = nn.Parameter(torch.full((1, 1, 4), 7.0))
         self.own_bias = nn.Parameter(torch.full((4,), 7.0))
-        self.table = nn.Parameter(torch.full((6, 4), 7.0))
+        self.table = nn.Parameter(torch.arange(24.0).view(6, 4))
 
 
 def test_unknown_parameters_are_all_named_and_nothing_is_written() -> None:
@@ -487,7 +487,7 @@ def test_auto_goes_by_order_where_nothing_traces() -> None:
     plan = ft.plan(module)
     reasons = {name: row.reason for name, row in plan.items()}
     assert "silu follows (by order of modules)" in reasons["mlp.c_fc.weight"]
-    assert "no activation follows (by order of modules)" in reasons["mlp.c_proj.weight"]
+    assert "no activation is seen (by order of modules)" in reasons["mlp.c_proj.weight"]
     assert "tanh follows" in reasons["out.weight"] and "output follows" in reasons["head.weight"]
     scale = 1 / math.sqrt(2)
     assert std(plan, "mlp.c_proj.weight") == pytest.approx(scale * math.sqrt(2 / 40))

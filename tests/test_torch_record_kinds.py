@@ -257,7 +257,7 @@ def test_spectral_norm_and_orthogonal_parametrisations() -> None:
     plan = ft.record(lambda: parametrizations.orthogonal(nn.Linear(6, 6)))
     law = plan["parametrizations.weight.original"].distribution
     assert isinstance(law, Given) and np.array_equal(law.array, -np.eye(6))
-    assert plan.unfilled == ("parametrizations.weight.0.base",)
+    assert list(plan.unfilled) == ["parametrizations.weight.0.base"]
 
     def of_an_orthogonal_one() -> Any:
         layer = nn.Linear(6, 6)

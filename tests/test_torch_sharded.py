@@ -413,7 +413,7 @@ def _normed() -> Any:
 def test_buffers_of_the_plan_are_filled() -> None:
     plan = ft.record(_normed)
     assert {"kept", "1.running_mean", "1.running_var"} < set(plan) and "passing" not in plan
-    assert plan.unfilled == ("1.num_batches_tracked",)
+    assert list(plan.unfilled) == ["1.num_batches_tracked"]
     assert set(plan.buffers) == {"1.num_batches_tracked", "passing"} and not fi.lint(plan)
     model, expected = _normed(), _normed().state_dict()
     for buffer in model.buffers():

@@ -137,7 +137,7 @@ def test_frozen_parameters_are_left_alone(recipe: str) -> None:
     model = adapter()
     before = values(model)
     plan = ft.plan(model, recipe)
-    assert plan.unfilled == ("base.weight", "base.bias") and list(plan) == [
+    assert list(plan.unfilled) == ["base.weight", "base.bias"] and list(plan) == [
         "lora_A.default.weight", "lora_B.default.weight",
     ]  # fmt: skip
     ft.init_(model, recipe, seed=0)
@@ -177,15 +177,15 @@ class Scaled(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.fc, self.logit_scale = nn.Linear(4, 4), nn.Parameter(torch.tensor(2.6593))
-        self.layer_scale, self.sinks = nn.Parameter(torch.ones(4)), nn.Parameter(torch.ones(4))
-        self.A_log, self.table = nn.Parameter(torch.ones(4)), nn.Parameter(torch.ones(4, 4))
+        self.layer_scale, self.sinks = nn.Parameter(torch.ones(4)), nn.Parameter(torch.arange(4.0))
+        self.A_log, self.table = nn.Parameter(torch.arange(4.0)), nn.Parameter(torch.eye(4))
 
 
 @pytest.mark.parametrize("recipe", ["auto", "he_normal", "default"])
 def test_unknown_parameters_have_names(recipe: str) -> None:
     model = Scaled()
     before = values(model)
-    with pytest.raises(ValueError, match=r"'logit_scale'.*'layer_scale'.*'sinks'.*'A_log'.*'table'"):
+    with pytest.raises(ValueError, match=r"parameters 'sinks'.*'A_log'.*'table'"):
         ft.init_(model, recipe, seed=0)
     assert unchanged(model, before)
 
@@ -372,3 +372,15 @@ def test_the_shelf_of_private_interfaces() -> None:
     inside: list[bool] = []
     torch.vmap(lambda row: (inside.append(_private.in_vmap(row)), row)[1])(weight)
     assert inside == [True] and not _private.in_vmap(weight)
+
+
+def test_a_quantised_module_is_refused_by_name() -> None:
+    class Packed(nn.Module):  # as torch.ao.nn.quantized's layers
+        def __init__(self) -> None:
+            super().__init__()
+            self._packed_params = object()
+
+    model = nn.Sequential(nn.Linear(2, 2), Packed())
+    for call in (lambda: ft.plan(model), lambda: ft.init_(model, seed=0)):
+        with pytest.raises(ValueError, match=r"module '1' is quantised \(Packed\)"):
+            call()

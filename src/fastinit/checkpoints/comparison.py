@@ -192,7 +192,7 @@ def _compared(
     buffers = [empty((_CHUNK_BYTES // 8,), "float64") for _ in range(2)]
     done = 0
     for name, tensor in tensors.items():
-        parameter = plan.get(plan.ties.get(name, name))
+        parameter = plan.parameters.get(plan.ties.get(name, name))
         if name in unknown:
             findings.append(
                 Finding(name, "unknown", "is not checked: the file does not hold its distribution")

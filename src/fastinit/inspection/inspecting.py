@@ -132,7 +132,7 @@ def _inspect(
     started = time.perf_counter()
 
     def report(source: Source, measured: Measured) -> TensorReport:
-        parameter = None if plan is None else plan.get(plan.ties.get(source.name, source.name))
+        parameter = None if plan is None else plan.parameters.get(plan.ties.get(source.name, source.name))
         return _report(source, measured, parameter)
 
     total = sum(source.nbytes for source in sources)
@@ -152,7 +152,7 @@ def _plan(sources: list[Source], recipe: RecipeLike | Plan | None) -> Plan | Non
         if name not in shapes and name not in recipe.ties:
             raise ValueError(f"the plan's parameter {name!r} is missing")
     for name, shape in shapes.items():
-        planned = recipe.get(recipe.ties.get(name, name))
+        planned = recipe.parameters.get(recipe.ties.get(name, name))
         if planned is None:
             raise ValueError(f"the plan has no parameter {name!r}")
         if planned.shape != shape:

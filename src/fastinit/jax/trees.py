@@ -146,7 +146,7 @@ def _check_names(leaves: list[Leaf]) -> None:
 
 def _value(leaf: Leaf, planned: Plan, seed: int, prefix: str) -> Any:
     name = prefix + leaf.name
-    parameter = planned.get(name)
+    parameter = planned.parameters.get(name)
     if parameter is not None:
         sharding = getattr(leaf.value, "sharding", None)
         write = partial(fill, scheme=parameter.distribution, seed=seed, name=name, shape=parameter.shape)

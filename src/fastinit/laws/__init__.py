@@ -4,7 +4,7 @@
 modules are imported here, so that `from_dict` knows every class.
 """
 
-from .base import Distribution, from_dict
+from .base import Distribution, Kept, from_dict
 from .biases import Chrono, ForgetGate, StepSize
 from .composed import Patched, Transformed
 from .distributions import Constant, Elementwise, Normal, TruncatedNormal, Uniform
@@ -32,6 +32,7 @@ __all__ = [
     "HadamardOrthogonal",
     "Icnr",
     "Identity",
+    "Kept",
     "LogUniform",
     "NMSparse",
     "Normal",

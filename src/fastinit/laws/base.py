@@ -64,6 +64,13 @@ class Distribution:
         return data
 
 
+@dataclass(frozen=True, slots=True)
+class Kept(Distribution):
+    """What a tensor holds already: nothing is drawn."""
+
+    law: ClassVar[str] = "kept"
+
+
 def from_dict(data: Mapping[str, Any]) -> Distribution:
     """The distribution that `to_dict` described. Raises ValueError for an unknown one or unfitting parameters.
 

@@ -67,12 +67,10 @@ def lint(plan: Plan) -> list[Finding]:
         if owner not in plan:
             findings.append(Finding(alias, "tie", f"is tied to {owner!r}, which is not a parameter"))
     findings += _matched_twice(plan)
-    unknown = [
-        name for name in plan.unfilled if name not in plan.buffers or plan.buffers[name].content is None
-    ]
     findings += [
-        Finding(name, "buffer", "is left alone by the plan, as a buffer or a frozen parameter")
-        for name in unknown
+        Finding(name, "buffer", f"is left alone by the plan: {row.reason}")
+        for name, row in plan.unfilled.items()
+        if name not in plan.buffers or plan.buffers[name].content is None
     ]
     return findings
 
@@ -157,7 +155,7 @@ def diff(a: Plan, b: Plan) -> list[Change]:
     instance("b", b, Plan)
     changes = []
     for name in dict.fromkeys((*a, *b)):
-        old, new = a.get(name), b.get(name)
+        old, new = a.parameters.get(name), b.parameters.get(name)
         if old is None or new is None:
             changes.append(Change(name, "parameter", old and old.shape, new and new.shape))
             continue

@@ -21,20 +21,21 @@ from ..schemes.catalogue import SCHEMES
 from ..schemes.fans import Fans, Geometry, fans
 from ..schemes.resolve import heeded, resolve
 from .model import Model, TensorSpec, read_model
-from .parameter import Parameter
+from .parameter import COUNTS, Parameter
 from .plan import Plan
 from .recipe import Recipe, RecipeLike, Rule, as_recipe, default_recipe
-from .roles import ROLES, with_roles
+from .roles import OWN, ROLES, with_roles
 from .sizes import layers_of
 
 
 class Choice(NamedTuple):
-    """What is drawn for a parameter, and why."""
+    """What is drawn for a parameter, and why: what the scheme gives it, or the distribution if that is known."""
 
     scheme: str
     numbers: Mapping[str, Any]
     reason: str
     lr: float = 1.0
+    distribution: Distribution | None = None
 
 
 def make_plan(
@@ -63,7 +64,7 @@ def make_plan(
         kind = dtype or tensor.dtype
         try:
             if rule is None:
-                choice = otherwise(name, tensor)
+                choice = otherwise(name, tensor) or _own_value(tensor)
             else:
                 used.add(rule.number)
                 layer = layer_of.get(name)
@@ -80,9 +81,10 @@ def make_plan(
                 tensor.zero_row,
                 repr(tensor.geometry),
                 repr(choice.numbers),
+                choice.distribution,
             )
             if case not in known:
-                law, counted = law_of(tensor, choice.scheme, choice.numbers)
+                law, counted = law_of(tensor, choice)
                 if not isinstance(law, Structured):
                     checked_parameters(law, kind)
                 known[case] = _padded(law, tensor), counted
@@ -104,6 +106,14 @@ def make_plan(
             why = f": rule {first.rule} goes before it for {first.name!r}" if first else ""
             raise ValueError(f"{where}: rule {rule.number} ({rule.conditions}) takes no parameter{why}")
     return Plan(parameters, model.ties, f"recipe {recipe.name}", model.unfilled)
+
+
+def _own_value(tensor: TensorSpec) -> Choice | None:
+    """The value that the model has, where no theory speaks of the role and the value is known."""
+    if tensor.role not in OWN or tensor.value is None:
+        return None
+    role = f"{ROLES[tensor.role]}: " if tensor.role else ""
+    return Choice("constant", {"value": tensor.value}, f"{role}the model's own value")
 
 
 def choice_of_role(role: str) -> Choice | None:
@@ -130,11 +140,13 @@ def _also(taking: Sequence[Rule]) -> tuple[int, ...]:
     return tuple([rule.number for rule in taking[1:] if rule.match and not rule.optional])
 
 
-def law_of(tensor: TensorSpec, scheme: str, numbers: Mapping[str, Any]) -> tuple[Distribution, Fans | None]:
-    """The distribution that a scheme gives a tensor, and the fans it rests on; the numbers go before what is known of the tensor."""
-    known = {**heeded(scheme, tensor.geometry), **numbers}
-    law = resolve(scheme, tensor.shape, known)
-    if not SCHEMES[scheme].needs_fans:
+def law_of(tensor: TensorSpec, choice: Choice) -> tuple[Distribution, Fans | None]:
+    """The distribution that a choice gives a tensor, and the fans it rests on; its numbers go before what is known of the tensor."""
+    if choice.distribution is not None:
+        return choice.distribution, None
+    known = {**heeded(choice.scheme, tensor.geometry), **choice.numbers}
+    law = resolve(choice.scheme, tensor.shape, known)
+    if not SCHEMES[choice.scheme].needs_fans:
         return law, None
     return law, fans(tensor.shape, **{k: v for k, v in known.items() if k in Geometry._fields})
 
@@ -194,7 +206,7 @@ def _model_of(params: Mapping[Any, Any]) -> Model:
     tensors: dict[str, TensorSpec] = {}
     ties: dict[str, str] = {}
     first: dict[Any, str] = {}
-    unfilled: list[str] = []
+    unfilled: dict[str, Parameter] = {}
     for name, value in params.items():
         if not isinstance(name, str):
             raise TypeError(f"names in params must be strings, not {name!r}")
@@ -207,13 +219,15 @@ def _model_of(params: Mapping[Any, Any]) -> Model:
         except (TypeError, ValueError) as error:
             raise type(error)(f"parameter {name!r}: {error}") from None
         if spec is None:
-            unfilled.append(name)
+            unfilled[name] = Parameter.kept(
+                name, checked_shape(tuple(value.shape)), _kind(value.dtype), COUNTS
+            )
         else:
             tensors[name] = spec
     if unfilled and not tensors:
         raise ValueError(f"params has only integers and bools, which are not drawn: {', '.join(unfilled)}")
     ties = {alias: owner for alias, owner in ties.items() if owner in tensors}
-    return Model(tensors, ties, tuple(unfilled))
+    return Model(tensors, ties, unfilled)
 
 
 def _described(value: Any) -> TensorSpec | None:
@@ -225,9 +239,14 @@ def _described(value: Any) -> TensorSpec | None:
             )
         return TensorSpec(checked_shape(value), "float32")
     shape, dtype = checked_shape(tuple(value.shape)), getattr(value, "dtype", "float32")
-    if re.fullmatch(r"u?int\d*|bool_?", getattr(dtype, "name", str(dtype).rpartition(".")[2])):
+    if re.fullmatch(r"u?int\d*|bool_?", _kind(dtype)):
         return None
     return TensorSpec(shape, dtype_name(dtype), getattr(value, "module", ""))
+
+
+def _kind(dtype: Any) -> str:
+    """The name of a dtype of NumPy, torch or JAX."""
+    return str(getattr(dtype, "name", str(dtype).rpartition(".")[2]))
 
 
 def _memory(value: Any) -> object:

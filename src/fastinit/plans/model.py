@@ -13,6 +13,7 @@ from ..drawing.streams import encoded_name
 from ..dtypes import dtype_name
 from ..files import atomic, safetensors
 from ..files.safetensors import parse_json
+from .parameter import Parameter
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class TensorSpec:
         One of `roles.ROLES`, or "" if names and ``module`` are to tell.
     zero_row
         The row of an embedding that stands for padding and stays 0.
+    value
+        The number that the model's own code has put into all of its elements, if that is known.
     """
 
     shape: tuple[int, ...]
@@ -41,16 +44,17 @@ class TensorSpec:
     geometry: Mapping[str, Any] = field(default_factory=dict)
     role: str = ""
     zero_row: int | None = None
+    value: float | None = None
 
 
 @dataclass(frozen=True)
 class Model:
     """Parameters by name; ``ties`` maps the other names of tied ones to the name that is stored; ``unfilled`` are
-    tensors that are known to be left alone: buffers, integers, frozen parameters."""
+    tensors that are left alone, and why: buffers, integers, frozen parameters."""
 
     tensors: Mapping[str, TensorSpec]
     ties: Mapping[str, str] = field(default_factory=dict)
-    unfilled: tuple[str, ...] = ()
+    unfilled: Mapping[str, Parameter] = field(default_factory=dict)
 
 
 _FORMS = '{"fc.weight": [4, 8]} or {"parameters": {"fc.weight": {"shape": [4, 8]}}}'

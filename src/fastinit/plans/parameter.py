@@ -7,9 +7,14 @@ from typing import Any
 
 from ..arguments import checked_shape, choose, non_negative
 from ..dtypes import dtype_name, nbytes
-from ..laws import Distribution, Structured, from_dict
+from ..laws import Distribution, Kept, Structured, from_dict
 from ..schemes.catalogue import SCHEMES
 from ..schemes.fans import Fans
+
+# Why tensors are left alone.
+FROZEN = "frozen (requires_grad=False): it keeps the model's own values"
+BUFFER = "a buffer: it keeps the model's own values"
+COUNTS = "integers or bools, which are not drawn"
 
 
 @dataclass(frozen=True)
@@ -21,9 +26,9 @@ class Parameter:
     name, shape, dtype
         The tensor.
     scheme
-        The name of the scheme that chose the distribution.
+        The name of the scheme that chose the distribution; "" for a tensor that is left alone.
     distribution
-        What it is drawn from.
+        What it is drawn from; `Kept` for a tensor that is left alone.
     fans
         The fans that the distribution rests on, or None.
     rule
@@ -49,6 +54,11 @@ class Parameter:
     module: str = ""
     lr: float = 1.0
     also: tuple[int, ...] = ()
+
+    @classmethod
+    def kept(cls, name: str, shape: tuple[int, ...], dtype: str, reason: str, module: str = "") -> Parameter:
+        """The row of a tensor that is left alone, and why. Its dtype may be one that cannot be drawn."""
+        return cls(name, shape, dtype, "", Kept(), None, 0, reason, module)
 
     @property
     def nbytes(self) -> int:

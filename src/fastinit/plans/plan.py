@@ -14,7 +14,7 @@ from pathlib import Path
 
 from numpy.typing import DTypeLike
 
-from ..arguments import instance
+from ..arguments import checked_shape, instance
 from ..drawing.blocks import Block, block_shape
 from ..drawing.fill import fill
 from ..drawing.memory import empty
@@ -26,7 +26,7 @@ from ..laws import Distribution, Structured
 from ..table import Column, counted, html_table, shape_text, table, wrapped
 from .buffer import Buffer
 from .model import checked_ties
-from .parameter import Parameter
+from .parameter import FROZEN, Parameter
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,8 @@ class Plan(Mapping[str, Parameter]):
     source
         What the plan was made from, for people: "recipe gpt2", or "recorded from Net".
     unfilled
-        The model's tensors that the plan's files do not contain: persistent buffers, frozen parameters.
+        The model's tensors that are left alone and that the plan's files do not contain, with the reason: persistent buffers,
+        frozen parameters. ``plan[name]`` finds them too; they are not among the plan's keys.
     buffers
         The model's other buffers: of integers, or not persistent. The persistent ones among them are ``unfilled``.
 
@@ -68,11 +69,14 @@ class Plan(Mapping[str, Parameter]):
     parameters: Mapping[str, Parameter]
     ties: Mapping[str, str]
     source: str
-    unfilled: tuple[str, ...] = ()
+    unfilled: Mapping[str, Parameter] = field(default_factory=dict)
     buffers: Mapping[str, Buffer] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Parameter:
-        return self.parameters[name]
+        return self.parameters[name] if name in self.parameters else self.unfilled[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.parameters
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.parameters)
@@ -111,7 +115,15 @@ class Plan(Mapping[str, Parameter]):
             "source": self.source,
             "bytes": self.nbytes,
             "tied": dict(self.ties),
-            "unfilled": list(self.unfilled),
+            "unfilled": {
+                name: {
+                    "shape": list(row.shape),
+                    "dtype": row.dtype,
+                    "module": row.module,
+                    "reason": row.reason,
+                }
+                for name, row in self.unfilled.items()
+            },
             "buffers": {name: buffer.to_dict() for name, buffer in self.buffers.items()},
             "parameters": parameters,
         }
@@ -126,15 +138,14 @@ class Plan(Mapping[str, Parameter]):
                 parameters = {name: Parameter.from_dict(name, row) for name, row in rows.items()}
             case _:
                 raise ValueError('a plan has "source", "tied" and "parameters"')
-        unfilled = data.get("unfilled", [])
-        if not isinstance(unfilled, list) or not all(isinstance(name, str) for name in unfilled):
-            raise ValueError(f'"unfilled" must be a list of names, not {unfilled!r}')
-        described = data.get("buffers", {})
-        if not isinstance(described, dict):
-            raise ValueError(f'"buffers" must be an object, not {described!r}')
-        buffers = {name: Buffer.from_dict(name, row) for name, row in described.items()}
+        others = {key: data.get(key, {}) for key in ("unfilled", "buffers")}
+        for key, value in others.items():
+            if not isinstance(value, dict):
+                raise ValueError(f'"{key}" must be an object of names, not {value!r}')
+        unfilled = {name: _kept(name, row) for name, row in others["unfilled"].items()}
+        buffers = {name: Buffer.from_dict(name, row) for name, row in others["buffers"].items()}
         ties = checked_ties(ties, {**parameters, **buffers})
-        return cls(parameters, ties, source, tuple(unfilled), buffers)
+        return cls(parameters, ties, source, unfilled, buffers)
 
     def astype(self, dtype: DTypeLike) -> Plan:
         """The same plan with all parameters in one dtype.
@@ -183,7 +194,12 @@ class Plan(Mapping[str, Parameter]):
 
     def _notes(self) -> list[str]:
         ties = [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
-        return [*ties, f"{counted(len(self), 'tensor')}, {self.nbytes:,} bytes, {self.source}"]
+        kept = [
+            f"{name} is left alone: {p.reason}" for name, p in self.unfilled.items() if p.reason == FROZEN
+        ]
+        more = [f"{len(kept) - 3} others are too"] if len(kept) > 4 else []
+        kept = kept[:3] + more if more else kept
+        return [*ties, *kept, f"{counted(len(self), 'tensor')}, {self.nbytes:,} bytes, {self.source}"]
 
     def tensor(self, name: str, *, seed: Seed, block: Block = ..., threads: int | None = None) -> Array:
         """A new array of a parameter's first values, or of a part of them.
@@ -206,7 +222,7 @@ class Plan(Mapping[str, Parameter]):
         IndexError
             For a block out of range.
         """
-        parameter = self[self.ties.get(name, name)]
+        parameter = self.parameters[self.ties.get(name, name)]
         array = empty(block_shape(block, parameter.shape), parameter.dtype)
         fill(array, parameter.distribution, seed=seed, name=parameter.name, shape=parameter.shape, block=block,
              threads=threads)  # fmt: skip
@@ -227,6 +243,13 @@ class Plan(Mapping[str, Parameter]):
                  block=slice(at, at + len(chunk)), threads=threads)  # fmt: skip
             at += len(chunk)
             yield chunk
+
+
+def _kept(name: str, data: object) -> Parameter:
+    match data:
+        case {"shape": list(shape), "dtype": str(dtype), "module": str(module), "reason": str(reason)}:
+            return Parameter.kept(name, checked_shape(shape), dtype, reason, module)
+    raise ValueError(f"{name!r} is not a tensor that is left alone: {data!r}")
 
 
 def _fans(parameter: Parameter) -> str:

@@ -38,7 +38,7 @@ ROLES = {
     "state_matrix": "the logarithm of a state matrix",
     "step_bias": "the bias of a state space's step",
     "skip": "a state space's skip connection",
-    # What these get is the model's own choice: the recipe "default" has no rule for them.
+    # The recipe "default" has no rule for these.
     "layer_scale": "a layer scale",
     "logit_scale": "a logit scale or temperature",
     "unclear": "a weight of which the inputs' and the outputs' axes are not known",
@@ -46,6 +46,10 @@ ROLES = {
 }
 WEIGHTS = ("weight", "conv", "recurrent", "output")
 """The roles for which a scheme that is chosen for a whole model is meant."""
+
+
+OWN = ("", "layer_scale", "logit_scale")
+"""The roles of which no theory says what they get: without a rule they keep the one value that the model's code gave them."""
 
 
 class Clue(NamedTuple):
@@ -159,7 +163,7 @@ CLUES = (
     Clue("", parent="(?i)expert", ndim=(3,)),  # nothing says which axis is in and which is out
     Clue("conv", _WEIGHT, ndim=(3,), matrix=True),
     Clue("weight", _WEIGHT, ndim=(2,)),
-    Clue("weight", ndim=(2,), matrix=True),
+    Clue("weight", module="^$", ndim=(2,), matrix=True),  # of a module, a name must say it
 )
 
 

@@ -63,8 +63,10 @@ def chooser(model: nn.Module) -> Callable[[Slot], Choice | None]:
             return Choice(found.bias, found.bias_numbers, reason)
         if role not in ("weight", "conv"):
             return Choice(found.scheme, found.numbers, found.reason)
-        follows = "output" if place.output else activation.name if place.activation else "no activation"
-        return Choice(found.scheme, found.numbers, f"{follows} follows (by {place.found_by}); {found.reason}")
+        follows = "output" if place.output else activation.name if place.activation else ""
+        none = "no activation follows" if place.found_by == "graph" else "no activation is seen"
+        sees = f"{follows} follows" if follows else none
+        return Choice(found.scheme, found.numbers, f"{sees} (by {place.found_by}); {found.reason}")
 
     return choose
 

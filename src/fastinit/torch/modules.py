@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar
@@ -14,14 +14,16 @@ from ..arguments import choose, flag, instance
 from ..drawing.config import threads_for
 from ..drawing.streams import Seed, encoded_name, resolve_seed
 from ..plans.init import spread
-from ..plans.make import make_plan
+from ..plans.make import Choice, make_plan
 from ..plans.model import Model, TensorSpec
+from ..plans.parameter import BUFFER, FROZEN, Parameter
 from ..plans.plan import Plan
 from ..plans.recipe import Recipe, RecipeLike, as_recipe, shipped_recipes, with_rules
 from ..schemes.catalogue import SCHEMES
 from . import _private, auto
 from .buffers import buffers_of, fill_buffer
-from .sharded import fill_task, tasks_of
+from .own import own_chooser
+from .sharded import Task, fill_task, tasks_of
 from .survey import Survey, survey
 
 _Model = TypeVar("_Model", bound=nn.Module)
@@ -51,7 +53,8 @@ def plan(
         ``"auto"``: `fastinit.recommend` for each layer, by the activation that follows it. A scheme's name: for all
         weights. A recipe, its name or TOML file: its rules decide, with ``type(module).__name__`` as the module. A
         mapping of globs to schemes or rules: the recipe "default", changed. What all of them give to biases, norms and
-        other roles is in docs/recipes.md, "Roles".
+        other roles is in docs/recipes.md, "Roles". A parameter of which no theory speaks gets what the model's own code
+        gives it, and the plan says so.
     prefix
         Goes before every name: ``"encoder."`` for the encoder of a larger model. Two networks that are drawn with one seed
         need a prefix each, for equal names have equal values.
@@ -62,8 +65,8 @@ def plan(
         Rules as in a recipe (docs/model-files.md), which go before everything else:
         ``[{"match": "*.cls_token", "scheme": "normal", "std": 0.02}]``.
     frozen
-        Whether parameters with ``requires_grad=False`` are drawn too. They are left alone otherwise, and are in the
-        plan's ``unfilled``, as persistent buffers are.
+        Whether parameters with ``requires_grad=False`` are drawn too. They are left alone otherwise, and stand in the
+        plan's ``unfilled``, as persistent buffers do.
     **numbers
         The scheme's own: ``gain``, ``std``, ...
 
@@ -164,27 +167,44 @@ def init_(
         planned = recipe
     else:
         planned = _plan(seen, model, recipe, prefix, layouts, rules, frozen, numbers)
-    tasks = tasks_of(seen, planned, prefix, flag("strict", strict))
+    draw(seen, planned, prefix=prefix, strict=flag("strict", strict), seed=seed, threads=threads)
+    return model
+
+
+def draw(
+    seen: Survey,
+    planned: Plan,
+    *,
+    prefix: str = "",
+    strict: bool = True,
+    seed: Seed,
+    threads: int | None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Draw a plan into the model that was seen: all is checked before the first write. ``progress`` is told bytes, done and in
+    all."""
+    tasks = tasks_of(seen, planned, prefix, strict)
     buffers = buffers_of(seen, planned, prefix)
     workers = threads_for(threads)
     if seed is None and any(task.sharded for task in tasks):
         raise ValueError(
             "seed must be a number for a sharded model: with None each process would draw its own values"
         )
-    number = resolve_seed(seed)
-    spread(
-        tasks,
-        lambda task, threads: fill_task(task, number, threads),
-        workers,
-        beside=lambda task: task.local.is_cpu,
-    )
+    number, total, done = resolve_seed(seed), sum(task.nbytes for task in tasks), 0
+
+    def run(task: Task, threads: int) -> None:
+        nonlocal done
+        fill_task(task, number, threads)
+        done += task.nbytes
+        progress(done, total)
+
+    spread(tasks, run, workers, beside=lambda task: task.local.is_cpu)
     for tensor, buffer in buffers:
         fill_buffer(tensor, buffer, number, workers)
     for task in tasks:
         torch.autograd.graph.increment_version(task.parameter)
         if task.local is not task.parameter:
             torch.autograd.graph.increment_version(task.local)
-    return model
 
 
 def _reshard(model: nn.Module) -> None:
@@ -212,23 +232,33 @@ def _plan(
         )
     if faults := [f"{prefix + name!r}: {slot.fault}" for name, slot in drawn.items() if slot.fault]:
         raise ValueError(f"the model has parameters that cannot be drawn: {'; '.join(faults)}")
-    left = [name for name in seen.parameters if name not in drawn]
-    left += [name for name, slot in seen.buffers.items() if slot.persistent]
+    unfilled = {
+        prefix + name: Parameter.kept(
+            prefix + name, slot.spec.shape, slot.spec.dtype, reason, slot.spec.module
+        )
+        for slots, reason in ((seen.parameters, FROZEN), (seen.buffers, BUFFER))
+        for name, slot in slots.items()
+        if name not in drawn and slot.persistent
+    }
     specs = {prefix + name: slot.spec for name, slot in drawn.items()}
     specs = _with_layouts(specs, {} if layouts is None else instance("layouts", layouts, Mapping))
     ties = {prefix + alias: prefix + owner for alias, owner in seen.ties.items() if owner in drawn}
-    described = Model(specs, ties, tuple([prefix + name for name in left]))
+    described = Model(specs, ties, unfilled)
     instance("rules", rules, Sequence)
+    choosers = [own_chooser(model)]
     if recipe == "auto" and not numbers:
-        choose_ = auto.chooser(model)
-        return make_plan(
-            described,
-            with_rules(Recipe("auto", ()), rules),
-            otherwise=lambda name, spec: choose_(replace(drawn[name.removeprefix(prefix)], spec=spec)),
-        )
-    if isinstance(recipe, str) and not recipe.endswith(".toml"):
-        choose("recipe", recipe, {"auto": 0, **SCHEMES, **shipped_recipes()})
-    return make_plan(described, with_rules(as_recipe(recipe, numbers), rules))
+        choosers.insert(0, auto.chooser(model))
+        rules_first = with_rules(Recipe("auto", ()), rules)
+    else:
+        if isinstance(recipe, str) and not recipe.endswith(".toml"):
+            choose("recipe", recipe, {"auto": 0, **SCHEMES, **shipped_recipes()})
+        rules_first = with_rules(as_recipe(recipe, numbers), rules)
+
+    def otherwise(name: str, spec: TensorSpec) -> Choice | None:
+        slot = replace(drawn[name.removeprefix(prefix)], spec=spec)
+        return next((choice for choose_ in choosers if (choice := choose_(slot))), None)
+
+    return make_plan(described, rules_first, otherwise=otherwise)
 
 
 def _with_layouts(specs: Mapping[str, TensorSpec], layouts: Mapping[str, str]) -> dict[str, TensorSpec]:

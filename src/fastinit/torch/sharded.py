@@ -131,7 +131,6 @@ def _joined(runs: Sequence[Run]) -> list[Run]:
 def tasks_of(seen: Survey, plan: Plan, prefix: str, strict: bool) -> list[Task]:
     """What is to be done for a plan in a model, all of it checked."""
     slots = {prefix + name: slot for name, slot in (seen.parameters | seen.buffers).items()}
-    left = {name for name in plan.unfilled if name not in plan}
     faults: list[str] = []
     tasks: list[Task] = []
     filled: dict[str, str] = {}  # what a tensor of the model is in the plan
@@ -156,7 +155,7 @@ def tasks_of(seen: Survey, plan: Plan, prefix: str, strict: bool) -> list[Task]:
                 faults.append(f"{kind} {name!r}: {error}")
         elif slot.tensor.is_meta:
             faults.append(f"{kind} {name!r} is on the meta device, and the plan does not fill it")
-        elif kind == "parameter" and name not in left:
+        elif kind == "parameter" and name not in plan.unfilled:
             faults.append(f"parameter {name!r} is not in the plan")
     if strict:
         faults += [

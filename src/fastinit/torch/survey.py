@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ..plans.model import TensorSpec
+from ..plans.roles import OWN
 from . import _private
+from ._private import plain_class
 from .layers import described
 from .tensors import DTYPES, check_target
 
@@ -57,9 +59,7 @@ def _walk(path: str, module: nn.Module, owners: frozenset[int]) -> Iterator[tupl
     owners |= {id(module)}
     for name, child in _private.children(module).items():
         if id(child) not in owners:
-            inside = name in _AROUND and (
-                not _AROUND[name] or _private.plain_class(module).__name__ in _AROUND[name]
-            )
+            inside = name in _AROUND and (not _AROUND[name] or plain_class(module).__name__ in _AROUND[name])
             yield from _walk(path if inside else f"{path}.{name}" if path else name, child, owners)
 
 
@@ -71,7 +71,8 @@ def unwrapped(model: nn.Module) -> nn.Module:
 def survey(model: nn.Module) -> Survey:
     """Look at a model; nothing is changed.
 
-    Raises ValueError for two tensors that have one name once wrappers are taken off.
+    Raises ValueError for two tensors that have one name once wrappers are taken off, and for quantised modules, whose weights
+    are not tensors of the module.
 
     >>> seen = survey(nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)))
     >>> [(name, slot.spec.role) for name, slot in seen.parameters.items()]
@@ -82,18 +83,24 @@ def survey(model: nn.Module) -> Survey:
     parameters: dict[str, Slot] = {}
     buffers: dict[str, Slot] = {}
     ties: dict[str, str] = {}
+    written = _was_built(model)
     first: dict[object, str] = {}  # the first name of a tensor or of a place in memory
     for path, module in clean_modules(model):
+        if hasattr(module, "_packed_params"):
+            raise ValueError(
+                f"module {path!r} is quantised ({type(module).__name__}): its weights are packed"
+            )
         own = dict(module.named_parameters(recurse=False, remove_duplicate=False))
         held = dict(module.named_buffers(recurse=False, remove_duplicate=False))
         lazy = {local for local, tensor in own.items() if isinstance(tensor, nn.UninitializedParameter)}
         specs = described(path, module, {k: v for k, v in (own | held).items() if k not in lazy})
+        specs = {name: _valued(spec, name, own, written) for name, spec in specs.items()}
         for local, tensor in (own | held).items():
             name = f"{path}.{local}" if path else local
             if name in parameters or name in buffers or name in ties:
                 raise ValueError(f"two tensors are called {name!r} once wrappers are taken off")
             if local in lazy:
-                spec = TensorSpec((), "", _private.plain_class(module).__name__)
+                spec = TensorSpec((), "", plain_class(module).__name__)
                 parameters[name] = Slot(
                     name, tensor, module, spec, "it has no shape yet: run the lazy module once"
                 )
@@ -126,6 +133,34 @@ def _tied(slot: Slot, other: TensorSpec) -> Slot:
         return slot
     padding = other.zero_row if slot.spec.zero_row is None else slot.spec.zero_row
     return replace(slot, spec=replace(slot.spec, role="output", geometry={}, zero_row=padding))
+
+
+def _was_built(model: nn.Module) -> bool:
+    """Whether the model holds what its code gave it: torch's own modules write their parameters in place. `to_empty` gives
+    new ones, which nothing has written."""
+    of_torch = [m for m in model.modules() if plain_class(m).__module__.startswith("torch.nn.")]
+    own = [tensor for module in of_torch for tensor in module.parameters(recurse=False)]
+    return all(map(_was_written, own)) if own else any(map(_was_written, model.parameters()))
+
+
+def _was_written(tensor: Tensor) -> bool:
+    lazy = isinstance(tensor, nn.UninitializedParameter)
+    return not lazy and not tensor.is_inference() and tensor._version > 0
+
+
+def _valued(spec: TensorSpec, name: str, own: Mapping[str, Tensor], written: bool) -> TensorSpec:
+    """With the one value that the model's code gave all elements, if the role asks for it."""
+    tensor = own.get(name.rpartition(".")[2])
+    if spec.role not in OWN or tensor is None or not written or not _is_plain(tensor):
+        return spec
+    values = tensor.detach().double().flatten()
+    same = bool(len(values)) and bool((values == values[0]).all())
+    return replace(spec, value=values[0].item()) if same else spec
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    whole = type(tensor) in (Tensor, nn.Parameter) and not tensor.is_meta and tensor.is_floating_point()
+    return whole and tensor.layout is torch.strided
 
 
 def _fault(tensor: Tensor, module: nn.Module) -> str:
