@@ -135,3 +135,18 @@ def test_a_product_with_zeros_adds_nothing() -> None:
     )
     with pytest.raises(ValueError, match="made by"):
         ft.record(merged(1.0))
+
+
+def test_the_real_parts_of_given_numbers_are_written_alone() -> None:
+    def table() -> Any:
+        turned = torch.exp(1j * torch.arange(6.0)[:, None] * torch.arange(4.0))
+        real = turned.real
+        real[:, 0] = real[:, 0] * 0.5
+        real[:, 1:] *= 2.0
+        return real.contiguous()
+
+    plan = ft.record(held(table))
+    model = held(table)()
+    nn.init.zeros_(model["w"])
+    ft.init_(model, plan, seed=0)
+    assert torch.equal(model["w"].detach(), table())

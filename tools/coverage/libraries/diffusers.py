@@ -16,7 +16,7 @@ from verdict import NotBuiltError
 
 PACKAGE = "diffusers"
 SAMPLE = ["AutoencoderKL", "UNet2DModel", "DiTTransformer2DModel"]
-LARGE = 100_000_000  # parameters of a model that is too large for a sweep
+LARGE = 30_000_000  # parameters of a model that is too large for a sweep
 DEPTH = re.compile(r"layers|depth|n_layer|num_blocks|layers_per_block|_blocks$")
 HEADS = re.compile(r"num_(\w+_)?heads|n_heads|num_head$")
 # What becomes at most how much.

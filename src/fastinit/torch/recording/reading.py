@@ -73,24 +73,21 @@ def placed(write: Write, view: View) -> Write | None:
     return None if place is None else Write(place._replace(offset=place.offset + view.offset), write.content)
 
 
-def read_as(store: Store, view: View, tensor: Tensor) -> Content:
+def read_as(store: Store, view: View, dtype: torch.dtype) -> Content:
     """What memory holds that is read as another dtype: real parts of complex numbers, and the other way round."""
-    write = store.writes[0] if len(store.writes) == 1 else None
-    if write is None or not store.whole(write.view):
-        random = any(is_random(write.content) for write in store.writes)
-        return Lost(f"is read as {tensor.dtype}", random)
-    content, had = write.content, store.dtype
-    if certain(store.writes):
-        return Known(cache(lambda: _values_as(write, had, view, tensor.dtype)), content.text)
+    writes, had, size = tuple(store.writes), store.dtype, store.nbytes // store.dtype.itemsize
+    if certain(writes):
+        text = ", ".join(dict.fromkeys([write.content.text for write in writes]))
+        return Known(cache(lambda: _values_as(writes, had, size, dtype).as_strided(*view)), text)
+    content = writes[0].content if len(writes) == 1 and store.whole(writes[0].view) else None
     parts_of = {torch.complex64: torch.float32, torch.complex128: torch.float64}
-    of_parts = parts_of.get(had) == tensor.dtype or parts_of.get(tensor.dtype) == had
+    of_parts = parts_of.get(had) == dtype or parts_of.get(dtype) == had
     if of_parts and isinstance(content, Drawn) and isinstance(content.law, Elementwise) and not view.repeats:
-        all_of_it = view.size * tensor.element_size() == store.nbytes and view.in_order
+        all_of_it = view.size * dtype.itemsize == store.nbytes and view.in_order
         return content if all_of_it else Drawn(content.law, content.text)
-    return Lost(f"is read as {tensor.dtype}", is_random(content))
+    return Lost(f"is read as {dtype}", any(is_random(write.content) for write in writes))
 
 
-def _values_as(write: Write, had: torch.dtype, view: View, dtype: torch.dtype) -> Tensor:
-    flat = torch.empty(write.view.end, dtype=had, device="cpu")
-    flat.as_strided(*write.view).copy_(values([write], write.view, had))
-    return flat.view(dtype).as_strided(*view)
+def _values_as(writes: tuple[Write, ...], had: torch.dtype, size: int, dtype: torch.dtype) -> Tensor:
+    """The whole storage, read as another dtype."""
+    return values(writes, View.whole((size,)), had).contiguous().view(dtype)

@@ -215,7 +215,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if len(store.writes) == 1 and store.writes[0].view == view and tensor.dtype is store.dtype:
             return store.writes
         if tensor.dtype is not store.dtype:
-            return [Write(view, read_as(store, view, tensor))]
+            return [Write(view, read_as(store, view, tensor.dtype))]
         writes = [write for write in store.writes if write.view.meets(view)]
         if not writes or writes[-1].view == view:
             return writes[-1:]
@@ -249,6 +249,10 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return
             result = Lost("is a rearranged tensor with several laws", True)
         if whole:
+            store.dtype = tensor.dtype
+        elif store.dtype is not tensor.dtype and certain(store.writes):
+            all_of_it = View.whole((store.nbytes // tensor.element_size(),))
+            store.writes = [Write(all_of_it, read_as(store, all_of_it, tensor.dtype))]
             store.dtype = tensor.dtype
         elif store.dtype is not tensor.dtype:
             result = Lost(f"is written in part as {tensor.dtype}", True)
