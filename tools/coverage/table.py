@@ -85,6 +85,8 @@ def _rows(results: dict[str, list[dict[str, Any]]], status: str) -> list[str]:
         by: dict[str, list[str]] = defaultdict(list)
         for line in _by_status(lines)[status]:
             why = reason_of(line["reason"]) or " ".join(line["reason"].split())[:100].replace("|", "/")
+            if status == "not built":
+                why = "the library does not build it from its defaults here, or not in time"
             by[why].append(line["case"])
-        rows += [f"| {library.replace('_', '.')} | {why} | {', '.join(names)} |" for why, names in by.items()]
+        rows += [f"| {library.replace('_', '.')} | {why} | {'; '.join(names)} |" for why, names in by.items()]
     return rows
