@@ -193,7 +193,7 @@ def _law(writes: list[Write], tensor: Tensor, named: Named, draws: dict[object, 
             write = _turned(write)
             box = box_of_view(write.view, shape)
         if box is not None:
-            patches.append((box, law))
+            patches.append((box, _one_law(write.content, named, draws)))
             kept.append(write.view)
             continue
         maskable = isinstance(content, Drawn) and not patches and not tensor.is_complex()
