@@ -14,16 +14,26 @@ REASONS = {
     r"looks at the value of a random": "the code looks at random values",
     r"never initialised|never written": "never initialised",
     r"no shape yet": "a lazy module that never ran",
+    r"is made by (\w+) from (the random values|several)": "a function of random values without a law",
+    r"of '.*', which is in another module": "a function of another module's values",
+    r"is drawn by (\w+), which is no law": "drawn from a distribution that fastinit does not have",
 }
 HEAD = """# Coverage
 
-What fastinit makes of the models of other libraries. Each model is built small, recorded, and built by its own code with several
-seeds. Its plan is right if every parameter and buffer is in it, if values without chance are equal, and if means, variances,
-supports and distribution functions of the others agree. Thresholds are so strict that a difference is a fault. Then
-all memory of a model is filled with NaN, and `init_` must fill it again.
+What fastinit makes of other libraries' models. Each model is built small, recorded, and built by its own code with several seeds.
+Its plan is right if
 
-`python tools/coverage` runs all of it and can be stopped at any time; `python tools/coverage --table` writes this page. A sample of it is
-a test.
+- every parameter and buffer is in it;
+- values without chance are equal;
+- means, variances, supports, distribution functions and the products of rows agree for all others. The thresholds are so
+  strict that a difference is a fault;
+- `init_` fills the model after `to_empty`, and its forward pass is finite if it was so before.
+
+Models that are too large for this are recorded, and their names compared. [Why a model is refused](recording.md#what-is-refused)
+is on another page.
+
+`python tools/coverage` runs all of it, and goes on where it was stopped. `python tools/coverage --table` writes this page. A
+sample of each library is a test.
 
 """
 
@@ -34,18 +44,21 @@ def reason_of(text: str) -> str | None:
 
 
 def write(results: dict[str, list[dict[str, Any]]]) -> None:
-    lines = [HEAD + "| library | version | built | recorded | right | refused |", "|---|---|--:|--:|--:|--:|"]
+    lines = [
+        HEAD + "| library | version | built | recorded | compared | right | refused |",
+        "|---|---|--:|--:|--:|--:|--:|",
+    ]
     for library, all_of_it in results.items():
         by = _by_status(all_of_it)
         if not by:
             continue
         right, refused = len(by["right"]), len(by["refused"])
-        recorded = right + len(by["wrong"])
+        compared = right + len(by["wrong"])
+        recorded = compared + len(by["large"])
         built = recorded + refused + len(by["failed"])
         version = max(line["version"] for line in all_of_it).partition("+")[0]
-        lines.append(
-            f"| {library.replace('_', '.')} | {version} | {built} | {recorded} | {right} | {refused} |"
-        )
+        counts = " | ".join(map(str, (built, recorded, compared, right, refused)))
+        lines.append(f"| {library.replace('_', '.')} | {version} | {counts} |")
     for title, status in {
         "Refused": "refused",
         "Wrong": "wrong",
@@ -72,6 +85,8 @@ def _rows(results: dict[str, list[dict[str, Any]]], status: str) -> list[str]:
         by: dict[str, list[str]] = defaultdict(list)
         for line in _by_status(lines)[status]:
             why = reason_of(line["reason"]) or " ".join(line["reason"].split())[:100].replace("|", "/")
+            if status == "not built":
+                why = "the library does not build it from its defaults here, or not in time"
             by[why].append(line["case"])
-        rows += [f"| {library.replace('_', '.')} | {why} | {', '.join(names)} |" for why, names in by.items()]
+        rows += [f"| {library.replace('_', '.')} | {why} | {'; '.join(names)} |" for why, names in by.items()]
     return rows

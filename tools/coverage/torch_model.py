@@ -98,8 +98,8 @@ def _built(factory: Callable[[], nn.Module], seed: int) -> nn.Module:
 
 
 def _emptied(factory: Callable[[], nn.Module]) -> nn.Module:
-    """The model with garbage in all of its memory, as `to_empty` leaves it."""
-    model = _built(factory, 99)
+    """The model after `to_empty`, with garbage in all of its memory."""
+    model = _built(factory, 99).to_empty(device="cpu")
     for tensor in _tensors(model).values():
         real = tensor.is_floating_point() or tensor.is_complex()
         tensor.untyped_storage().fill_(255 if real else 1)  # 255 in all bytes is NaN

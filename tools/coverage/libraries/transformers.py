@@ -56,18 +56,20 @@ def _case(kind: str) -> None:
     configuration = CONFIG_MAPPING[kind]
     for model in _models(configuration):
         large: list[Callable[[], nn.Module]] = []
+        built = True  # as far as it was tried
         for make in _configs(kind, configuration):
             try:
                 config = make()
                 if _size(model, config) > LARGE:
                     large.append(partial(model, config))
                     continue
+                built = False
                 model(config)
             except Exception as error:
                 problem = f"{model.__name__}: {type(error).__name__}: {str(error)[:200]}"
                 continue
             return check(partial(model, config), _forward)
-        if large:
+        if large and built:
             return check_large(large[0])
     raise NotBuiltError(problem)
 
@@ -94,7 +96,10 @@ def _models(configuration: Any) -> list[Any]:
     name = configuration.__module__.replace(".configuration_", ".modeling_")
     if importlib.util.find_spec(name) is None:
         return []
-    module = importlib.import_module(name)
+    try:
+        module = importlib.import_module(name)
+    except ImportError as error:
+        raise NotBuiltError(str(error).strip().splitlines()[0]) from error
     found = []
     for value in vars(module).values():
         if not inspect.isclass(value) or not issubclass(value, transformers.PreTrainedModel):

@@ -141,6 +141,22 @@ def _new_tensor(trace: Trace, func: Any, args: Any, kwargs: Any) -> Any:
     return _tensor(trace, torch.tensor, args[1:], kwargs)
 
 
+def _indexed(trace: Trace, func: Any, args: Any, kwargs: Any) -> Any:
+    """An index or an assignment by lists of numbers, which torch would put on the meta device unseen."""
+    tensor, index, *value = args
+    parts = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(part, list | np.ndarray) for part in parts):
+        index = tuple([_numbers(trace, part) for part in parts])
+    return func(tensor, index, *value)
+
+
+def _numbers(trace: Trace, part: Any) -> Any:
+    array = np.asarray(part) if isinstance(part, list | np.ndarray) else np.empty(0)
+    if not array.size or array.dtype.kind not in "iub":
+        return part
+    return trace.adopted(trace.apart(lambda: torch.from_numpy(array.copy())))
+
+
 def _set_data(trace: Trace, func: Any, args: Any, kwargs: Any) -> Any:
     """`parameter.data = tensor`, of which one may lie in memory that others hold."""
     tensor, data = args
@@ -168,6 +184,8 @@ _SPECIAL: dict[Any, Callable[[Trace, Any, Any, Any], Any]] = {
     Tensor.is_meta.__get__: _is_meta,  # type: ignore[attr-defined]
     Tensor.is_cpu.__get__: _is_cpu,  # type: ignore[attr-defined]
     Tensor.data.__set__: _set_data,  # type: ignore[attr-defined]
+    Tensor.__getitem__: _indexed,
+    Tensor.__setitem__: _indexed,
     Tensor.to: _to,
     Tensor.cpu: _stay,
     Tensor.cuda: _stay,
