@@ -15,6 +15,8 @@ def norms(call: Call, before: dict[int, list[Write]], target: Tensor) -> Content
     if call.name not in _NORMS or call.bound.get(_NORMS[call.name], 2) not in (2, None):
         return None
     tensor = call.bound["self"]
+    if tensor.is_complex():
+        return None
     writes, axes = before[id(tensor)], call.bound.get("dim")
     if len(writes) != 1 or not isinstance(writes[0].content, Drawn) or not is_random(writes[0].content):
         return None
