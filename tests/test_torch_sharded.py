@@ -60,10 +60,23 @@ class Net(nn.Module):
         return self.gate(self.down(self.norm(self.up(self.tokens(x))))).sum() * self.scale.sum()
 
 
+class Normed(nn.Module):
+    """Weights that are computed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.utils.parametrizations.weight_norm(nn.Linear(8, 10))
+        self.down = nn.utils.parametrizations.spectral_norm(nn.Linear(10, 7))
+        self.across = nn.utils.parametrizations.weight_norm(nn.Conv1d(7, 5, 3), dim=1)
+
+    def forward(self, x: Any) -> Any:
+        return self.across(self.down(self.up(x)).mT)
+
+
 def _check(model: Any, plan: Plan) -> None:
     """Every parameter gathered by torch, byte by byte against one process's."""
     expected = fi.init(plan, seed=SEED)
-    for name, parameter in model.named_parameters():
+    for name, parameter in itertools.chain(model.named_parameters(), model.named_buffers()):
         whole = parameter.full_tensor() if isinstance(parameter, DTensor) else parameter
         assert np.array_equal(whole.detach().numpy(), expected[name]), name
 
@@ -128,6 +141,16 @@ def _worker(rank: int, port: int, world: int) -> None:
     ft.init_(model, own, seed=SEED)
     assert all(isinstance(parameter, DTensor) for parameter in model.parameters())
     _check(model, own)
+    with torch.device("meta"):
+        normed = Normed()
+    for part in (normed.up, normed.down, normed.across):
+        fully_shard(part, mesh=meshes[world])
+    for recipe in ("he_normal", "auto"):
+        own_normed = ft.plan(normed, recipe)
+        assert own_normed == ft.plan(Normed(), recipe)
+        normed.to_empty(device="cpu")
+        _check(ft.init_(normed, recipe, seed=SEED), own_normed)
+    normed(torch.ones(2, 3, 8)).sum().backward()
     before = [parameter.to_local().clone() for parameter in model.parameters()]
     with pytest.raises(ValueError, match="seed must be a number"):
         ft.init_(model, own, seed=None)
@@ -144,19 +167,25 @@ def _worker(rank: int, port: int, world: int) -> None:
         [(9, 10), (3, 2), (16, 4)],
         [*itertools.product(options, options), (strided, Shard(0)), (Shard(0), strided)],
     ):
-        laws = Normal(), Patched(Normal(), ((((0, 3, 2), 1), Constant(0.0)),))
+        patched = Patched(Normal(), ((((0, 3, 2), 1), Constant(0.0)),))
+        laws = [
+            (Normal(), "float32"),
+            (patched, "float32"),
+            (patched, "complex64"),
+            (Uniform(-1, 1), "complex64"),
+        ]
         indices = _split(
             torch.arange(math.prod(shape)).reshape(shape), (2, 2), grid.get_coordinate(), placements
         )
-        for law in laws:
-            local = torch.empty(indices.shape)
+        for law, dtype in laws:
+            local = torch.empty(indices.shape, dtype=getattr(torch, dtype))
             model = nn.Module()
             model.w = nn.Parameter(
                 DTensor.from_local(
                     local, grid, placements, run_check=False, shape=shape, stride=(shape[1], 1)
                 )
             )
-            one = Plan({"w": Parameter("w", shape, "float32", "normal", law, None, 0)}, {}, "test")
+            one = Plan({"w": Parameter("w", shape, dtype, "normal", law, None, 0)}, {}, "test")
             ft.init_(model, one, seed=SEED)
             expected = fi.init(one, seed=SEED)["w"].reshape(-1)[indices.numpy()]
             assert np.array_equal(local.numpy(), expected), (shape, placements)
@@ -405,7 +434,7 @@ REFUSED = [
         "'w'.*the plan's looks like 1/2 along axis 0",
     ),
     ({"w": torch.ones(W, device="meta")}, {"w": (W, Normal())}, ValueError, "'w'.*to_empty"),
-    ({"w": torch.ones(W, dtype=torch.complex64)}, {"w": (W, Normal())}, ValueError, "'w'.*dtype"),
+    ({"w": torch.ones(W, dtype=torch.float8_e8m0fnu)}, {"w": (W, Normal())}, ValueError, "'w'.*dtype"),
     ({"w": torch.ones(W, dtype=torch.half)}, {"w": (W, Normal(std=1e6))}, ValueError, "'w'.*float16"),
     ({"w": MADE_IN_INFERENCE_MODE}, {"w": (W, Normal())}, ValueError, "'w'.*inference mode"),
     ({"w": torch.ones(1).expand(W)}, {"w": (W, Normal())}, ValueError, "'w'.*overlaps"),

@@ -1,11 +1,17 @@
+from typing import Any
+
 LAWS: tuple[str, ...]
 DTYPES: tuple[str, ...]
+FORMATS: dict[str, tuple[int, int]]
 MAX_THREADS: int
 BINS: int
+PHILOX: dict[str, Any]
 
 def address(array: object) -> int: ...
 def available_isas() -> tuple[str, ...]: ...
 def check(law: str, dtype: str, parameters: tuple[float, ...]) -> None: ...
+def prepare(law: str, dtype: str, parameters: tuple[float, ...]) -> dict[str, Any]: ...
+def coefficients() -> dict[str, Any]: ...
 def fill(
     law: str,
     parameters: tuple[float, ...],

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from numpy.typing import ArrayLike
 
-from ..dtypes import DTYPES
+from ..dtypes import KNOWN
 from ..schemes.activations import ActivationFunction
 from ..schemes.catalogue import REQUIRED, Number, Scheme
 from ..schemes.fans import Stride
@@ -32,7 +32,7 @@ _SPOKEN: tuple[tuple[Any, str], ...] = (
 
 def docstring(name: str, row: Scheme) -> str:
     """In numpydoc's sections, for the function of that name."""
-    known = list(DTYPES)
+    known = list(KNOWN)
     seed = (
         "An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the operating system."
     )

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ..arguments import Shape, checked_shape
-from ..dtypes import Array, numpy_dtype
+from ..dtypes import COMPLEX, Array, numpy_dtype
 from ..laws.distributions import WORDS, Distribution, Words
+from ..laws.parts import of_reals
 from ..laws.structured import Stream, Structured
 from ..schemes.catalogue import Scheme
 from ..schemes.names import Keywords, SchemeName
@@ -44,9 +45,12 @@ def draw(
         what = "shape" if block is ... else "block"
         raise ValueError(f"out has shape {to.shape}, but {what} asks for {part}")
     n_threads = config.threads_for(threads)
+    law, whole = of_reals(law, whole, to.dtype)
+    if to.dtype in COMPLEX:
+        to, block = to.parts(), blocks.of_parts(block)
+    part = to.shape
     parameters: tuple[float, ...] = ()
     if isinstance(law, Structured):
-        law.check(whole)
         numpy_dtype(to.dtype)  # needs ml_dtypes for bfloat16
     else:
         parameters = checked_parameters(law, to.dtype)
@@ -83,10 +87,12 @@ def _structured(
             _core.fill(law.law, parameters, key, dtype, address, axes, threads, False, config.ISA)
             return array
 
-        beside = name[: name.rfind(".") + 1]
-        return Stream(
-            piece, "float64" if dtype == "float64" else "float32", lambda other: stream(beside + other)
-        )
+        def other(of: str) -> Stream:
+            local = of.lstrip(".")
+            within = name.split(".")[: len(local) - len(of) - 1]
+            return stream(".".join([*within, local]))
+
+        return Stream(piece, "float64" if dtype == "float64" else "float32", other)
 
     with np.errstate(over="ignore", invalid="ignore"):
         whole = law.values(shape, stream(name))
@@ -161,9 +167,9 @@ def fill(
     to = memory.target(out)
     whole = to.shape if shape is None else checked_shape(shape)
     if isinstance(scheme, str):
-        distribution = distribution_of(scheme, whole, numbers, _OF_FILL)
+        distribution = distribution_of(scheme, whole, numbers, _OF_FILL, to.dtype)
     elif isinstance(scheme, Scheme):
-        distribution = resolve(scheme, whole, numbers, _OF_FILL)
+        distribution = resolve(scheme, whole, numbers, _OF_FILL, to.dtype)
     elif not isinstance(scheme, Distribution):
         raise TypeError(f"scheme must be a scheme's name or a distribution, not {scheme!r}")
     elif numbers:
@@ -178,21 +184,25 @@ _OF_FILL = ("seed", "name", "shape", "block", "threads")
 
 
 def distribution_of(
-    scheme: str, shape: tuple[int, ...], numbers: Mapping[str, Any], beside: tuple[str, ...]
+    scheme: str, shape: tuple[int, ...], numbers: Mapping[str, Any], beside: tuple[str, ...], dtype: str
 ) -> Distribution:
     typed = tuple([(key, type(value), value) for key, value in numbers.items()])  # True is not 1 here
     try:
         hash(typed)
     except TypeError:
-        return resolve(scheme, shape, numbers, beside)
-    return _cached(scheme, shape, typed, beside)
+        return resolve(scheme, shape, numbers, beside, dtype)
+    return _cached(scheme, shape, typed, beside, dtype)
 
 
 @lru_cache(maxsize=4096)
 def _cached(
-    scheme: str, shape: tuple[int, ...], typed: tuple[tuple[str, type, Any], ...], beside: tuple[str, ...]
+    scheme: str,
+    shape: tuple[int, ...],
+    typed: tuple[tuple[str, type, Any], ...],
+    beside: tuple[str, ...],
+    dtype: str,
 ) -> Distribution:
-    return resolve(scheme, shape, {key: value for key, _, value in typed}, beside)
+    return resolve(scheme, shape, {key: value for key, _, value in typed}, beside, dtype)
 
 
 def random_bits(

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _core
-from ..dtypes import DTYPES, Array, dtype_name, numpy_dtype
+from ..dtypes import COMPLEX, DTYPES, KNOWN, Array, dtype_name, nbytes, numpy_dtype, part_of
 
 _HUGE_PAGE = 1 << 21
 _ALIGNMENT = 64
 _HOST_DEVICES = (1, 3)  # plain, and pinned for CUDA
-_BY_DLPACK = {row.dlpack: name for name, row in DTYPES.items()}
+_BY_DLPACK = {row.dlpack: name for name, row in (DTYPES | COMPLEX).items()}
 
 
 class Memory(NamedTuple):
@@ -29,7 +29,16 @@ class Memory(NamedTuple):
 
     @property
     def itemsize(self) -> int:
-        return DTYPES[self.dtype].size
+        return nbytes((), self.dtype)
+
+    def parts(self) -> Memory:
+        """Complex values as their real and imaginary parts, along one more axis; real ones as they are."""
+        if self.dtype not in COMPLEX:
+            return self
+        strides = (*self.strides, self.itemsize // 2)
+        return Memory(
+            self.address, (*self.shape, 2), strides, part_of(self.dtype), self.contiguous, self.owner
+        )
 
 
 def empty(shape: tuple[int, ...], dtype: str) -> Array:
@@ -123,8 +132,8 @@ def _address(array: Array, dtype: str) -> int:
 def _array_dtype(dtype: np.dtype[Any]) -> str:
     if not dtype.isnative:
         raise ValueError(f"out has the foreign byte order dtype {dtype.str!r}")
-    if dtype.name not in DTYPES:
-        raise TypeError(f"out must be of dtype {', '.join(DTYPES)}, not {dtype}")
+    if dtype.name not in KNOWN:
+        raise TypeError(f"out must be of dtype {', '.join(KNOWN)}, not {dtype}")
     return str(dtype.name)
 
 
@@ -156,8 +165,8 @@ def _from_dlpack(tensor: Any) -> Memory:
         raise ValueError("out is read-only")
     dtype = _BY_DLPACK.get((code, bits)) if lanes == 1 else None
     if dtype is None:
-        raise TypeError(f"out must be of dtype {', '.join(DTYPES)}, not {getattr(tensor, 'dtype', code)}")
-    itemsize = DTYPES[dtype].size
+        raise TypeError(f"out must be of dtype {', '.join(KNOWN)}, not {getattr(tensor, 'dtype', code)}")
+    itemsize = nbytes((), dtype)
     steps = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
     contiguous = 0 in shape or all(
         n == 1 or s == step for n, s, step in zip(shape, strides, steps, strict=True)

@@ -9,16 +9,18 @@ from .biases import Chrono, ForgetGate, StepSize
 from .composed import Patched, Transformed
 from .distributions import Constant, Elementwise, Normal, TruncatedNormal, Uniform
 from .orthogonal import ConvOrthogonal, DeltaOrthogonal, HadamardOrthogonal, Orthogonal
+from .parts import ComplexParts
 from .patterns import Channelwise, Given, Hadamard, Identity, Stft, ZerO
 from .sparse import NMSparse, Sparse
 from .state_space import StateMatrix
 from .structured import Structured
 from .transformed import ComplexTruncatedNormal, ComplexUniform, Icnr, LogUniform
-from .views import Norms, Viewed
+from .views import Norms, SingularVector, Viewed
 
 __all__ = [
     "Channelwise",
     "Chrono",
+    "ComplexParts",
     "ComplexTruncatedNormal",
     "ComplexUniform",
     "Constant",
@@ -39,6 +41,7 @@ __all__ = [
     "Norms",
     "Orthogonal",
     "Patched",
+    "SingularVector",
     "Sparse",
     "StateMatrix",
     "StepSize",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -13,9 +14,10 @@ from numpy.typing import DTypeLike
 
 from ..arguments import checked_shape, file_path
 from ..drawing.fill import checked_parameters
-from ..dtypes import dtype_name
+from ..dtypes import Array, dtype_name, is_integer, part_of
 from ..laws.composed import Patched
 from ..laws.distributions import Constant, Distribution
+from ..laws.parts import of_reals
 from ..laws.structured import Structured
 from ..schemes.catalogue import SCHEMES
 from ..schemes.fans import Fans, Geometry, fans
@@ -64,7 +66,7 @@ def make_plan(
         kind = dtype or tensor.dtype
         try:
             if rule is None:
-                choice = otherwise(name, tensor) or _own_value(tensor)
+                choice = otherwise(name, tensor) or own_value(tensor)
             else:
                 used.add(rule.number)
                 layer = layer_of.get(name)
@@ -84,9 +86,10 @@ def make_plan(
                 choice.distribution,
             )
             if case not in known:
-                law, counted = law_of(tensor, choice)
-                if not isinstance(law, Structured):
-                    checked_parameters(law, kind)
+                law, counted = law_of(tensor, choice, kind)
+                drawn, _ = of_reals(law, tensor.shape, kind)
+                if not isinstance(drawn, Structured):
+                    checked_parameters(drawn, part_of(kind))
                 known[case] = _padded(law, tensor), counted
         except (TypeError, ValueError) as error:
             by = "" if rule is None else f" rule {rule.number},"
@@ -108,8 +111,12 @@ def make_plan(
     return Plan(parameters, model.ties, f"recipe {recipe.name}", model.unfilled)
 
 
-def _own_value(tensor: TensorSpec) -> Choice | None:
-    """The value that the model has, where no theory speaks of the role and the value is known."""
+def own_value(tensor: TensorSpec, values: Array | None = None) -> Choice | None:
+    """The one value that the model has, where no theory speaks of the role and the value is known, or is that of all ``values``."""
+    if tensor.role in OWN and values is not None and values.size:
+        value = float(values.flat[0])
+        if math.isfinite(value) and (values == values.flat[0]).all():
+            tensor = replace(tensor, value=value)
     if tensor.role not in OWN or tensor.value is None:
         return None
     role = f"{ROLES[tensor.role]}: " if tensor.role else ""
@@ -140,12 +147,12 @@ def _also(taking: Sequence[Rule]) -> tuple[int, ...]:
     return tuple([rule.number for rule in taking[1:] if rule.match and not rule.optional])
 
 
-def law_of(tensor: TensorSpec, choice: Choice) -> tuple[Distribution, Fans | None]:
+def law_of(tensor: TensorSpec, choice: Choice, dtype: str) -> tuple[Distribution, Fans | None]:
     """The distribution that a choice gives a tensor, and the fans it rests on; its numbers go before what is known of the tensor."""
     if choice.distribution is not None:
         return choice.distribution, None
     known = {**heeded(choice.scheme, tensor.geometry), **choice.numbers}
-    law = resolve(choice.scheme, tensor.shape, known)
+    law = resolve(choice.scheme, tensor.shape, known, dtype=dtype)
     if not SCHEMES[choice.scheme].needs_fans:
         return law, None
     return law, fans(tensor.shape, **{k: v for k, v in known.items() if k in Geometry._fields})
@@ -239,7 +246,7 @@ def _described(value: Any) -> TensorSpec | None:
             )
         return TensorSpec(checked_shape(value), "float32")
     shape, dtype = checked_shape(tuple(value.shape)), getattr(value, "dtype", "float32")
-    if re.fullmatch(r"u?int\d*|bool_?", _kind(dtype)):
+    if is_integer(dtype):
         return None
     return TensorSpec(shape, dtype_name(dtype), getattr(value, "module", ""))
 

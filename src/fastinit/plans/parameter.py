@@ -7,13 +7,15 @@ from typing import Any
 
 from ..arguments import checked_shape, choose, non_negative
 from ..dtypes import dtype_name, nbytes
-from ..laws import Distribution, Kept, Structured, from_dict
+from ..laws import Distribution, Kept, from_dict
+from ..laws.parts import of_reals
 from ..schemes.catalogue import SCHEMES
 from ..schemes.fans import Fans
 
 # Why tensors are left alone.
 FROZEN = "frozen (requires_grad=False): it keeps the model's own values"
 BUFFER = "a buffer: it keeps the model's own values"
+NOT_A_PARAMETER = "not a parameter: it keeps the model's own values"
 COUNTS = "integers or bools, which are not drawn"
 
 
@@ -101,8 +103,7 @@ class Parameter:
             made = cls(name, checked_shape(shape), dtype_name(dtype), scheme, from_dict(law),
                        None if counted is None else Fans(*counted), rule, reason, module, non_negative("lr", lr),
                        tuple(also))  # fmt: skip
-            if isinstance(made.distribution, Structured):
-                made.distribution.check(made.shape)
+            of_reals(made.distribution, made.shape, made.dtype)
             return made
         except RecursionError:
             raise ValueError(f"parameter {name!r}: its distribution is nested too deeply") from None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 from numpy.typing import DTypeLike
 
@@ -23,6 +24,7 @@ from ..dtypes import Array, dtype_name, numpy_dtype
 from ..files import atomic
 from ..files.safetensors import parse_json
 from ..laws import Distribution, Structured
+from ..laws.parts import of_reals
 from ..table import Column, counted, html_table, shape_text, table, wrapped
 from .buffer import Buffer
 from .model import checked_ties
@@ -233,7 +235,8 @@ class Plan(Mapping[str, Parameter]):
     ) -> Iterator[Array]:
         """A parameter's values in C order, drawn piece by piece into the buffers in turn; structured ones are drawn at once."""
         parameter = self[name]
-        if isinstance(parameter.distribution, Structured):
+        drawn, _ = of_reals(parameter.distribution, parameter.shape, parameter.dtype)
+        if isinstance(drawn, Structured):
             yield self.tensor(name, seed=seed, threads=threads).reshape(-1)
             return
         total, at = math.prod(parameter.shape), 0
@@ -245,11 +248,12 @@ class Plan(Mapping[str, Parameter]):
             yield chunk
 
 
-def _kept(name: str, data: object) -> Parameter:
+def _kept(name: str, data: Any) -> Parameter:
     match data:
         case {"shape": list(shape), "dtype": str(dtype), "module": str(module), "reason": str(reason)}:
             return Parameter.kept(name, checked_shape(shape), dtype, reason, module)
-    raise ValueError(f"{name!r} is not a tensor that is left alone: {data!r}")
+        case _:
+            raise ValueError(f"{name!r} is not a tensor that is left alone: {data!r}")
 
 
 def _fans(parameter: Parameter) -> str:

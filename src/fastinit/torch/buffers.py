@@ -10,14 +10,15 @@ from torch import Tensor
 
 from ..plans.buffer import Buffer
 from ..plans.plan import Plan
-from .sharded import Run, Task, boxes, fill_task, held
+from .sharded import Run, boxes, fill_task, held, task_of
 from .survey import Survey
 
 
 @dataclass(frozen=True)
 class Filling:
-    """What this process holds of a buffer, its indices in the whole, and what the plan says of it."""
+    """A buffer, what this process holds of it, its indices in the whole, and what the plan says of it."""
 
+    tensor: Tensor
     local: Tensor
     runs: tuple[tuple[Run, ...], ...]
     buffer: Buffer
@@ -43,7 +44,7 @@ def buffers_of(seen: Survey, plan: Plan, prefix: str) -> list[Filling]:
         except ValueError as error:
             raise ValueError(f"buffer {name!r}: {error}") from None
         if mine is not None:
-            found.append(Filling(*mine, buffer))
+            found.append(Filling(slot.tensor, *mine, buffer))
     return found
 
 
@@ -58,4 +59,4 @@ def fill_buffer(filling: Filling, seed: int, threads: int) -> None:
         for target, block in boxes(local, runs):
             target.copy_(torch.from_numpy(np.array(buffer.content[block])))
     elif buffer.content is not None:
-        fill_task(Task(local, local, buffer.content, buffer.name, buffer.shape, runs), seed, threads)
+        fill_task(task_of(filling.tensor, local, buffer.content, buffer.name, runs), seed, threads)

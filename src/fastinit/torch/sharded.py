@@ -14,7 +14,7 @@ from torch import Tensor
 from ..drawing.fill import checked_parameters, fill
 from ..laws.composed import Box, Patched
 from ..laws.distributions import Constant, Distribution, Elementwise
-from ..laws.structured import Structured
+from ..laws.parts import of_reals
 from ..plans.plan import Plan
 from .survey import Survey
 from .tensors import DTYPES, draw_block, host_memory
@@ -27,7 +27,10 @@ _NAMED = 20  # faults in one message
 
 @dataclass(frozen=True)
 class Task:
-    """One tensor to fill: what this process holds of a parameter, and its place in the whole."""
+    """One tensor to fill: what this process holds of a parameter, and its place in the whole.
+
+    Of a complex parameter, all of ``local``, ``law``, ``shape`` and ``runs`` are those of its parts, along one more axis.
+    """
 
     parameter: Tensor
     local: Tensor
@@ -213,9 +216,7 @@ def _task(parameter: Tensor, name: str, plan: Plan) -> Task | None:
         raise ValueError("it was made in inference mode, and can be changed only there")
     if local.is_meta:
         raise ValueError("it is on the meta device; model.to_empty(device=...) gives it memory first")
-    if isinstance(law, Structured):
-        law.check(shape)
-    task = Task(parameter, local, law, name, shape, runs)
+    task = task_of(parameter, local, law, name, runs)
     if isinstance(task.inner, Elementwise):
         checked_parameters(task.inner, DTYPES[task.dtype])
     return task
@@ -231,6 +232,16 @@ def _shard(shape: Sequence[int], whole: Sequence[int]) -> str:
         return ""
     shard = "the parameter" if shape[axes[0]] == small else "the plan's"
     return f"; {shard} looks like 1/{large // small} along axis {axes[0]}, a shard without its mesh"
+
+
+def task_of(
+    parameter: Tensor, local: Tensor, law: Distribution, name: str, runs: tuple[tuple[Run, ...], ...]
+) -> Task:
+    """What is to be done for a parameter or buffer of which this process holds those indices."""
+    law, shape = of_reals(law, tuple(parameter.shape), DTYPES.get(parameter.dtype, ""))
+    if local.is_complex():
+        local, runs = torch.view_as_real(local), (*runs, ((0, 2),))
+    return Task(parameter, local, law, name, shape, runs)
 
 
 def fill_task(task: Task, seed: int, threads: int) -> None:

@@ -5,6 +5,7 @@ Every call that draws takes one 64-bit number from the generator; it is the seed
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from functools import cached_property
@@ -16,12 +17,12 @@ from torch import Tensor
 from ..arguments import real
 from ..drawing.fill import fill as fill_memory
 from ..drawing.memory import Memory, may_overlap
-from ..dtypes import DTYPES as ROWS
-from ..laws.distributions import Distribution
+from ..dtypes import KNOWN
+from ..laws.distributions import Distribution, Normal, Uniform
 from ..laws.structured import Structured
 from ._private import NO_DISPATCH, FakeTensor, computed_by
 
-DTYPES: dict[torch.dtype, str] = {getattr(torch, name): name for name in ROWS}
+DTYPES: dict[torch.dtype, str] = {getattr(torch, name): name for name in KNOWN}
 _STAGING_BYTES = 4 << 20
 
 
@@ -57,16 +58,34 @@ def fill(tensor: Tensor, law: Distribution, generator: torch.Generator | None) -
     if tensor.dtype not in DTYPES:
         known = ", ".join(DTYPES.values())
         raise UnsupportedTensorError(f"tensor must be of dtype {known}, not {tensor.dtype}")
+    if tensor.is_complex():
+        parts = law_of_parts(law)
+        if parts is None:
+            raise UnsupportedTensorError(f"tensor must be real to be drawn from {law}, not {tensor.dtype}")
+        law = parts
     if tensor.is_inference() and not torch.is_inference_mode_enabled():
         raise RuntimeError("tensor was made in inference mode, and can be filled only there")
     seed: Any = _Seed(generator)
     if tensor.numel() and not tensor.is_meta and not isinstance(tensor, FakeTensor):
+        target = torch.view_as_real(tensor.detach()) if tensor.is_complex() else tensor
         try:
-            draw_block(tensor, law, seed=seed, name="", shape=tuple(tensor.shape), dtype=tensor.dtype)
+            draw_block(target, law, seed=seed, name="", shape=tuple(target.shape), dtype=target.dtype)
         except ValueError as error:
             raise InvalidValueError(str(error)) from None
     torch.autograd.graph.increment_version(tensor)
     return tensor
+
+
+def law_of_parts(law: Distribution) -> Distribution | None:
+    """What torch draws the real and imaginary parts of a complex tensor from, where a real one has the law; None if torch
+    does not draw it."""
+    match law:
+        case Normal(mean, std):
+            return Normal(mean, std / math.sqrt(2))
+        case Uniform():
+            return law
+        case _:
+            return None
 
 
 def draw_block(
@@ -135,6 +154,8 @@ def check_target(tensor: Tensor) -> None:
     if tensor.layout is not torch.strided or tensor.is_nested:
         layout = "nested" if tensor.is_nested else tensor.layout
         raise UnsupportedTensorError(f"tensor must be dense, not {layout}")
+    if tensor.is_conj():
+        raise UnsupportedTensorError("tensor must hold its own values, not those of another, conjugated")
     shape, strides = tuple(tensor.shape), tensor.stride()
     if not tensor.is_contiguous() and may_overlap(shape, strides, 1):
         raise InvalidValueError(f"tensor overlaps itself: shape {shape}, strides {strides}")
