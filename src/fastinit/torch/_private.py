@@ -125,7 +125,8 @@ def fsdp1_shards(model: nn.Module) -> set[int]:
 def shard_of_engine(tensor: Tensor) -> str:
     """Which engine keeps only a part of a parameter here, by the attributes that it sets, or "". The tensor's own shape is
     then not the parameter's."""
-    if not tensor.numel() and getattr(tensor, "ds_numel", 0):
+    noted: Any = tensor
+    if not tensor.numel() and hasattr(tensor, "ds_numel") and noted.ds_numel:
         return "DeepSpeed's ZeRO-3"
     groups: Any = sys.modules.get("megatron.core.parallel_state")
     if groups is None or not groups.is_initialized() or not hasattr(tensor, "partition_dim"):
