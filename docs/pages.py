@@ -20,7 +20,6 @@ CHINESE = {
         "torch-models": "torch 模型",
         "auto": "“auto”与 40 个模型",
         "recording": "记录模型代码",
-        "coverage": "覆盖的模型",
         "fsdp2": "FSDP2 与张量并行",
         "torchtitan": "torchtitan",
         "engines": "其他训练引擎",
@@ -40,7 +39,6 @@ CHINESE = {
         "api": "API",
         "command-line": "命令行",
         "errors": "错误输入",
-        "coverage": "覆盖的模型",
     },
     "原理 · 英文": {
         "architecture": "从模型到数值",
