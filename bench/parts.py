@@ -167,6 +167,27 @@ def new_part(scale: Scale) -> list[Row]:
     return rows
 
 
+def build_part(scale: Scale) -> list[Row]:
+    """A whole model of torch, its code followed, allocated and drawn, against its own construction."""
+    rows = []
+    models = [("GPT-2 124M", peers.transformers_gpt2())]
+    if scale.pairs > QUICK.pairs:
+        models.append(("Llama-3.2-1B", peers.transformers_llama()))
+    for name, own in models:
+        row = Row(f"fastinit.torch.build, {name}", "its own construction", 8)
+        if own:
+            import fastinit.torch as ft
+
+            def ours(own: Callable[[], Any] = own) -> Any:
+                return ft.build(own, seed=0)
+
+            own()
+            check(next(ours().parameters()).detach().numpy(), fi.Normal(0.0, 0.02))
+            row.timed(paired(own, ours, min(scale.pairs, 3), rest=PEER_REST))
+        rows.append(row)
+    return rows
+
+
 def orthogonal_part(scale: Scale) -> list[Row]:
     """In place, as torch does it by LAPACK's QR."""
     rows = []
@@ -275,6 +296,7 @@ PARTS: dict[str, tuple[str, Callable[[Scale], list[Row]]]] = {
     "base": ("Without FMA instructions, against NumPy", base_part),
     "peers": ("Against peers, in place where the peer can", peers_part),
     "new": ("Into new arrays", new_part),
+    "build": ("Whole models of torch", build_part),
     "orthogonal": ("Orthogonal matrices", orthogonal_part),
     "small": ("Small tensors", small_part),
     "blocks": ("Blocks and strides, normal float32", blocks_part),

@@ -95,4 +95,17 @@ def transformers_gpt2() -> Draw | None:
     return lambda: GPT2LMHeadModel(GPT2Config())
 
 
+def transformers_llama() -> Draw | None:
+    """Llama 3.2's 1.2 billion parameters."""
+    if not (torch_module() and installed("transformers")):
+        return None
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=128256, hidden_size=2048, intermediate_size=8192, num_hidden_layers=16, num_attention_heads=32,
+        num_key_value_heads=8, head_dim=64, tie_word_embeddings=True,
+    )  # fmt: skip
+    return lambda: LlamaForCausalLM(config)
+
+
 DRAWS = {"NumPy": numpy_draw, "torch": torch_draw, "JAX": jax_draw}

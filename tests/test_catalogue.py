@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fastinit as fi
-from fastinit.plans.make import law_of
+from fastinit.plans.make import Choice, law_of
 from fastinit.plans.model import TensorSpec
 from fastinit.schemes.catalogue import CATEGORIES, GEOMETRY, REQUIRED, SCHEMES, Number, Scheme
 from fastinit.schemes.fans import Geometry
@@ -189,9 +189,11 @@ def test_geometry_that_a_rule_gives_is_used() -> None:
     for recipe in (by_formula, by_scheme):
         assert fi.plan(shapes, recipe)["w"].distribution.moments() == pytest.approx((0, 1 / math.sqrt(8)))
     weight = TensorSpec((8, 3, 3), "float32", geometry={"groups": 2, "stride": (2,), "axis": 0})
-    assert law_of(weight, "normal", {}) == (fi.Normal(), None)
-    assert law_of(weight, "orthogonal", {})[0] == fi.distribution("orthogonal", (8, 3, 3), groups=2)
-    assert law_of(weight, "he_normal", {})[1] == fi.fans((8, 3, 3), groups=2, stride=2)
+    assert law_of(weight, Choice("normal", {}, "")) == (fi.Normal(), None)
+    assert law_of(weight, Choice("orthogonal", {}, ""))[0] == fi.distribution(
+        "orthogonal", (8, 3, 3), groups=2
+    )
+    assert law_of(weight, Choice("he_normal", {}, ""))[1] == fi.fans((8, 3, 3), groups=2, stride=2)
 
 
 @each_row

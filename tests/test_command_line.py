@@ -20,9 +20,9 @@ import safetensors.numpy
 from conftest import ROOT, optional
 
 import fastinit as fi
-from fastinit import cli
+from fastinit import cli, terminal
 from fastinit.checkpoints import write
-from fastinit.cli import errors, terminal
+from fastinit.cli import errors
 from fastinit.plans.recipe import shipped_recipes
 from fastinit.schemes.catalogue import SCHEMES
 

@@ -28,8 +28,8 @@ from fastinit.schemes.catalogue import SCHEMES
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "fastinit"
 # Bottom to top, as the README draws it: a folder imports only what stands before it.
-FOLDERS = ["_core", "_version", "arguments", "extras", "dtypes", "table", "files", "laws", "schemes", "cuda", "drawing", "plans",
-           "checkpoints", "inspection", "propagation", "torch", "jax", "keras", ".", "cli", "__main__"]  # fmt: skip
+FOLDERS = ["_core", "_version", "arguments", "extras", "dtypes", "table", "terminal", "files", "laws", "schemes", "cuda", "drawing",
+           "plans", "checkpoints", "inspection", "propagation", "torch", "jax", "keras", ".", "cli", "__main__"]  # fmt: skip
 # What a room's doctests need.
 NEEDS = {"torch": "torch", "jax": "jax", "keras": "keras", "propagation.plot": "matplotlib",
          "propagation.render": "matplotlib"}  # fmt: skip

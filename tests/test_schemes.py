@@ -23,6 +23,7 @@ EXACT_GAINS = {
     "hardtanh": 1.392036, "softsign": 2.337533, "tanhshrink": 2.338368, "softshrink": 1.544361,
     "hardshrink": 1.015796, "erf": 1.467167, "arctan": 1.491208, "sin": 1.520867, "cos": 1.327251,
     "gaussian": 1.316074, "snake": 0.8745810, "exp": 0.3678794, "abs": 1.0, "square": 0.5773503,
+    "hard_mish": 1.331207, "xielu": 0.7590769, "sqrt_softplus": 1.113824, "laplace": 2.239195,
 }  # fmt: skip
 
 

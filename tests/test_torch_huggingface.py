@@ -224,3 +224,16 @@ def test_a_config_folder_on_the_command_line(tmp_path: Path, capsys: Any) -> Non
     config.save_pretrained(tmp_path)
     assert cli.main(["plan", str(tmp_path)]) == 2
     assert "Nothing" in capsys.readouterr().err
+
+
+def test_every_activation_of_transformers_has_a_gain() -> None:
+    """Each name's gain is that of the module behind it, by 2**20 values."""
+    import torch
+
+    values = torch.randn(1 << 20, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for name in transformers.activations.ACT2FN:
+        module = transformers.activations.ACT2FN[name]
+        module = module.double() if isinstance(module, torch.nn.Module) else module
+        with torch.no_grad():
+            moment = float((module(values) ** 2).mean()) * fi.gain(name) ** 2
+        assert abs(moment - 1) < 0.02, (name, moment)

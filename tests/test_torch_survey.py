@@ -372,3 +372,15 @@ def test_the_shelf_of_private_interfaces() -> None:
     inside: list[bool] = []
     torch.vmap(lambda row: (inside.append(_private.in_vmap(row)), row)[1])(weight)
     assert inside == [True] and not _private.in_vmap(weight)
+
+
+def test_a_quantised_module_is_refused_by_name() -> None:
+    class Packed(nn.Module):  # as torch.ao.nn.quantized's layers
+        def __init__(self) -> None:
+            super().__init__()
+            self._packed_params = object()
+
+    model = nn.Sequential(nn.Linear(2, 2), Packed())
+    for call in (lambda: ft.plan(model), lambda: ft.init_(model, seed=0)):
+        with pytest.raises(ValueError, match=r"module '1' is quantised \(Packed\)"):
+            call()

@@ -8,10 +8,11 @@ import os
 import sys
 from typing import Any
 
+from .. import terminal
 from ..checkpoints import split, write
 from ..drawing.streams import resolve_seed
 from ..table import counted, wrapped
-from . import options, terminal
+from . import options
 
 _EXAMPLES = """  fastinit init model.json --recipe gpt2 --seed 0 -o model.safetensors
   fastinit init model.json --seed 0 -o folder --max-shard-size 5GB"""

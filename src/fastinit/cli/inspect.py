@@ -7,10 +7,11 @@ import json
 import sys
 from typing import Any
 
+from .. import terminal
 from ..checkpoints import origin
 from ..inspection import inspect
 from ..table import wrapped
-from . import options, terminal
+from . import options
 
 _EXAMPLES = """  fastinit inspect model.safetensors
   fastinit inspect model.safetensors --recipe gpt2"""

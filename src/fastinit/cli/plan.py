@@ -6,9 +6,10 @@ import argparse
 import sys
 from typing import Any
 
+from .. import terminal
 from ..plans.lint import lint
 from ..table import wrapped
-from . import options, terminal
+from . import options
 
 _EXAMPLES = """  fastinit plan model.json
   fastinit plan model.json --recipe gpt2 --dtype bf16"""

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .. import terminal
 from ..files import atomic
 from ..propagation import ProbeReport, html, judge, plot, probe, text
 from ..table import wrapped
-from . import options, terminal
+from . import options
 
 _EXAMPLES = """  fastinit probe --widths 784,256x20,10 --activation relu --scheme he_normal,xavier_normal
   fastinit probe --widths 256x50 --activation tanh --scheme "normal:std=0.1" -o report.html"""

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from .. import terminal
 from ..plans.formula import Formula
 from ..plans.recipe import Recipe, Rule, as_recipe, shipped_recipes
 from ..plans.roles import ROLES
 from ..plans.sizes import Size
 from ..table import Column, table, wrapped
-from . import options, terminal
+from . import options
 
 _EXAMPLES = """  fastinit recipes
   fastinit recipes gpt2"""

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from .. import schemes
+from .. import schemes, terminal
 from ..arguments import choose
 from ..schemes.catalogue import CATEGORIES, REQUIRED, SCHEMES, Scheme
 from ..table import Column, table, wrapped
-from . import options, terminal
+from . import options
 
 _EXAMPLES = """  fastinit schemes
   fastinit schemes he_normal"""

@@ -7,10 +7,11 @@ import json
 import sys
 from typing import Any
 
+from .. import terminal
 from ..checkpoints import Origin, origin, stored, verify
 from ..plans.plan import Plan, written_plan
 from ..table import counted, wrapped
-from . import options, terminal
+from . import options
 
 _EXAMPLES = """  fastinit verify model.safetensors
   fastinit verify folder --model model.json --recipe gpt2 --seed 0"""

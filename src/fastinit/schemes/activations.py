@@ -61,6 +61,11 @@ def _silu(z: Floats) -> Floats:
     return z * _sigmoid(z)
 
 
+def _xielu(z: Floats) -> Floats:
+    """With the coefficients that training starts from, https://arxiv.org/abs/2411.13010: .8 for both signs, beta .5."""
+    return 0.5 * z + 0.8 * np.where(z > 0, z * z, np.expm1(np.minimum(z, 0)) - z)
+
+
 _ROWS: tuple[tuple[str, ActivationFunction, tuple[float, ...]], ...] = (
     ("linear", lambda z: z, ()),
     ("identity", lambda z: z, ()),
@@ -77,7 +82,10 @@ _ROWS: tuple[tuple[str, ActivationFunction, tuple[float, ...]], ...] = (
     ("swish", _silu, ()),
     ("mish", lambda z: z * np.tanh(_softplus(z)), ()),
     ("hardswish", lambda z: z * np.clip(z / 6 + 0.5, 0, 1), (-3, 3)),
+    ("hard_mish", lambda z: 0.5 * z * np.clip(z + 2, 0, 2), (-2, 0)),
+    ("xielu", _xielu, (0,)),
     ("softplus", _softplus, ()),
+    ("sqrt_softplus", lambda z: np.sqrt(_softplus(z)), ()),
     ("shifted_softplus", lambda z: _softplus(z) - math.log(2), ()),
     ("sigmoid", _sigmoid, ()),
     ("centred_sigmoid", lambda z: 0.5 * np.tanh(0.5 * z), ()),
@@ -90,6 +98,7 @@ _ROWS: tuple[tuple[str, ActivationFunction, tuple[float, ...]], ...] = (
     ("softshrink", lambda z: np.sign(z) * np.maximum(np.abs(z) - 0.5, 0), (-0.5, 0.5)),
     ("hardshrink", lambda z: np.where(np.abs(z) > 0.5, z, 0), (-0.5, 0.5)),
     ("erf", _erf, ()),
+    ("laplace", lambda z: 0.5 * (1 + _erf((z - math.sqrt(1 / 2)) / math.sqrt(1 / (2 * math.pi)))), ()),
     ("arctan", np.arctan, ()),
     ("sin", np.sin, ()),
     ("cos", np.cos, ()),
@@ -105,6 +114,11 @@ _ROWS: tuple[tuple[str, ActivationFunction, tuple[float, ...]], ...] = (
 # The names that torch's modules, transformers, diffusers, timm and stable-baselines3 have for them.
 OTHER_NAMES = {
     "relu2": "squared_relu",
+    "relu_squared": "squared_relu",
+    "gelu_10": "gelu",  # cut at 10, where no unit is
+    "gelu-approximate": "gelu_tanh",
+    "linear-silu": "silu",
+    "sqrtsoftplus": "sqrt_softplus",
     "gelu_new": "gelu_tanh",
     "gelu_fast": "gelu_tanh",
     "gelu_accurate": "gelu_tanh",
@@ -120,7 +134,8 @@ OTHER_NAMES = {
     "sine": "sin",
 }
 # Of two inputs, f(a) b: the gate's function f.
-GATED = {"glu": "sigmoid", "bilinear_glu": "linear", "reglu": "relu", "geglu": "gelu", "swiglu": "silu"}
+GATED = {"glu": "sigmoid", "bilinear_glu": "linear", "reglu": "relu", "geglu": "gelu", "geglu-approximate": "gelu_tanh",
+         "swiglu": "silu"}  # fmt: skip
 ACTIVATIONS = {name: Activation(repr(name), function, kinks) for name, function, kinks in _ROWS}
 
 

@@ -40,6 +40,8 @@ _UNSTABLE = (
     "swish",
     "mish",
     "hardswish",
+    "hard_mish",
+    "xielu",
     "squared_relu",
     "square",
 )

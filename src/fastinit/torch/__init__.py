@@ -21,6 +21,7 @@ from ._private import _calculate_correct_fan as _calculate_correct_fan
 from ._private import _calculate_fan_in_and_fan_out as _calculate_fan_in_and_fan_out
 from ._private import _no_grad_fill_ as _no_grad_fill_
 from ._private import _no_grad_zero_ as _no_grad_zero_
+from .build import build
 from .deprecated import (
     constant,
     dirac,
@@ -55,6 +56,7 @@ from .scaling import calculate_gain
 from .structured import dirac_, eye_, orthogonal_, sparse_
 
 __all__ = [
+    "build",
     "calculate_gain",
     "calibrate",
     "constant",

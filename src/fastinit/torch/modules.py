@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar
@@ -23,7 +23,7 @@ from ..schemes.catalogue import SCHEMES
 from . import _private, auto
 from .buffers import buffers_of, fill_buffer
 from .own import own_chooser
-from .sharded import fill_task, tasks_of
+from .sharded import Task, fill_task, tasks_of
 from .survey import Survey, survey
 
 _Model = TypeVar("_Model", bound=nn.Module)
@@ -167,27 +167,44 @@ def init_(
         planned = recipe
     else:
         planned = _plan(seen, model, recipe, prefix, layouts, rules, frozen, numbers)
-    tasks = tasks_of(seen, planned, prefix, flag("strict", strict))
+    draw(seen, planned, prefix=prefix, strict=flag("strict", strict), seed=seed, threads=threads)
+    return model
+
+
+def draw(
+    seen: Survey,
+    planned: Plan,
+    *,
+    prefix: str = "",
+    strict: bool = True,
+    seed: Seed,
+    threads: int | None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Draw a plan into the model that was seen: all is checked before the first write. ``progress`` is told bytes, done and in
+    all."""
+    tasks = tasks_of(seen, planned, prefix, strict)
     buffers = buffers_of(seen, planned, prefix)
     workers = threads_for(threads)
     if seed is None and any(task.sharded for task in tasks):
         raise ValueError(
             "seed must be a number for a sharded model: with None each process would draw its own values"
         )
-    number = resolve_seed(seed)
-    spread(
-        tasks,
-        lambda task, threads: fill_task(task, number, threads),
-        workers,
-        beside=lambda task: task.local.is_cpu,
-    )
+    number, total, done = resolve_seed(seed), sum(task.nbytes for task in tasks), 0
+
+    def run(task: Task, threads: int) -> None:
+        nonlocal done
+        fill_task(task, number, threads)
+        done += task.nbytes
+        progress(done, total)
+
+    spread(tasks, run, workers, beside=lambda task: task.local.is_cpu)
     for tensor, buffer in buffers:
         fill_buffer(tensor, buffer, number, workers)
     for task in tasks:
         torch.autograd.graph.increment_version(task.parameter)
         if task.local is not task.parameter:
             torch.autograd.graph.increment_version(task.local)
-    return model
 
 
 def _reshard(model: nn.Module) -> None:

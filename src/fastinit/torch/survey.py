@@ -71,7 +71,8 @@ def unwrapped(model: nn.Module) -> nn.Module:
 def survey(model: nn.Module) -> Survey:
     """Look at a model; nothing is changed.
 
-    Raises ValueError for two tensors that have one name once wrappers are taken off.
+    Raises ValueError for two tensors that have one name once wrappers are taken off, and for quantised modules, whose weights
+    are not tensors of the module.
 
     >>> seen = survey(nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)))
     >>> [(name, slot.spec.role) for name, slot in seen.parameters.items()]
@@ -85,6 +86,10 @@ def survey(model: nn.Module) -> Survey:
     written = _was_built(model)
     first: dict[object, str] = {}  # the first name of a tensor or of a place in memory
     for path, module in clean_modules(model):
+        if hasattr(module, "_packed_params"):
+            raise ValueError(
+                f"module {path!r} is quantised ({type(module).__name__}): its weights are packed"
+            )
         own = dict(module.named_parameters(recurse=False, remove_duplicate=False))
         held = dict(module.named_buffers(recurse=False, remove_duplicate=False))
         lazy = {local for local, tensor in own.items() if isinstance(tensor, nn.UninitializedParameter)}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -61,8 +61,20 @@ def record(factory: Callable[[], nn.Module]) -> Plan:
     ('kaiming_uniform', Uniform(low=-0.0625, high=0.0625))
     """
     instance("factory", factory, Callable)
-    name, found = _followed(factory, 0)
-    again = {outcome.name: outcome for outcome in _followed(factory, 1)[1]}
+    return recorded(followed(factory, 0), followed(factory, 1))
+
+
+class Followed(NamedTuple):
+    """A model that was built on the meta device, and what its code has done to its tensors."""
+
+    model: nn.Module
+    trace: Trace
+
+
+def recorded(first: Followed, second: Followed, known: Container[str] = ()) -> Plan:
+    """The plan by two runs of the factory. The distributions of the parameters in ``known`` need not be told."""
+    found = _outcomes(first)
+    again = {outcome.name: outcome for outcome in _outcomes(second)}
     rows: dict[str, Parameter] = {}
     buffers: dict[str, Buffer] = {}
     ties: dict[str, str] = {}
@@ -80,6 +92,8 @@ def record(factory: Callable[[], nn.Module]) -> Plan:
                 rows[outcome.name] = _row(outcome)
                 continue
         except (TypeError, ValueError) as problem:
+            if outcome.kind == "parameter" and outcome.name in known:
+                continue
             if outcome.kind == "parameter":
                 raise type(problem)(f"parameter {outcome.name!r}: {problem}") from None
         buffers[outcome.name] = outcome.buffer(known=error is None)
@@ -89,10 +103,11 @@ def record(factory: Callable[[], nn.Module]) -> Plan:
         if buffer.persistent
     }
     ties = {alias: owner for alias, owner in ties.items() if owner in rows or owner in buffers}
-    return Plan(rows, ties, f"recorded from {name}", unfilled, buffers)
+    return Plan(rows, ties, f"recorded from {type(first.model).__name__}", unfilled, buffers)
 
 
-def _followed(factory: Callable[[], nn.Module], seed: int) -> tuple[str, list[Outcome]]:
+def followed(factory: Callable[[], nn.Module], seed: int) -> Followed:
+    """Build the model on the meta device, with torch's generator at a seed, and follow its code."""
     trace = Trace()
     try:
         with torch.random.fork_rng(devices=[]), hooked(trace), Home(trace), trace:
@@ -107,8 +122,12 @@ def _followed(factory: Callable[[], nn.Module], seed: int) -> tuple[str, list[Ou
         raise ValueError(f"{what}, at {line_of(error)}") from error
     if not isinstance(model, nn.Module):
         raise TypeError(f"factory must return a torch.nn.Module, not {type(model).__name__}")
-    with torch.no_grad():
-        return type(model).__name__, outcomes(model, trace)
+    return Followed(model, trace)
+
+
+@torch.no_grad()
+def _outcomes(run: Followed) -> list[Outcome]:
+    return outcomes(run.model, run.trace)
 
 
 def _same(outcome: Outcome, other: Outcome | None) -> bool:
