@@ -243,12 +243,14 @@ FN struct spot locate(int dtype, const struct box *box, uint32_t at) {
     uint32_t column = 0;
     struct spot spot;
     spot.to = box->out;
-#pragma unroll 1
-    for (uint32_t a = 0; a < box->n_axes; a++) {
+    EACH(a, AXES) { /* unrolled: then all that is read of the box has an address that is known */
+        if (a == box->n_axes) break;
         const struct box::box_axis *const axis = &box->axes[a];
-        const uint32_t quotient = axis->count == 1 ? at : __umulhi(at, axis->magic) >> axis->shift;
-        const uint32_t step = at - quotient * axis->count;
-        at = quotient;
+        uint32_t step = at;
+        if (a + 1 < box->n_axes) {
+            at = axis->count == 1 ? at : __umulhi(at, axis->magic) >> axis->shift;
+            step -= at * axis->count;
+        }
         if (a == box->along)
             column = step;
         else
