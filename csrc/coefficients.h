@@ -57,3 +57,11 @@ static const double log_poly[7] = {0x1.5555555555558p-1, 0x1.99999999952e2p-2, 0
 static const double sin_poly[7] = {0x1.921fb54442d18p+0, -0x1.4abbce625be41p-1, 0x1.466bc677587f8p-4, -0x1.32d2cce2e5b19p-8, 0x1.50782fda12d96p-13, -0x1.e30071afc3e59p-19, 0x1.e3f38399551bfp-25};
 /* on [0.0, 0.25]; worst error 1.5e-17 */
 static const double cos_poly[8] = {0x1p+0, -0x1.3bd3cc9be45dep+0, 0x1.03c1f081b5aacp-2, -0x1.55d3c7e3c90f8p-6, 0x1.e1f5068355e15p-11, -0x1.a6d1ec7906c2p-16, 0x1.f9cc41140bb6p-22, -0x1.b264ba152378ap-28};
+/* z with P(0 < Z < z) = p, from v = p sqrt(2 pi): v sum_j c[j] v^2j. */
+enum { CENTRE_DEGREE = 6 };
+static const double centre_poly[7] = {0x1p+0, 0x1.5555555555555p-3, 0x1.ddddddddddddep-5, 0x1.9cd9cd9cd9cdap-6, 0x1.8a851a18bdfdap-7, 0x1.9006cdbe0e0b5p-8, 0x1.a5c1b3da6c064p-9};
+static const double LN2 = 0x1.62e42fefa39efp-1,
+                    LN2_LOW = 0x1.abc9e3b39803fp-56,
+                    TWO_PI = 0x1.921fb54442d18p+2,
+                    ROOT_2PI = 0x1.40d931ff62706p+1,
+                    HALF_LOG_2PI = 0x1.d67f1c864beb5p-1;

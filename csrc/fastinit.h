@@ -66,6 +66,8 @@ enum {
 enum { FI_ROUNDS = 10 };
 #define FI_PHILOX_M0 0xD2511F53u
 #define FI_PHILOX_M1 0xCD9E8D57u
+#define FI_PHILOX_W0 0x9E3779B9u /* round keys grow by these */
+#define FI_PHILOX_W1 0xBB67AE85u
 struct fi_stream {
     uint32_t key[FI_ROUNDS][2], c2, c3;
 };

@@ -6,9 +6,6 @@
 
 #include <string.h>
 
-static const double LN2 = 0x1.62e42fefa39efp-1, LN2_LOW = 0x1.abc9e3b39803fp-56;
-static const double ROOT_2PI = 0x1.40d931ff62706p+1, HALF_LOG_2PI = 0x1.d67f1c864beb5p-1;
-
 static double from_bits(uint64_t bits) {
     double x;
     memcpy(&x, &bits, sizeof x);
@@ -85,17 +82,16 @@ double fi_tail(double loss) {
         return sum;
     }
     double square = 2.0 * loss;
-    square -= fi_log(6.283185307179586 * square);
+    square -= fi_log(TWO_PI * square);
     double x = square_root(square);
     FI_ROLLED for (int i = 0; i < 4; i++) x -= (fi_log_upper(x) - loss) * mills(x);
     return x;
 }
 
-/* The reversed series of fi_centre, in v = p sqrt(2 pi). */
+/* The reversed series of fi_centre. */
 double fi_inverse_centre(double p) {
     const double v = p * ROOT_2PI, z = v * v;
-    return v * (1.0 + z * (1.0 / 6 +
-                           z * (7.0 / 120 +
-                                z * (127.0 / 5040 + z * (4369.0 / 362880 +
-                                                         z * (34807.0 / 5702400 + z * (20036983.0 / 6227020800.0)))))));
+    double sum = centre_poly[CENTRE_DEGREE];
+    FI_ROLLED for (int j = CENTRE_DEGREE - 1; j >= 0; j--) sum = centre_poly[j] + sum * z;
+    return v * sum;
 }

@@ -5,8 +5,8 @@ static uint32_t upper(uint64_t product) { return (uint32_t)(product >> 32); }
 
 void fi_stream_init(struct fi_stream *stream, const uint32_t key[4]) {
     for (uint32_t round = 0; round < FI_ROUNDS; round++) {
-        stream->key[round][0] = key[0] + round * 0x9E3779B9u;
-        stream->key[round][1] = key[1] + round * 0xBB67AE85u;
+        stream->key[round][0] = key[0] + round * FI_PHILOX_W0;
+        stream->key[round][1] = key[1] + round * FI_PHILOX_W1;
     }
     stream->c2 = key[2], stream->c3 = key[3];
 }

@@ -18,6 +18,7 @@ CHINESE = {
     "指南 · 英文": {
         "choosing": "如何选择方案",
         "torch-models": "torch 模型",
+        "auto": "“auto”与 40 个模型",
         "recording": "记录模型代码",
         "fsdp2": "FSDP2 与张量并行",
         "torch": "替换 torch.nn.init",

@@ -52,7 +52,7 @@ KNOWN = [row for row in LAWS if row[1] is not None]
 def test_the_laws_above_are_all() -> None:
     kinds = {kind for kind in base._KINDS.values() if kind.__module__.startswith("fastinit.")}
     assert {kind for kind in kinds if issubclass(kind, Elementwise)} == {type(law) for law, _ in LAWS}
-    assert all(issubclass(kind, Elementwise | Structured) for kind in kinds)
+    assert all(issubclass(kind, Elementwise | Structured | Kept) for kind in kinds)
     assert all(kind.__name__ in fi.laws.__all__ for kind in kinds)
 
 

@@ -312,6 +312,8 @@ CASES: list[tuple[str, Any, Callable[[str, Shape], Law]]] = [
       (("gpt2", 768, 12), ("llama-3-8b", 4096, 32), ("bert-base", 768, 12), ("t5-small", 512, 6))],
     ("mamba", "mamba-130m", mamba),
     ("lstm", lstm(), lstm_laws),
+    ("dummy", "llama-3-8b", lambda name, shape: fi.Uniform(-1e-3, 1e-3)),
+    ("dummy", {"w": (4, 8), "w_scale_inv": (1, 1)}, lambda name, shape: fi.Constant(1) if "scale" in name else fi.Uniform(-1e-3, 1e-3)),
 ]  # fmt: skip
 
 

@@ -100,6 +100,37 @@ def tail_row(degree: int) -> str:
     )
 
 
+def logarithms() -> str:
+    """Constants of log and of the normal law; LN2_LOW is what LN2 lacks of log 2."""
+    ln2 = float(mp.log(2))
+    values = {
+        "LN2": ln2,
+        "LN2_LOW": float(mp.log(2) - mp.mpf(ln2)),
+        "TWO_PI": float(2 * mp.pi),
+        "ROOT_2PI": float(mp.sqrt(2 * mp.pi)),
+        "HALF_LOG_2PI": float(mp.log(2 * mp.pi) / 2),
+    }
+    body = ",\n                    ".join(
+        f"{name} = {literal(value, False)}" for name, value in values.items()
+    )
+    return f"static const double {body};\n"
+
+
+def centre_row(terms: int) -> str:
+    """The series of the normal quantile about its centre: P(0 < Z < z) = p, v = p sqrt(2 pi), z = v sum_j c[j] v^2j.
+
+    It is that of the inverse error function, whose coefficients follow one from the other.
+    """
+    inverse = [mp.mpf(1)]
+    for k in range(1, terms):
+        inverse.append(sum(inverse[m] * inverse[k - 1 - m] / ((m + 1) * (2 * m + 1)) for m in range(k)))
+    body = ", ".join(literal(float(c / (2 * k + 1) / 2**k), False) for k, c in enumerate(inverse))
+    return (
+        "/* z with P(0 < Z < z) = p, from v = p sqrt(2 pi): v sum_j c[j] v^2j. */\n"
+        f"enum {{ CENTRE_DEGREE = {terms - 1} }};\nstatic const double centre_poly[{terms}] = {{{body}}};\n"
+    )
+
+
 def log_remainder(z: mp.mpf) -> mp.mpf:
     """(log((1+s)/(1-s)) - 2s) / s^3 in z = s^2."""
     if z < mp.mpf(10) ** -12:
@@ -147,6 +178,7 @@ def main() -> None:
     out("/* log((1+s)/(1-s)) = 2s + s^3 P(s^2) */\n" + row("log_poly", log_remainder, 0.0, float(s * s), 6))
     out("/* sin(pi x/2) = x P(x^2), cos(pi x/2) = P(x^2) */\n")
     out(row("sin_poly", sin_quarter, 0.0, 0.25, 6) + row("cos_poly", cos_quarter, 0.0, 0.25, 7))
+    out(centre_row(7) + logarithms())
 
 
 if __name__ == "__main__":

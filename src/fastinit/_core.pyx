@@ -16,6 +16,8 @@ cdef extern from "fastinit.h" nogil:
         FI_DTYPE_COUNT
         FI_MAX_THREADS
         FI_BINS
+        FI_ROUNDS
+    const uint32_t FI_PHILOX_M0, FI_PHILOX_M1, FI_PHILOX_W0, FI_PHILOX_W1
     enum fi_law_id:
         pass
     enum fi_dtype_id:
@@ -23,12 +25,34 @@ cdef extern from "fastinit.h" nogil:
     const char *const *fi_law_names
     struct fi_dtype:
         const char *name
+        int precision
+        int least_exponent
     const fi_dtype *fi_dtypes
     struct fi_stream:
         pass
     struct fi_law:
         fi_law_id kernel
         c_bool shortcut
+        float scale
+        float shift
+        float low
+        float high
+        double dscale
+        double dshift
+        double dlow
+        double dhigh
+        float base[2]
+        float slope[2]
+        double dbase[2]
+        double dslope[2]
+        uint32_t sign_and
+        uint32_t sign_xor
+        c_bool crosses_centre
+        c_bool has_rare
+        c_bool near_centre
+        double log_ref
+        double first[2]
+        double span[2]
     struct fi_isa:
         const char *name
     struct fi_run:
@@ -70,6 +94,16 @@ cdef extern from "fastinit.h" nogil:
     const fi_isa *fi_isa_at(size_t i)
     c_bool fi_run_job(const fi_job *job)
 
+cdef extern from "coefficients.h" nogil:
+    const float quantile_f[6][32]
+    const double quantile_d[19][16]
+    const double tail_poly[25]
+    const double log_poly[7]
+    const double sin_poly[7]
+    const double cos_poly[8]
+    const double centre_poly[7]
+    const double TAIL_END, TAIL_CENTRE, LN2, LN2_LOW, TWO_PI, HALF_LOG_2PI, ROOT_2PI
+
 cdef extern from *:
     """
     /* The part of DLPack's published ABI (version 1) that is read here. */
@@ -109,8 +143,11 @@ cdef extern from *:
 
 LAWS = tuple([fi_law_names[i].decode() for i in range(FI_LAW_COUNT)])
 DTYPES = tuple([fi_dtypes[i].name.decode() for i in range(FI_DTYPE_COUNT)])
+FORMATS = {fi_dtypes[i].name.decode(): (fi_dtypes[i].precision, fi_dtypes[i].least_exponent)
+           for i in range(FI_DTYPE_COUNT)}
 MAX_THREADS = FI_MAX_THREADS
 BINS = FI_BINS
+PHILOX = {"rounds": FI_ROUNDS, "multipliers": (FI_PHILOX_M0, FI_PHILOX_M1), "weyl": (FI_PHILOX_W0, FI_PHILOX_W1)}
 
 cdef dict law_ids = {name: i for i, name in enumerate(LAWS)}
 cdef dict dtype_ids = {name: i for i, name in enumerate(DTYPES)}
@@ -212,6 +249,29 @@ def stream_argument(bytes key, uint32_t c1):
     read_stream(&stream, key)
     fi_shared_rounds_init(&shared, &stream, c1)
     return (<char *>&stream)[:sizeof(fi_stream)], (<char *>&shared)[:sizeof(fi_shared_rounds)]
+
+
+def prepare(str law, str dtype, tuple parameters):
+    """The fields of `fi_law`; those that floats and doubles both have are those of the dtype's lanes."""
+    cdef fi_law x
+    read_law(&x, law, dtype, parameters)
+    wide = dtype == "float64"
+    return {"kernel": LAWS[<int>x.kernel], "has_rare": x.has_rare, "near_centre": x.near_centre,
+            "crosses_centre": x.crosses_centre, "signed": x.sign_and != 0, "mirrored": x.sign_xor != 0,
+            "scale": x.dscale if wide else x.scale, "shift": x.dshift if wide else x.shift,
+            "low": x.dlow if wide else x.low, "high": x.dhigh if wide else x.high,
+            "base": tuple(x.dbase if wide else x.base), "slope": tuple(x.dslope if wide else x.slope),
+            "dscale": x.dscale, "dshift": x.dshift, "log_ref": x.log_ref, "first": tuple(x.first),
+            "span": tuple(x.span)}
+
+
+def coefficients():
+    """The tables and constants of coefficients.h."""
+    return {"quantile_f": tuple([tuple([quantile_f[j][k] for k in range(32)]) for j in range(6)]),
+            "quantile_d": tuple([tuple([quantile_d[j][k] for k in range(16)]) for j in range(19)]),
+            "tail": tuple(tail_poly), "log": tuple(log_poly), "sin": tuple(sin_poly), "cos": tuple(cos_poly),
+            "centre": tuple(centre_poly), "TAIL_END": TAIL_END, "TAIL_CENTRE": TAIL_CENTRE, "LN2": LN2,
+            "LN2_LOW": LN2_LOW, "TWO_PI": TWO_PI, "HALF_LOG_2PI": HALF_LOG_2PI, "ROOT_2PI": ROOT_2PI}
 
 
 def fill(str law, tuple parameters, bytes key, str dtype, uintptr_t address, tuple axes, int threads,

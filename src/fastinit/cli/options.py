@@ -109,7 +109,10 @@ def plan_of(model: str | Mapping[str, Any], recipe: Recipe | str | None, dtype: 
     dtype = dtype and dtype_name(dtype)
     if not isinstance(model, str):
         return plan(model, recipe or "default", dtype=dtype)
-    made = _recorded(model) if describes_model(model) else written_plan(model)
+    if describes_model(model):
+        of_config = _plan_of_config(model, recipe)
+        return of_config.astype(dtype) if dtype else of_config
+    made = written_plan(model)
     if made is not None and recipe is not None:
         chosen = plan(dict(made), recipe, dtype=dtype)
         return replace(chosen, ties=made.ties, unfilled=made.unfilled, buffers=made.buffers)
@@ -124,10 +127,10 @@ def plan_of(model: str | Mapping[str, Any], recipe: Recipe | str | None, dtype: 
     return plan(stored(model), recipe or "default", dtype=dtype)
 
 
-def _recorded(folder: str) -> Plan:
-    """What the code of the model of a config.json would draw."""
+def _plan_of_config(folder: str, recipe: Recipe | str | None) -> Plan:
+    """What the code of the model of a config.json would draw, or what a recipe gives it."""
     for package in ("torch", "transformers"):
         needs(package, extra="hf", what="a folder with a config.json")
     from ..torch.recording.huggingface import plan_of_config  # only here: torch and transformers
 
-    return plan_of_config(folder)
+    return plan_of_config(folder, recipe)

@@ -62,9 +62,14 @@ def key(seed: int, name: str) -> bytes:
     >>> key(0, "a").hex() == key(0, "b").hex()
     False
     """
+    before, after = around_the_seed(name)
+    return blake2b(before + seed.to_bytes(8, "little") + after, digest_size=16).digest()
+
+
+def around_the_seed(name: str) -> tuple[bytes, bytes]:
+    """What is hashed before and after the seed's eight bytes."""
     encoded = encoded_name(name)
-    message = _TAG + seed.to_bytes(8, "little") + len(encoded).to_bytes(8, "little") + encoded
-    return blake2b(message, digest_size=16).digest()
+    return _TAG, len(encoded).to_bytes(8, "little") + encoded
 
 
 def encoded_name(name: str, argument: str = "name") -> bytes:

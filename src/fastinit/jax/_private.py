@@ -13,7 +13,7 @@ from typing import Any
 import jax
 from jax.core import Tracer
 
-__all__ = ["Tracer", "boxed", "equinox", "flax_nnx", "inside_a_trace", "markers_of"]
+__all__ = ["Tracer", "boxed", "equinox", "exporting", "flax_nnx", "inside_a_trace", "markers_of"]
 
 # jax.core.Tracer: a key without a value is told from one with a value. Without it, the import of fastinit.jax fails.
 
@@ -28,6 +28,13 @@ def inside_a_trace() -> bool:
     except ValueError:
         return True
     return False
+
+
+def exporting(context: Any) -> bool:
+    """Whether a program is lowered for `jax.export`, which cannot take calls of the host. JAX has it among the parameters of
+    the lowering. If that went away, JAX would refuse such a program.
+    """
+    return getattr(context.module_context.lowering_parameters, "for_export", False)
 
 
 def flax_nnx() -> ModuleType | None:

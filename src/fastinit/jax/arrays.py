@@ -1,4 +1,4 @@
-"""New JAX arrays: drawn into memory of the host, shard by shard, or by a callback from a traced function."""
+"""New JAX arrays: drawn into memory of the host, shard by shard."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec
 
@@ -18,10 +17,9 @@ from ..dtypes import Array
 from ..laws.distributions import Normal, TruncatedNormal, Uniform
 from ..schemes.resolve import distribution
 from ._private import Tracer, inside_a_trace
-from .keys import seed_of
 
 
-def _placed(out_sharding: Any, ndim: int, words: Any = None) -> NamedSharding | None:
+def placed_at(out_sharding: Any, ndim: int, words: Any = None) -> NamedSharding | None:
     """What was asked for, with the mesh of the context if it names none; without it, copies on all of that mesh, as JAX
     has it. ``words`` are a traced key's.
     """
@@ -66,10 +64,10 @@ def sharded_array(
     """A new array, by shards if ``out_sharding`` or the context's mesh has some; without both, it goes where
     ``otherwise`` says. JAX keeps aligned memory without a copy: each shard gets its own.
     """
-    placed = _placed(out_sharding, len(whole))
+    placed = placed_at(out_sharding, len(whole))
 
     def part(block: Any) -> Array:
-        out = _empty(block_shape(block, whole), dtype)
+        out = empty(block_shape(block, whole), dtype)
         draw_one(out, block=block)
         return out
 
@@ -78,50 +76,7 @@ def sharded_array(
     return jax.make_array_from_callback(whole, placed or otherwise, part, dtype=dtype)
 
 
-def traced_array(
-    words: Any,
-    whole: tuple[int, ...],
-    dtype: np.dtype[Any],
-    out_sharding: Any,
-    draw_one: Callable[..., object],
-) -> jax.Array:
-    """The same values, drawn when the traced function runs; if sharded, each shard by itself."""
-    sharding = _placed(out_sharding, len(whole), words)
-    if sharding is not None and AxisType.Manual in sharding.mesh.axis_types:
-        raise NotImplementedError(
-            f"shard_map must take all axes of {sharding.mesh}: JAX calls no host otherwise"
-        )
-    # Whatever is wrong with the distribution is said now: a callback could not.
-    draw_one(_empty((0,) * len(whole), dtype), block=(slice(0, 0),) * len(whole), seed=0)
-    part = whole if sharding is None else sharding.shard_shape(whole)
-
-    def on_host(words: Any, starts: Any) -> Array:
-        words, starts = np.asarray(words), np.asarray(starts)
-        out = _empty(words.shape[:-1] + part, dtype)
-        for i in np.ndindex(words.shape[:-1]):  # under vmap: one key, one tensor
-            block = tuple(slice(s, s + n) for s, n in zip(starts[i].tolist(), part, strict=True))
-            draw_one(out[(*i, ...)], block=block, seed=seed_of(words[i]))
-        return out
-
-    def call(words: Any, *starts: Any) -> Any:
-        result = jax.ShapeDtypeStruct(part, dtype)
-        place = jnp.array(starts, jnp.int32).reshape(len(whole))
-        return jax.pure_callback(on_host, result, words, place, vmap_method="broadcast_all")
-
-    if sharding is None:
-        return call(words, *[0] * len(whole))
-    axes = (*sharding.spec, *[None] * (len(whole) - len(sharding.spec)))
-
-    def shard(words: Any) -> Any:
-        return call(words, *[jax.lax.axis_index(a) * n if a else 0 for a, n in zip(axes, part, strict=True)])
-
-    mapped = jax.shard_map(
-        shard, mesh=sharding.mesh, in_specs=PartitionSpec(), out_specs=sharding.spec, check_vma=False
-    )
-    return mapped(words)
-
-
-def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     if dtype.kind != "c":
         return memory.empty(shape, dtype.name)
     return memory.empty((*shape, 2), _part(dtype)).view(dtype)[..., 0]
@@ -132,16 +87,25 @@ def _part(dtype: np.dtype[Any]) -> str:
     return f"float{4 * dtype.itemsize}"
 
 
-def draw_complex(out: Array, scheme: Any, *, seed: int, shape: tuple[int, ...], block: Any) -> None:
-    """JAX's complex distributions, of the real one's variance: normal; uniform in a disk; normal, cut at a modulus of 2 sigma."""
-    std, whole = scheme.moments()[1], (*shape, 2)
-    if isinstance(scheme, Uniform) and std:
-        law: Any = distribution("complex_uniform", whole, radius=math.sqrt(2) * std)
-    elif isinstance(scheme, TruncatedNormal):
-        law = distribution("complex_truncated_normal", whole, std=std / math.sqrt(1 - 4 / math.expm1(4)))
-    else:
-        law = Normal(0.0, std / math.sqrt(2))
+def draw_part(out: Array, scheme: Any, *, seed: int, shape: tuple[int, ...], block: Any) -> None:
+    """Fill ``out``, the block of an array of this shape; complex dtypes too."""
+    if out.dtype.kind != "c":
+        fill(out, scheme, seed=seed, shape=shape, block=block)
+        return
+    whole = (*shape, 2)
     pairs = memory.empty((*out.shape, 2), _part(out.dtype))
     where = (..., slice(None)) if block is ... else (*block, slice(None))
-    fill(pairs, law, seed=seed, shape=whole, block=where)
+    fill(pairs, law_of_pairs(scheme, whole), seed=seed, shape=whole, block=where)
     out[...] = pairs.view(out.dtype)[..., 0]
+
+
+def law_of_pairs(scheme: Any, whole: tuple[int, ...]) -> Any:
+    """JAX's complex distributions, of the real one's variance: normal; uniform in a disk; normal, cut at a modulus of 2 sigma.
+    Real and imaginary parts lie along a last axis.
+    """
+    std = scheme.moments()[1]
+    if isinstance(scheme, Uniform) and std:
+        return distribution("complex_uniform", whole, radius=math.sqrt(2) * std)
+    if isinstance(scheme, TruncatedNormal):
+        return distribution("complex_truncated_normal", whole, std=std / math.sqrt(1 - 4 / math.expm1(4)))
+    return Normal(0.0, std / math.sqrt(2))

@@ -14,13 +14,13 @@ import numpy as np
 from jax.nn.initializers import Initializer
 
 from ..arguments import checked_shape, choose, integer, integers, non_negative, real
-from ..drawing.fill import fill
 from ..dtypes import dtype_name, numpy_dtype
 from ..laws.distributions import Normal, Uniform
 from ..schemes.resolve import distribution
 from ._private import Tracer, inside_a_trace
-from .arrays import draw_complex, sharded_array, traced_array, where_key_is
+from .arrays import draw_part, sharded_array, where_key_is
 from .keys import seed_of, words_of
+from .traced import traced_array
 
 Shape: TypeAlias = tuple[int, ...]
 Axes: TypeAlias = int | Sequence[int]
@@ -226,10 +226,10 @@ def _initializer(dtype: Any, law_for: Callable[[Shape], Any], *, may_be_complex:
     def init(key: Any, shape: Any, dtype: Any = default, out_sharding: Any = None) -> jax.Array:
         words, whole = words_of(key), checked_shape(shape)
         kind = _dtype(dtype, may_be_complex)
-        draw_one = partial(draw_complex if kind.kind == "c" else fill, scheme=law_for(whole), shape=whole)
+        law = law_for(whole)
         if isinstance(words, Tracer) or inside_a_trace():
-            return traced_array(words, whole, kind, out_sharding, draw_one)
-        draw_one = partial(draw_one, seed=seed_of(words))
+            return traced_array(words, law, whole, kind, out_sharding)
+        draw_one = partial(draw_part, scheme=law, seed=seed_of(words), shape=whole)
         return sharded_array(whole, kind, out_sharding, draw_one, where_key_is(key))
 
     return init

@@ -8,6 +8,7 @@ RecipeName: TypeAlias = Literal[
     "deepnorm",
     "deepnorm-encoder-decoder",
     "default",
+    "dummy",
     "fixup",
     "fixup-basic",
     "gpt2",

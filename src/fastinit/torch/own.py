@@ -43,8 +43,8 @@ def own_chooser(model: nn.Module) -> Callable[[Slot], Choice | None]:
 
 
 def _choice(slot: Slot, plan: Plan | None, name: str) -> Choice | None:
-    row = plan and plan.parameters.get(plan.ties.get(name, name))
-    if not row or row.shape != slot.spec.shape:
+    row = None if plan is None else plan.parameters.get(plan.ties.get(name, name))
+    if row is None or row.shape != slot.spec.shape:
         return None
     return Choice(row.scheme, {}, row.reason, distribution=row.distribution)
 

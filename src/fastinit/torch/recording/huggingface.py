@@ -5,17 +5,26 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from ...extras import needs
+from ...plans.make import make_plan
+from ...plans.make import plan as plan_of
+from ...plans.model import Model
 from ...plans.plan import Plan
+from ...plans.recipe import Recipe, as_recipe
+from ..survey import survey
 from .record import record
 
 
-def plan_of_config(folder: str | os.PathLike[str]) -> Plan:
-    """What transformers would draw for the model of ``config.json``, in the configuration's dtype; nothing is allocated.
+def plan_of_config(folder: str | os.PathLike[str], recipe: Recipe | str | None = None) -> Plan:
+    """What transformers would draw for the model of ``config.json``, in the configuration's dtype, or what a recipe gives its
+    parameters; nothing is allocated.
 
     Needs transformers. No code from the folder is run. Raises OSError if there is no configuration, ValueError for one
-    that names no model of transformers, and for what `record` cannot express.
+    that names no model of transformers, for what `record` cannot express, and for a quantised model without a recipe.
     """
     transformers = needs("transformers", extra="hf", what="a folder with a config.json")
     path = Path(folder) / "config.json"
@@ -26,7 +35,30 @@ def plan_of_config(folder: str | os.PathLike[str]) -> Plan:
     if len(names) != 1 or not hasattr(transformers, names[0]):
         raise ValueError(f"{path}: architectures must name one model of transformers, not {names}")
     model = getattr(transformers, names[0])
-    plan = record(lambda: model(config))
     dtype = str(config.dtype or "float32").removeprefix("torch.")
+    if getattr(config, "quantization_config", None) is not None:
+        if recipe is None:
+            raise ValueError(
+                f"{path}: the model is quantised: no code initialises it; give a recipe, such as dummy"
+            )
+        return _quantised(model, config, recipe)
+    plan = record(lambda: model(config))
     parameters = {name: replace(parameter, dtype=dtype) for name, parameter in plan.items()}
-    return replace(plan, parameters=parameters)
+    plan = replace(plan, parameters=parameters)
+    if recipe is None:
+        return plan
+    chosen = plan_of(dict(plan), recipe)
+    return replace(chosen, ties=plan.ties, unfilled=plan.unfilled, buffers=plan.buffers)
+
+
+def _quantised(model: Any, config: Any, recipe: Recipe | str) -> Plan:
+    """The recipe's plan for a model whose layers transformers has exchanged for quantised ones."""
+    from transformers.quantizers.auto import AutoHfQuantizer
+
+    quantizer = AutoHfQuantizer.from_config(config.quantization_config, pre_quantized=True)
+    with torch.device("meta"):
+        built = model(config).to(config.dtype)
+        quantizer.preprocess_model(model=built)
+    seen = survey(built)
+    tensors = {name: slot.spec for name, slot in seen.parameters.items()}
+    return make_plan(Model(tensors, seen.ties), as_recipe(recipe))

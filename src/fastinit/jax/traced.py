@@ -1,0 +1,137 @@
+"""The arrays of a traced function: drawn by a callback to the host when it runs, or by XLA itself if the program is exported."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import ShapedArray
+from jax.extend.core import Primitive
+from jax.interpreters import batching, mlir
+from jax.sharding import AxisType, PartitionSpec
+
+from ..dtypes import Array
+from ..laws.structured import Structured
+from . import xla
+from ._private import exporting
+from .arrays import draw_part, empty, law_of_pairs, placed_at
+from .keys import seed_of
+from .stream import stream_of
+
+
+def traced_array(
+    words: Any, law: Any, whole: tuple[int, ...], dtype: np.dtype[Any], out_sharding: Any
+) -> jax.Array:
+    """The values of an eager call, drawn when the traced function runs; if sharded, each shard by itself."""
+    sharding = placed_at(out_sharding, len(whole), words)
+    if sharding is not None and AxisType.Manual in sharding.mesh.axis_types:
+        raise NotImplementedError(
+            f"shard_map must take all axes of {sharding.mesh}: JAX calls no host otherwise"
+        )
+    # Whatever is wrong with the distribution is said now: a callback could not.
+    nothing = (0,) * len(whole)
+    draw_part(empty(nothing, dtype), law, seed=0, shape=whole, block=(slice(0, 0),) * len(whole))
+    part = whole if sharding is None else sharding.shard_shape(whole)
+
+    def draw(words: Any, *starts: Any) -> Any:
+        place = jnp.array(starts, jnp.int32).reshape(len(whole))
+        return _draw.bind(words, place, law=law, whole=whole, part=part, dtype=dtype)
+
+    if sharding is None:
+        return draw(words, *nothing)
+    axes = (*sharding.spec, *[None] * (len(whole) - len(sharding.spec)))
+
+    def shard(words: Any) -> Any:
+        return draw(words, *[jax.lax.axis_index(a) * n if a else 0 for a, n in zip(axes, part, strict=True)])
+
+    mapped = jax.shard_map(
+        shard, mesh=sharding.mesh, in_specs=PartitionSpec(), out_specs=sharding.spec, check_vma=False
+    )
+    return mapped(words)
+
+
+# A primitive, because only its lowering knows whether the program is exported. It takes keys, and where in the whole array
+# the part of each begins; under vmap there are several, along leading axes.
+_draw = Primitive("fastinit_draw")
+
+
+def _abstract(words: Any, place: Any, *, part: tuple[int, ...], dtype: Any, **_: Any) -> Any:
+    return ShapedArray((*words.shape[:-1], *part), dtype)
+
+
+@partial(jax.jit, static_argnames=("law", "whole", "part", "dtype"))
+def _eager(words: Any, place: Any, **law: Any) -> Any:
+    return _draw.bind(words, place, **law)
+
+
+def _batched(given: Any, axes: Any, **law: Any) -> tuple[Any, int]:
+    size = next(x.shape[axis] for x, axis in zip(given, axes, strict=True) if axis is not None)
+    words, place = (
+        jnp.broadcast_to(x, (size, *x.shape)) if axis is None else jnp.moveaxis(x, axis, 0)
+        for x, axis in zip(given, axes, strict=True)
+    )
+    return _draw.bind(words, place, **law), 0
+
+
+def _lowered(context: Any, *given: Any, law: Any, **where: Any) -> Any:
+    how = _by_xla if exporting(context) else _by_host
+    return mlir.lower_fun(partial(how, law=law, **where), multiple_results=False)(context, *given)
+
+
+_draw.def_abstract_eval(_abstract)
+_draw.def_impl(_eager)
+batching.primitive_batchers[_draw] = _batched
+mlir.register_lowering(_draw, _lowered)
+
+
+def _by_host(
+    words: Any, place: Any, *, law: Any, whole: tuple[int, ...], part: tuple[int, ...], dtype: Any
+) -> Any:
+    def on_host(words: Any, starts: Any) -> Array:
+        words, starts = np.asarray(words), np.asarray(starts)
+        out = empty(words.shape[:-1] + part, dtype)
+        for i in np.ndindex(words.shape[:-1]):  # under vmap: one key, one tensor
+            block = tuple(slice(s, s + n) for s, n in zip(starts[i].tolist(), part, strict=True))
+            draw_part(out[(*i, ...)], law, seed=seed_of(words[i]), shape=whole, block=block)
+        return out
+
+    return jax.pure_callback(on_host, jax.ShapeDtypeStruct((*words.shape[:-1], *part), dtype), words, place)
+
+
+def _by_xla(
+    words: Any, place: Any, *, law: Any, whole: tuple[int, ...], part: tuple[int, ...], dtype: Any
+) -> Any:
+    if complex_ := dtype.kind == "c":
+        law, whole, part = law_of_pairs(law, (*whole, 2)), (*whole, 2), (*part, 2)
+        dtype = np.dtype(f"f{dtype.itemsize // 2}")
+        place = jnp.concatenate([place, jnp.zeros((*place.shape[:-1], 1), place.dtype)], axis=-1)
+    if isinstance(law, Structured):
+        raise NotImplementedError(
+            f"jax.export: {law} is put together by NumPy on the host, which an exported program does not have;"
+            " draw it before, and export the function that takes the array"
+        )
+    one = partial(_one_by_xla, law=law, whole=whole, part=part, dtype=dtype)
+    for _ in words.shape[:-1]:
+        one = jax.vmap(one)
+    with jax.enable_x64(True):
+        drawn = one(words, place)
+    return jax.lax.complex(drawn[..., 0], drawn[..., 1]) if complex_ else drawn
+
+
+def _one_by_xla(
+    words: Any, place: Any, *, law: Any, whole: tuple[int, ...], part: tuple[int, ...], dtype: Any
+) -> Any:
+    stream, from_zero = stream_of(words), part == whole
+    if from_zero:
+        index = jnp.arange(math.prod(whole), dtype=jnp.uint64)
+    else:
+        index = jnp.zeros(part, jnp.uint64)
+        for axis, length in enumerate(whole):
+            along = jax.lax.broadcasted_iota(jnp.uint64, part, axis) + place[axis].astype(jnp.uint64)
+            index = index * length + along
+        index = index.reshape(-1)
+    return xla.drawn(law.law, law.parameters, dtype.name, index, stream, from_zero=from_zero).reshape(part)
