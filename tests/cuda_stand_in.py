@@ -155,7 +155,7 @@ class HostDriver:
 def devices(library: ctypes.CDLL) -> Iterator[HostDriver]:
     """fastinit.cuda on stand-in devices for a while."""
     stand_in = HostDriver(library)
-    caches = (driver.device, driver._kernel, driver._library)
+    caches = (driver.device, driver._kernel, driver._library, driver.missing)
     before = driver.api, driver.cubin, driver.nvrtc
     for cache in caches:
         cache.cache_clear()
@@ -180,3 +180,20 @@ class DeviceArray:
             "shape": values.shape, "typestr": values.dtype.str, "data": (values.ctypes.data, False), "version": 3,
             "strides": None if values.flags.c_contiguous else values.strides, "stream": stream,
         } | changes  # fmt: skip
+
+
+class DlpackArray:
+    """An array on a device that speaks DLPack alone; an old exporter takes no `max_version`."""
+
+    def __init__(self, values: np.ndarray, device: tuple[int, int] = (2, 0), old: bool = False) -> None:
+        self.values, self.device, self.old = values, device, old
+        self.streams: list[int] = []
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.device
+
+    def __dlpack__(self, *, stream: int, **options: Any) -> Any:
+        if self.old and options:
+            raise TypeError("__dlpack__() got an unexpected keyword argument")
+        self.streams.append(stream)
+        return self.values.__dlpack__(**options)

@@ -56,7 +56,7 @@ def test_scalars() -> None:
 
 
 @pytest.mark.parametrize(
-    "dtype", [np.int32, bool, object, "U3", "M8[s]", complex, "foo", ",", "1,(", ">f4", np.longdouble]
+    "dtype", [np.int32, bool, object, "U3", "M8[s]", np.clongdouble, "foo", ",", "1,(", ">f4", np.longdouble]
 )
 def test_dtypes(dtype: Any) -> None:
     with pytest.raises(TypeError, match="dtype"):

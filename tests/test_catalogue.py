@@ -189,11 +189,11 @@ def test_geometry_that_a_rule_gives_is_used() -> None:
     for recipe in (by_formula, by_scheme):
         assert fi.plan(shapes, recipe)["w"].distribution.moments() == pytest.approx((0, 1 / math.sqrt(8)))
     weight = TensorSpec((8, 3, 3), "float32", geometry={"groups": 2, "stride": (2,), "axis": 0})
-    assert law_of(weight, Choice("normal", {}, "")) == (fi.Normal(), None)
-    assert law_of(weight, Choice("orthogonal", {}, ""))[0] == fi.distribution(
+    assert law_of(weight, Choice("normal", {}, ""), "float32") == (fi.Normal(), None)
+    assert law_of(weight, Choice("orthogonal", {}, ""), "float32")[0] == fi.distribution(
         "orthogonal", (8, 3, 3), groups=2
     )
-    assert law_of(weight, Choice("he_normal", {}, ""))[1] == fi.fans((8, 3, 3), groups=2, stride=2)
+    assert law_of(weight, Choice("he_normal", {}, ""), "float32")[1] == fi.fans((8, 3, 3), groups=2, stride=2)
 
 
 @each_row

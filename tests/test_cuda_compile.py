@@ -110,6 +110,9 @@ def test_kept_on_disk_by_several_processes(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "cuda.bindings.driver", None)
-    monkeypatch.setitem(sys.modules, "cuda.bindings", None)
-    assert cuda.missing() == 'drawing on a GPU needs cuda.bindings.driver: pip install "fastinit-nn[cuda]"'
+    for module in ("cuda", "cuda.bindings", "cuda.bindings.driver"):
+        monkeypatch.setitem(sys.modules, module, None)
+    cuda.missing.cache_clear()
+    found = cuda.missing()
+    cuda.missing.cache_clear()
+    assert found == 'drawing on a GPU needs cuda.bindings.driver: pip install "fastinit-nn[cuda]"'

@@ -511,7 +511,7 @@ def test_other_dtypes_are_named(tmp_path: Path) -> None:
     ("arrays", "error"),
     [
         ({"w": [1.0, 2.0]}, TypeError),
-        ({"w": np.zeros(3, complex)}, TypeError),
+        ({"w": np.zeros(3, np.clongdouble)}, TypeError),
         ({"w": np.zeros(3, ">f4")}, TypeError),
         ({3: np.zeros(3)}, TypeError),
         (7, TypeError),

@@ -289,7 +289,7 @@ def overflowing() -> nn.Module:
 BAD = [
     (lambda: (bad_meta(), "he_normal", {}), ValueError, "to_empty"),
     (lambda: (bad_dtype("int32"), "he_normal", {"frozen": True}), ValueError, "int32"),
-    (lambda: (bad_dtype("complex64"), "he_normal", {"frozen": True}), ValueError, "complex64"),
+    (lambda: (bad_dtype("float8_e8m0fnu"), "he_normal", {"frozen": True}), ValueError, "float8_e8m0fnu"),
     (lambda: (bad_layout(), "he_normal", {}), ValueError, "must be dense"),
     (lambda: (overlapping(), "he_normal", {}), ValueError, "overlap"),
     (lambda: (overflowing(), "normal", {"std": 1e9}), ValueError, "weight"),

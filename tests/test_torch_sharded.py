@@ -144,19 +144,20 @@ def _worker(rank: int, port: int, world: int) -> None:
         [(9, 10), (3, 2), (16, 4)],
         [*itertools.product(options, options), (strided, Shard(0)), (Shard(0), strided)],
     ):
-        laws = Normal(), Patched(Normal(), ((((0, 3, 2), 1), Constant(0.0)),))
+        patched = Patched(Normal(), ((((0, 3, 2), 1), Constant(0.0)),))
+        laws = [(Normal(), "float32"), (patched, "float32"), (patched, "complex64"), (Uniform(-1, 1), "complex64")]
         indices = _split(
             torch.arange(math.prod(shape)).reshape(shape), (2, 2), grid.get_coordinate(), placements
         )
-        for law in laws:
-            local = torch.empty(indices.shape)
+        for law, dtype in laws:
+            local = torch.empty(indices.shape, dtype=getattr(torch, dtype))
             model = nn.Module()
             model.w = nn.Parameter(
                 DTensor.from_local(
                     local, grid, placements, run_check=False, shape=shape, stride=(shape[1], 1)
                 )
             )
-            one = Plan({"w": Parameter("w", shape, "float32", "normal", law, None, 0)}, {}, "test")
+            one = Plan({"w": Parameter("w", shape, dtype, "normal", law, None, 0)}, {}, "test")
             ft.init_(model, one, seed=SEED)
             expected = fi.init(one, seed=SEED)["w"].reshape(-1)[indices.numpy()]
             assert np.array_equal(local.numpy(), expected), (shape, placements)
@@ -387,7 +388,7 @@ REFUSED = [
         "'w'.*the plan's looks like 1/2 along axis 0",
     ),
     ({"w": torch.ones(W, device="meta")}, {"w": (W, Normal())}, ValueError, "'w'.*to_empty"),
-    ({"w": torch.ones(W, dtype=torch.complex64)}, {"w": (W, Normal())}, ValueError, "'w'.*dtype"),
+    ({"w": torch.ones(W, dtype=torch.float8_e8m0fnu)}, {"w": (W, Normal())}, ValueError, "'w'.*dtype"),
     ({"w": torch.ones(W, dtype=torch.half)}, {"w": (W, Normal(std=1e6))}, ValueError, "'w'.*float16"),
     ({"w": MADE_IN_INFERENCE_MODE}, {"w": (W, Normal())}, ValueError, "'w'.*inference mode"),
     ({"w": torch.ones(1).expand(W)}, {"w": (W, Normal())}, ValueError, "'w'.*overlaps"),

@@ -243,8 +243,10 @@ def old_weight_norm() -> Any:
         return nn.Sequential(nn.Linear(4, 4), nn.utils.weight_norm(nn.Linear(4, 4)))
 
 
-def complex_() -> Any:
-    return nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4, dtype=torch.complex64))
+def scales() -> Any:
+    layer = nn.Linear(4, 4)
+    layer.weight = nn.Parameter(torch.ones(4, 4).to(torch.float8_e8m0fnu))
+    return nn.Sequential(nn.Linear(4, 4), layer)
 
 
 FAULTS = [
@@ -253,7 +255,7 @@ FAULTS = [
     (old_weight_norm, r"'1.weight_g' of shape \(4, 1\) .*'1.weight_v'"),
     (lambda: nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))), "original0.*original1"),
     (lambda: nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(4, 4))), "weight.original'"),
-    (complex_, "'1.weight': it has dtype torch.complex64; what can be drawn is"),
+    (scales, "'1.weight': it has dtype torch.float8_e8m0fnu; what can be drawn is"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""The table of dtypes that can be drawn. A new dtype is one row here, and one row and a branch of the store in C."""
+"""The tables of dtypes that can be drawn. A new real one is one row here, and one row and a branch of the store in C."""
 
 from __future__ import annotations
 
@@ -46,8 +46,25 @@ DTYPES: dict[str, Dtype] = {
     "float8_e4m3fn": Dtype(1, 4, -9, 448.0, (10, 8), "F8_E4M3", "fp8_e4m3"),
     "float8_e5m2": Dtype(1, 3, -16, 57344.0, (12, 8), "F8_E5M2", "fp8_e5m2"),
 }
+
+
+class ComplexDtype(NamedTuple):
+    """One row: pairs of real and imaginary parts, which are what the kernels draw."""
+
+    part: str
+    """The dtype of each part."""
+    dlpack: tuple[int, int]
+    """DLPack's type code and bits."""
+    safetensors: str
+    """The name in safetensors files, or "" if the format has none."""
+
+
+COMPLEX: dict[str, ComplexDtype] = {
+    "complex64": ComplexDtype("float32", (5, 64), "C64"),
+    "complex128": ComplexDtype("float64", (5, 128), ""),
+}
+KNOWN = (*DTYPES, *COMPLEX)
 _BY_SHORT_NAME = {row.short: name for name, row in DTYPES.items()}
-_KNOWN = ", ".join(DTYPES)
 
 
 def dtype_name(dtype: Any) -> str:
@@ -56,19 +73,19 @@ def dtype_name(dtype: Any) -> str:
     >>> dtype_name(np.float32), dtype_name("bf16")
     ('float32', 'bfloat16')
     """
-    if isinstance(dtype, str) and dtype in DTYPES:
+    if isinstance(dtype, str) and dtype in KNOWN:
         return dtype
     if isinstance(dtype, str) and dtype in _BY_SHORT_NAME:
         return _BY_SHORT_NAME[dtype]
     name = str(dtype).rpartition(".")[2]  # torch.float32
-    if name in DTYPES and not isinstance(dtype, str):
+    if name in KNOWN and not isinstance(dtype, str):
         return name
     try:
         known = np.dtype(dtype)
     except Exception:  # NumPy's parser of texts raises ValueError and SyntaxError too
         known = None
-    if dtype is None or known is None or known.name not in DTYPES:
-        raise TypeError(f"dtype must be one of {_KNOWN}, not {dtype!r}")
+    if dtype is None or known is None or known.name not in KNOWN:
+        raise TypeError(f"dtype must be one of {', '.join(KNOWN)}, not {dtype!r}")
     if not known.isnative:
         raise TypeError(f"dtype must be in native byte order, not {dtype!r}")
     return str(known.name)
@@ -90,12 +107,12 @@ def numpy_dtype(name: str) -> np.dtype[Any]:
 
 
 def rounding_step(x: float, dtype: str) -> float:
-    """The distance between a dtype's values at x.
+    """The distance between a dtype's values at x; for a complex dtype, between those of its parts.
 
     >>> rounding_step(1.0, "bfloat16")
     0.0078125
     """
-    row = DTYPES[dtype]
+    row = DTYPES[part_of(dtype)]
     return math.ldexp(1.0, max(math.frexp(x)[1] - row.digits, row.smallest) if x else row.smallest)
 
 
@@ -116,4 +133,23 @@ def decode(codes: NDArray[np.int64], dtype: str) -> Floats:
 
 def nbytes(shape: tuple[int, ...], dtype: str) -> int:
     """The bytes that a tensor takes."""
-    return math.prod(shape) * DTYPES[dtype].size
+    size = 2 * DTYPES[COMPLEX[dtype].part].size if dtype in COMPLEX else DTYPES[dtype].size
+    return math.prod(shape) * size
+
+
+def part_of(dtype: str) -> str:
+    """The dtype of the real numbers that values are made of: itself, or that of the parts of complex ones.
+
+    >>> part_of("complex64"), part_of("bfloat16")
+    ('float32', 'bfloat16')
+    """
+    return COMPLEX[dtype].part if dtype in COMPLEX else dtype
+
+
+def as_parts(array: Array) -> Array:
+    """Complex values as their real and imaginary parts along one more axis, real ones as they are; not copied.
+
+    >>> as_parts(np.array([1 + 2j, 3])).tolist()
+    [[1.0, 2.0], [3.0, 0.0]]
+    """
+    return array[..., None].view(part_of(array.dtype.name)) if array.dtype.name in COMPLEX else array

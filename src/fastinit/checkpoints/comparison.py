@@ -17,10 +17,11 @@ from ..drawing.config import threads_for
 from ..drawing.memory import empty, readable
 from ..drawing.moments import measure
 from ..drawing.streams import STREAM_VERSION, Seed, resolve_seed
-from ..dtypes import Array, numpy_dtype, rounding_step
+from ..dtypes import COMPLEX, Array, as_parts, nbytes, numpy_dtype, part_of, rounding_step
 from ..files import atomic, safetensors
 from ..files.safetensors import Extent
 from ..laws import Elementwise
+from ..laws.parts import of_reals
 from ..laws.rounding import rounded
 from ..plans.lint import Finding
 from ..plans.parameter import Parameter
@@ -230,15 +231,19 @@ def _compare(
 ) -> list[Finding]:
     """A finding if any bit differs from what the seed draws."""
     differing, first, message, at = 0, None, "", 0
+    number = complex if parameter.dtype in COMPLEX else float
     drawn = _split(
         plan.chunks(parameter.name, repeat(buffers[0]), seed=seed, threads=threads), len(buffers[0]) * 8
     )
     for expected, has in zip(drawn, tensor.pieces(buffers[1]), strict=True):
-        bits = f"u{expected.dtype.itemsize}"
+        bits = f"u{nbytes((), part_of(parameter.dtype))}"
         unlike = np.flatnonzero(expected.view(bits) != np.ascontiguousarray(has).view(bits))
+        unlike = np.unique(
+            unlike // (expected.itemsize // np.dtype(bits).itemsize)
+        )  # of two parts, one element
         if len(unlike) and first is None:
             first = tuple(map(int, np.unravel_index(at + unlike[0], parameter.shape)))
-            message = f"the first at {first}: {float(has[unlike[0]])}, not {float(expected[unlike[0]])}"
+            message = f"the first at {first}: {number(has[unlike[0]])}, not {number(expected[unlike[0]])}"
         differing += len(unlike)
         at += len(expected)
     if first is None:
@@ -255,9 +260,9 @@ def _split(chunks: Iterator[Array], nbytes: int) -> Iterator[Array]:
 
 
 def _measure(name: str, parameter: Parameter, tensor: Stored | _InMemory, buffer: Array) -> list[Finding]:
-    """Findings by what the values are like."""
-    law = parameter.distribution
-    measured = measure(tensor.pieces(buffer))
+    """Findings by what the values are like; of complex ones, by their real and imaginary parts."""
+    law, _ = of_reals(parameter.distribution, parameter.shape, parameter.dtype)
+    measured = measure(map(as_parts, tensor.pieces(buffer)))
     if measured.nan or measured.inf:
         return [Finding(name, "bounds", "has values that are not finite")]
     if measured.count == 0 or not isinstance(law, Elementwise):
@@ -266,7 +271,7 @@ def _measure(name: str, parameter: Parameter, tensor: Stored | _InMemory, buffer
         between = f"from {measured.low:.6g} to {measured.high:.6g}"
         return [Finding(name, "bounds", f"has values {between}, not those of {law}")]
     if (unit := unit_of(law)) != 1:
-        measured = measure_in(unit, tensor.pieces(buffer))
+        measured = measure_in(unit, map(as_parts, tensor.pieces(buffer)))
     like = rounded(law.affine(unit, 0.0), parameter.dtype)
     if measured.count < _ENOUGH or like.moments()[1] == 0:
         return []

@@ -12,7 +12,8 @@ from .._version import __version__
 from ..arguments import file_path, instance, integer
 from ..drawing.streams import STREAM_VERSION, resolve_seed
 from ..files import safetensors
-from ..laws import Structured, from_dict
+from ..laws import from_dict
+from ..laws.parts import of_reals
 from ..plans.parameter import Parameter
 from ..plans.plan import Plan
 
@@ -127,7 +128,6 @@ def _rows(header: safetensors.Header, text: str) -> dict[str, Parameter | None]:
         if not 0 <= integer("of", i) < len(kinds):
             raise ValueError(f"of {len(kinds)} distributions, {extent.name!r} has number {i}")
         scheme, distribution = kinds[i]
-        if isinstance(distribution, Structured):
-            distribution.check(extent.shape)
+        of_reals(distribution, extent.shape, extent.dtype)
         rows[extent.name] = Parameter(extent.name, extent.shape, extent.dtype, scheme, distribution, None)
     return rows

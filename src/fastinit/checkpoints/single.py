@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..drawing.memory import empty
-from ..dtypes import Array, rounding_step
+from ..dtypes import Array, as_parts, rounding_step
 from ..files import atomic, safetensors
 from ..laws import Elementwise
+from ..laws.parts import of_reals
 from ..laws.rounding import rounded
 from ..plans.parameter import Parameter
 from ..plans.plan import Plan
@@ -141,12 +142,12 @@ def _put(file: int, data: memoryview, found: int) -> None:
 
 def _deviations(parameter: Parameter, values: Array) -> tuple[float, float]:
     """By how many standard errors mean and variance of the values are off the law's; 0 if nothing is random."""
-    law = parameter.distribution
+    law, _ = of_reals(parameter.distribution, parameter.shape, parameter.dtype)
     if not isinstance(law, Elementwise) or law.moments()[1] == 0 or len(values) < 2:
         return 0.0, 0.0
     unit = unit_of(law)
     like = rounded(law.affine(unit, 0.0), parameter.dtype)
     if like.moments()[1] == 0 or rounding_step(law.moments()[0], parameter.dtype) > law.moments()[1]:
         return 0.0, 0.0  # nothing is left of the law in the dtype
-    off = deviation(measure_in(unit, [values]), like)
+    off = deviation(measure_in(unit, [as_parts(values)]), like)
     return abs(off.mean) / off.mean_error, abs(off.variance) / off.variance_error

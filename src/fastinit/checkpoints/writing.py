@@ -9,6 +9,7 @@ from ..arguments import file_path, flag, instance, integer, positive_integer
 from ..drawing.config import threads_for
 from ..drawing.streams import Seed, resolve_seed
 from ..dtypes import numpy_dtype
+from ..files.safetensors import check_dtype
 from ..plans.plan import Plan
 from .sharded import parse_size, write_folder
 from .single import Summary, write_file
@@ -97,6 +98,7 @@ def write(
     for name in chosen:
         if name not in plan:
             raise ValueError(f"names: the plan has no parameter {name!r}")
+        check_dtype(name, plan[name].dtype)
         numpy_dtype(plan[name].dtype)
     if max_shard_size is None:
         if of > 1:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..checkpoints import stored
-from ..dtypes import DTYPES, dtype_name
+from ..dtypes import COMPLEX, DTYPES, dtype_name
 from ..extras import needs
 from ..files.safetensors import INDEX
 from ..plans.make import plan
@@ -54,7 +54,7 @@ def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
 
 
 def add_dtype(parser: argparse.ArgumentParser) -> None:
-    names = ", ".join(f"{name} ({row.short})" if row.short else name for name, row in DTYPES.items())
+    names = ", ".join([*(f"{name} ({row.short})" for name, row in DTYPES.items()), *COMPLEX])
     parser.add_argument("--dtype", help=f"instead of the model's own dtype: {names}")
 
 

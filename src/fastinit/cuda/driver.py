@@ -43,6 +43,7 @@ def call(function: str, *arguments: Any) -> Any:
     return results[0] if results else None
 
 
+@cache
 def missing() -> str:
     """What has to be installed before a GPU can draw, or "" if nothing has."""
     try:

@@ -48,6 +48,11 @@ def block_shape(block: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(length for _, _, length, kept in normalize(block, shape) if kept)
 
 
+def of_parts(block: Any) -> Any:
+    """The block of a complex tensor's parts, which have one more axis."""
+    return block if block is ... else (*(block if isinstance(block, tuple) else (block,)), slice(None))
+
+
 def axes(shape: tuple[int, ...], block: Any, strides: tuple[int, ...], itemsize: int) -> tuple[Axis, ...]:
     """The axes of ``whole[block]`` lying in memory with the given byte strides, adjacent ones merged."""
     steps: list[tuple[int, int]] = []  # (length, elements of the whole per step)

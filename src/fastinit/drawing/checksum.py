@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arguments import checked_shape
-from ..dtypes import Array
-from .blocks import normalize
+from ..dtypes import COMPLEX, Array, as_parts
+from .blocks import block_shape, normalize, of_parts
 from .memory import readable
 from .streams import encoded_name
 
@@ -32,6 +32,8 @@ def checksum(
     The checksums of parts that make up the whole sum to its checksum, modulo 2**64: processes can compare what they hold
     without gathering it. The checksums of several tensors, each with its name, sum to that of a model. Checksums find
     faults; they do not protect against forgery.
+
+    Of complex values it is that of their parts, along one more axis.
 
     It is the sum of h(h(key + i) ^ bits) over the elements, where i is the C-order index in the whole tensor, h the
     finaliser of SplitMix64 (Steele et al. 2014, https://doi.org/10.1145/2714064.2660195) and the key 64 bits of BLAKE2b of
@@ -62,12 +64,14 @@ def checksum(
     """
     values = readable(array, "array")
     whole = values.shape if shape is None else checked_shape(shape)
-    axes = normalize(block, whole)
-    part = tuple(length for _, _, length, kept in axes if kept)
+    part = block_shape(block, whole)
     if part != values.shape:
         raise ValueError(f"array has shape {values.shape}, but shape and block ask for {part}")
     if values.size == 0:
         return 0
+    if values.dtype.name in COMPLEX:
+        values, whole, block = as_parts(values), (*whole, 2), of_parts(block)
+    axes = normalize(block, whole)
     steps: list[int] = []
     origin, stride = 0, 1
     for (start, step, _, kept), size in zip(reversed(axes), reversed(whole), strict=True):

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from numpy.typing import ArrayLike
 
-from ..dtypes import DTYPES
+from ..dtypes import KNOWN
 from ..schemes.activations import ActivationFunction
 from ..schemes.catalogue import REQUIRED, Number, Scheme
 from ..schemes.fans import Stride
@@ -32,7 +32,7 @@ _SPOKEN: tuple[tuple[Any, str], ...] = (
 
 def docstring(name: str, row: Scheme) -> str:
     """In numpydoc's sections, for the function of that name."""
-    known = list(DTYPES)
+    known = list(KNOWN)
     seed = (
         "An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the operating system."
     )
@@ -45,8 +45,8 @@ def docstring(name: str, row: Scheme) -> str:
     parameters = [
         ("shape", "int or iterable of int, optional", "The shape of the whole tensor. By default that of `out`."),
         ("out", "array, optional",
-         "What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor that speaks DLPack, such as "
-         "torch's. By default a new array."),
+         "What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that speaks DLPack, such as "
+         "torch's, or an array on an NVIDIA GPU. By default a new array."),
         ("seed", "int, SeedSequence, Generator or None", seed),
         ("name", "str", stream),
         ("dtype", "str or dtype, optional",

@@ -58,9 +58,9 @@ def _function(scheme: str) -> Callable[..., Any]:
             whole = to.shape
         else:
             raise TypeError(f"{scheme} needs a shape or out=")
-        distribution = distribution_of(scheme, whole, numbers, _OF_FUNCTIONS)
+        kind = dtype_name("float32" if dtype is None else dtype) if to is None else to.dtype
+        distribution = distribution_of(scheme, whole, numbers, _OF_FUNCTIONS, kind)
         if to is None:
-            kind = dtype_name("float32" if dtype is None else dtype)
             out = memory.empty(blocks.block_shape(block, whole), kind)
             to = memory.target(out)
         draw(to, distribution, seed, name, whole, block, threads)

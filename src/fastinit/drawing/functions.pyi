@@ -100,8 +100,8 @@ def zeros(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -169,8 +169,8 @@ def ones(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -239,8 +239,8 @@ def constant(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -316,8 +316,8 @@ def uniform(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -395,8 +395,8 @@ def normal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -478,8 +478,8 @@ def truncated_normal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -565,15 +565,15 @@ def array(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
         How many threads may draw; the values do not depend on it. By default
         `fastinit.get_num_threads`.
     values : array_like
-        Finite real numbers, of the shape of the tensor.
+        Finite numbers, of the shape of the tensor.
 
     Returns
     -------
@@ -642,8 +642,8 @@ def log_uniform(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -704,8 +704,8 @@ def complex_normal(
 
         x + i y, with x and y from N(0, std^2 / 2)
 
-    For complex weights. The real and imaginary parts are pairs along the last axis, of
-    length 2: `.view(np.complex64)[..., 0]` makes them complex.
+    For complex weights. In a real dtype, the real and imaginary parts are pairs along the
+    last axis, of length 2.
 
     Parameters
     ----------
@@ -721,8 +721,8 @@ def complex_normal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -780,9 +780,8 @@ def complex_truncated_normal(
 
         z = x + i y, with x and y from N(0, std^2 / 2), given |z| <= 2 std
 
-    For complex weights, without outliers. The real and imaginary parts are pairs along the
-    last axis, of length 2: `.view(np.complex64)[..., 0]` makes them complex. The std after
-    the cut is .96196182800821354 std.
+    For complex weights, without outliers. In a real dtype, the real and imaginary parts are
+    pairs along the last axis, of length 2. The std after the cut is .96196182800821354 std.
 
     Parameters
     ----------
@@ -798,8 +797,8 @@ def complex_truncated_normal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -857,8 +856,8 @@ def complex_uniform(
 
         radius sqrt(u) exp(i phi), with u from U[0, 1) and phi from U[0, 2 pi)
 
-    For complex weights. The real and imaginary parts are pairs along the last axis, of
-    length 2: `.view(np.complex64)[..., 0]` makes them complex.
+    For complex weights. In a real dtype, the real and imaginary parts are pairs along the
+    last axis, of length 2.
 
     Parameters
     ----------
@@ -874,8 +873,8 @@ def complex_uniform(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -958,8 +957,8 @@ def variance_scaling(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -1078,8 +1077,8 @@ def xavier_uniform(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -1189,8 +1188,8 @@ def glorot_uniform(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -1302,8 +1301,8 @@ def xavier_normal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -1415,8 +1414,8 @@ def glorot_normal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -1529,8 +1528,8 @@ def he_uniform(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -1655,8 +1654,8 @@ def kaiming_uniform(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -1782,8 +1781,8 @@ def he_normal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -1909,8 +1908,8 @@ def kaiming_normal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -2030,8 +2029,8 @@ def lecun_uniform(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -2138,8 +2137,8 @@ def lecun_normal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -2245,8 +2244,8 @@ def torch_default(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -2353,8 +2352,8 @@ def uniform_scaling(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -2464,8 +2463,8 @@ def siren(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -2579,8 +2578,8 @@ def orthogonal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -2682,8 +2681,8 @@ def delta_orthogonal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -2778,8 +2777,8 @@ def conv_orthogonal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -2871,8 +2870,8 @@ def hadamard_orthogonal(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -2954,8 +2953,8 @@ def identity(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3039,8 +3038,8 @@ def dirac(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3131,8 +3130,8 @@ def sparse(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3226,8 +3225,8 @@ def n_m_sparse(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3334,8 +3333,8 @@ def hadamard(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3414,8 +3413,8 @@ def zer_o(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3511,8 +3510,8 @@ def icnr(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3626,8 +3625,8 @@ def bilinear(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3720,8 +3719,8 @@ def averaging(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3807,8 +3806,8 @@ def stft(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3894,8 +3893,8 @@ def positive_bias(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -3981,8 +3980,8 @@ def torch_bias(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -4083,8 +4082,8 @@ def forget_gate_bias(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -4172,8 +4171,8 @@ def chrono(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -4259,8 +4258,8 @@ def focal_prior(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -4336,8 +4335,8 @@ def class_prior(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -4417,8 +4416,8 @@ def dt_bias(
         The name of the parameter. It chooses the stream, with the seed. Two tensors of one
         shape drawn with the same seed and name are equal: give each parameter its name.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -4499,8 +4498,8 @@ def mamba_a_log(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -4572,8 +4571,8 @@ def s4d_real(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -4631,9 +4630,9 @@ def s4d_lin(
 
         -1/2 + i pi n, with n the number of the mode, from 0
 
-    For a complex diagonal state matrix (S4D-Lin). The modes lie along the axis before the
-    last. Their real and imaginary parts are pairs along the last axis, of length 2:
-    `.view(np.complex64)[..., 0]` makes them complex.
+    For a complex diagonal state matrix (S4D-Lin). In a complex dtype, the modes lie along
+    the last axis. In a real one, they lie along the axis before it: their real and
+    imaginary parts are pairs along the last axis, of length 2.
 
     Parameters
     ----------
@@ -4647,8 +4646,8 @@ def s4d_lin(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -4707,9 +4706,9 @@ def s4d_inv(
 
         -1/2 + i (N / pi) (N / (2 n + 1) - 1), with n the number of the mode, from 0, and N = states
 
-    For a complex diagonal state matrix (S4D-Inv). The modes lie along the axis before the
-    last. Their real and imaginary parts are pairs along the last axis, of length 2:
-    `.view(np.complex64)[..., 0]` makes them complex.
+    For a complex diagonal state matrix (S4D-Inv). In a complex dtype, the modes lie along
+    the last axis. In a real one, they lie along the axis before it: their real and
+    imaginary parts are pairs along the last axis, of length 2.
 
     Parameters
     ----------
@@ -4723,8 +4722,8 @@ def s4d_inv(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional
@@ -4800,8 +4799,8 @@ def hippo_legs(
     name : str
         Not used: nothing here is random.
     dtype : str or dtype, optional
-        float64, float32, bfloat16, float16, float8_e4m3fn or float8_e5m2. By default
-        float32, or that of `out`.
+        float64, float32, bfloat16, float16, float8_e4m3fn, float8_e5m2, complex64 or
+        complex128. By default float32, or that of `out`.
     block : int, slice, ... or a tuple of them
         The part of the whole tensor to make, as in ``whole[block]``. By default all of it.
     threads : int, optional

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from ..arguments import checked_shape
-from ..dtypes import DTYPES, nbytes
+from ..dtypes import COMPLEX, DTYPES, nbytes
 from . import atomic
 
 INDEX = "model.safetensors.index.json"  # Hugging Face's name for the index of several files
-_BY_CODE = {row.safetensors: name for name, row in DTYPES.items()}
+_CODES = {name: row.safetensors for name, row in (DTYPES | COMPLEX).items() if row.safetensors}
+_BY_CODE = {code: name for name, code in _CODES.items()}
+# The safetensors library's: the wider first.
+_ORDER = sorted(_CODES, key=lambda name: -nbytes((), name))
 _LARGEST_HEADER = 100_000_000  # the format's own limit
 _OTHER_FORMATS = (
     (b"PK\x03\x04", "a ZIP archive, as torch.save and numpy.savez write"),
@@ -134,20 +137,28 @@ def _extent(name: str, entry: Any, start: int) -> Extent:
     return extent
 
 
+def check_dtype(name: str, dtype: str) -> None:
+    """Raise ValueError, naming the parameter, for a dtype that the format does not have."""
+    if dtype not in _CODES:
+        raise ValueError(f"parameter {name!r} has dtype {dtype}, which safetensors files cannot hold")
+
+
 def header(
     tensors: Iterable[tuple[str, str, tuple[int, ...]]], metadata: Mapping[str, str]
 ) -> tuple[bytes, list[str]]:
     """The first bytes of a file, and the names in the order of their values: the safetensors library's own order.
 
-    ``tensors`` are names, dtypes and shapes.
+    ``tensors`` are names, dtypes and shapes. Raises ValueError for a dtype that the format does not have.
     """
-    ranks = list(DTYPES)
+    tensors = list(tensors)
+    for name, dtype, _ in tensors:
+        check_dtype(name, dtype)
     entries: dict[str, object] = {"__metadata__": dict(metadata)}
     order = []
     at = 0
-    for name, dtype, shape in sorted(tensors, key=lambda tensor: (ranks.index(tensor[1]), tensor[0])):
+    for name, dtype, shape in sorted(tensors, key=lambda tensor: (_ORDER.index(tensor[1]), tensor[0])):
         end = at + nbytes(shape, dtype)
-        entries[name] = {"dtype": DTYPES[dtype].safetensors, "shape": list(shape), "data_offsets": [at, end]}
+        entries[name] = {"dtype": _CODES[dtype], "shape": list(shape), "data_offsets": [at, end]}
         order.append(name)
         at = end
     text = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()

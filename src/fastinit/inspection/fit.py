@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ..dtypes import DTYPES, Floats, decode, rounding_step
+from ..dtypes import DTYPES, Floats, decode, part_of, rounding_step
 from ..laws.distributions import Elementwise, Normal, TruncatedNormal, Uniform
 from ..laws.rounding import rounded
 from .measure import Measured
@@ -52,7 +52,9 @@ def fitted(law: Elementwise, measured: Measured, dtype: str) -> Elementwise:
         return law
     mean, std = law.moments()
     by_moments = law.affine(measured.std / std, measured.mean - mean * measured.std / std)
-    for _ in range(_ITERATIONS if DTYPES[dtype].size == 1 else 0):  # until the rounded law has these moments
+    for _ in range(
+        _ITERATIONS if DTYPES[part_of(dtype)].size == 1 else 0
+    ):  # until the rounded law has these moments
         mean, std = by_moments.moments()
         rounded_mean, rounded_std = rounded(by_moments, dtype).moments()
         scale = measured.std / rounded_std if rounded_std else 1.0
@@ -134,7 +136,7 @@ def bin_edges(dtype: str) -> tuple[NDArray[np.intp], Floats]:
     A bin holds the values with the same upper 12 bits, or one value of a dtype that has fewer bits; float64 is counted as
     float32.
     """
-    dtype = "float32" if dtype == "float64" else dtype
+    dtype = "float32" if part_of(dtype) == "float64" else part_of(dtype)
     bits = 8 * DTYPES[dtype].size
     in_bin, bins = 1 << max(bits - 12, 0), 1 << min(bits, 12)
     first = np.arange(bins // 2) * in_bin  # the first code of each bin of positive values

@@ -14,8 +14,9 @@ import numpy as np
 from ..arguments import file_path
 from ..checkpoints.header import origin_of
 from ..drawing.memory import target
-from ..dtypes import dtype_name
+from ..dtypes import COMPLEX, dtype_name
 from ..files import safetensors
+from ..laws.parts import of_reals
 from ..plans.lint import Finding
 from ..plans.make import make_plan
 from ..plans.model import Model, TensorSpec
@@ -165,6 +166,9 @@ def _report(source: Source, measured: Measured, parameter: Parameter | None) -> 
     if len(source.shape) >= 2:
         counted = parameter.fans if parameter and parameter.fans else fans(source.shape)
     law = parameter.distribution if parameter else None
+    parts = None if law is None else of_reals(law, source.shape, source.dtype)[0]
+    # The parts have half of a complex value's variance each.
+    spread = measured.std * (math.sqrt(2) if source.dtype in COMPLEX else 1)
     return TensorReport(
         name=source.name,
         shape=source.shape,
@@ -179,9 +183,9 @@ def _report(source: Source, measured: Measured, parameter: Parameter | None) -> 
         nan=measured.nan,
         inf=measured.inf,
         law=fit.likely_law(measured, source.dtype),
-        he=counted and measured.std / math.sqrt(2 / counted.fan_in),
-        xavier=counted and measured.std / math.sqrt(2 / (counted.fan_in + counted.fan_out)),
+        he=counted and spread / math.sqrt(2 / counted.fan_in),
+        xavier=counted and spread / math.sqrt(2 / (counted.fan_in + counted.fan_out)),
         duplicate_rows=measured.duplicates,
         expected=law,
-        findings=tuple(Finding(source.name, *found) for found in findings_in(source, measured, law)),
+        findings=tuple(Finding(source.name, *found) for found in findings_in(source, measured, parts)),
     )

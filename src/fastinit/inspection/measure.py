@@ -18,7 +18,7 @@ from .. import _core
 from ..drawing import config
 from ..drawing.memory import empty
 from ..drawing.moments import MOMENTS, Moments
-from ..dtypes import nbytes
+from ..dtypes import COMPLEX, nbytes, part_of
 from ..files import atomic
 
 _T = TypeVar("_T")
@@ -32,7 +32,7 @@ _MOST_ROWS = 1 << 24  # their hashes take 128 MiB
 class Source:
     """A tensor to measure.
 
-    ``start`` is an offset in the ``file``. Without a file, it is an address in memory that the ``owner`` keeps alive.
+    Of a complex one, the real and imaginary parts are measured. ``start`` is an offset in the ``file``. Without a file, it is an address in memory that the ``owner`` keeps alive.
     """
 
     name: str
@@ -99,8 +99,9 @@ class _Job:
 
     def __init__(self, index: int, source: Source) -> None:
         self.index, self.source = index, source
-        total = math.prod(source.shape)
-        self.itemsize = nbytes((), source.dtype)
+        self.dtype = part_of(source.dtype)
+        total = math.prod(source.shape) * (2 if source.dtype in COMPLEX else 1)
+        self.itemsize = nbytes((), self.dtype)
         self.rows = (source.rows or 1) if total else 1
         self.row_count = total // self.rows
         self.row_bytes = self.row_count * self.itemsize
@@ -208,7 +209,7 @@ class _Worker:
             _read(job.source.file, self._bytes[: chunk.nbytes].data, address)
             address = _core.address(self._bytes)
         _core.inspect(
-            job.source.dtype, address, chunk.rows, chunk.row_count, chunk.word, config.ISA,
+            job.dtype, address, chunk.rows, chunk.row_count, chunk.word, config.ISA,
             _core.address(job.moments) + chunk.number * MOMENTS.itemsize, _core.address(self.counts),
             0 if job.hashes is None else _core.address(self.hashes),
         )  # fmt: skip

@@ -14,7 +14,8 @@ from ..table import Column, counted, html_table, shape_text, table, wrapped
 
 @dataclass(frozen=True)
 class TensorReport:
-    """What a tensor's values are like. Moments and range are those of the finite values, NaN if there are none.
+    """What a tensor's values are like. Moments and range are those of the finite values, NaN if there are none; of
+    complex values, they are those of the real and imaginary parts.
 
     Attributes
     ----------

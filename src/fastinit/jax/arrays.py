@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,10 +11,7 @@ from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec
 
 from ..drawing import memory
 from ..drawing.blocks import block_shape
-from ..drawing.fill import fill
 from ..dtypes import Array
-from ..laws.distributions import Normal, TruncatedNormal, Uniform
-from ..schemes.resolve import distribution
 from ._private import Tracer, inside_a_trace
 
 
@@ -67,45 +63,10 @@ def sharded_array(
     placed = placed_at(out_sharding, len(whole))
 
     def part(block: Any) -> Array:
-        out = empty(block_shape(block, whole), dtype)
+        out = memory.empty(block_shape(block, whole), dtype.name)
         draw_one(out, block=block)
         return out
 
     if placed is None and not isinstance(otherwise, NamedSharding):
         return jax.device_put(part(...), otherwise)
     return jax.make_array_from_callback(whole, placed or otherwise, part, dtype=dtype)
-
-
-def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    if dtype.kind != "c":
-        return memory.empty(shape, dtype.name)
-    return memory.empty((*shape, 2), _part(dtype)).view(dtype)[..., 0]
-
-
-def _part(dtype: np.dtype[Any]) -> str:
-    """The dtype of the real and the imaginary part of a complex one."""
-    return f"float{4 * dtype.itemsize}"
-
-
-def draw_part(out: Array, scheme: Any, *, seed: int, shape: tuple[int, ...], block: Any) -> None:
-    """Fill ``out``, the block of an array of this shape; complex dtypes too."""
-    if out.dtype.kind != "c":
-        fill(out, scheme, seed=seed, shape=shape, block=block)
-        return
-    whole = (*shape, 2)
-    pairs = memory.empty((*out.shape, 2), _part(out.dtype))
-    where = (..., slice(None)) if block is ... else (*block, slice(None))
-    fill(pairs, law_of_pairs(scheme, whole), seed=seed, shape=whole, block=where)
-    out[...] = pairs.view(out.dtype)[..., 0]
-
-
-def law_of_pairs(scheme: Any, whole: tuple[int, ...]) -> Any:
-    """JAX's complex distributions, of the real one's variance: normal; uniform in a disk; normal, cut at a modulus of 2 sigma.
-    Real and imaginary parts lie along a last axis.
-    """
-    std = scheme.moments()[1]
-    if isinstance(scheme, Uniform) and std:
-        return distribution("complex_uniform", whole, radius=math.sqrt(2) * std)
-    if isinstance(scheme, TruncatedNormal):
-        return distribution("complex_truncated_normal", whole, std=std / math.sqrt(1 - 4 / math.expm1(4)))
-    return Normal(0.0, std / math.sqrt(2))

@@ -14,11 +14,12 @@ import numpy as np
 from jax.nn.initializers import Initializer
 
 from ..arguments import checked_shape, choose, integer, integers, non_negative, real
+from ..drawing.fill import fill
 from ..dtypes import dtype_name, numpy_dtype
 from ..laws.distributions import Normal, Uniform
 from ..schemes.resolve import distribution
 from ._private import Tracer, inside_a_trace
-from .arrays import draw_part, sharded_array, where_key_is
+from .arrays import sharded_array, where_key_is
 from .keys import seed_of, words_of
 from .traced import traced_array
 
@@ -229,7 +230,7 @@ def _initializer(dtype: Any, law_for: Callable[[Shape], Any], *, may_be_complex:
         law = law_for(whole)
         if isinstance(words, Tracer) or inside_a_trace():
             return traced_array(words, law, whole, kind, out_sharding)
-        draw_one = partial(draw_part, scheme=law, seed=seed_of(words), shape=whole)
+        draw_one = partial(fill, scheme=law, seed=seed_of(words), shape=whole)
         return sharded_array(whole, kind, out_sharding, draw_one, where_key_is(key))
 
     return init
@@ -239,10 +240,9 @@ def _dtype(dtype: Any, may_be_complex: bool) -> np.dtype[Any]:
     """JAX's default dtype or the one asked for, as wide as JAX has it."""
     if dtype is None:
         return np.dtype(jnp.result_type(float))
-    if may_be_complex and dtype in (np.complex64, np.complex128, "complex64", "complex128"):
-        asked = np.dtype(dtype)
-    else:
-        asked = numpy_dtype(dtype_name(dtype))
+    asked = numpy_dtype(dtype_name(dtype))
+    if asked.kind == "c" and not may_be_complex:
+        raise TypeError(f"dtype must be real for this initializer, as in JAX, not {asked}")
     known = np.dtype(jax.dtypes.canonicalize_dtype(asked))
     if known != asked:
         warnings.warn(f"dtype {asked} is {known} without jax_enable_x64", UserWarning, stacklevel=3)

@@ -14,11 +14,14 @@ from jax.extend.core import Primitive
 from jax.interpreters import batching, mlir
 from jax.sharding import AxisType, PartitionSpec
 
+from ..drawing import memory
+from ..drawing.fill import fill
 from ..dtypes import Array
+from ..laws.parts import of_reals
 from ..laws.structured import Structured
 from . import xla
 from ._private import exporting
-from .arrays import draw_part, empty, law_of_pairs, placed_at
+from .arrays import placed_at
 from .keys import seed_of
 from .stream import stream_of
 
@@ -34,7 +37,8 @@ def traced_array(
         )
     # Whatever is wrong with the distribution is said now: a callback could not.
     nothing = (0,) * len(whole)
-    draw_part(empty(nothing, dtype), law, seed=0, shape=whole, block=(slice(0, 0),) * len(whole))
+    nowhere = memory.empty(nothing, dtype.name)
+    fill(nowhere, law, seed=0, shape=whole, block=(slice(0, 0),) * len(whole))
     part = whole if sharding is None else sharding.shard_shape(whole)
 
     def draw(words: Any, *starts: Any) -> Any:
@@ -93,10 +97,10 @@ def _by_host(
 ) -> Any:
     def on_host(words: Any, starts: Any) -> Array:
         words, starts = np.asarray(words), np.asarray(starts)
-        out = empty(words.shape[:-1] + part, dtype)
+        out = memory.empty(words.shape[:-1] + part, dtype.name)
         for i in np.ndindex(words.shape[:-1]):  # under vmap: one key, one tensor
             block = tuple(slice(s, s + n) for s, n in zip(starts[i].tolist(), part, strict=True))
-            draw_part(out[(*i, ...)], law, seed=seed_of(words[i]), shape=whole, block=block)
+            fill(out[(*i, ...)], law, seed=seed_of(words[i]), shape=whole, block=block)
         return out
 
     return jax.pure_callback(on_host, jax.ShapeDtypeStruct((*words.shape[:-1], *part), dtype), words, place)
@@ -106,7 +110,7 @@ def _by_xla(
     words: Any, place: Any, *, law: Any, whole: tuple[int, ...], part: tuple[int, ...], dtype: Any
 ) -> Any:
     if complex_ := dtype.kind == "c":
-        law, whole, part = law_of_pairs(law, (*whole, 2)), (*whole, 2), (*part, 2)
+        (law, whole), part = of_reals(law, whole, dtype.name), (*part, 2)
         dtype = np.dtype(f"f{dtype.itemsize // 2}")
         place = jnp.concatenate([place, jnp.zeros((*place.shape[:-1], 1), place.dtype)], axis=-1)
     if isinstance(law, Structured):

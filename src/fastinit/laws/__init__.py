@@ -9,6 +9,7 @@ from .biases import Chrono, ForgetGate, StepSize
 from .composed import Patched, Transformed
 from .distributions import Constant, Elementwise, Normal, TruncatedNormal, Uniform
 from .orthogonal import ConvOrthogonal, DeltaOrthogonal, HadamardOrthogonal, Orthogonal
+from .parts import ComplexParts
 from .patterns import Channelwise, Given, Hadamard, Identity, Stft, ZerO
 from .sparse import NMSparse, Sparse
 from .state_space import StateMatrix
@@ -19,6 +20,7 @@ from .views import Norms, Viewed
 __all__ = [
     "Channelwise",
     "Chrono",
+    "ComplexParts",
     "ComplexTruncatedNormal",
     "ComplexUniform",
     "Constant",

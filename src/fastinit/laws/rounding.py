@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..dtypes import DTYPES, Floats, decode
+from ..dtypes import DTYPES, Floats, decode, part_of
 from .distributions import Elementwise
 
 
@@ -45,7 +45,7 @@ def rounded(law: Elementwise, dtype: str) -> Elementwise | Rounded:
     It is the distribution itself if the dtype has more than 8 bits: rounding then moves the moments by too little, or has
     too many values to look at each.
     """
-    return Rounded(law, dtype) if DTYPES[dtype].size == 1 and law.moments()[1] > 0 else law
+    return Rounded(law, dtype) if DTYPES[part_of(dtype)].size == 1 and law.moments()[1] > 0 else law
 
 
 def _nearest(values: Floats, x: float) -> float:

@@ -37,7 +37,7 @@ class LogUniform(Structured):
 def check_complex(shape: Sizes) -> None:
     """Raise ValueError unless the last axis holds pairs: real and imaginary part."""
     if not shape or shape[-1] != 2:
-        raise ValueError(f"complex values need a last axis of length 2, got shape {shape}")
+        raise ValueError(f"complex values need a complex dtype or a last axis of length 2, got shape {shape}")
 
 
 def _directions(shape: Sizes, stream: Stream) -> Array:

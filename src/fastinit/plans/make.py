@@ -13,9 +13,10 @@ from numpy.typing import DTypeLike
 
 from ..arguments import checked_shape, file_path
 from ..drawing.fill import checked_parameters
-from ..dtypes import dtype_name
+from ..dtypes import dtype_name, part_of
 from ..laws.composed import Patched
 from ..laws.distributions import Constant, Distribution
+from ..laws.parts import of_reals
 from ..laws.structured import Structured
 from ..schemes.catalogue import SCHEMES
 from ..schemes.fans import Fans, Geometry, fans
@@ -84,9 +85,10 @@ def make_plan(
                 choice.distribution,
             )
             if case not in known:
-                law, counted = law_of(tensor, choice)
-                if not isinstance(law, Structured):
-                    checked_parameters(law, kind)
+                law, counted = law_of(tensor, choice, kind)
+                drawn, _ = of_reals(law, tensor.shape, kind)
+                if not isinstance(drawn, Structured):
+                    checked_parameters(drawn, part_of(kind))
                 known[case] = _padded(law, tensor), counted
         except (TypeError, ValueError) as error:
             by = "" if rule is None else f" rule {rule.number},"
@@ -140,12 +142,12 @@ def _also(taking: Sequence[Rule]) -> tuple[int, ...]:
     return tuple([rule.number for rule in taking[1:] if rule.match and not rule.optional])
 
 
-def law_of(tensor: TensorSpec, choice: Choice) -> tuple[Distribution, Fans | None]:
+def law_of(tensor: TensorSpec, choice: Choice, dtype: str) -> tuple[Distribution, Fans | None]:
     """The distribution that a choice gives a tensor, and the fans it rests on; its numbers go before what is known of the tensor."""
     if choice.distribution is not None:
         return choice.distribution, None
     known = {**heeded(choice.scheme, tensor.geometry), **choice.numbers}
-    law = resolve(choice.scheme, tensor.shape, known)
+    law = resolve(choice.scheme, tensor.shape, known, dtype=dtype)
     if not SCHEMES[choice.scheme].needs_fans:
         return law, None
     return law, fans(tensor.shape, **{k: v for k, v in known.items() if k in Geometry._fields})

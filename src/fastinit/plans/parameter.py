@@ -7,7 +7,8 @@ from typing import Any
 
 from ..arguments import checked_shape, choose, non_negative
 from ..dtypes import dtype_name, nbytes
-from ..laws import Distribution, Kept, Structured, from_dict
+from ..laws import Distribution, Kept, from_dict
+from ..laws.parts import of_reals
 from ..schemes.catalogue import SCHEMES
 from ..schemes.fans import Fans
 
@@ -101,8 +102,7 @@ class Parameter:
             made = cls(name, checked_shape(shape), dtype_name(dtype), scheme, from_dict(law),
                        None if counted is None else Fans(*counted), rule, reason, module, non_negative("lr", lr),
                        tuple(also))  # fmt: skip
-            if isinstance(made.distribution, Structured):
-                made.distribution.check(made.shape)
+            of_reals(made.distribution, made.shape, made.dtype)
             return made
         except RecursionError:
             raise ValueError(f"parameter {name!r}: its distribution is nested too deeply") from None

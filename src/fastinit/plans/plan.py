@@ -23,6 +23,7 @@ from ..dtypes import Array, dtype_name, numpy_dtype
 from ..files import atomic
 from ..files.safetensors import parse_json
 from ..laws import Distribution, Structured
+from ..laws.parts import of_reals
 from ..table import Column, counted, html_table, shape_text, table, wrapped
 from .buffer import Buffer
 from .model import checked_ties
@@ -233,7 +234,8 @@ class Plan(Mapping[str, Parameter]):
     ) -> Iterator[Array]:
         """A parameter's values in C order, drawn piece by piece into the buffers in turn; structured ones are drawn at once."""
         parameter = self[name]
-        if isinstance(parameter.distribution, Structured):
+        drawn, _ = of_reals(parameter.distribution, parameter.shape, parameter.dtype)
+        if isinstance(drawn, Structured):
             yield self.tensor(name, seed=seed, threads=threads).reshape(-1)
             return
         total, at = math.prod(parameter.shape), 0

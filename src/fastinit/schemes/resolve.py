@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Unpack
 
 from ..arguments import Shape, checked_shape, choose, unexpected
-from ..laws import Distribution, Structured
+from ..dtypes import COMPLEX
+from ..laws import Distribution
+from ..laws.parts import of_reals
 from .catalogue import REQUIRED, SCHEMES, Scheme, Target
 from .fans import Geometry, known_fans
 from .names import Keywords, SchemeName
@@ -62,7 +64,11 @@ def heeded(scheme: str, known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def resolve(
-    scheme: str | Scheme, shape: Shape, keywords: Mapping[str, Any], beside: Iterable[str] = ()
+    scheme: str | Scheme,
+    shape: Shape,
+    keywords: Mapping[str, Any],
+    beside: Iterable[str] = (),
+    dtype: str = "float32",
 ) -> Distribution:
     """The distribution that a scheme draws for a tensor of this shape.
 
@@ -83,12 +89,11 @@ def resolve(
 
     def another(argument: str, scheme: str, shape: Shape, numbers: Mapping[str, Any]) -> Distribution:
         choose(argument, scheme, SCHEMES)
-        return resolve(scheme, shape, {**heeded(scheme, geometry._asdict()), **numbers})
+        return resolve(scheme, shape, {**heeded(scheme, geometry._asdict()), **numbers}, dtype=dtype)
 
     fan = known_fans(sizes, geometry) if row.needs_fans else _no_fans
-    distribution = row.build(Target(sizes, geometry, fan, another), **numbers)
-    if isinstance(distribution, Structured):
-        distribution.check(sizes)
+    distribution = row.build(Target(sizes, geometry, fan, another, dtype in COMPLEX), **numbers)
+    of_reals(distribution, sizes, dtype)  # raises for a shape or dtype that it does not have
     return distribution
 
 

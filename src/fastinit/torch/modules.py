@@ -23,7 +23,7 @@ from ..schemes.catalogue import SCHEMES
 from . import _private, auto
 from .buffers import buffers_of, fill_buffer
 from .own import own_chooser
-from .sharded import Task, fill_task, tasks_of
+from .sharded import Task, drawn_by_gpu, fill_task, queue, tasks_of
 from .survey import Survey, survey
 
 _Model = TypeVar("_Model", bound=nn.Module)
@@ -198,7 +198,15 @@ def draw(
         done += task.nbytes
         progress(done, total)
 
-    spread(tasks, run, workers, beside=lambda task: task.local.is_cpu)
+    queued: list[Task] = []
+    others: list[Task] = []
+    for task in tasks:
+        (queued if drawn_by_gpu(task) else others).append(task)
+    if queued:
+        queue(queued, number)
+        done = sum(task.nbytes for task in queued)
+        progress(done, total)
+    spread(others, run, workers, beside=lambda task: task.local.is_cpu)
     for tensor, buffer in buffers:
         fill_buffer(tensor, buffer, number, workers)
     for task in tasks:

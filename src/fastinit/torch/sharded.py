@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..drawing.fill import checked_parameters, fill
+from .. import cuda
+from ..drawing.fill import checked_parameters, device_draw, fill
 from ..laws.composed import Box, Patched
 from ..laws.distributions import Constant, Distribution, Elementwise
-from ..laws.structured import Structured
+from ..laws.parts import of_reals
 from ..plans.plan import Plan
 from .survey import Survey
-from .tensors import DTYPES, draw_block, host_memory
+from .tensors import DTYPES, draw_block, gpu_of, host_memory
 
 Run = tuple[int, int]
 """(first index, length) along one dimension of the whole tensor."""
@@ -27,7 +28,10 @@ _NAMED = 20  # faults in one message
 
 @dataclass(frozen=True)
 class Task:
-    """One tensor to fill: what this process holds of a parameter, and its place in the whole."""
+    """One tensor to fill: what this process holds of a parameter, and its place in the whole.
+
+    Of a complex parameter, all of ``local``, ``law``, ``shape`` and ``runs`` are those of its parts, along one more axis.
+    """
 
     parameter: Tensor
     local: Tensor
@@ -195,9 +199,7 @@ def _task(parameter: Tensor, name: str, plan: Plan) -> Task | None:
     held = tuple([sum(length for _, length in of_dim) for of_dim in runs])
     if local.numel() != math.prod(held) or (local.numel() and tuple(local.shape) != held):
         raise ValueError(f"its shard has shape {tuple(local.shape)}, its placements ask for {held}")
-    if isinstance(law, Structured):
-        law.check(shape)
-    task = Task(parameter, local.detach(), law, name, shape, runs)
+    task = _task_of(parameter, local.detach(), law, name, runs)
     if isinstance(task.inner, Elementwise):
         checked_parameters(task.inner, DTYPES[task.dtype])
     return task
@@ -217,8 +219,35 @@ def _shard(shape: Sequence[int], whole: Sequence[int]) -> str:
 
 def whole_task(tensor: Tensor, law: Distribution, name: str) -> Task:
     """What is to be done for a tensor that this process holds as a whole."""
-    shape = tuple(tensor.shape)
-    return Task(tensor, tensor.detach(), law, name, shape, tuple([((0, size),) for size in shape]))
+    return _task_of(tensor, tensor.detach(), law, name, tuple([((0, size),) for size in tensor.shape]))
+
+
+def _task_of(
+    parameter: Tensor, local: Tensor, law: Distribution, name: str, runs: tuple[tuple[Run, ...], ...]
+) -> Task:
+    law, shape = of_reals(law, tuple(parameter.shape), DTYPES.get(parameter.dtype, ""))
+    if local.is_complex():
+        local, runs = torch.view_as_real(local), (*runs, ((0, 2),))
+    return Task(parameter, local, law, name, shape, runs)
+
+
+def drawn_by_gpu(task: Task) -> bool:
+    """Whether the NVIDIA GPU that holds the tensor draws it, in its dtype: so do not those with patches."""
+    plain = isinstance(task.inner, Elementwise) and not task.patches and not task.local.is_neg()
+    return plain and bool(task.local.numel()) and gpu_of(task.local) is not None
+
+
+def queue(tasks: Iterable[Task], seed: int) -> None:
+    """Draw what GPUs draw. Tensors of one distribution and dtype share launches."""
+    cuda.draw(
+        [
+            device_draw(
+                host_memory(target)._replace(place=gpu_of(target)), task.inner, seed, task.name, task.shape, block
+            )
+            for task in tasks
+            for target, block in task.boxes()
+        ]
+    )
 
 
 def fill_task(task: Task, seed: int, threads: int) -> None:

@@ -5,6 +5,7 @@ Every call that draws takes one 64-bit number from the generator; it is the seed
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from functools import cached_property
@@ -13,15 +14,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .. import cuda
 from ..arguments import real
 from ..drawing.fill import fill as fill_memory
 from ..drawing.memory import Memory, may_overlap
-from ..dtypes import DTYPES as ROWS
-from ..laws.distributions import Distribution
+from ..dtypes import KNOWN
+from ..laws.distributions import Distribution, Normal, Uniform
 from ..laws.structured import Structured
 from ._private import NO_DISPATCH, FakeTensor, computed_by
 
-DTYPES: dict[torch.dtype, str] = {getattr(torch, name): name for name in ROWS}
+DTYPES: dict[torch.dtype, str] = {getattr(torch, name): name for name in KNOWN}
 _STAGING_BYTES = 4 << 20
 
 
@@ -57,16 +59,34 @@ def fill(tensor: Tensor, law: Distribution, generator: torch.Generator | None) -
     if tensor.dtype not in DTYPES:
         known = ", ".join(DTYPES.values())
         raise UnsupportedTensorError(f"tensor must be of dtype {known}, not {tensor.dtype}")
+    if tensor.is_complex():
+        parts = law_of_parts(law)
+        if parts is None:
+            raise UnsupportedTensorError(f"tensor must be real to be drawn from {law}, not {tensor.dtype}")
+        law = parts
     if tensor.is_inference() and not torch.is_inference_mode_enabled():
         raise RuntimeError("tensor was made in inference mode, and can be filled only there")
     seed: Any = _Seed(generator)
     if tensor.numel() and not tensor.is_meta and not isinstance(tensor, FakeTensor):
+        target = torch.view_as_real(tensor.detach()) if tensor.is_complex() else tensor
         try:
-            draw_block(tensor, law, seed=seed, name="", shape=tuple(tensor.shape), dtype=tensor.dtype)
+            draw_block(target, law, seed=seed, name="", shape=tuple(target.shape), dtype=target.dtype)
         except ValueError as error:
             raise InvalidValueError(str(error)) from None
     torch.autograd.graph.increment_version(tensor)
     return tensor
+
+
+def law_of_parts(law: Distribution) -> Distribution | None:
+    """What torch draws the real and imaginary parts of a complex tensor from, where a real one has the law; None if torch
+    does not draw it."""
+    match law:
+        case Normal(mean, std):
+            return Normal(mean, std / math.sqrt(2))
+        case Uniform():
+            return law
+        case _:
+            return None
 
 
 def draw_block(
@@ -82,11 +102,13 @@ def draw_block(
 ) -> None:
     """A block of the whole tensor (slices with bounds, or all of it) into a target that has been checked.
 
-    In place; or piece by piece through host memory: on other devices, into another dtype than the values are drawn in, and
-    into a tensor that is not stored as it reads.
+    In place, by the CPU or by the NVIDIA GPU that holds it; or piece by piece through host memory: on other devices, into
+    another dtype than the values are drawn in, and into a tensor that is not stored as it reads.
     """
-    if target.is_cpu and not target.is_neg() and target.dtype == dtype:
-        fill_memory(host_memory(target), law, seed=seed, name=name, shape=shape, block=block, threads=threads)
+    place = None if isinstance(law, Structured) else gpu_of(target)
+    if (target.is_cpu or place) and not target.is_neg() and target.dtype == dtype:
+        memory = host_memory(target)._replace(place=place)
+        fill_memory(memory, law, seed=seed, name=name, shape=shape, block=block, threads=threads)
         return
     # A structured law is computed whole for any piece.
     most = target.numel() if isinstance(law, Structured) else _STAGING_BYTES // dtype.itemsize
@@ -114,6 +136,14 @@ def _pieces(
         yield from _pieces(part, place, most, axis + 1)
 
 
+def gpu_of(tensor: Tensor) -> cuda.Place | None:
+    """The NVIDIA GPU that draws into a tensor, and torch's stream there; None if the host draws: for other devices, and
+    where NVIDIA's packages are not installed."""
+    if not tensor.is_cuda or torch.version.hip or cuda.missing():
+        return None
+    return cuda.Place(tensor.get_device(), int(torch.cuda.current_stream(tensor.device).cuda_stream))
+
+
 def host_memory(tensor: Tensor) -> Memory:
     """Where the tensor lies, for the kernels: DLPack would refuse pinned memory, and cost half of a small call."""
     address = tensor.data_ptr()
@@ -135,6 +165,8 @@ def check_target(tensor: Tensor) -> None:
     if tensor.layout is not torch.strided or tensor.is_nested:
         layout = "nested" if tensor.is_nested else tensor.layout
         raise UnsupportedTensorError(f"tensor must be dense, not {layout}")
+    if tensor.is_conj():
+        raise UnsupportedTensorError("tensor must hold its own values, not those of another, conjugated")
     shape, strides = tuple(tensor.shape), tensor.stride()
     if not tensor.is_contiguous() and may_overlap(shape, strides, 1):
         raise InvalidValueError(f"tensor overlaps itself: shape {shape}, strides {strides}")

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from ...arguments import non_negative
 from ...laws.distributions import Constant, Normal, Uniform
+from ...laws.parts import complex_values
 from ...laws.patterns import Given
 from ...laws.transformed import ComplexTruncatedNormal, ComplexUniform, LogUniform, check_complex
 from ..scaling import truncated
@@ -16,16 +17,16 @@ from .row import REQUIRED, Number, Scheme, Target
 
 
 def _complex_normal(w: Target, std: float) -> Normal:
+    std = non_negative("std", std)
+    if w.is_complex:
+        return Normal(0.0, std)
     check_complex(w.shape)
-    return Normal(0.0, non_negative("std", std) / math.sqrt(2))
+    return Normal(0.0, std / math.sqrt(2))
 
 
 _MEAN = Number("mean", float, 0.0, "The mean.")
 _STD = Number("std", float, 1.0, "The standard deviation.")
-_PAIRS = (
-    "The real and imaginary parts are pairs along the last axis, of length 2: `.view(np.complex64)[..., 0]` makes them "
-    "complex."
-)
+_PAIRS = "In a real dtype, the real and imaginary parts are pairs along the last axis, of length 2."
 
 ROWS = (
     Scheme(
@@ -127,8 +128,8 @@ ROWS = (
         mean=None,
         std=None,
         source=None,
-        build=lambda w, values: Given(values),
-        numbers=(Number("values", ArrayLike, REQUIRED, "Finite real numbers, of the shape of the tensor."),),
+        build=lambda w, values: complex_values(values) if w.is_complex else Given(values),
+        numbers=(Number("values", ArrayLike, REQUIRED, "Finite numbers, of the shape of the tensor."),),
         note="MXNet calls it Load, Paddle calls it Assign.",
         example="(2,), values=[0.5, 1.5]",
         specialist=True,

@@ -130,7 +130,9 @@ class Target(NamedTuple):
     geometry: Geometry
     fan: Callable[[str], float]
     another: Callable[..., Distribution]
-    """(scheme, shape, its numbers) -> the distribution of another scheme, for the same geometry."""
+    """(scheme, shape, its numbers) -> the distribution of another scheme, for the same geometry and dtype."""
+    is_complex: bool
+    """Whether the tensor's dtype is."""
 
     @property
     def layout(self) -> str:

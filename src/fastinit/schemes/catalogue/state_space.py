@@ -7,8 +7,8 @@ from .row import Number, Scheme
 
 _S4D = "Gu et al. 2022, https://arxiv.org/abs/2206.11893"
 _PAIRS = (
-    "The modes lie along the axis before the last. Their real and imaginary parts are pairs along the last axis, of "
-    "length 2: `.view(np.complex64)[..., 0]` makes them complex."
+    "In a complex dtype, the modes lie along the last axis. In a real one, they lie along the axis before it: their real "
+    "and imaginary parts are pairs along the last axis, of length 2."
 )
 
 ROWS = (

@@ -222,7 +222,7 @@ def seen(write: Write, view: View, dtype: torch.dtype) -> Content:
         return Lost(f"is a part or another view of {content.text}", True)
     source = content.source.part(written, view)
     if view.repeats or isinstance(content.law, Structured):
-        inner = view.within(written)
+        inner = None if dtype.is_complex else view.within(written)
         if inner is None:
             return Lost(f"is a part or another view of a tensor of the law {content.law.law}", True)
         return Drawn(Viewed(content.law, written.shape, *inner), content.text, source)

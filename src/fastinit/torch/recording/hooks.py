@@ -16,7 +16,7 @@ from ...laws.orthogonal import Orthogonal
 from ...schemes.resolve import resolve
 from .. import functional, structured, tensors
 from ..interception import intercepted
-from .contents import Content, Drawn, Known, new_source
+from .contents import Content, Drawn, Known
 from .operations import drawn, filled
 from .trace import Trace
 
@@ -33,11 +33,7 @@ def hooked(trace: Trace) -> AbstractContextManager[None]:
 
     def fill(original: Any, tensor: Tensor, law: Distribution, generator: Any) -> Tensor:
         text = trace.calling or law.law
-        if tensor.is_complex() or not tensor.is_floating_point():
-            content: Content = drawn(law, True, tensor, text)
-        else:
-            content = Drawn(law, text, new_source(tuple(tensor.shape)))
-        trace.write(tensor, content)
+        trace.write(tensor, drawn(law, tensor, text))
         return tensor
 
     def named(run: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -69,7 +65,7 @@ def hooked(trace: Trace) -> AbstractContextManager[None]:
 
         def handler(original: Any, tensor: Tensor, **numbers: Any) -> Tensor:
             shape, dtype = tuple(tensor.shape), tensor.dtype
-            law = resolve(scheme, shape, numbers)
+            law = None if tensor.is_complex() else resolve(scheme, shape, numbers)
 
             def made() -> Tensor:
                 result: Tensor = original(torch.empty(shape, dtype=dtype, device="cpu"), **numbers)

@@ -14,6 +14,8 @@ from torch import Tensor
 from ...laws.composed import Transformed
 from ...laws.distributions import Constant, Distribution, Normal, Uniform
 from .._private import operator_name, schema, tree_leaves, tree_map_only
+from ..tensors import law_of_parts
+from .complex_numbers import for_parts
 from .contents import (
     Content,
     Drawn,
@@ -81,32 +83,31 @@ class Call:
         return [leaf for leaf in tree_leaves(self.inputs) if isinstance(leaf, Tensor)]
 
 
-def random_law(call: Call) -> tuple[Distribution, bool] | None:
-    """The law of what a random operation draws, and whether it halves its variance between parts of complex numbers."""
+def random_law(call: Call) -> Distribution | None:
+    """The law of what a random operation draws."""
     bound = call.bound
     if call.operation in ("rand", "rand_like", "uniform_"):
-        return Uniform(bound.get("from", 0.0), bound.get("to", 1.0)), False
+        return Uniform(bound.get("from", 0.0), bound.get("to", 1.0))
     if (
         call.operation in ("randn", "randn_like", "normal_")
         or call.of.func is torch.ops.aten.normal.float_float
     ):
-        return Normal(bound.get("mean", 0.0), bound.get("std", 1.0)), True
+        return Normal(bound.get("mean", 0.0), bound.get("std", 1.0))
     if call.operation == "log_normal_":
-        return Transformed(Normal(bound.get("mean", 1.0), bound.get("std", 2.0)), ("exp", "x")), False
+        return Transformed(Normal(bound.get("mean", 1.0), bound.get("std", 2.0)), ("exp", "x"))
     if call.operation == "exponential_":
         log = ("log", ("sub", 1.0, "x"))
-        return Transformed(Uniform(0.0, 1.0), ("div", ("neg", log), bound.get("lambd", 1.0))), False
+        return Transformed(Uniform(0.0, 1.0), ("div", ("neg", log), bound.get("lambd", 1.0)))
     return None
 
 
-def drawn(law: Distribution, halves: bool, target: Tensor, text: str) -> Content:
+def drawn(law: Distribution, target: Tensor, text: str) -> Content:
     shape = tuple(target.shape)
     if target.is_complex():
-        shape = (*shape, 2)
-        if halves and isinstance(law, Normal) and law.mean == 0:
-            law = Normal(0.0, law.std / math.sqrt(2))
-        elif not isinstance(law, Uniform):
+        shape, parts = (*shape, 2), law_of_parts(law)
+        if parts is None:
             return Lost(f"is complex, and drawn by {text} from {law}", True)
+        law = parts
     elif not target.is_floating_point():
         return Lost(f"is drawn by {text} into {target.dtype}", True)
     return Drawn(law, text, new_source(shape))
@@ -210,17 +211,26 @@ def _content(
             operands[key] = value
             continue
         content = contents.get(id(value))
+        if content and is_random(content) and value.is_complex() != target.is_complex():
+            return None
         if isinstance(content, Drawn) and isinstance(content.law, Constant):
             operands[key] = content.law.value
         elif isinstance(content, Drawn) and (value.shape == target.shape or id(value) == of):
             operands[key] = content.law.formula if isinstance(content.law, Transformed) else "x"
             found.append(content)
-        elif isinstance(content, Known) and not value.is_complex() and (value.numel() == 1 or not of):
-            operands[key] = _operand(content.values().expand(value.shape))
+        elif isinstance(content, Known) and (value.numel() == 1 or not of):
+            array = content.values().expand(value.shape)
+            operands[key] = array if target.is_complex() else _operand(array)
             if operands[key] is None:
                 return None
         else:
             return None
+    source = found[0].source if found else None
+    if target.is_complex():
+        in_parts = for_parts(call.name, operands, found[0]) if found else None
+        if in_parts is None:
+            return None
+        operands, source = in_parts
     formula = FORMULAS[call.name](**operands)
     if formula is None or not (target.is_floating_point() or target.is_complex()):
         return None
@@ -229,13 +239,11 @@ def _content(
         known = any(isinstance(content, Known) for content in contents.values())
         return None if known or number is None else filled(number, target, text)
     texts = f"{found[0].text}, {text}"
-    first, source = found[0].law, found[0].source
-    if not all(one.source is source or (one.source == source and source.place) for one in found):
+    first, own = found[0].law, found[0].source
+    if not all(one.source is own or (one.source == own and own.place) for one in found):
         return _sum(call, found, texts) or Lost(f"is made by {text} from several random tensors", True)
-    if target.is_complex() and not call.name.startswith(("mul", "div", "neg")):
-        return None
     law = law_of(formula, first.inner if isinstance(first, Transformed) else first)
-    return None if law is None else Drawn(law, texts, source)
+    return None if law is None or source is None else Drawn(law, texts, source)
 
 
 def _operand(array: Tensor) -> Any:
@@ -264,7 +272,7 @@ def normals_of_tensors(
 ) -> Content | None:
     """`torch.normal` whose mean or deviation is a tensor."""
     operands = {"mean": call.bound.get("mean", 0.0), "std": call.bound.get("std", 1.0)}
-    if not any(isinstance(value, Tensor) for value in operands.values()):
+    if target.is_complex() or not any(isinstance(value, Tensor) for value in operands.values()):
         return None
     for name, value in operands.items():
         if isinstance(value, Tensor):
@@ -286,6 +294,8 @@ def norms(call: Call, before: dict[int, list[Write]]) -> Content | None:
     if call.name not in _NORMS or call.bound.get(_NORMS[call.name], 2) not in (2, None):
         return None
     tensor = call.bound["self"]
+    if tensor.is_complex():
+        return None
     writes, axes = before[id(tensor)], call.bound.get("dim")
     if len(writes) != 1 or not isinstance(writes[0].content, Drawn) or not is_random(writes[0].content):
         return None

@@ -13,7 +13,7 @@ from ...dtypes import Array
 from ...laws import views
 from ...laws.composed import Patched
 from ...laws.distributions import Constant, Distribution, Elementwise
-from ...laws.patterns import Given
+from ...laws.parts import complex_values, of_complex
 from ...laws.structured import Structured
 from ...plans.buffer import Buffer
 from .._private import storage_key
@@ -27,6 +27,7 @@ from .contents import (
     Write,
     c_strides,
     certain,
+    constant,
     is_random,
     seen,
     values,
@@ -58,15 +59,7 @@ class Outcome:
         if not isinstance(content, np.ndarray):
             assert content is not None
             return content
-        if content.size and (content == content.flat[0]).all() and content.dtype.kind != "c":
-            return Constant(float(content.flat[0]))
-        if content.dtype.kind == "c":
-            content = content.view(np.real(content).dtype).reshape(*content.shape, 2)
-        return Given(content)
-
-    def check(self, law: Distribution) -> None:
-        if isinstance(law, Structured):
-            law.check((*self.shape, 2) if self.dtype.startswith("complex") else self.shape)
+        return _law_of(content)
 
     def buffer(self, known: bool) -> Buffer:
         """The tensor as one that is not a row of the plan."""
@@ -137,6 +130,8 @@ def _outcome(
         return Constant(0.0), "constant"
     if not writes:
         raise ValueError("it is never initialised")
+    if tensor.is_conj():
+        raise ValueError("it is another tensor, conjugated: resolve_conj() gives it values of its own")
     whole = View.of(tensor)
     if not certain(writes):
         return _law(writes, tensor, named, draws), ", ".join(dict.fromkeys(w.content.text for w in writes))
@@ -144,12 +139,27 @@ def _outcome(
     content = writes[0].content
     if len(writes) == 1 and isinstance(content, Drawn):
         return content.law, text
-    if len(writes) == 1 and isinstance(content, Known) and content.law is not None:
+    if (
+        len(writes) == 1
+        and isinstance(content, Known)
+        and content.law is not None
+        and not tensor.is_complex()
+    ):
         return content.law, text
     return _numpy(values(writes, whole, tensor.dtype).expand(tensor.shape)), text
 
 
+def _law_of(array: Array) -> Distribution:
+    """The law of given values."""
+    first = array.flat[0] if array.size else 0.0
+    if (array == first).all() and not np.imag(first):
+        return Constant(float(np.real(first)))
+    return complex_values(array)
+
+
 def _numpy(tensor: Tensor) -> Array:
+    if tensor.is_complex():
+        tensor = tensor.resolve_conj().to(torch.promote_types(tensor.dtype, torch.complex64))
     array: Array = (tensor.float() if tensor.dtype in _AS_FLOAT32 else tensor).numpy().copy()
     return array
 
@@ -172,12 +182,14 @@ def _law(writes: list[Write], tensor: Tensor, named: Named, draws: dict[object, 
         box = box_of_view(write.view, shape)
         if box is not None:
             law = _one_law(write.content, named, draws)
-            same = isinstance(content, Drawn) and law == content.law and isinstance(law, Elementwise)
+            same = isinstance(content, Drawn) and law == _drawn_law(content, tensor)
+            same = same and isinstance(law, Elementwise)
             if not same or any(write.view.meets(other) for other in kept):
                 patches.append((box, law))
                 kept.append(write.view)
             continue
-        made = masks_of([write], shape, content) if isinstance(content, Drawn) and not patches else None
+        maskable = isinstance(content, Drawn) and not patches and not tensor.is_complex()
+        made = masks_of([write], shape, content) if maskable and isinstance(content, Drawn) else None
         if made is None:
             raise ValueError(f"{write.content.text} writes elements that are no box of it")
         content = made
@@ -208,13 +220,17 @@ def _one_law(content: Content, named: Named, draws: dict[object, Named]) -> Dist
     if isinstance(content, Lost):
         raise ValueError(f"it {content.text}")
     if isinstance(content, Drawn):
-        return content.law
+        return _drawn_law(content, named.tensor)
     if isinstance(content, Norms):
         return _norms(content, named, draws)
-    if content.law is not None:
+    if content.law is not None and not named.tensor.is_complex():
         return content.law
-    array = content.values().to(torch.float64).numpy()
-    return Constant(float(array.flat[0])) if (array == array.flat[0]).all() else Given(array)
+    return _law_of(_numpy(content.values()))
+
+
+def _drawn_law(content: Drawn, tensor: Tensor) -> Distribution:
+    """The law of a tensor's values; what is drawn for a complex one is the law of its parts."""
+    return of_complex(content.law) if tensor.is_complex() and not constant(content) else content.law
 
 
 def _norms(content: Norms, named: Named, draws: dict[object, Named]) -> Distribution:

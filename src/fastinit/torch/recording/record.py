@@ -14,6 +14,7 @@ from ...arguments import instance
 from ...dtypes import dtype_name
 from ...laws.composed import Patched, Transformed
 from ...laws.distributions import Distribution
+from ...laws.parts import of_reals
 from ...laws.patterns import Given
 from ...plans.buffer import Buffer
 from ...plans.parameter import BUFFER, Parameter
@@ -145,7 +146,7 @@ _fans: Callable[[tuple[int, ...]], Fans] = cache(fans)
 def _row(outcome: Outcome) -> Parameter:
     law, shape = outcome.law(), outcome.shape
     dtype = dtype_name(outcome.dtype)
-    outcome.check(law)
+    of_reals(law, shape, dtype)  # raises for a shape or dtype that it does not have
     scheme = _scheme(law, outcome.text)
     counted = _fans(shape) if scheme in _BY_FANS and len(shape) > 1 else None
     reason = f"the model's code: {outcome.text}"

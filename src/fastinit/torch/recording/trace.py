@@ -17,6 +17,7 @@ from torch import Tensor
 from ...laws.distributions import Elementwise
 from .._private import TorchDispatchMode, storage_key, tree_leaves, tree_map_only
 from . import operations, parts
+from .complex_numbers import mirrored, of_two_parts
 from .contents import Content, Drawn, Known, Lost, Store, View, Write, certain, is_random, seen, values
 from .operations import Call, Operation
 
@@ -189,6 +190,13 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def read(self, tensor: Tensor) -> list[Write]:
         """What the tensor holds: nothing, one content, or, if it is a run of its storage in C order, several."""
+        if tensor.is_conj():
+            return [mirrored(write, tensor) for write in self._stored(self.apart(tensor.conj))]
+        writes = self._stored(tensor)
+        return [mirrored(write, tensor) for write in writes] if tensor.is_neg() else writes
+
+    def _stored(self, tensor: Tensor) -> list[Write]:
+        """What the tensor's memory holds where it is read."""
         view = View.of(tensor)
         store = self.stores.get(storage_key(tensor))
         if store is None and on_meta(tensor):
@@ -200,7 +208,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             whole = self.apart(lambda: tensor.as_strided((size,), (1,), 0))
             copy = self.apart(whole.clone)
             self.write(whole, Known(lambda: copy, "given"))
-            return self.read(tensor)
+            return self._stored(tensor)
         if len(store.writes) == 1 and store.writes[0].view == view and tensor.dtype is store.dtype:
             return store.writes
         if tensor.dtype is not store.dtype:
@@ -230,6 +238,8 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         whole = store.whole(view)
         if result is None:  # memory as it was found
             return
+        if tensor.is_conj() or tensor.is_neg():
+            result = Lost("is written through a view that conjugates", True)
         if isinstance(result, list):
             if whole and view.in_order:
                 store.writes = result
@@ -255,7 +265,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             law = operations.random_law(call)
             if law is None:
                 return Lost(f"is drawn by {text}, which is no law here", True)
-            return operations.drawn(*law, target, text)
+            return operations.drawn(law, target, text)
         return operations.filled(operations.constant_value(call), target, text)
 
     def _result(
@@ -283,6 +293,10 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         parts_known = all(certain(before[id(tensor)]) for tensor in call.read if tensor.numel())
         if call.name in ("cat", "stack") and not parts_known and (made := parts.joined(call, before, target)):
             return made
+        if call.name == "complex" and not parts_known:
+            real, imaginary = [before[id(call.bound[name])] for name in ("real", "imag")]
+            if (made := of_two_parts(real, imaginary, tuple(target.shape), text)) is not None:
+                return made
         writes = [before[id(tensor)] for tensor in call.read]
         if all(map(certain, writes)):
             if (made := operations.computed(call, before, target, text)) is not None:
