@@ -242,7 +242,12 @@ def queue(tasks: Iterable[Task], seed: int) -> None:
     cuda.draw(
         [
             device_draw(
-                host_memory(target)._replace(place=gpu_of(target)), task.inner, seed, task.name, task.shape, block
+                host_memory(target)._replace(place=gpu_of(target)),
+                task.inner,
+                seed,
+                task.name,
+                task.shape,
+                block,
             )
             for task in tasks
             for target, block in task.boxes()
