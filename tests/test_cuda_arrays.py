@@ -154,8 +154,7 @@ def on_gpu(gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> HostDriver:
 def test_torch_functions(on_gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from fastinit.torch import tensors
-    from fastinit.torch import normal_, orthogonal_, trunc_normal_, uniform_
+    from fastinit.torch import normal_, orthogonal_, tensors, trunc_normal_, uniform_
 
     for dtype in (torch.float32, torch.bfloat16, torch.float8_e4m3fn, torch.float64, torch.complex64):
         for function in (normal_, uniform_, trunc_normal_):

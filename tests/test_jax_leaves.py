@@ -38,12 +38,15 @@ def abstract(make: Callable[[Any], Any]) -> Any:
      {"w": (4, 5, 6)}, {"relative": {"scale": (2, 3, 4)}}, {"temperature": (), "gate": {"slope": (4,)}}],
 )  # fmt: skip
 def test_what_is_not_known_is_named(shape_of_name: dict[str, Any]) -> None:
-    tree = jax.tree.map(jnp.ones, shape_of_name, is_leaf=lambda node: isinstance(node, tuple))
+    def spec(shape: tuple[int, ...]) -> Any:
+        return jax.ShapeDtypeStruct(shape, "float32")
+
+    tree = jax.tree.map(spec, shape_of_name, is_leaf=lambda node: isinstance(node, tuple))
     names = [
         jax.tree_util.keystr(path, simple=True, separator=".")
         for path, _ in jax.tree_util.tree_leaves_with_path(tree)
     ]
-    tree["head"] = {"kernel": jnp.ones((4, 3))}
+    tree["head"] = {"kernel": spec((4, 3))}
     for recipe in ("default", "he_normal"):
         with pytest.raises(ValueError, match="no rule takes") as error:
             fj.init(tree, recipe, seed=0)
@@ -53,6 +56,58 @@ def test_what_is_not_known_is_named(shape_of_name: dict[str, Any]) -> None:
     assert all(
         (leaf == 2.5).all() for leaf in jax.tree_util.tree_leaves({**drawn, "head": 2.5 * jnp.ones(())})
     )
+
+
+def test_a_scale_without_a_rule_keeps_the_models_value() -> None:
+    tree = {
+        "gain": jnp.full(4, 1.5),
+        "temperature": jnp.asarray(0.07),
+        "ls1": jnp.full(4, 1e-5, "bfloat16"),
+        "head": {"kernel": jnp.ones((4, 3))},
+    }
+    plan = fj.plan(tree, "he_normal")
+    assert plan["temperature"].reason == "a logit scale or temperature: the model's own value"
+    new = fj.init(tree, "he_normal", seed=0)
+    assert plan["gain"].reason == "the model's own value" and (new["gain"] == 1.5).all()
+    assert new["temperature"] == tree["temperature"] and (new["ls1"] == tree["ls1"]).all()
+    assert fj.init(tree, {"temperature": "ones"}, seed=0)["temperature"] == 1
+    with pytest.raises(ValueError, match="'mixing'"):  # may stand for a shape
+        fj.plan({**tree, "mixing": jnp.ones((4, 4))})
+    for value in (jnp.arange(4.0), jnp.full(4, jnp.nan)):
+        with pytest.raises(ValueError, match="'ls1'"):
+            fj.plan({**tree, "ls1": value})
+    with pytest.raises(ValueError, match="'temperature'"):
+        jax.jit(lambda tree: fj.init(tree, seed=0))(tree)  # a traced value is not known
+
+
+def test_what_is_left_alone_is_listed_with_its_reason() -> None:
+    optional("flax")
+    from flax import nnx
+
+    class Net(nnx.Module):
+        def __init__(self, rngs: Any) -> None:
+            self.adapted = nnx.LoRALinear(4, 8, lora_rank=2, rngs=rngs)
+            self.norm = nnx.BatchNorm(8, rngs=rngs)
+            self.dropout = nnx.Dropout(0.5, rngs=rngs)
+            self.table = nnx.Variable(jnp.sin(jnp.arange(8.0)))
+            self.mask = jnp.ones((2, 2), bool)
+
+    plan = fj.plan(Net(nnx.Rngs(0)), prefix="net.")
+    reasons = {name.removeprefix("net."): row.reason.partition(":")[0] for name, row in plan.unfilled.items()}
+    assert reasons == {
+        "adapted.kernel": "frozen, the base of a LoRA",
+        "adapted.bias": "frozen, the base of a LoRA",
+        "dropout.rngs.count": "a random stream",
+        "dropout.rngs.key": "a random stream",
+        "table": "not a parameter",
+        "mask": "integers or bools, which are not drawn",
+    }
+    assert "net.table" not in plan and plan["net.table"].shape == (8,)
+    assert not any("adapted" in name for name in fj.plan(Net(nnx.Rngs(0)), frozen=True).unfilled)
+    assert fi.Plan.from_json(plan.to_json()) == plan
+    assert not fj.plan({"w": jnp.ones((4, 3))}).unfilled
+    linen = {"params": {"Dense_0": {"kernel": jnp.ones((4, 4))}}, "cache": {"index": jnp.array(3)}}
+    assert list(fj.plan(linen).unfilled) == ["cache.index"]
 
 
 def test_leaves_that_are_no_parameters_stay() -> None:

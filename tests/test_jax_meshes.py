@@ -118,3 +118,57 @@ with jax.default_device(jax.devices()[2]):
     check(lambda init: init(key, (4, 8)))
 print(checked, "checked")
 """
+
+
+def test_layers_of_flax_lie_where_flax_puts_them() -> None:
+    """With fastinit's initializers in a layer of Flax under a mesh, shardings, types and values are as they should be."""
+    optional("flax")
+    assert on_devices(LAYERS) == ["34", "checked"]
+
+
+LAYERS = """
+import jax, jax.numpy as jnp, numpy as np, fastinit.jax as fj
+import flax.linen as nn
+from flax import nnx
+from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
+checked = 0
+
+def layers(init):
+    placed, spread = {"kernel_metadata": {"out_sharding": ("a", "b")}}, nnx.with_partitioning(init, ("a", "b"))
+    make = lambda **kinds: (lambda r: nnx.Linear(8, 16, rngs=r, **kinds))
+    yield make(kernel_init=init, **placed)
+    yield make(kernel_init=spread)
+    yield make(kernel_init=init, bias_init=fj.normal() if init is not theirs else jax.nn.initializers.normal())
+    yield lambda r: nnx.jit(make(kernel_init=spread))(r)
+    yield lambda r: nnx.Conv(4, 8, (3, 3), kernel_init=nnx.with_partitioning(init, (None, None, "b", "a")), rngs=r)
+    yield lambda r: nnx.Embed(16, 8, embedding_init=spread, rngs=r)
+    yield lambda r: nnx.LinearGeneral(8, (4, 2), kernel_init=nnx.with_partitioning(init, ("a", "b", None)), rngs=r)
+    yield lambda r: nnx.split_rngs(splits=2)(nnx.vmap(
+        lambda r: nnx.Linear(8, 16, kernel_init=spread, rngs=r), transform_metadata={nnx.PARTITION_NAME: None}))(r)
+
+theirs = jax.nn.initializers.lecun_normal()
+for kinds in ((AxisType.Auto,) * 2, (AxisType.Explicit,) * 2):
+    with jax.set_mesh(jax.make_mesh((4, 2), ("a", "b"), axis_types=kinds)):
+        for ours, other in zip(layers(fj.lecun_normal()), layers(theirs), strict=True):
+            one, two = (nnx.state(make(nnx.Rngs(0)), nnx.Param) for make in (ours, other))
+            for (path, a), (_, b) in zip(nnx.to_flat_state(one), nnx.to_flat_state(two), strict=True):
+                a, b = a.get_value(), b.get_value()
+                assert jax.typeof(a) == jax.typeof(b), (path, jax.typeof(a), jax.typeof(b))
+                assert a.sharding.is_equivalent_to(b.sharding, a.ndim), (path, a.sharding, b.sharding)
+                checked += 1
+        # A whole model: an abstract one has the shardings of the real one, and init keeps them.
+        make = next(layers(theirs))
+        model = fj.init(nnx.eval_shape(lambda: make(nnx.Rngs(0))), "he_normal", seed=0)
+        assert model.kernel[...].sharding.spec == P("a", "b"), model.kernel[...].sharding
+        checked += 1
+        # linen: logical names become shardings.
+        dense = nn.Dense(16, kernel_init=nn.with_logical_partitioning(fj.lecun_normal(), ("in", "out")))
+        init = lambda key: dense.init(key, jnp.ones((2, 8)))
+        specs = nn.logical_to_mesh(nn.get_partition_spec(jax.eval_shape(init, jax.random.key(0))), (("in", "a"), ("out", "b")))
+        plain = nn.unbox(init(jax.random.key(0)))["params"]["kernel"]
+        drawn = jax.jit(init, out_shardings=jax.tree.map(lambda s: NamedSharding(jax.sharding.get_mesh(), s), specs))(
+            jax.random.key(0)) if kinds[0] == AxisType.Auto else init(jax.random.key(0))
+        np.testing.assert_array_equal(nn.unbox(drawn)["params"]["kernel"], plain)
+        checked += 1
+print(checked, "checked")
+"""

@@ -94,7 +94,12 @@ def test_nnx() -> None:
     np.testing.assert_allclose(q @ q.T, np.eye(8), atol=1e-6)
     assert (net.head.bias[...] == 3).all()
     assert jnp.isfinite(net(jnp.zeros((1, 4, 4), jnp.int32))).all()
-    state = fj.init(nnx.state(abstract, nnx.Param), {"layers.1.kernel": "orthogonal"}, seed=1)
+    parameters, rules = nnx.state(abstract, nnx.Param), {"layers.1.kernel": "orthogonal"}
+    with pytest.raises(
+        ValueError, match=r"'up\.kernel'.*axes"
+    ):  # a state has no layers: its bias fits another axis
+        fj.init(parameters, rules, seed=1)
+    state = fj.init(parameters, {**rules, "up.kernel": {"scheme": "he_normal", "layout": "hwoi"}}, seed=1)
     np.testing.assert_array_equal(state["layers"][1]["kernel"][...], q)
     # A concrete module gives the same, and stays as it is.
     before = Net(nnx.Rngs(0))
@@ -253,6 +258,11 @@ def test_linen_layers_by_their_names() -> None:
 
     assert plan(nn.ConvLSTMCell(4, (3, 3)), 2, 8, 8, 3)["params.ConvLSTMCell_0.ih.kernel"].fans == (27, 36)
     assert plan(nn.GRUCell(4), 2, 3)["params.GRUCell_0.hz.kernel"].reason == "a recurrent weight"
+    gates = plan(nn.MGUCell(4), 2, 3)
+    ones = gates.tensor("params.MGUCell_0.if.bias", seed=0)  # as Flax has it
+    assert gates["params.MGUCell_0.if.bias"].scheme == "forget_gate_bias" and (ones == 1).all()
+    up = plan(nn.ConvTranspose(4, (2, 2), transpose_kernel=True), 2, 8, 8, 3)["params.ConvTranspose_0.kernel"]
+    assert up.shape == (2, 2, 4, 3) and up.fans == (12, 16)  # its bias tells
     assert plan(nn.ConvLocal(4, (3, 3)), 2, 8, 8, 3)["params.ConvLocal_0.kernel"].fans == (27, 4)
     assert plan(nn.PReLU(), 2, 3)["params.PReLU_0.negative_slope"].scheme == "constant"
     assert (
@@ -262,7 +272,11 @@ def test_linen_layers_by_their_names() -> None:
     with pytest.raises(ValueError, match=r"Einsum_0.kernel.*axes"):  # nothing says the equation
         plan(nn.Einsum((4, 8, 16), "nta,hab->nthb"), 2, 3, 8)
     with pytest.raises(ValueError, match=r"DenseGeneral_0.kernel.*axes"):
-        plan(nn.DenseGeneral((4, 8)), 2, 3)
+        plan(nn.DenseGeneral((4, 8), use_bias=False), 2, 3)
+    assert plan(nn.DenseGeneral((4, 8)), 2, 3)["params.DenseGeneral_0.kernel"].fans == (
+        3,
+        32,
+    )  # its bias tells
     stacked = jnp.zeros((5, 6, 2, 3))  # an attention's layers, by scan
     attention = {"blocks": {"query": {"kernel": stacked}, "out": {"kernel": jnp.zeros((5, 2, 3, 6))}}}
     assert fj.plan(attention, "he_normal")["blocks.query.kernel"].fans == (6, 6)

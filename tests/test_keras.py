@@ -66,6 +66,13 @@ def test_names_and_signatures_are_those_of_keras() -> None:
         assert (ours is theirs) == (ours.__name__ not in DRAWN)
 
 
+def test_classes_are_subclasses_of_each_other_as_those_of_keras_are() -> None:
+    kinds = {getattr(fk, name): getattr(THEIRS, name) for name in DRAWN}
+    for one, theirs in kinds.items():
+        for other, its in kinds.items():
+            assert issubclass(one, other) == issubclass(theirs, its), (one, other)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 @pytest.mark.parametrize(("initializer", "law", "std"), LAWS, ids=[type(row[0]).__name__ for row in LAWS])
 def test_laws(initializer: Any, law: Any, std: float, dtype: str) -> None:

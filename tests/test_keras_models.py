@@ -136,6 +136,7 @@ def test_fans_of_layers_by_hand() -> None:
     assert fans(layers.EinsumDense("ebd,edf->ebf", (None, 7)), "kernel", (3, None, 6)) == (6, 7)  # experts
     assert fans(layers.EinsumDense("abcd,cde->abe", (None, 7)), "kernel", (None, 5, 2, 3)) == (6, 7)
     assert fans(layers.ConvLSTM2D(8, 3), "kernel", (None, 5, 8, 8, 4)) == (36, 72)
+    assert fans(layers.ConvLSTM2D(8, 3, strides=2), "cell.kernel", (None, 5, 8, 8, 4)) == (36, 18)
     assert fans(layers.SimpleRNN(4), "recurrent_kernel", batch) == (4, 4)
     assert fans(layers.AdditiveAttention(), "scale", [batch, batch]) == (6, 1)
     grouped = layers.GroupQueryAttention(8, 4, 2, name="grouped")
@@ -147,6 +148,13 @@ def test_fans_of_layers_by_hand() -> None:
     tied = built(layers.ReversibleEmbedding(50, 8, tie_weights=False, name="words"), (None, 5))
     assert fk.plan(tied, "he_normal")["words.reverse_embeddings"].fans == (8, 50)
     assert fk.plan(tied)["words.embeddings"].distribution.moments()[1] == 0.02
+
+
+def test_no_axis_is_the_rows_of_several_axes_in_and_out() -> None:
+    einsum = built(keras.layers.EinsumDense("abcd,cdef->abef", (None, 4, 8), name="e"), (None, 5, 2, 3))
+    assert fk.plan(einsum, "he_normal")["e.kernel"].fans == (6, 32)
+    with pytest.raises(ValueError, match=r"'e\.kernel'.*axis="):
+        fk.plan(einsum, "orthogonal")
 
 
 def test_roles_by_layer() -> None:
@@ -173,6 +181,11 @@ class Own(keras.layers.Layer):  # type: ignore[misc]
     def __init__(self, variable: str, shape: tuple[int, ...], **kinds: Any) -> None:
         super().__init__(**kinds)
         self.value = self.add_weight(shape=shape, initializer="ones", name=variable)
+        self.value.assign(
+            np.arange(1.0, 1 + self.value.value.size if hasattr(self.value.value, "size") else 2).reshape(
+                shape
+            )
+        )
 
     def call(self, x: Any) -> Any:
         return x
@@ -182,7 +195,7 @@ class Own(keras.layers.Layer):  # type: ignore[misc]
     ("variable", "shape"),
     [
         ("gain", (4,)),
-        ("temperature", ()),
+        ("mixing", (2,)),
         ("gamma", (4,)),
         ("scale", (1, 1, 4)),
         ("kernel", (3, 4, 5)),
@@ -191,16 +204,60 @@ class Own(keras.layers.Layer):  # type: ignore[misc]
 )
 def test_what_is_not_known_is_named(variable: str, shape: tuple[int, ...]) -> None:
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, name="d"), Own(variable, shape, name="own"),
-                              Own("tau", (), name="other")], name="net")  # fmt: skip
+                              Own("leak", (2,), name="other")], name="net")  # fmt: skip
+    for layer in model.layers[1:]:  # of one value, they would keep it
+        layer.value.assign(np.arange(float(np.prod(layer.value.shape))).reshape(layer.value.shape))
     before = numpy(model.get_layer("d").kernel)
     for recipe in ("default", "he_normal"):
         with pytest.raises(ValueError, match="no rule takes") as error:
             fk.init(model, recipe, seed=0)
-        assert f"'own.{variable}'" in str(error.value) and "'other.tau'" in str(error.value)
+        assert f"'own.{variable}'" in str(error.value) and "'other.leak'" in str(error.value)
     np.testing.assert_array_equal(numpy(model.get_layer("d").kernel), before)
-    rules = {f"*.{variable}": {"scheme": "constant", "value": 2.5}, "*.tau": "ones"}
+    rules = {f"*.{variable}": {"scheme": "constant", "value": 2.5}, "*.leak": "ones"}
     fk.init(model, rules, seed=0)
     assert (numpy(model.get_layer("own").value) == 2.5).all()
+
+
+def test_a_scale_without_a_rule_keeps_the_models_value() -> None:
+    own = Own("temperature", (), name="own")
+    own.value.assign(0.07)
+    plan = fk.plan(own, "he_normal")
+    assert plan["own.temperature"].reason == "a logit scale or temperature: the model's own value"
+    fk.init(own, "he_normal", seed=0)
+    assert numpy(own.value) == np.float32(0.07)
+    assert fk.plan(Own("gain", (4,), name="own"))["own.gain"].distribution == fi.Constant(1)
+    several = Own("ls1", (4,), name="own")
+    several.value.assign(np.arange(4.0))
+    with pytest.raises(ValueError, match=r"'own\.ls1'"):
+        fk.plan(several)
+
+
+def test_what_is_left_alone_is_listed_with_its_reason() -> None:
+    dense = built(keras.layers.Dense(4, name="d"), (None, 3))
+    dense.enable_lora(2)
+    model = keras.Sequential(
+        [keras.Input((3,)), keras.layers.BatchNormalization(name="bn"), keras.layers.Dropout(0.5, seed=1),
+         keras.layers.Dense(3, trainable=False, name="f"), dense], name="net",
+    )  # fmt: skip
+    plan = fk.plan(model)
+    reasons = {name: row.reason.partition(":")[0] for name, row in plan.unfilled.items()}
+    frozen = "frozen (trainable=False)"
+    assert reasons.pop(next(name for name in reasons if "seed_generator" in name)).startswith("integers")
+    assert reasons.pop("d.kernel") == reasons.pop("net.f.kernel") == reasons.pop("net.f.bias") == frozen
+    assert reasons == dict.fromkeys(("net.bn.moving_mean", "net.bn.moving_variance"), "not a parameter")
+    assert plan["net.f.kernel"].shape == (3, 3) and "net.f.kernel" not in plan
+    assert fi.Plan.from_json(plan.to_json()) == plan
+    assert "net.f.kernel" in fk.plan(model, frozen=True)
+
+
+def test_the_kernels_of_a_fourier_transform_stay() -> None:
+    layer = keras.layers.STFTSpectrogram(frame_length=16, frame_step=4, fft_length=16, name="stft")
+    model = keras.Sequential([keras.Input((80, 1)), layer, keras.layers.Dense(4, name="head")], name="net")
+    before = numpy(layer.real_kernel)
+    assert list(fk.plan(model)) == ["net.head.kernel", "net.head.bias"]
+    assert fk.plan(model)["net.stft.real_kernel"].reason.startswith("the kernel of a Fourier transform")
+    fk.init(model, seed=0)
+    np.testing.assert_array_equal(numpy(layer.real_kernel), before)
 
 
 def test_experts_and_names_of_ones_own() -> None:

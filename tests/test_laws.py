@@ -18,6 +18,7 @@ from fastinit.laws import (
     Distribution,
     Elementwise,
     Identity,
+    Kept,
     Normal,
     Orthogonal,
     Sparse,

@@ -145,7 +145,9 @@ def test_one_layer_and_one_input() -> None:
         None,
         7,
     )
-    assert judge(report).text == "nothing to judge: no two layers can be compared"
+    assert judge(report).text == "no verdict: the batch has one sample; give some dozens that differ"
+    alone = probe([3, 1], "relu", "normal", batch=2, seed=7)
+    assert judge(alone).text == "nothing to judge: no two layers can be compared"
 
 
 def test_what_overflows_is_measured_as_far_as_it_goes() -> None:

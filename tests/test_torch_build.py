@@ -165,3 +165,19 @@ def test_models_of_transformers() -> None:
     x = torch.arange(12)[None]
     assert torch.equal(model(x).logits, like(x).logits)
     assert model.lm_head.weight is model.model.embed_tokens.weight
+
+
+@pytest.mark.parametrize("kind", ["weight_norm", "spectral_norm"])
+@pytest.mark.parametrize("hooks", [False, True])
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_weights_that_are_computed(kind: str, hooks: bool) -> None:
+    wrap = getattr(nn.utils if hooks else nn.utils.parametrizations, kind)
+
+    def factory() -> nn.Module:
+        return nn.Sequential(wrap(nn.Linear(5, 4)), nn.ReLU())
+
+    model, like = ft.build(factory, seed=2).eval(), ft.init_(factory(), ft.record(factory), seed=2).eval()
+    assert all(torch.equal(tensor, state(model)[name]) for name, tensor in state(like).items())
+    assert torch.equal(model[0].weight, like[0].weight) and not model[0].weight.is_meta
+    x = torch.ones(2, 5)
+    assert torch.equal(model(x), like(x))

@@ -347,7 +347,7 @@ def test_views_that_are_overwritten_and_scalars_that_are_activated() -> None:
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 def test_scripted_modules() -> None:
-    with pytest.raises(TypeError, match="TorchScript"):
+    with pytest.raises(ValueError, match="'weight': it belongs to a TorchScript module"):
         fit.probe(torch.jit.script(nn.Linear(6, 6)), normal(5, 6))
 
 
@@ -367,8 +367,15 @@ def test_blocks_show_the_residual_stream() -> None:
     assert layers[0].weight_variance is None and layers[0].cosine is None
 
 
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*deprecated:FutureWarning")
 @pytest.mark.parametrize(
-    "wrap", [nn.utils.parametrizations.weight_norm, nn.utils.parametrizations.spectral_norm]
+    "wrap",
+    [
+        nn.utils.parametrizations.weight_norm,
+        nn.utils.parametrizations.spectral_norm,
+        nn.utils.weight_norm,
+        nn.utils.spectral_norm,
+    ],
 )
 def test_parametrised_weights(wrap: Callable[..., Any]) -> None:
     model = nn.Sequential(wrap(nn.Linear(10, 12)), nn.ReLU(), nn.Linear(12, 3))
@@ -376,6 +383,7 @@ def test_parametrised_weights(wrap: Callable[..., Any]) -> None:
     layers = fit.probe(model, x).layers
     snapshot.check()
     assert [layer.name for layer in layers] == ["0", "2"]
+    assert list(fit.calibrate(model, x, None)) == ["2"]
 
 
 def test_bfloat16() -> None:
@@ -515,3 +523,197 @@ def test_a_model_that_calls_vmap_is_refused_by_a_sentence(activation: bool) -> N
 
     with pytest.raises(ValueError, match=r"calls torch\.vmap on its layers"):
         fit.probe(Net(), torch.randn(4, 8))
+
+
+# Inputs, and models that take derivatives
+
+
+class Energy(nn.Module):
+    def __init__(self, activation: Callable[[], Any] = nn.Tanh) -> None:
+        super().__init__()
+        self.net = stack([6, 40, 40, 1], activation)
+
+    def energy(self, x: Any) -> Any:
+        return self.net(x).sum()
+
+
+def _forces(model: Any, x: Any) -> Any:
+    return -torch.autograd.grad(model.energy(x), x, create_graph=True)[0]
+
+
+def _forces_apart(model: Any, x: Any) -> Any:
+    x = x.detach().requires_grad_()
+    return torch.autograd.grad(model.energy(x), x)[0]
+
+
+def _laplacian(model: Any, x: Any) -> Any:
+    first = torch.autograd.grad(model.energy(x), x, create_graph=True)[0]
+    return sum(torch.autograd.grad(first[:, i].sum(), x, create_graph=True)[0][:, i] for i in range(3))
+
+
+def _residual(model: Any, x: Any) -> Any:
+    u = model.net(x)
+    return u + torch.autograd.grad(u.sum(), x, create_graph=True)[0].sum(1, keepdim=True)
+
+
+def _carried_forward(model: Any, x: Any) -> Any:
+    ahead = torch.autograd.forward_ad
+    with ahead.dual_level():
+        return ahead.unpack_dual(model.net(ahead.make_dual(x, torch.ones_like(x)))).tangent
+
+
+def _by_vjp(model: Any, x: Any) -> Any:
+    out, back = torch.func.vjp(model.net, x)
+    return back(torch.ones_like(out))[0]
+
+
+def _by_backward(model: Any, x: Any) -> Any:
+    x = x.detach().requires_grad_()
+    model.energy(x).backward(inputs=[x])
+    return x.grad
+
+
+DERIVING: dict[str, Callable[[Any, Any], Any]] = {
+    "autograd.grad": _forces,
+    "autograd.grad without its graph": _forces_apart,
+    "second derivatives": _laplacian,
+    "a residual": _residual,
+    "backward": _by_backward,
+    "forward mode": _carried_forward,
+    "func.grad": lambda model, x: torch.func.grad(model.energy)(x),
+    "func.vjp": _by_vjp,
+    "func.jvp": lambda model, x: torch.func.jvp(model.net, (x,), (torch.ones_like(x),))[1],
+    "func.jacrev": lambda model, x: torch.func.jacrev(lambda y: model.net(y).sum(0))(x),
+    "func.jacfwd": lambda model, x: torch.func.jacfwd(lambda y: model.net(y).sum(0))(x),
+    "func.hessian": lambda model, x: torch.func.hessian(model.energy)(x),
+    "functional.jacobian": lambda model, x: torch.autograd.functional.jacobian(
+        lambda y: model.net(y).sum(0), x, create_graph=True
+    ),
+}
+
+
+@pytest.mark.filterwarnings(
+    "ignore:.*torch.jit:DeprecationWarning"
+)  # which torch itself calls in forward mode
+@pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU, lambda: nn.ReLU(inplace=True)])
+@pytest.mark.parametrize("way", DERIVING)
+def test_derivatives_within_forward_are_no_vanishing_gradient(
+    way: str, activation: Callable[[], Any]
+) -> None:
+    class Deriving(Energy):
+        def forward(self, x: Any) -> Any:
+            return DERIVING[way](self, x)
+
+    model, x = Deriving(activation), normal(16, 6)
+    snapshot = Snapshot(model, x)
+    report = fit.probe(model, x)
+    snapshot.check()
+    plain = fit.probe(model.net, x)
+    assert report.derives and all(layer.gradient is None for layer in report.layers)
+    assert [layer.rms for layer in report.layers[:3]] == pytest.approx([layer.rms for layer in plain.layers])
+    verdict = judge(report)
+    assert verdict.level == "fine" and "the gradient is not measured: the model takes deriv" in verdict.text
+    assert not plain.derives and "not measured" not in judge(plain).text
+
+
+def test_derivatives_within_vmap_are_refused_by_a_sentence() -> None:
+    class PerSample(Energy):
+        def forward(self, x: Any) -> Any:
+            return torch.vmap(torch.func.grad(self.energy))(x)
+
+    with pytest.raises(ValueError, match=r"calls torch\.vmap on its layers"):
+        fit.probe(PerSample(), normal(16, 6))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda x: 255 * x, "standard deviation 2.5e+02"),
+        (
+            lambda x: x + 30,
+            "the inputs are not standardised: mean 30, standard deviation 1; standardise them first",
+        ),
+        (lambda x: 1e-3 * x, "standard deviation 0.001"),
+        (lambda x: x * torch.tensor([30.0] + 63 * [1.0]), "but one feature has the rms 3"),
+    ],
+)
+def test_inputs_that_are_not_standardised_come_first(change: Callable[[Any], Any], says: str) -> None:
+    model, x = stack([64, 64, 64, 8], nn.ReLU), normal(200, 64)
+    model[2].bias.data.fill_(-1e6)  # a fault beside it
+    for first in (judge(fit.probe(model, change(x))), judge(fit.probe(model, (change(x),)))):
+        assert says in first.findings[0].text and first.findings[0].text.startswith(
+            "the inputs are not stand"
+        )
+        assert (first.level, first.exit_code) == ("fault", 3)
+
+
+def test_inputs_that_are_standardised_or_have_no_scale() -> None:
+    model = stack([64, 64, 8], nn.ReLU)
+    for x in (normal(99, 64), torch.rand(99, 64), torch.eye(64), torch.ones(9, 64), 3 * normal(99, 64)):
+        assert "standardised" not in judge(fit.probe(model, x)).text
+
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed, self.fc = nn.Embedding(9, 64), nn.Linear(64, 4)
+
+        def forward(self, ids: Any, times: Any, image: Any, mask: Any) -> Any:
+            return self.fc(self.embed(ids) * mask + times[:, None] + image)
+
+    batch = {"ids": torch.arange(9), "times": 1000 * torch.rand(9), "mask": torch.ones(9, 1)}
+    text = judge(fit.probe(Named(), {**batch, "image": 200 * torch.rand(9, 64)})).text
+    assert text.startswith("the input 'image' is not standardised: mean ")
+    assert "standardised" not in judge(fit.probe(Named(), {**batch, "image": normal(9, 64)})).text
+
+
+def test_one_sample_is_no_verdict() -> None:
+    model = stack([64, 64, 64, 8], nn.ReLU)
+    verdict = judge(fit.probe(model, normal(1, 64)))
+    assert verdict.text == "no verdict: the batch has one sample; give some dozens that differ"
+    assert (verdict.level, verdict.exit_code, verdict.words) == ("warning", 0, ("-", "-", "-"))
+    assert judge(fit.probe(model, normal(64))).text.startswith("no verdict")
+    assert judge(fit.probe(nn.Conv2d(3, 4, 3), normal(1, 3, 9, 9))).text.startswith("no verdict")
+    assert "no verdict" not in judge(fit.probe(model, normal(2, 64))).text
+    tokens = nn.Sequential(nn.Embedding(9, 64), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 8))
+    assert fit.probe(tokens, torch.arange(8)[None]).samples == 8
+    assert judge(fit.probe(tokens, torch.arange(1)[None])).text.startswith("no verdict")
+    assert judge(probe_stack([9, 9, 9], "relu", "he_normal", batch=1)).text.startswith("no verdict")
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+def test_a_bias_that_kills_is_named_and_no_gain_is_offered(inplace: bool) -> None:
+    model = stack([64] * 5 + [8], lambda: nn.ReLU(inplace=inplace))
+    x = normal(64, 64)
+    model[2].bias.data.fill_(-30.0)
+    report = fit.probe(model, x)
+    assert report.layers[1].dead == 1 and report.layers[1].unbiased == 0
+    text = judge(report).text
+    assert "dead: 100% of the units of 2 are 0 for the whole batch, by the bias of 2" in text
+    assert "gain" not in text
+    model[2].bias.data.zero_()
+    model[2].weight.data.abs_().neg_()  # dead by its weights
+    assert fit.probe(model, x).layers[1].unbiased == 1
+    text = judge(fit.probe(model, x)).text
+    assert "dead: 100% of the units of 2 are 0 for the whole batch" in text and "by the bias" not in text
+
+
+def test_the_bias_of_a_norm_kills_too() -> None:
+    model = nn.Sequential(
+        nn.Conv2d(3, 16, 3),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        nn.Conv2d(16, 16, 3),
+        nn.Flatten(),
+        nn.Linear(400, 5),
+    )
+    model[1].bias.data[:12] = -9.0
+    report = fit.probe(model, normal(32, 3, 9, 9))
+    assert (report.layers[0].dead, report.layers[0].unbiased, report.layers[0].bias) == (0.75, 0, "1")
+    text = judge(report).text
+    assert "dead: 75% of the units of 0 are 0 for the whole batch, by the bias of 1: 0% are without" in text
+
+
+def test_a_bias_that_kills_in_numpy() -> None:
+    text = judge(probe_stack([64] * 6, "relu", "he_normal", bias=fi.laws.Constant(-9.0))).text
+    assert "by the bias of layer.0" in text and "gain" not in text
+    assert "by the bias" not in judge(probe_stack([64] * 6, "relu", "he_normal", bias="ones")).text

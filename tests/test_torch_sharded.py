@@ -60,10 +60,23 @@ class Net(nn.Module):
         return self.gate(self.down(self.norm(self.up(self.tokens(x))))).sum() * self.scale.sum()
 
 
+class Normed(nn.Module):
+    """Weights that are computed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.utils.parametrizations.weight_norm(nn.Linear(8, 10))
+        self.down = nn.utils.parametrizations.spectral_norm(nn.Linear(10, 7))
+        self.across = nn.utils.parametrizations.weight_norm(nn.Conv1d(7, 5, 3), dim=1)
+
+    def forward(self, x: Any) -> Any:
+        return self.across(self.down(self.up(x)).mT)
+
+
 def _check(model: Any, plan: Plan) -> None:
     """Every parameter gathered by torch, byte by byte against one process's."""
     expected = fi.init(plan, seed=SEED)
-    for name, parameter in model.named_parameters():
+    for name, parameter in itertools.chain(model.named_parameters(), model.named_buffers()):
         whole = parameter.full_tensor() if isinstance(parameter, DTensor) else parameter
         assert np.array_equal(whole.detach().numpy(), expected[name]), name
 
@@ -128,6 +141,16 @@ def _worker(rank: int, port: int, world: int) -> None:
     ft.init_(model, own, seed=SEED)
     assert all(isinstance(parameter, DTensor) for parameter in model.parameters())
     _check(model, own)
+    with torch.device("meta"):
+        normed = Normed()
+    for part in (normed.up, normed.down, normed.across):
+        fully_shard(part, mesh=meshes[world])
+    for recipe in ("he_normal", "auto"):
+        own_normed = ft.plan(normed, recipe)
+        assert own_normed == ft.plan(Normed(), recipe)
+        normed.to_empty(device="cpu")
+        _check(ft.init_(normed, recipe, seed=SEED), own_normed)
+    normed(torch.ones(2, 3, 8)).sum().backward()
     before = [parameter.to_local().clone() for parameter in model.parameters()]
     with pytest.raises(ValueError, match="seed must be a number"):
         ft.init_(model, own, seed=None)

@@ -237,10 +237,10 @@ def script() -> Any:
         return nn.Sequential(nn.Linear(4, 4), torch.jit.script(nn.Linear(4, 4)))
 
 
-def old_weight_norm() -> Any:
+def weight_norm_by_hooks() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return nn.Sequential(nn.Linear(4, 4), nn.utils.weight_norm(nn.Linear(4, 4)))
+        return nn.utils.weight_norm(nn.Linear(4, 4))
 
 
 def scales() -> Any:
@@ -252,9 +252,6 @@ def scales() -> Any:
 FAULTS = [
     (lazy, "'0.weight': it has no shape yet: run the lazy module once; '0.bias': it has no shape"),
     (script, "'1.weight': it belongs to a TorchScript module"),
-    (old_weight_norm, r"'1.weight_g' of shape \(4, 1\) .*'1.weight_v'"),
-    (lambda: nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))), "original0.*original1"),
-    (lambda: nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(4, 4))), "weight.original'"),
     (scales, "'1.weight': it has dtype torch.float8_e8m0fnu; what can be drawn is"),
 ]
 
@@ -268,6 +265,23 @@ def test_faults_have_names(build: Any, text: str, recipe: str) -> None:
         with pytest.raises(ValueError, match=text):
             call(model, recipe)
     assert build is lazy or unchanged(model, before)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_all_refuse_scripts_in_the_same_words() -> None:
+    words = "'1.weight': it belongs to a TorchScript module, whose inside cannot be seen: take what it was made from"
+    model = script()
+    for call in (
+        lambda: ft.plan(model),
+        lambda: ft.init_(model, "he_normal", seed=0),
+        lambda: ft.record(script),
+        lambda: ft.probe(model, torch.zeros(2, 4)),
+        lambda: ft.calibrate(model, torch.zeros(2, 4)),
+    ):
+        with pytest.raises(ValueError, match=words):
+            call()
+    with pytest.raises(ValueError, match="module '0': it belongs to a TorchScript module"):
+        ft.probe(nn.Sequential(torch.jit.script(nn.ReLU()), nn.Linear(4, 4)), torch.zeros(2, 4))
 
 
 def test_a_plan_for_a_lazy_module() -> None:
@@ -371,9 +385,15 @@ def test_the_shelf_of_private_interfaces() -> None:
         "other",
         "alpha",
     ]
-    inside: list[bool] = []
-    torch.vmap(lambda row: (inside.append(_private.in_vmap(row)), row)[1])(weight)
-    assert inside == [True] and not _private.in_vmap(weight)
+    inside: list[Any] = []
+    torch.vmap(lambda row: (inside.append(_private.within_transforms(row)), row)[1])(weight)
+    torch.func.grad(lambda w: (inside.append(_private.within_transforms(w * 1)), w.sum())[1])(weight)
+    assert [found[1:] for found in inside] == [(True, False), (False, True)]
+    assert torch.equal(inside[1][0], weight) and _private.within_transforms(weight) == (weight, False, False)
+    assert not _private.in_forward_mode()
+    with torch.autograd.forward_ad.dual_level():
+        assert _private.in_forward_mode()
+    assert _private.pre_hooks(weight_norm_by_hooks())[0].name == "weight"
 
 
 def test_a_quantised_module_is_refused_by_name() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
@@ -104,6 +105,16 @@ def numpy_dtype(name: str) -> np.dtype[Any]:
         raise TypeError(str(error)) from None
     extension: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
     return extension
+
+
+def is_integer(dtype: object) -> bool:
+    """Whether a dtype of NumPy, torch or JAX, or its name, is of integers or bools, which are not drawn.
+
+    >>> is_integer(np.dtype("int64")), is_integer("torch.bool"), is_integer("float32")
+    (True, True, False)
+    """
+    name = str(getattr(dtype, "name", dtype)).rpartition(".")[2]
+    return re.fullmatch(r"u?int\d*|bool_?", name) is not None
 
 
 def rounding_step(x: float, dtype: str) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from ..drawing.config import threads_for
 from ..drawing.memory import empty, readable
 from ..drawing.moments import measure
 from ..drawing.streams import STREAM_VERSION, Seed, resolve_seed
-from ..dtypes import COMPLEX, Array, as_parts, nbytes, numpy_dtype, part_of, rounding_step
+from ..dtypes import COMPLEX, Array, as_parts, is_integer, nbytes, numpy_dtype, part_of, rounding_step
 from ..files import atomic, safetensors
 from ..files.safetensors import Extent
 from ..laws import Elementwise
@@ -36,7 +36,7 @@ _ENOUGH = 1000  # elements, for which sums are near enough to normal at that dis
 
 @dataclass(frozen=True)
 class Stored:
-    """A tensor in a safetensors file; ``dtype`` is None for one that cannot be drawn."""
+    """A tensor in a safetensors file; ``dtype`` is None for one that can neither be drawn nor is of integers."""
 
     file: Path
     extent: Extent
@@ -49,7 +49,7 @@ class Stored:
     @property
     def dtype(self) -> str | None:
         """The dtype's name."""
-        return self.extent.dtype
+        return self.extent.dtype or safetensors.INTEGERS.get(self.extent.code)
 
     def pieces(self, buffer: Array) -> Iterator[Array]:
         """The values in C order, as many at a time as the buffer holds."""
@@ -86,6 +86,27 @@ class _InMemory:
             yield flat[at : at + count]
 
 
+@dataclass(frozen=True)
+class _Count:
+    """An array or tensor of integers or bools, which is not looked into."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+    def pieces(self, buffer: Array) -> Iterator[Array]:
+        return iter(())
+
+
+_Tensor: TypeAlias = Stored | _InMemory | _Count
+
+
+def _in_memory(name: str, values: Any) -> _InMemory | _Count:
+    dtype = getattr(values, "dtype", None)
+    if is_integer(dtype):
+        return _Count(tuple(values.shape), str(dtype).rpartition(".")[2])
+    return _InMemory(readable(values, f"checkpoint[{name!r}]"))
+
+
 def stored(checkpoint: str | os.PathLike[str]) -> dict[str, Stored]:
     """The tensors of a safetensors file, or of a folder of them with Hugging Face's index, by name.
 
@@ -113,7 +134,8 @@ def verify(
 
     If the seed is known, every bit is compared. Without a seed, a tensor's mean and standard deviation must lie within 7
     standard errors (from 1000 elements on) and every value within the range of its distribution; constants are compared
-    bit for bit. Of structured distributions it is only known that values are finite.
+    bit for bit, except that -0 equals 0. Of structured distributions it is only known that values are finite. Nothing is
+    said of integers and bools, such as a batch norm's count, and of what the plan leaves alone.
 
     Parameters
     ----------
@@ -155,13 +177,11 @@ def verify(
     fc.weight: 1 of 32 values differ, the first at (2, 3): 1.0, not -0.3014577031135559
     """
     number, n_threads = None if seed is None else resolve_seed(seed), threads_for(threads)
-    tensors: dict[str, Stored | _InMemory]
+    tensors: dict[str, _Tensor]
     unknown: tuple[str, ...] = ()
     if isinstance(checkpoint, Mapping):
         instance("plan", plan, Plan)
-        tensors = {
-            name: _InMemory(readable(values, f"checkpoint[{name!r}]")) for name, values in checkpoint.items()
-        }
+        tensors = {name: _in_memory(name, values) for name, values in checkpoint.items()}
     else:
         read = safetensors.read_checkpoint(file_path("checkpoint", checkpoint))
         tensors = {**_stored(read)}
@@ -182,7 +202,7 @@ def verify(
 
 
 def _compared(
-    tensors: Mapping[str, Stored | _InMemory],
+    tensors: Mapping[str, _Tensor],
     plan: Plan,
     unknown: tuple[str, ...],
     seed: int | None,
@@ -199,6 +219,8 @@ def _compared(
                 Finding(name, "unknown", "is not checked: the file does not hold its distribution")
             )
             continue
+        if parameter is None and (is_integer(tensor.dtype) or _is_left(name, tensor, plan)):
+            continue
         if parameter is None:
             findings.append(Finding(name, "unexpected", "is not in the plan"))
             continue
@@ -212,7 +234,7 @@ def _compared(
         else:
             law = parameter.distribution
             if seed is not None or (isinstance(law, Elementwise) and law.moments()[1] == 0):
-                findings += _compare(name, parameter, tensor, plan, seed or 0, buffers, threads)
+                findings += _compare(name, parameter, tensor, plan, seed, buffers, threads)
             else:
                 findings += _measure(name, parameter, tensor, buffers[0])
             done += parameter.nbytes
@@ -220,27 +242,35 @@ def _compared(
     return findings
 
 
+def _is_left(name: str, tensor: _Tensor, plan: Plan) -> bool:
+    """Whether the plan knows the tensor and leaves it alone."""
+    row = plan.unfilled.get(plan.ties.get(name, name))
+    return row is not None and row.shape == tensor.shape
+
+
 def _compare(
     name: str,
     parameter: Parameter,
-    tensor: Stored | _InMemory,
+    tensor: _Tensor,
     plan: Plan,
-    seed: int,
+    seed: int | None,
     buffers: list[Array],
     threads: int,
 ) -> list[Finding]:
-    """A finding if any bit differs from what the seed draws."""
+    """A finding if any bit differs from what the seed draws; without a seed -0 equals 0."""
     differing, first, message, at = 0, None, "", 0
     number = complex if parameter.dtype in COMPLEX else float
     drawn = _split(
-        plan.chunks(parameter.name, repeat(buffers[0]), seed=seed, threads=threads), len(buffers[0]) * 8
+        plan.chunks(parameter.name, repeat(buffers[0]), seed=seed or 0, threads=threads), len(buffers[0]) * 8
     )
     for expected, has in zip(drawn, tensor.pieces(buffers[1]), strict=True):
-        bits = f"u{nbytes((), part_of(parameter.dtype))}"
-        unlike = np.flatnonzero(expected.view(bits) != np.ascontiguousarray(has).view(bits))
-        unlike = np.unique(
-            unlike // (expected.itemsize // np.dtype(bits).itemsize)
-        )  # of two parts, one element
+        bits = np.dtype(f"u{nbytes((), part_of(parameter.dtype))}")
+        wants, holds = expected.view(bits), np.ascontiguousarray(has).view(bits)
+        differs = wants != holds
+        if seed is None:
+            differs &= (wants | holds) << bits.type(1) != 0  # more than the signs of zeros
+        parts = expected.itemsize // bits.itemsize  # of an element
+        unlike = np.unique(np.flatnonzero(differs) // parts)
         if len(unlike) and first is None:
             first = tuple(map(int, np.unravel_index(at + unlike[0], parameter.shape)))
             message = f"the first at {first}: {number(has[unlike[0]])}, not {number(expected[unlike[0]])}"
@@ -259,7 +289,7 @@ def _split(chunks: Iterator[Array], nbytes: int) -> Iterator[Array]:
         yield from (chunk[at : at + count] for at in range(0, len(chunk), count))
 
 
-def _measure(name: str, parameter: Parameter, tensor: Stored | _InMemory, buffer: Array) -> list[Finding]:
+def _measure(name: str, parameter: Parameter, tensor: _Tensor, buffer: Array) -> list[Finding]:
     """Findings by what the values are like; of complex ones, by their real and imaginary parts."""
     law, _ = of_reals(parameter.distribution, parameter.shape, parameter.dtype)
     measured = measure(map(as_parts, tensor.pieces(buffer)))

@@ -105,10 +105,12 @@ def _structured(
             _core.fill(law.law, parameters, key, dtype, address, axes, threads, False, config.ISA)
             return array
 
-        beside = name[: name.rfind(".") + 1]
-        return Stream(
-            piece, "float64" if dtype == "float64" else "float32", lambda other: stream(beside + other)
-        )
+        def other(of: str) -> Stream:
+            local = of.lstrip(".")
+            within = name.split(".")[: len(local) - len(of) - 1]
+            return stream(".".join([*within, local]))
+
+        return Stream(piece, "float64" if dtype == "float64" else "float32", other)
 
     with np.errstate(over="ignore", invalid="ignore"):
         whole = law.values(shape, stream(name))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,13 +22,23 @@ _BY_CODE = {code: name for name, code in _CODES.items()}
 # The safetensors library's: the wider first.
 _ORDER = sorted(_CODES, key=lambda name: -nbytes((), name))
 _LARGEST_HEADER = 100_000_000  # the format's own limit
+BEGINNING = 512  # bytes, by which `other_format` tells
+# Of integers and bools, which are not drawn.
+INTEGERS = {"BOOL": "bool"} | {f"{letter}{bits}": f"{kind}{bits}" for letter, kind in (("U", "uint"), ("I", "int"))
+                               for bits in (8, 16, 32, 64)}  # fmt: skip
+_INTEGER_BYTES = {"BOOL": 1} | {f"{letter}{bits}": bits // 8 for letter in "UI" for bits in (8, 16, 32, 64)}
 _OTHER_FORMATS = (
-    (b"PK\x03\x04", "a ZIP archive, as torch.save and numpy.savez write"),
-    (b"\x80", "a pickle"),
-    (b"\x93NUMPY", "a NumPy array file"),
-    (b"\x89HDF\r\n", "an HDF5 file"),
-    (b"version https://git-lfs", "a Git LFS pointer: the file itself has not been fetched"),
-    (b"GGUF", "a GGUF file"),
+    (rb"PK\x03\x04.{0,300}data\.pkl", "a file of torch.save"),
+    (rb"PK\x03\x04.{26}[^\0]*?\.npy", "a file of numpy.savez"),
+    (rb"PK\x03\x04", "a ZIP archive"),
+    (rb"\x80\x02\x8a\x0al\xfc\x9c\x46\xf9", "a file of torch.save, in its older format"),
+    (rb"\x80[\x01-\x05]|[(}\]][dlq]p?\d?", "a pickle"),
+    (rb"\x93NUMPY", "a NumPy array file"),
+    (rb"\x89HDF\r\n", "an HDF5 file"),
+    (rb"version https://git-lfs", "a Git LFS pointer: the file itself has not been fetched"),
+    (rb"GGUF", "a GGUF file"),
+    (rb"\x1f\x8b", "a gzip file"),
+    (rb"(?i)\s*<(!doctype|html)", "a page of HTML"),
 )
 
 
@@ -83,10 +95,10 @@ class Checkpoint(NamedTuple):
 def read_header(file: BinaryIO) -> Header:
     """The metadata of a safetensors file and its tensors in the header's order, checked against the file's length.
 
-    Tensors may have any dtype; the size of one that cannot be drawn is not known here and not checked.
+    Tensors may have any dtype; the size of one that neither can be drawn nor is of integers is not checked.
     """
     size = os.fstat(file.fileno()).st_size
-    start = file.read(32)
+    start = file.read(BEGINNING)
     length = struct.unpack("<Q", start[:8])[0] if len(start) >= 8 else 0
     if not 2 <= length <= min(_LARGEST_HEADER, size - 8):
         raise ValueError(f"not a safetensors file, but {_format_of(start, size)}")
@@ -108,12 +120,20 @@ def read_header(file: BinaryIO) -> Header:
     return Header(metadata, extents)
 
 
+def other_format(start: bytes) -> str | None:
+    """The format of a file that begins like this, if it is one in which models are often kept; not safetensors or JSON."""
+    found = (kind for pattern, kind in _OTHER_FORMATS if re.match(pattern, start, re.DOTALL))
+    return next(found, None)
+
+
 def _format_of(start: bytes, size: int) -> str:
     """What a file is that begins like this and is not a safetensors file."""
     if not size:
         return "an empty file"
-    known = (kind for magic, kind in _OTHER_FORMATS if start.startswith(magic))
-    return next(known, f"another format: it begins with {start[:8]!r}, which is not the length of a header")
+    if start.lstrip().startswith(b"{"):
+        return "JSON"
+    begins = f"another format: it begins with {start[:8]!r}, which is not the length of a header"
+    return other_format(start) or begins
 
 
 def _extent(name: str, entry: Any, start: int) -> Extent:
@@ -132,7 +152,8 @@ def _extent(name: str, entry: Any, start: int) -> Extent:
             extent = Extent(name, code, shape, start + begin, start + end)
         case _:
             raise ValueError(f"parameter {name!r} has data_offsets {offsets!r}")
-    if extent.dtype and end - begin != nbytes(shape, extent.dtype):
+    size = nbytes(shape, extent.dtype) if extent.dtype else math.prod(shape) * _INTEGER_BYTES.get(code, 0)
+    if (extent.dtype or code in INTEGERS) and end - begin != size:
         raise ValueError(f"parameter {name!r} has {end - begin} bytes for shape {shape}")
     return extent
 

@@ -4,33 +4,84 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..dtypes import dtype_name
-from ..plans.axes import custom_geometry, einsum_geometry
+from ..plans.axes import TAPS, custom_geometry, einsum_geometry, lettered_geometry, with_stacked
 from ..plans.model import TensorSpec
 from .leaves import Leaf
+from .stacks import Own, Weight, own_axes, plain_name
 
 _ATTENTION = ("query", "key", "value", "out")  # linen's names within an attention
 _PACKED = {"OptimizedLSTMCell": 4, "GRUCell": 3, "LSTMCell": 4, "ConvLSTMCell": 4}
 # Flax's and Equinox's base classes, which say nothing.
 _BASES = ("Module", "Pytree", "Representable", "StatefulLayer", "RNNCellBase")
+_NORMS = ("LayerNorm", "RMSNorm", "BatchNorm", "GroupNorm", "InstanceNorm")
 
 
-def described(leaf: Leaf) -> TensorSpec:
-    """A leaf that is to be drawn, with what its module knows of its role and axes.
+def described(leaves: Iterable[Leaf]) -> list[TensorSpec]:
+    """The leaves that are to be drawn, with what their modules know of their roles and axes.
 
     Raises TypeError, naming the leaf, for a dtype that cannot be drawn.
     """
+    leaves = list(leaves)
+    owns = own_axes(weight for leaf in leaves if (weight := _weight(leaf)) is not None)
+    return [_described(leaf, owns) for leaf in leaves]
+
+
+def _described(leaf: Leaf, owns: Mapping[tuple[str, ...], Own | None]) -> TensorSpec:
     shape = tuple(leaf.value.shape)
     try:
         dtype = dtype_name(leaf.value.dtype)
     except TypeError as error:
         raise TypeError(f"leaf {leaf.name!r}: {error}") from None
-    module, kind = type_of(leaf)
-    role, geometry = (leaf.role, {}) if leaf.role else _known(leaf, kind, shape)
+    (module, kind), key = type_of(leaf), _key(leaf)
+    if leaf.role:
+        return TensorSpec(shape, dtype, module, {}, leaf.role)
+    if key[-1:] == ("kernel",) and owns.get(key, leaf) is None:
+        return TensorSpec(shape, dtype, module, {}, "unclear")
+    role, geometry = _known(leaf, kind, shape, owns.get(key))
     return TensorSpec(shape, dtype, module, geometry, role)
+
+
+def _key(leaf: Leaf) -> tuple[str, ...]:
+    return tuple(map(str, leaf.path))
+
+
+def _weight(leaf: Leaf) -> Weight | None:
+    """What linen's names tell of a leaf of a dict: the letters of its own axes, of which a stack has more."""
+    if leaf.role or not leaf.path or not _is_container(leaf.owner):
+        return None
+    name, kind = str(leaf.path[-1]), type_of(leaf)[1]
+    said = ".".join(_key(leaf)).lower()
+    kinds: tuple[str, ...]
+    if kind in _NORMS and name in ("scale", "bias"):
+        kinds = ("o",)
+    elif kind == "Embed" and name == "embedding":
+        kinds = ("ko",)
+    elif name not in ("kernel", "bias") or "expert" in said or kind in ("Einsum", "ConvLocal"):
+        return None
+    elif kind == "DenseGeneral" and str(leaf.path[-2]) in _ATTENTION:
+        several = (
+            {"kernel": "iio", "bias": "o"} if leaf.path[-2] == "out" else {"kernel": "ioo", "bias": "oo"}
+        )
+        kinds = (several[name], {"kernel": "io", "bias": "o"}[name])
+    elif (len(leaf.value.shape) < 2 and name == "kernel") or "kernel" not in leaf.owner:
+        return None
+    elif name == "bias":
+        kinds = ("o",) if kind in ("Dense", "Conv", "ConvTranspose") else ("o", "oo")
+    elif kind == "Dense":
+        kinds = ("io",)
+    elif kind == "ConvTranspose":
+        kinds = ("kio", "koi")  # the second by transpose_kernel=True
+    elif kind == "Conv" or "conv" in said:
+        kinds = ("kio",)
+    elif kind == "DenseGeneral":
+        kinds = ("io", "ioo", "iio")
+    else:
+        kinds = ("io", "kio", "ioo", "iio")
+    return Weight(_key(leaf), tuple(leaf.value.shape), kinds, kind == "ConvTranspose", leaf.axis_names)
 
 
 def type_of(leaf: Leaf) -> tuple[str, str]:
@@ -43,7 +94,7 @@ def type_of(leaf: Leaf) -> tuple[str, str]:
         return "", ""
     if not _is_container(owner):
         return type(owner).__name__, _kind(type(owner))
-    above = [re.sub(r"_\d+$", "", str(key)) for key in leaf.path[-3:-1]]
+    above = [plain_name(str(key)) for key in leaf.path[-3:-1]]
     name = above[-1] if above else ""
     if len(above) == 2 and above[0].endswith("Cell"):
         return name, "Conv" if above[0] == "ConvLSTMCell" else "Dense"
@@ -64,7 +115,7 @@ def _kind(module: type) -> str:
     return ""
 
 
-def _known(leaf: Leaf, kind: str, shape: tuple[int, ...]) -> tuple[str, dict[str, Any]]:
+def _known(leaf: Leaf, kind: str, shape: tuple[int, ...], own: Own | None) -> tuple[str, dict[str, Any]]:
     """The role, or "" if the name is to tell it, and how to count fans."""
     name = str(leaf.path[-1]).rpartition("/")[2] if leaf.path else ""  # a tree may be one array
     if name == "scale" and (kind == "WeightNorm" or "/" in str(leaf.path[-1])):
@@ -77,44 +128,68 @@ def _known(leaf: Leaf, kind: str, shape: tuple[int, ...]) -> tuple[str, dict[str
         return "slope", {}
     if kind in ("Embed", "Embedding") and name in ("embedding", "weight"):
         return "embedding", {}
+    if name == "bias" and [plain_name(str(key)) for key in leaf.path[-3:-1]] == ["MGUCell", "if"]:
+        return "forget_bias", {"gates": 1, "forget": 0}
     if len(shape) < 2 or name == "bias":
         return ("bias" if name == "bias" and kind else ""), {}
     if name.startswith("lora_"):
-        return {"lora_a": "lora_a", "lora_b": "lora_b"}.get(name, ""), {"layout": "io"}
+        sizes = (
+            (leaf.owner.in_features, shape[-1])
+            if name == "lora_a" and hasattr(leaf.owner, "in_features")
+            else None
+        )
+        own = _stacked(shape, sizes, "io")
+        return {"lora_a": "lora_a", "lora_b": "lora_b"}.get(name, ""), _geometry(own, shape)
+    known = None
     if name.startswith("weight") and kind and not _is_container(leaf.owner):
-        return _equinox(leaf.owner, kind, name, shape)
-    if name == "kernel" and kind:
-        return _flax(leaf, kind, shape)
+        known = _equinox(leaf.owner, kind, name, shape)
+    elif name == "kernel" and kind:
+        known = _flax(leaf, kind, shape, own)
+    if known is not None:
+        return known
     if len(shape) == 2 and name.startswith("weight") and hasattr(leaf.owner, "__dataclass_fields__"):
         return "", {"layout": "oi"}  # a layer of one's own in Equinox
+    if own is not None and (own.stacked or len(own.letters.replace("k", "")) > 2):
+        return "conv" if "k" in own.letters else "weight", _geometry(own, shape)
     above = [type(leaf.owner).__name__, *map(str, leaf.path[-3:-1])]
     return custom_geometry(name, ".".join(above), shape)
 
 
-def _flax(leaf: Leaf, kind: str, shape: tuple[int, ...]) -> tuple[str, dict[str, Any]]:
-    """Kernel axes, then i and o; what stands before them in a layer of known rank is stacked."""
+def _flax(
+    leaf: Leaf, kind: str, shape: tuple[int, ...], own: Own | None
+) -> tuple[str, dict[str, Any]] | None:
     owner = leaf.owner
-    if kind in ("LinearGeneral", "DenseGeneral"):
-        return _general(leaf, shape)
     if kind == "Einsum":
         equation = getattr(owner, "einsum_str", None)
-        if equation is None and len(shape) > 2:
-            return "unclear", {}
-        return "weight", einsum_geometry(equation, shape) if equation else {"layout": "io"}
+        if equation is None:
+            return ("unclear", {}) if len(shape) > 2 else ("weight", {"layout": "io"})
+        sizes = owner.kernel_shape
+        return "weight", einsum_geometry(equation, shape, _stacked(shape, sizes, "k" * len(sizes)).stacked)
+    if kind in ("LinearGeneral", "DenseGeneral"):
+        if hasattr(owner, "in_features"):
+            before = tuple(owner.batch_axis.values())
+            letters = "b" * len(before) + "i" * len(owner.in_features) + "o" * len(owner.out_features)
+            own = _stacked(shape, (*before, *owner.in_features, *owner.out_features), letters)
+        elif own is None:
+            return ("unclear", {}) if len(shape) > 2 else ("weight", {"layout": "io"})
+        return "weight", _geometry(own, shape)
     role, packed = _of_cell(leaf)
-    if kind.startswith(("Linear", "Dense", "LoRALinear")):
-        return role or "weight", {"layout": _layout(shape, 0), **packed}
+    if kind in ("Linear", "Dense", "LoRALinear"):
+        features = (owner.in_features, owner.out_features) if hasattr(owner, "in_features") else None
+        return role or "weight", {**_geometry(own or _stacked(shape, features, "io"), shape), **packed}
     if kind == "ConvLocal":  # one matrix for each place, of what the kernel covers
-        return "conv", {"layout": _layout(shape, 0)}
-    if not kind.startswith("Conv"):
-        return "", {}
-    size, strides = getattr(owner, "kernel_size", shape[:-2]), getattr(owner, "strides", None)
-    taps = len(size) if isinstance(size, Sequence) else 1
-    return "conv", {
-        "layout": _layout(shape, taps, "oi" if getattr(owner, "transpose_kernel", False) else "io"),
+        return "conv", _geometry(_stacked(shape, None, "io"), shape)
+    if kind not in ("Conv", "ConvTranspose"):
+        return None
+    sizes = getattr(owner, "kernel_shape", None)
+    last = "oi" if getattr(owner, "transpose_kernel", False) else "io"
+    own = own or _stacked(shape, sizes, "k" * (len(sizes or shape) - 2) + last)
+    strides = getattr(owner, "strides", None)
+    return role or "conv", {
+        **_geometry(own, shape),
         "groups": getattr(owner, "feature_group_count", 1),
         "stride": tuple(strides) if isinstance(strides, Sequence) else strides or 1,
-        "transposed": kind.startswith("ConvTranspose"),
+        "transposed": kind == "ConvTranspose",
         **packed,
     }
 
@@ -125,8 +200,7 @@ def _of_cell(leaf: Leaf) -> tuple[str, dict[str, Any]]:
         return "", {}
     layer, cell = str(leaf.path[-2]), leaf.owners[1]
     if _is_container(cell):
-        parent = str(leaf.path[-3]) if len(leaf.path) > 2 else ""
-        kind = re.sub(r"_\d+$", "", parent)
+        kind = plain_name(str(leaf.path[-3])) if len(leaf.path) > 2 else ""
         packed = {"packed": 4} if kind == "ConvLSTMCell" else {}
     else:
         kind = _kind(type(cell))
@@ -134,40 +208,47 @@ def _of_cell(leaf: Leaf) -> tuple[str, dict[str, Any]]:
     return ("recurrent" if kind.endswith("Cell") and layer.startswith(("h", "dense_h")) else ""), packed
 
 
-def _layout(shape: tuple[int, ...], taps: int, last: str = "io") -> str:
-    return "b" * (len(shape) - 2 - taps) + "tuvwxyz"[:taps] + last
-
-
-def _general(leaf: Leaf, shape: tuple[int, ...]) -> tuple[str, dict[str, Any]]:
-    """Several in or out axes: an attention's heads. What stands before them is stacked."""
-    owner = leaf.owner
-    if hasattr(owner, "in_features"):
-        n_in, n_out = len(owner.in_features), len(owner.out_features)
-    elif leaf.path[-2] == "out":
-        n_in, n_out = 2, 1
-    elif leaf.path[-2] in _ATTENTION:
-        n_in, n_out = 1, 2
-    elif len(shape) == 2:
-        n_in, n_out = 1, 1
-    else:
-        return "unclear", {}
-    stacked = len(shape) - n_in - n_out
-    if n_in == n_out == 1 or stacked < 0:
-        return "weight", {"layout": _layout(shape, 0)}
-    ins, outs = math.prod(shape[stacked : stacked + n_in]), math.prod(shape[stacked + n_in :])
-    return "weight", {"fan_in": ins or 1, "fan_out": outs or 1, "axis": -1 if n_out == 1 else stacked}
-
-
-def _equinox(owner: Any, kind: str, name: str, shape: tuple[int, ...]) -> tuple[str, dict[str, Any]]:
+def _equinox(owner: Any, kind: str, name: str, shape: tuple[int, ...]) -> tuple[str, dict[str, Any]] | None:
     """o, i and kernel axes, as in torch; also in a transposed convolution, which counts the inputs of one group."""
-    taps = owner.num_spatial_dims if kind.startswith("Conv") else 0
-    stacked = len(shape) - 2 - taps
-    layout = "b" * stacked + "oi" + "tuvwxyz"[:taps]
-    if not taps:
-        role = "recurrent" if name == "weight_hh" else "weight"
-        return role, {"layout": layout, "packed": _PACKED.get(kind, 1)}
-    if kind.startswith("ConvTranspose"):
-        n_out, n_in, size = shape[stacked], shape[stacked + 1], math.prod(shape[stacked + 2 :])
-        fan_in, fan_out = n_in * size / math.prod(owner.stride), n_out / owner.groups * size
-        return "conv", {"fan_in": fan_in or 1, "fan_out": fan_out or 1, "axis": stacked}
-    return "conv", {"layout": layout, "groups": owner.groups, "stride": tuple(owner.stride)}
+    if kind.startswith("Conv"):
+        size = tuple(owner.kernel_size)
+        sizes = (owner.out_channels, owner.in_channels // owner.groups, *size)
+        own = _stacked(shape, sizes, "oi" + "k" * len(size))
+        geometry, strides = _geometry(own, shape), tuple(owner.stride)
+        if not kind.startswith("ConvTranspose"):
+            return "conv", {**geometry, "groups": owner.groups, "stride": strides}
+        fan_in = sizes[1] * math.prod(size) / math.prod(strides)
+        fan_out = sizes[0] / owner.groups * math.prod(size)
+        return "conv", {**geometry, "fan_in": fan_in or 1, "fan_out": fan_out or 1}
+    features = None
+    if kind == "Linear":
+        features = tuple(1 if n == "scalar" else n for n in (owner.out_features, owner.in_features))
+    elif kind in ("GRUCell", "LSTMCell"):
+        features = (
+            _PACKED[kind] * owner.hidden_size,
+            owner.input_size if name == "weight_ih" else owner.hidden_size,
+        )
+    role = "recurrent" if name == "weight_hh" else "weight"
+    return role, {**_geometry(_stacked(shape, features, "oi"), shape), "packed": _PACKED.get(kind, 1)}
+
+
+def _stacked(shape: tuple[int, ...], sizes: tuple[int, ...] | None, letters: str) -> Own:
+    """The places of a weight's stacked axes: what its own ``sizes`` leave of the shape, from the front if these do not tell."""
+    more = len(shape) - len(letters)
+    places = list(range(more))
+    if sizes is not None and shape[more:] != tuple(sizes):
+        left, places = list(sizes), []
+        for place, size in enumerate(shape):
+            if left and size == left[0]:
+                left.pop(0)
+            else:
+                places.append(place)
+        if left:
+            places = list(range(more))
+    return Own(tuple(places), letters)
+
+
+def _geometry(own: Own, shape: tuple[int, ...]) -> dict[str, Any]:
+    taps = iter(TAPS)
+    letters = re.sub("k", lambda _: next(taps), own.letters)
+    return lettered_geometry(with_stacked(letters, own.stacked), shape)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..plans.parameter import COUNTS, NOT_A_PARAMETER
 from . import equinox
 from ._private import boxed, flax_nnx
 
@@ -31,7 +32,7 @@ class Leaf:
 
     ``drawn`` says whether it is to be in a plan: parameters are, and statistics of which the ``role`` is known. ``frozen`` says
     that it is the base of an adapter and has values. ``begins`` is the value of another leaf that is abstract, if its
-    module tells it, or "random" for nnx's random streams.
+    module tells it, or "random" for nnx's random streams. ``axis_names`` are those of linen's boxes for partitioned leaves.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class Leaf:
     role: str = ""
     frozen: bool = False
     begins: Any = None
+    axis_names: tuple[str | None, ...] | None = None
 
     @property
     def name(self) -> str:
@@ -53,6 +55,17 @@ class Leaf:
     @property
     def is_abstract(self) -> bool:
         return any(isinstance(part, jax.ShapeDtypeStruct) for part in jax.tree_util.tree_leaves(self.value))
+
+    @property
+    def why_left(self) -> str:
+        """Why its values are kept, if it is not drawn."""
+        if self.frozen:
+            return "frozen, the base of a LoRA: it keeps the model's own values"
+        if self.begins == "random":
+            return "a random stream: it keeps its own, or gets new keys if it is abstract"
+        if not is_inexact(self.value):
+            return COUNTS
+        return NOT_A_PARAMETER
 
 
 def is_inexact(value: Any) -> bool:
@@ -106,7 +119,7 @@ def _by_name(owner: Any, key: Any) -> bool:
 
 def _leaf(tree: Any, path: Path, value: Any, walk: _Walk, states: Mapping[Any, tuple[Any, ...]]) -> Leaf:
     owners = walk.owners(path)
-    leaf = partial(Leaf, path, value, owners)
+    leaf = partial(Leaf, path, value, owners, axis_names=getattr(walk.at(path), "names", None))
     if (held := equinox.held(path, owners, states)) is not None:
         drawn = held == "iteration" or (isinstance(held, str) and isinstance(value, jax.ShapeDtypeStruct))
         return leaf(drawn=drawn, role=held) if isinstance(held, str) else leaf(begins=held)

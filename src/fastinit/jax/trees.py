@@ -7,19 +7,23 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import NamedSharding
 
 from ..arguments import flag
 from ..drawing.fill import fill, random_bits
 from ..drawing.streams import Seed, encoded_name, resolve_seed
 from ..dtypes import numpy_dtype
-from ..plans.make import make_plan
+from ..plans.make import Choice, make_plan, own_value
 from ..plans.match import matching
-from ..plans.model import Model
+from ..plans.model import Model, TensorSpec
+from ..plans.parameter import Parameter
 from ..plans.plan import Plan
 from ..plans.recipe import RecipeLike, as_recipe
+from ..plans.roles import OWN
+from ._private import Tracer
 from .arrays import sharded_array
-from .layers import described
+from .layers import described, type_of
 from .leaves import Leaf, leaves_of
 
 
@@ -61,7 +65,10 @@ def init(
     A leaf's name is its path with dots: ``layers.0.kernel``. Seed and name choose the values: equal names under one seed give
     equal values. Give each of two networks that are drawn with one seed a ``prefix`` of its own.
 
-    What is not a parameter stays: integers and masks, an ``nnx.Variable`` that is not an ``nnx.Param``, linen's collections
+    A layer scale, a temperature, or a scalar or vector that nothing is known of keeps its value without a rule, if all its
+    elements have the same one.
+
+    What is not a parameter stays, and is among the plan's ``unfilled``: integers and masks, an ``nnx.Variable`` that is not an ``nnx.Param``, linen's collections
     except "params", the state of Equinox's layers, NumPy arrays in Equinox's modules, the moments of an optimizer. Running
     means become 0 and running variances 1, except those of Equinox that have values. An abstract random stream of nnx gets
     a key of its own.
@@ -122,8 +129,26 @@ def _plan(leaves: list[Leaf], recipe: RecipeLike, prefix: str, frozen: bool, num
         raise ValueError(
             "tree has no parameters: no floating-point arrays, or only such as are not parameters"
         )
-    return make_plan(
-        Model({prefix + leaf.name: described(leaf) for leaf in chosen}), as_recipe(recipe, numbers)
+    by_id = {id(leaf) for leaf in chosen}
+    left = [leaf for leaf in leaves if id(leaf) not in by_id and hasattr(leaf.value, "dtype")]
+    unfilled = {prefix + leaf.name: _left(prefix + leaf.name, leaf) for leaf in left}
+    by_name = {prefix + leaf.name: leaf for leaf in chosen}
+
+    def own(name: str, tensor: TensorSpec) -> Choice | None:
+        value = by_name[name].value
+        if isinstance(value, (Tracer, jax.ShapeDtypeStruct)) or (not tensor.role and len(tensor.shape) > 1):
+            return None  # a matrix of equal values may stand for a shape
+        if not getattr(value, "is_fully_addressable", True):
+            return None  # another process has a part
+        return own_value(tensor, np.asarray(value, np.float64)) if tensor.role in OWN else None
+
+    model = Model(_described(chosen, prefix), unfilled=unfilled)
+    return make_plan(model, as_recipe(recipe, numbers), otherwise=own)
+
+
+def _left(name: str, leaf: Leaf) -> Parameter:
+    return Parameter.kept(
+        name, tuple(leaf.value.shape), str(leaf.value.dtype), leaf.why_left, type_of(leaf)[0]
     )
 
 
@@ -132,8 +157,14 @@ def _checked(plan: Plan, leaves: list[Leaf], prefix: str) -> Plan:
     encoded_name(prefix, "prefix")
     drawn = [leaf for leaf in leaves if leaf.drawn]
     _check_names(drawn)
-    tensors = {prefix + leaf.name: described(leaf) for leaf in drawn}
-    return matching(plan, tensors, [prefix + leaf.name for leaf in drawn if not leaf.frozen])
+    return matching(
+        plan, _described(drawn, prefix), [prefix + leaf.name for leaf in drawn if not leaf.frozen]
+    )
+
+
+def _described(leaves: list[Leaf], prefix: str) -> dict[str, TensorSpec]:
+    specs = described(leaves)
+    return {prefix + leaf.name: spec for leaf, spec in zip(leaves, specs, strict=True)}
 
 
 def _check_names(leaves: list[Leaf]) -> None:

@@ -123,7 +123,7 @@ class VarianceScaling(_Scaled, keras.initializers.VarianceScaling):
 
 
 @_serializable
-class GlorotUniform(_Scaled, keras.initializers.GlorotUniform):
+class GlorotUniform(VarianceScaling, keras.initializers.GlorotUniform):
     """U[-a, a), a = sqrt(6 / (fan_in + fan_out)).
 
     >>> GlorotUniform(seed=0)((2, 3)).shape == (2, 3)
@@ -132,7 +132,7 @@ class GlorotUniform(_Scaled, keras.initializers.GlorotUniform):
 
 
 @_serializable
-class GlorotNormal(_Scaled, keras.initializers.GlorotNormal):
+class GlorotNormal(VarianceScaling, keras.initializers.GlorotNormal):
     """Normal of variance 2 / (fan_in + fan_out), cut at 2 sigma of the normal it is cut from.
 
     >>> GlorotNormal(seed=0)((2, 3)).shape == (2, 3)
@@ -141,7 +141,7 @@ class GlorotNormal(_Scaled, keras.initializers.GlorotNormal):
 
 
 @_serializable
-class LecunNormal(_Scaled, keras.initializers.LecunNormal):
+class LecunNormal(VarianceScaling, keras.initializers.LecunNormal):
     """Normal of variance 1 / fan_in, cut at 2 sigma of the normal it is cut from.
 
     >>> LecunNormal(seed=0)((2, 3)).shape == (2, 3)
@@ -150,7 +150,7 @@ class LecunNormal(_Scaled, keras.initializers.LecunNormal):
 
 
 @_serializable
-class LecunUniform(_Scaled, keras.initializers.LecunUniform):
+class LecunUniform(VarianceScaling, keras.initializers.LecunUniform):
     """U[-a, a), a = sqrt(3 / fan_in).
 
     >>> LecunUniform(seed=0)((2, 3)).shape == (2, 3)
@@ -159,7 +159,7 @@ class LecunUniform(_Scaled, keras.initializers.LecunUniform):
 
 
 @_serializable
-class HeNormal(_Scaled, keras.initializers.HeNormal):
+class HeNormal(VarianceScaling, keras.initializers.HeNormal):
     """Normal of variance 2 / fan_in, cut at 2 sigma of the normal it is cut from.
 
     >>> HeNormal(seed=0)((2, 3)).shape == (2, 3)
@@ -168,7 +168,7 @@ class HeNormal(_Scaled, keras.initializers.HeNormal):
 
 
 @_serializable
-class HeUniform(_Scaled, keras.initializers.HeUniform):
+class HeUniform(VarianceScaling, keras.initializers.HeUniform):
     """U[-a, a), a = sqrt(6 / fan_in).
 
     >>> HeUniform(seed=0)((2, 3)).shape == (2, 3)

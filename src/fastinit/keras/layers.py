@@ -70,9 +70,17 @@ def role_and_geometry(layer: Any, name: str, shape: tuple[int, ...]) -> tuple[st
         return "conv", {"layout": taps + "io", "groups": layer.groups, "stride": tuple(layer.strides)}
     kind = next((base.__name__ for base in type(layer).__mro__ if base.__name__ in _CELLS), "")
     if kind and name in ("kernel", "recurrent_kernel"):
-        role = "recurrent" if name == "recurrent_kernel" else "conv" if taps else "weight"
-        return role, {"layout": taps + "io", "packed": _PACKED.get(kind, 1)}
+        packed = {"layout": taps + "io", "packed": _PACKED.get(kind, 1)}
+        if name == "recurrent_kernel":
+            return "recurrent", packed
+        return ("conv", {**packed, "stride": tuple(layer.strides)}) if taps else ("weight", packed)
     return custom_geometry(name, f"{type(layer).__name__}.{layer.name}", shape)
+
+
+def kept(layer: Any) -> str:
+    """Why a layer's trainable variables keep their values; "" if they do not."""
+    computed = isinstance(layer, keras.layers.STFTSpectrogram)
+    return "the kernel of a Fourier transform: it keeps the model's own values" if computed else ""
 
 
 def own_choice(layer: Any, name: str) -> Choice | None:

@@ -10,16 +10,19 @@ import keras
 from ..arguments import flag
 from ..drawing.fill import fill
 from ..drawing.streams import Seed, encoded_name, resolve_seed
-from ..plans.make import Choice, make_plan
+from ..plans.make import Choice, make_plan, own_value
 from ..plans.match import matching
 from ..plans.model import Model, TensorSpec
+from ..plans.parameter import COUNTS, NOT_A_PARAMETER, Parameter
 from ..plans.plan import Plan
 from ..plans.recipe import RecipeLike, as_recipe
+from ..plans.roles import OWN
 from ._private import all_layers, made_trainable
-from .layers import own_choice, role_and_geometry
+from .layers import kept, own_choice, role_and_geometry
 from .tensors import dtype_of, new_tensor
 
 _Model = TypeVar("_Model")
+FROZEN = "frozen (trainable=False): it keeps the model's own values"
 
 
 class _Slot(NamedTuple):
@@ -107,12 +110,12 @@ def init(
         if frozen or numbers:
             extra = ", ".join([*["frozen"] * frozen, *numbers])
             raise TypeError(f"a plan has its own distributions, but {extra} was given too")
-        slots = _survey(model, prefix, frozen=True)
+        slots = _survey(model, prefix, frozen=True).slots
         needed = [name for name, slot in slots.items() if slot.variable.trainable]
         planned = matching(recipe, {name: slot.tensor for name, slot in slots.items()}, needed)
     else:
-        slots = _survey(model, prefix, frozen)
-        planned = _plan(slots, recipe, numbers)
+        seen = _survey(model, prefix, frozen)
+        slots, planned = seen.slots, _plan(seen, recipe, numbers)
     number = resolve_seed(seed)
     for name, parameter in planned.items():
         variable = slots[name].variable
@@ -123,16 +126,20 @@ def init(
     return model
 
 
-def _survey(model: Any, prefix: str, frozen: bool) -> dict[str, _Slot]:
-    """The variables to draw by name."""
+class _Survey(NamedTuple):
+    slots: dict[str, _Slot]
+    unfilled: dict[str, Parameter]  # what is left alone
+
+
+def _survey(model: Any, prefix: str, frozen: bool) -> _Survey:
+    """The variables to draw, and the others, by name."""
     if not isinstance(model, keras.Layer):
         raise TypeError(f"model must be a Keras layer or model, not {type(model).__name__}")
     encoded_name(prefix, "prefix")
     layers = all_layers(model)
     owners = {id(variable): layer for layer in layers for variable in layer.weights}
-    chosen = {id(variable) for variable in model.trainable_variables}
-    if frozen:
-        chosen |= {id(variable) for layer in layers for variable in made_trainable(layer)}
+    trained = {id(variable) for layer in layers for variable in made_trainable(layer)}
+    chosen = {id(variable) for variable in model.trainable_variables} | (trained if frozen else set())
     unbuilt = [
         layer.name for layer in layers if not layer.built and type(layer).build is not keras.Layer.build
     ]
@@ -140,29 +147,40 @@ def _survey(model: Any, prefix: str, frozen: bool) -> dict[str, _Slot]:
         raise ValueError(
             f"not built yet, and without variables: {', '.join(map(repr, unbuilt))}; call the model once"
         )
-    slots: dict[str, _Slot] = {}
+    seen = _Survey({}, {})
     for variable in model.variables:
-        if id(variable) not in chosen:
+        name, shape = prefix + variable.path.replace("/", "."), tuple(variable.shape)
+        layer = owners.get(id(variable))
+        module = "" if layer is None else type(layer).__name__
+        computed = kept(layer)
+        if id(variable) not in chosen or layer is None or computed:
+            kind = keras.backend.standardize_dtype(variable.dtype)
+            left = FROZEN if id(variable) in trained else NOT_A_PARAMETER if "float" in kind else COUNTS
+            reason = computed or left
+            seen.unfilled[name] = Parameter.kept(name, shape, kind, reason, module)
             continue
-        name, layer, shape = (
-            prefix + variable.path.replace("/", "."),
-            owners[id(variable)],
-            tuple(variable.shape),
-        )
-        if name in slots:
+        if name in seen.slots:
             raise ValueError(f"two variables have the path {variable.path!r}: give their layers names")
         try:
             dtype = dtype_of(variable.dtype)
         except TypeError as error:
             raise TypeError(f"variable {name!r}: {error}") from None
         role, geometry = role_and_geometry(layer, variable.name, shape)
-        tensor = TensorSpec(shape, dtype, type(layer).__name__, geometry, role)
-        slots[name] = _Slot(variable, tensor, own_choice(layer, variable.name))
-    if not slots:
+        tensor = TensorSpec(shape, dtype, module, geometry, role)
+        seen.slots[name] = _Slot(variable, tensor, own_choice(layer, variable.name))
+    if not seen.slots:
         raise ValueError("model has no trainable variables; a model has them once it is built")
-    return slots
+    return seen
 
 
-def _plan(slots: dict[str, _Slot], recipe: RecipeLike, numbers: dict[str, Any]) -> Plan:
-    tensors = {name: slot.tensor for name, slot in slots.items()}
-    return make_plan(Model(tensors), as_recipe(recipe, numbers), otherwise=lambda name, *_: slots[name].own)
+def _plan(seen: _Survey, recipe: RecipeLike, numbers: dict[str, Any]) -> Plan:
+    model = Model({name: slot.tensor for name, slot in seen.slots.items()}, unfilled=seen.unfilled)
+
+    def own(name: str, tensor: TensorSpec) -> Choice | None:
+        slot = seen.slots[name]
+        if slot.own is not None or tensor.role not in OWN:
+            return slot.own
+        values = keras.ops.convert_to_numpy(keras.ops.cast(slot.variable.value, "float32"))
+        return own_value(tensor, values)
+
+    return make_plan(model, as_recipe(recipe, numbers), otherwise=own)

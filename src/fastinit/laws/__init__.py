@@ -15,7 +15,7 @@ from .sparse import NMSparse, Sparse
 from .state_space import StateMatrix
 from .structured import Structured
 from .transformed import ComplexTruncatedNormal, ComplexUniform, Icnr, LogUniform
-from .views import Norms, Viewed
+from .views import Norms, SingularVector, Viewed
 
 __all__ = [
     "Channelwise",
@@ -41,6 +41,7 @@ __all__ = [
     "Norms",
     "Orthogonal",
     "Patched",
+    "SingularVector",
     "Sparse",
     "StateMatrix",
     "StepSize",

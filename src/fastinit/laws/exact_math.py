@@ -51,15 +51,16 @@ def expm1(x: ArrayLike) -> Floats:
 
 
 def log(x: ArrayLike) -> Floats:
-    """ln x, for positive finite x."""
-    fraction, k = np.frexp(np.asarray(x, np.float64))
+    """ln x, for finite x: -inf at 0, NaN below."""
+    x = np.asarray(x, np.float64)
+    fraction, k = np.frexp(x)
     small = fraction < math.sqrt(0.5)
     f, k = np.where(small, 2 * fraction, fraction) - 1, k - small
     # ln(1 + f) = 2 artanh(s); its leading digits, f - f^2 / 2, are added last.
     s, half_square = f / (2 + f), 0.5 * f * f
     rest = s * (half_square + s * s * _polynomial(_LOG, s * s))
     result: Floats = k * _LN2_HIGH - ((half_square - (rest + k * _LN2_LOW)) - f)
-    return result
+    return result if np.all(x > 0) else np.where(x > 0, result, np.where(x == 0, -math.inf, math.nan))
 
 
 def log1p(x: ArrayLike) -> Floats:

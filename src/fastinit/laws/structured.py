@@ -30,7 +30,8 @@ class Stream:
     def __init__(self, draw: Draw, dtype: str, of: Callable[[str], Stream]) -> None:
         self.dtype = dtype
         self.of = of
-        """The stream, from its beginning, of the parameter of that name in the same module."""
+        """The stream, from its beginning, of the parameter of that name in the same module; each dot before the name leads to
+        the module that owns that one."""
         self._draw = draw
         self._at = 0
 

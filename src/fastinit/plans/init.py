@@ -76,7 +76,8 @@ def init(
     recipe, dtype
         Those of `fastinit.plan`; a plan has its own. The recipe is "default" if None.
     seed
-        With a parameter's name it is the stream: equal names have equal values under one seed. None is fresh entropy.
+        With a parameter's name it is the stream: equal names have equal values under one seed. Give the names of
+        each of two networks that are drawn with one seed a prefix of their own. None is fresh entropy.
     threads
         How many threads draw, by default all that the process may use. The values do not depend on it.
 

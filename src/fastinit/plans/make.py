@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from numpy.typing import DTypeLike
 
 from ..arguments import checked_shape, file_path
 from ..drawing.fill import checked_parameters
-from ..dtypes import dtype_name, part_of
+from ..dtypes import Array, dtype_name, is_integer, part_of
 from ..laws.composed import Patched
 from ..laws.distributions import Constant, Distribution
 from ..laws.parts import of_reals
@@ -65,7 +66,7 @@ def make_plan(
         kind = dtype or tensor.dtype
         try:
             if rule is None:
-                choice = otherwise(name, tensor) or _own_value(tensor)
+                choice = otherwise(name, tensor) or own_value(tensor)
             else:
                 used.add(rule.number)
                 layer = layer_of.get(name)
@@ -110,8 +111,12 @@ def make_plan(
     return Plan(parameters, model.ties, f"recipe {recipe.name}", model.unfilled)
 
 
-def _own_value(tensor: TensorSpec) -> Choice | None:
-    """The value that the model has, where no theory speaks of the role and the value is known."""
+def own_value(tensor: TensorSpec, values: Array | None = None) -> Choice | None:
+    """The one value that the model has, where no theory speaks of the role and the value is known, or is that of all ``values``."""
+    if tensor.role in OWN and values is not None and values.size:
+        value = float(values.flat[0])
+        if math.isfinite(value) and (values == values.flat[0]).all():
+            tensor = replace(tensor, value=value)
     if tensor.role not in OWN or tensor.value is None:
         return None
     role = f"{ROLES[tensor.role]}: " if tensor.role else ""
@@ -241,7 +246,7 @@ def _described(value: Any) -> TensorSpec | None:
             )
         return TensorSpec(checked_shape(value), "float32")
     shape, dtype = checked_shape(tuple(value.shape)), getattr(value, "dtype", "float32")
-    if re.fullmatch(r"u?int\d*|bool_?", _kind(dtype)):
+    if is_integer(dtype):
         return None
     return TensorSpec(shape, dtype_name(dtype), getattr(value, "module", ""))
 

@@ -13,7 +13,7 @@ from ..drawing.streams import encoded_name
 from ..dtypes import dtype_name
 from ..files import atomic, safetensors
 from ..files.safetensors import parse_json
-from .parameter import Parameter
+from .parameter import COUNTS, Parameter
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,12 @@ def read_model(path: str | os.PathLike[str]) -> Model:
 
 
 def _read_json(path: Path) -> Model:
+    text = path.read_bytes()
     try:
-        data = parse_json(path.read_bytes())
+        data = parse_json(text)
     except ValueError as error:
+        if (kind := safetensors.other_format(text[: safetensors.BEGINNING])) is not None:
+            raise ValueError(f"not a safetensors file or JSON, but {kind}") from None
         raise ValueError(
             f"not a model: a model is a .safetensors file or JSON such as {_FORMS}: {error}"
         ) from None
@@ -160,9 +163,14 @@ def read_header(path: str | os.PathLike[str]) -> Model:
     """Names, shapes and dtypes of a safetensors file, checked against the file's length before anything is built."""
     with open(path, "rb") as file:
         extents = safetensors.read_header(file).extents
-    tensors = {}
+    tensors: dict[str, TensorSpec] = {}
+    unfilled: dict[str, Parameter] = {}
     for extent in extents:
+        if extent.code in safetensors.INTEGERS:
+            dtype = safetensors.INTEGERS[extent.code]
+            unfilled[extent.name] = Parameter.kept(extent.name, extent.shape, dtype, COUNTS)
+            continue
         if extent.dtype is None:
             raise ValueError(f"parameter {extent.name!r} has dtype {extent.code!r}, which cannot be drawn")
         tensors[extent.name] = TensorSpec(extent.shape, extent.dtype)
-    return Model(tensors)
+    return Model(tensors, unfilled=unfilled)

@@ -15,6 +15,7 @@ from ..schemes.fans import Fans
 # Why tensors are left alone.
 FROZEN = "frozen (requires_grad=False): it keeps the model's own values"
 BUFFER = "a buffer: it keeps the model's own values"
+NOT_A_PARAMETER = "not a parameter: it keeps the model's own values"
 COUNTS = "integers or bools, which are not drawn"
 
 

@@ -53,6 +53,15 @@ class Layer:
     copies: int | None
     """Units that equal another one in weights, bias and gradient; training cannot tell them apart."""
     expected: Expected | None = None
+    unbiased: float | None = None
+    """Share of units whose activation would be 0 for the whole batch without the bias before it. None if there is none."""
+    bias: str = ""
+    """The name of the norm that has this bias, if it is not the layer's own."""
+
+    @property
+    def dead_by_bias(self) -> bool:
+        """Whether at least half of the units are dead, and would not be without the bias."""
+        return (self.dead or 0.0) >= 0.5 and self.unbiased is not None and self.unbiased < 0.5
 
     @property
     def std(self) -> float | None:

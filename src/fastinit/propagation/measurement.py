@@ -22,6 +22,16 @@ _BLOCK = 64
 
 
 @dataclass(frozen=True)
+class Inputs:
+    """The moments of one of the model's inputs; `column` is the largest rms of a feature or channel. A name if it has one."""
+
+    name: str
+    mean: float
+    std: float
+    column: float
+
+
+@dataclass(frozen=True)
 class ProbeReport:
     """A network's layers in the order of the forward pass, measured on one batch."""
 
@@ -33,6 +43,12 @@ class ProbeReport:
     """K, for the loss ln K of a classifier that knows nothing."""
     seed: int | None = None
     """Of all streams that were drawn from."""
+    samples: int | None = None
+    """In the batch."""
+    inputs: tuple[Inputs, ...] = ()
+    """The batch's tensors of floats, except masks and one-hot vectors."""
+    derives: bool = False
+    """Whether the model takes derivatives in its forward pass: then the layers' gradients are not measured."""
 
     def to_dict(self) -> dict[str, Any]:
         """The report for JSON; numbers that are not finite are None."""

@@ -18,7 +18,7 @@ from ..schemes.quadrature import expect
 from ..schemes.resolve import distribution
 from .finite_width import checked_widths, predict
 from .layer import Expected, Layer
-from .measurement import ProbeReport, cosine_and_rank, count_copies
+from .measurement import Inputs, ProbeReport, cosine_and_rank, count_copies
 from .slopes import saturation
 from .stack import DistributionLike, Stack, drawn_stack, inputs
 
@@ -97,7 +97,8 @@ def probe(
     title += [f.name.strip("'")]
     classes = sizes[-1] if sizes[-1] > 1 else None
     loss = _uniform_loss(hs[-1]) if classes and len(hs) == depth else None
-    return ProbeReport(", ".join(title), tuple(layers), loss, classes, seed)
+    moments = Inputs("", float(x.mean()), float(x.std()), float(np.sqrt((x * x).mean(axis=0)).max()))
+    return ProbeReport(", ".join(title), tuple(layers), loss, classes, seed, len(x), (moments,))
 
 
 @lru_cache(maxsize=256)
@@ -189,18 +190,19 @@ def _layer(
     weight, bias = stack.weights[i], stack.biases[i]
     variance = float(weight.var(dtype=np.float64)) * weight.shape[1]
     cosine, rank, full = cosine_and_rank(weight)
-    mean, rms, saturated, dead = math.nan, math.inf, None, None
+    mean, rms, saturated, dead, unbiased = math.nan, math.inf, None, None, None
     if h is not None:
         mean, rms = float(h.mean()), root_mean_square(h)
         if i < len(stack.weights) - 1:
             saturated, dead = saturation(stack.activation, h)
+            unbiased = dead if not bias.any() else saturation(stack.activation, h - bias)[1]
     norm, copies = None, None
     if gradient is not None and last is not None:
         norm = _norm(gradient) / _norm(last)
         copies = count_copies(weight, bias, np.stack([gradient.sum(0), np.abs(gradient).sum(0)], axis=1))
     return Layer(
         f"layer.{i}", weight.shape, variance, target, mean, rms, norm, saturated, dead, cosine, rank, full, copies,
-        expected,
+        expected, unbiased,
     )  # fmt: skip
 
 

@@ -14,8 +14,11 @@ _WARNING, _FAULT = 10.0, 1000.0
 # float32 ends here; so does training, whatever this report was computed in.
 _LARGEST = 3.4028235e38
 _HALF, _NEARLY_ALL = 0.5, 0.95
+# Beyond these, inputs are not standardised: their mean, the std below and above, the rms of a feature.
+_MEAN, _SMALL, _LARGE, _COLUMN = 1.0, 0.2, 5.0, 10.0
 
 FINE, WARNING, FAULT = "fine", "warning", "fault"
+_ORDER = [FAULT, WARNING, FINE]
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All findings, worst first, and one word for each layer."""
+    """All findings, and one word for each layer. What the inputs have to do with it comes first, then the worst."""
 
     findings: tuple[Judgement, ...]
     words: tuple[str, ...]
@@ -37,7 +40,7 @@ class Verdict:
     @property
     def level(self) -> str:
         """The worst finding's, "fine", "warning" or "fault"."""
-        return self.findings[0].level
+        return min([finding.level for finding in self.findings], key=_ORDER.index)
 
     @property
     def exit_code(self) -> int:
@@ -55,27 +58,53 @@ def judge(report: ProbeReport) -> Verdict:
 
     A gradient's norm or a signal's rms that changes by more than 10 over the network is a warning, by more than 1000 a
     fault; so are units of which half or 95 % are dead. Values beyond float32 and units that training cannot tell apart
-    are faults; saturation, rank and loss give warnings.
+    are faults; saturation, rank and loss give warnings. So do inputs whose mean is beyond +-1, whose standard deviation is
+    below 0.2 or above 5, or of which a feature has an rms above 10. A batch of one sample has no verdict.
 
     >>> from fastinit.propagation import probe
     >>> judge(probe([64] * 51, "relu", "xavier_normal", seed=0)).level
     'fault'
     """
     instance("report", report, ProbeReport)
+    if report.samples == 1:
+        text = "no verdict: the batch has one sample; give some dozens that differ"
+        words = tuple("not run" if layer.rms is None else "-" for layer in report.layers)
+        return Verdict((Judgement(WARNING, "", text),), words)
     measured = [layer for layer in report.layers if layer.rms is not None]
     # Between which a signal is passed on: not lookups, which have no rank.
     signals = [layer for layer in measured if layer.rank is not None] or measured
     gradient, signal = _gradient(signals), _signal(signals)
     findings = [*_overflow(measured), *gradient, *signal]
     findings += [*_symmetry(report.layers), *_shares(measured), *_loss(report)]
-    order = [FAULT, WARNING, FINE]
-    findings.sort(key=lambda finding: order.index(finding.level))
+    findings.sort(key=lambda finding: _ORDER.index(finding.level))
+    findings = [*_inputs(report), *findings, *_derivatives(report)]
     if not findings:
         findings = [Judgement(FINE, "", "nothing to judge: no two layers can be compared")]
     # Branches differ in scale: what a single layer's numbers mean depends on those of the whole network.
     first = _rms(signals[0]) if signal else 0.0
     level = gradient[0].level if gradient else FINE
     return Verdict(tuple(findings), tuple(_word(layer, first, level) for layer in report.layers))
+
+
+def _inputs(report: ProbeReport) -> list[Judgement]:
+    for x in report.inputs:
+        name = f"the input {x.name!r} is" if x.name else "the inputs are"
+        moments = f"mean {number(x.mean)}, standard deviation {number(x.std)}"
+        if not (abs(x.mean) <= _MEAN and _SMALL <= x.std <= _LARGE):
+            text = f"{name} not standardised: {moments}; standardise them first, as all numbers rest on them"
+        elif x.column > _COLUMN:
+            text = f"{name} not standardised: {moments}, but one feature has the rms {number(x.column)}"
+        else:
+            continue
+        return [Judgement(WARNING, "", text)]
+    return []
+
+
+def _derivatives(report: ProbeReport) -> list[Judgement]:
+    if not report.derives:
+        return []
+    text = "the gradient is not measured: the model takes derivatives in its forward pass, through which its weights learn"
+    return [Judgement(FINE, "", text)]
 
 
 def _overflow(layers: list[Layer]) -> list[Judgement]:
@@ -109,7 +138,7 @@ def _gradient(layers: list[Layer]) -> list[Judgement]:
     if level == FAULT:
         where = next(layer.name for layer in reversed(known) if _change(_gradient_of(layer))[1] == FAULT)
         text += f" (a thousandth at {where})" if 0 < share < 1 else ""
-    if last.target is not None:
+    if last.target is not None and not any(layer.dead_by_bias for layer in layers):
         text += f"; He-normal with gain {math.sqrt(last.target):.3g} would keep it"
     return [Judgement(level, "", text)]
 
@@ -147,12 +176,10 @@ def _shares(layers: list[Layer]) -> list[Judgement]:
     findings = []
     dead = max(layers, key=lambda layer: layer.dead or 0.0, default=None)
     if dead is not None and (share := dead.dead or 0.0) >= _HALF:
-        level = FAULT if share >= _NEARLY_ALL else WARNING
-        findings.append(
-            Judgement(
-                level, dead.name, f"dead: {share:.0%} of the units of {dead.name} are 0 for the whole batch"
-            )
-        )
+        text = f"dead: {share:.0%} of the units of {dead.name} are 0 for the whole batch"
+        if dead.dead_by_bias:
+            text += f", by the bias of {dead.bias or dead.name}: {dead.unbiased:.0%} are without it; start it at 0"
+        findings.append(Judgement(FAULT if share >= _NEARLY_ALL else WARNING, dead.name, text))
     full = max(layers, key=lambda layer: layer.saturated or 0.0, default=None)
     if full is not None and (share := full.saturated or 0.0) >= _HALF:
         findings.append(Judgement(WARNING, full.name, f"saturated: {share:.0%} of the values of {full.name}"))

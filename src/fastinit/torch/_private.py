@@ -32,6 +32,11 @@ from torch.nn.modules.batchnorm import _NormBase as _NormBase
 from torch.nn.modules.conv import _ConvNd as _ConvNd
 from torch.nn.modules.conv import _ConvTransposeNd as _ConvTransposeNd
 
+# The hooks of the older kind of weight norm and of spectral norm. A function has the name of their module in `torch.nn.utils`.
+# The hooks of the older kind of weight norm and of spectral norm. A function has the name of their module in `torch.nn.utils`.
+from torch.nn.utils.spectral_norm import SpectralNorm as SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm as WeightNorm
+
 # The one way to see each operation on tensors of a thread, and to walk its arguments; used by `record`. torch documents
 # both for extensions, without a promise.
 from torch.utils._python_dispatch import TorchDispatchMode as TorchDispatchMode
@@ -57,6 +62,11 @@ def plain_class(module: nn.Module) -> Any:
 
 # The tables of a module's hooks, which tracing empties for a while: a hook on proxies may do anything.
 HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+
+
+def pre_hooks(module: nn.Module) -> list[Any]:
+    """What runs before a module's forward pass: weight norm and spectral norm of the older kind are found there only."""
+    return list(getattr(module, "_forward_pre_hooks", {}).values())
 
 
 def children(module: nn.Module) -> dict[str, nn.Module]:
@@ -119,8 +129,24 @@ def operator_name(operator: Any) -> str:
     return str(operator.overloadpacket.__name__)
 
 
-def in_vmap(tensor: Tensor) -> bool:
-    """Whether a tensor stands for a batch of tensors inside `torch.vmap`, whose values cannot be read there. There is no
-    public name; without it torch's own error about `.item()` is raised."""
-    batched = getattr(getattr(torch._C, "_functorch", None), "is_batchedtensor", None)
-    return batched is not None and bool(batched(tensor))
+def within_transforms(tensor: Tensor) -> tuple[Tensor, bool, bool]:
+    """What a tensor is within those of `torch.func`, whether one of them is `torch.vmap`, which makes it stand for a batch
+    whose values cannot be read there, and whether there are others. There are no public names; without them torch's own
+    errors about `.item()` and storage are raised."""
+    functorch = getattr(torch._C, "_functorch", None)
+    wrapped = getattr(functorch, "is_functorch_wrapped_tensor", lambda tensor: False)
+    batched = False
+    others = False
+    while wrapped(tensor):
+        if functorch.is_batchedtensor(tensor):  # type: ignore[union-attr]
+            batched = True
+        else:
+            others = True
+        tensor = functorch.get_unwrapped(tensor)  # type: ignore[union-attr]
+    return tensor, batched, others
+
+
+def in_forward_mode() -> bool:
+    """Whether derivatives are being carried along, by `torch.autograd.forward_ad`. Without it a network of which only these
+    are put out would seem to have a gradient of 0."""
+    return getattr(torch.autograd.forward_ad, "_current_level", -1) >= 0

@@ -15,7 +15,7 @@ from ..schemes.recommend import recommend
 from ._private import _ConvNd, _ConvTransposeNd
 from .activations import ActivationCall, of_function, of_module
 from .graph import Place, Places, by_graph
-from .layers import is_layer, is_norm
+from .layers import has_children, is_layer, is_norm
 from .survey import Slot, clean_modules, unwrapped
 
 # The last projections of a transformer's branches, as they are called in widespread code.
@@ -124,9 +124,7 @@ def _apart(modules: list[tuple[str, nn.Module]]) -> tuple[dict[int, ActivationCa
         if isinstance(module, (nn.Sequential, nn.ModuleList)):
             continue
         children = list(module.named_children())
-        layers = [
-            i for i, (_, child) in enumerate(children) if is_layer(child) and not list(child.children())
-        ]
+        layers = [i for i, (_, child) in enumerate(children) if is_layer(child) and not has_children(child)]
         acting = {i: activation for i, (_, child) in enumerate(children) if (activation := of_module(child))}
         functions = [
             f for value in vars(module).values() if callable(value) and (f := of_function(value, {}))

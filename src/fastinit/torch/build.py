@@ -15,6 +15,7 @@ from ..plans.plan import Plan
 from ..terminal import progress
 from . import _private
 from .modules import draw
+from .parametrised import computed_weights
 from .recording.record import Followed, followed, recorded
 from .recording.trace import on_meta
 from .survey import Survey, clean_modules, survey
@@ -44,7 +45,8 @@ def build(
     factory
         Builds and returns the module; see `record`.
     seed
-        With a parameter's name it is the stream. None is fresh entropy.
+        With a parameter's name it is the stream: equal names have equal values under one seed. Two networks of one seed need
+        one module that holds both, or `init_` with a ``prefix`` each. None is fresh entropy.
     device
         Where the model is to be; the CPU by default.
     dtype
@@ -133,14 +135,21 @@ class _Memory:
             for tensor in table.values()
             if tensor is not None
         )
-        self._owned = {_private.storage_key(tensor) for tensor in held}
+        computed = (  # by hooks, which `draw` runs
+            vars(module)[weight.name]
+            for _, module in self._modules
+            for weight in computed_weights(module)
+            if weight.name in vars(module)
+        )
+        self._owned = {_private.storage_key(tensor) for tensor in (*held, *computed)}
         self._attributes = list(self._kept())
 
     def _kept(self) -> Iterator[tuple[nn.Module, str, dict[int, Tensor]]]:
         """The attributes of modules that hold tensors beside parameters and buffers, with the values of these."""
         for path, module in self._modules:
+            computed = {weight.name for weight in computed_weights(module)}  # anew, once the values are there
             for name, attribute in vars(module).items():
-                if name in _TABLES or not (tensors := _meta_tensors(attribute)):
+                if name in _TABLES or name in computed or not (tensors := _meta_tensors(attribute)):
                     continue
                 values: dict[int, Tensor] = {}
                 for tensor in tensors:

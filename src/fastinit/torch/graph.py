@@ -13,7 +13,7 @@ from torch import fx, nn
 
 from ._private import HOOKS, plain_class
 from .activations import ActivationCall, of_function, of_module
-from .layers import is_layer, is_norm
+from .layers import has_children, is_layer, is_norm
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class _Tracer(fx.Tracer):
         of_torch = plain_class(m).__module__.startswith("torch.nn") and not isinstance(m, nn.Sequential)
         if of_torch or of_module(m) is not None or is_norm(m):
             return True
-        return is_layer(m) and not any(True for _ in m.children())
+        return is_layer(m) and not has_children(m)
 
 
 def by_graph(model: nn.Module) -> Places | None:

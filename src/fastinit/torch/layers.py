@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..plans.model import TensorSpec
 from ..plans.roles import WEIGHTS, adds_one, with_roles
 from ._private import _ConvNd, _ConvTransposeNd, _NormBase, plain_class
+from .parametrised import computed_weights
 
 _NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 _GATES = {"LSTM": 4, "LSTMCell": 4, "GRU": 3, "GRUCell": 3}
@@ -19,16 +20,27 @@ _FUSED = re.compile(r"qkv|c_attn|query_key_value|in_proj", re.IGNORECASE)
 
 
 def is_norm(module: nn.Module) -> bool:
-    return isinstance(module, _NORMS) or "norm" in plain_class(module).__name__.lower()
+    owner = plain_class(module)
+    if owner.__module__.startswith(
+        "torch.nn.utils"
+    ):  # weight norm and spectral norm, which normalise no signal
+        return False
+    return isinstance(module, _NORMS) or "norm" in owner.__name__.lower()
+
+
+def has_children(module: nn.Module) -> bool:
+    """Whether it owns modules, except those that compute its weights."""
+    return any(name != "parametrizations" for name, _ in module.named_children())
 
 
 def is_layer(module: nn.Module) -> bool:
     """Whether the module itself multiplies by a weight."""
-    own = {
+    own: dict[str, Tensor] = {
         local: tensor
         for local, tensor in module.named_parameters(recurse=False, remove_duplicate=False)
         if not isinstance(tensor, nn.UninitializedParameter)
     }
+    own |= {weight.name: weight.like for weight in computed_weights(module)}
     return any(spec.role in WEIGHTS for spec in described("", module, own).values())
 
 

@@ -23,8 +23,10 @@ from ..schemes.catalogue import SCHEMES
 from . import _private, auto
 from .buffers import buffers_of, fill_buffer
 from .own import own_chooser
+from .parametrised import recompute
 from .sharded import Task, drawn_by_gpu, fill_task, queue, tasks_of
 from .survey import Survey, survey
+from .weights import put_together, taken_apart
 
 _Model = TypeVar("_Model", bound=nn.Module)
 
@@ -43,7 +45,9 @@ def plan(
 
     Names are those of ``named_parameters`` without the parts that wrappers add (torch.compile, checkpointing, data
     parallel, FSDP). A parameter with several names, or two that are one memory, stands once, under the first name.
-    Shapes are those of whole tensors, also of sharded ones. An embedding's row for padding is 0.
+    Shapes are those of whole tensors, also of sharded ones. An embedding's row for padding is 0. Where a layer computes its
+    weight (weight norm, spectral norm, parametrisations), the recipe is asked for the weight, and the plan has what it is
+    made of: docs/torch-models.md, "Weights that are computed".
 
     Parameters
     ----------
@@ -82,8 +86,8 @@ def plan(
         stand beside a recipe.
     ValueError
         for parameters of which nothing says how to draw them, or that cannot be drawn (lazy, TorchScript, of another
-        dtype, not dense, sharing a part of their memory), all of them by name; for patterns that match nothing; for a
-        model whose parameters are all frozen.
+        dtype, not dense, sharing a part of their memory, of a parametrisation without a way back), by name; for patterns
+        that match nothing; for a model whose parameters are all frozen.
 
     Examples
     --------
@@ -209,6 +213,7 @@ def draw(
     spread(others, run, workers, beside=lambda task: task.local.is_cpu)
     for tensor, buffer in buffers:
         fill_buffer(tensor, buffer, number, workers)
+    recompute({id(whole.slot.module): whole.slot.module for whole in seen.weights.values()}.values())
     for task in tasks:
         torch.autograd.graph.increment_version(task.parameter)
         if task.local is not task.parameter:
@@ -240,18 +245,6 @@ def _plan(
         )
     if faults := [f"{prefix + name!r}: {slot.fault}" for name, slot in drawn.items() if slot.fault]:
         raise ValueError(f"the model has parameters that cannot be drawn: {'; '.join(faults)}")
-    unfilled = {
-        prefix + name: Parameter.kept(
-            prefix + name, slot.spec.shape, slot.spec.dtype, reason, slot.spec.module
-        )
-        for slots, reason in ((seen.parameters, FROZEN), (seen.buffers, BUFFER))
-        for name, slot in slots.items()
-        if name not in drawn and slot.persistent
-    }
-    specs = {prefix + name: slot.spec for name, slot in drawn.items()}
-    specs = _with_layouts(specs, {} if layouts is None else instance("layouts", layouts, Mapping))
-    ties = {prefix + alias: prefix + owner for alias, owner in seen.ties.items() if owner in drawn}
-    described = Model(specs, ties, unfilled)
     instance("rules", rules, Sequence)
     choosers = [own_chooser(model)]
     if recipe == "auto" and not numbers:
@@ -261,12 +254,25 @@ def _plan(
         if isinstance(recipe, str) and not recipe.endswith(".toml"):
             choose("recipe", recipe, {"auto": 0, **SCHEMES, **shipped_recipes()})
         rules_first = with_rules(as_recipe(recipe, numbers), rules)
+    slots, weight_of, left = put_together(seen, drawn, rules_first, prefix)
+    unfilled = {
+        prefix + name: Parameter.kept(
+            prefix + name, slot.spec.shape, slot.spec.dtype, reason, slot.spec.module
+        )
+        for tensors, reason in ((seen.parameters, FROZEN), (seen.buffers, BUFFER))
+        for name, slot in tensors.items()
+        if (name not in drawn or name in left) and slot.persistent
+    }
+    specs = {prefix + name: slot.spec for name, slot in slots.items()}
+    specs = _with_layouts(specs, {} if layouts is None else instance("layouts", layouts, Mapping))
+    ties = {prefix + alias: prefix + owner for alias, owner in seen.ties.items() if owner in drawn}
 
     def otherwise(name: str, spec: TensorSpec) -> Choice | None:
-        slot = replace(drawn[name.removeprefix(prefix)], spec=spec)
+        slot = replace(slots[name.removeprefix(prefix)], spec=spec)
         return next((choice for choose_ in choosers if (choice := choose_(slot))), None)
 
-    return make_plan(described, rules_first, otherwise=otherwise)
+    whole = make_plan(Model(specs, ties, unfilled), rules_first, otherwise=otherwise)
+    return taken_apart(whole, seen, weight_of, prefix)
 
 
 def _with_layouts(specs: Mapping[str, TensorSpec], layouts: Mapping[str, str]) -> dict[str, TensorSpec]:

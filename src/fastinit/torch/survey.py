@@ -14,11 +14,15 @@ from ..plans.roles import OWN
 from . import _private
 from ._private import plain_class
 from .layers import described
+from .parametrised import Computed, computed_weights
 from .tensors import DTYPES, check_target
 
 # Modules that stand around another one, which they keep under this name.
 _AROUND = {"_orig_mod": (), "_checkpoint_wrapped_module": (), "_fsdp_wrapped_module": (),
            "module": ("DataParallel", "DistributedDataParallel", "FullyShardedDataParallel", "AveragedModel")}  # fmt: skip
+
+
+SCRIPTED = "it belongs to a TorchScript module, whose inside cannot be seen: take what it was made from"
 
 
 @dataclass(frozen=True)
@@ -39,13 +43,29 @@ class Slot:
 
 
 @dataclass(frozen=True)
+class Whole:
+    """A weight that its module computes from other tensors: the place that it would have as a parameter, the module's name
+    with a dot, and how it is computed."""
+
+    slot: Slot
+    path: str
+    computed: Computed
+
+    @property
+    def parts(self) -> list[str]:
+        return [self.path + part for part in self.computed.parts]
+
+
+@dataclass(frozen=True)
 class Survey:
     """A model's parameters and buffers in torch's order, by the names that they have without wrappers. A tensor that has
-    several names, or shares all of its memory with another, stands once; ``ties`` maps its other names to the first."""
+    several names, or shares all of its memory with another, stands once; ``ties`` maps its other names to the first.
+    ``weights`` are computed from some of the parameters."""
 
     parameters: dict[str, Slot]
     buffers: dict[str, Slot]
     ties: dict[str, str]
+    weights: dict[str, Whole]
 
 
 def clean_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -83,6 +103,7 @@ def survey(model: nn.Module) -> Survey:
     parameters: dict[str, Slot] = {}
     buffers: dict[str, Slot] = {}
     ties: dict[str, str] = {}
+    weights: dict[str, Whole] = {}
     written = _was_built(model)
     first: dict[object, str] = {}  # the first name of a tensor or of a place in memory
     for path, module in clean_modules(model):
@@ -93,7 +114,9 @@ def survey(model: nn.Module) -> Survey:
         own = dict(module.named_parameters(recurse=False, remove_duplicate=False))
         held = dict(module.named_buffers(recurse=False, remove_duplicate=False))
         lazy = {local for local, tensor in own.items() if isinstance(tensor, nn.UninitializedParameter)}
-        specs = described(path, module, {k: v for k, v in (own | held).items() if k not in lazy})
+        computed = {weight.name: weight for weight in computed_weights(module)}
+        known = {k: v for k, v in (own | held).items() if k not in lazy}
+        specs = described(path, module, known | {k: weight.like for k, weight in computed.items()})
         specs = {name: _valued(spec, name, own, written) for name, spec in specs.items()}
         for local, tensor in (own | held).items():
             name = f"{path}.{local}" if path else local
@@ -117,7 +140,12 @@ def survey(model: nn.Module) -> Survey:
                 ties[name] = owner
                 if owner in parameters:
                     parameters[owner] = _tied(parameters[owner], specs[name])
-    return Survey(_without_overlaps(parameters), buffers, ties)
+        before = f"{path}." if path else ""
+        for local, weight in computed.items():
+            slot = Slot(before + local, weight.like, module, specs[before + local], weight.fault)
+            weights[slot.name] = Whole(slot, before, weight)
+    parameters = _without_overlaps(parameters)
+    return Survey(parameters, buffers, ties, _without_ties(weights, parameters, ties))
 
 
 def local_tensor(tensor: Tensor) -> Tensor:
@@ -133,6 +161,21 @@ def _tied(slot: Slot, other: TensorSpec) -> Slot:
         return slot
     padding = other.zero_row if slot.spec.zero_row is None else slot.spec.zero_row
     return replace(slot, spec=replace(slot.spec, role="output", geometry={}, zero_row=padding))
+
+
+def _without_ties(
+    weights: dict[str, Whole], parameters: dict[str, Slot], ties: dict[str, str]
+) -> dict[str, Whole]:
+    """The weights that are not others under a second name; a fault for those of which a part is tied or has a fault."""
+    result = {}
+    for name, whole in weights.items():
+        if all(part in ties for part in whole.parts):
+            continue
+        tied = [f"its {part!r} is tied to {ties[part]!r}" for part in whole.parts if part in ties]
+        faults = [parameters[part].fault for part in whole.parts if part in parameters]
+        fault = next(filter(None, [*tied, *faults, whole.slot.fault]), "")
+        result[name] = replace(whole, slot=replace(whole.slot, fault=fault))
+    return result
 
 
 def _was_built(model: nn.Module) -> bool:
@@ -166,7 +209,7 @@ def _is_plain(tensor: Tensor) -> bool:
 def _fault(tensor: Tensor, module: nn.Module) -> str:
     """Why a tensor cannot be drawn into, or ""."""
     if isinstance(module, torch.jit.ScriptModule):
-        return "it belongs to a TorchScript module, whose inside cannot be seen: take what it was made from"
+        return SCRIPTED
     if _private.is_flat_parameter(tensor):
         return "it is FSDP1's flat parameter of several others: use fully_shard, or use_orig_params=True"
     try:

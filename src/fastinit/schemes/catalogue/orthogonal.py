@@ -7,8 +7,16 @@ from ...laws.orthogonal import ConvOrthogonal, DeltaOrthogonal, HadamardOrthogon
 from .row import PLACES, Number, Scheme, Target
 
 
-def _orthogonal(w: Target, gain: float, axis: int) -> Orthogonal:
-    axis, blocks = integer("axis", axis), w.geometry.packed
+def _row_axis(axis: int | None) -> int:
+    if axis is None:  # as an einsum or a dense layer of several axes has it
+        raise ValueError(
+            "several axes are inputs and several are outputs: give axis=, which counts the rows of the matrix"
+        )
+    return integer("axis", axis)
+
+
+def _orthogonal(w: Target, gain: float, axis: int | None) -> Orthogonal:
+    axis, blocks = _row_axis(axis), w.geometry.packed
     stacked: tuple[int, ...] = ()
     if w.geometry.layout is not None:
         axis = w.layout.index("o")
@@ -84,7 +92,7 @@ ROWS = (
         mean="0",
         std="gain / sqrt(max(rows, columns))",
         source="Yu et al. 2016, https://arxiv.org/abs/1610.09072",
-        build=lambda w, gain, axis: HadamardOrthogonal(gain, axis),
+        build=lambda w, gain, axis: HadamardOrthogonal(gain, _row_axis(axis)),
         numbers=(_GAIN, _AXIS),
         note="Its entries are nearly normal, but there are finitely many such matrices: it is not uniform (Haar) as "
         "`orthogonal` is. The last bits follow NumPy's matrix product.",

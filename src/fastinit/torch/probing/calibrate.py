@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from ...drawing.fill import fill
 from ...drawing.streams import Seed, resolve_seed
 from ...propagation.calibrate import unit_variance_factor
 from ...schemes.resolve import heeded, resolve
 from .._private import _ConvNd
+from ..parametrised import computed_weights
 from ..survey import unwrapped
 from .observe import LayerWeight, call, check, first_tensor, hooked, untouched, weights
 
@@ -108,7 +108,7 @@ def _is_affine(weight: LayerWeight) -> bool:
         isinstance(weight.module, (nn.Linear, nn.Bilinear, _ConvNd))
         or type(weight.module).__name__ == "Conv1D"
     )
-    return affine and not parametrize.is_parametrized(weight.module)
+    return affine and not computed_weights(weight.module)
 
 
 def _factor(weight: LayerWeight, output: Tensor | None) -> float:

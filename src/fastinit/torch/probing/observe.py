@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from ...laws.layout import checked_layout
 from ...schemes.fans import fans as count_fans
 from .. import _private
 from .._private import _ConvNd, _ConvTransposeNd
 from ..layers import described
-from ..survey import clean_modules
+from ..parametrised import computed_weights
+from ..survey import SCRIPTED, clean_modules
 
 _ROLES = ("weight", "conv", "recurrent", "embedding")
 
@@ -81,8 +81,7 @@ def weights(model: nn.Module) -> dict[str, LayerWeight]:
             continue
         seen.add(id(module))
         names = [name for name, _ in module.named_parameters(recurse=False, remove_duplicate=False)]
-        if parametrize.is_parametrized(module):
-            names += module.parametrizations  # type: ignore[arg-type]
+        names += [weight.name for weight in computed_weights(module)]
         for name in names:
             tensor = getattr(module, name)
             if isinstance(tensor, nn.UninitializedParameter):
@@ -117,10 +116,11 @@ def check(model: Any, batch: Any) -> None:
     """Raise for what is no module, has no parameters, or a batch that is empty or not finite."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}")
-    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
-        raise TypeError(
-            "model must not be of TorchScript, whose inside cannot be seen: take what it was made from"
-        )
+    for path, module in clean_modules(model):
+        if isinstance(module, torch.jit.ScriptModule):
+            own = [name for name, _ in module.named_parameters()]
+            name = ".".join(filter(None, [path, *own[:1]]))
+            raise ValueError(f"parameter {name!r}: {SCRIPTED}" if own else f"module {path!r}: {SCRIPTED}")
     if next(model.parameters(), None) is None:
         raise ValueError("model has no parameters")
     if any(parameter.is_meta for parameter in model.parameters()):

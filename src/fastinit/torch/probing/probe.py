@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import GradientEdge, get_gradient_edge
-from torch.overrides import TorchFunctionMode
 
 from ...arguments import instance, integer
 from ...drawing.fill import fill
@@ -22,99 +19,14 @@ from ...propagation.probe import keeping_variance
 from ...propagation.slopes import flat_slope, slope
 from ...schemes import activations
 from ...schemes.resolve import distribution
-from .._private import in_vmap, is_view
-from ..activations import ActivationCall, of_function, of_module
+from .._private import is_view
+from ..activations import ActivationCall, of_module
+from ..layers import is_norm
 from ..survey import clean_modules, unwrapped
 from . import chain
+from .inputs import inputs_of, samples_of
 from .observe import LayerWeight, call, check, first_tensor, hooked, untouched, weights
-
-# Saturation is measured on no more values of a layer than these, evenly chosen.
-_MOST_VALUES = 1 << 18
-
-
-@dataclass
-class _Row:
-    """One call of a module, as it is seen on the way forward; `sums` on the way back."""
-
-    name: str
-    weight: LayerWeight | None
-    shape: tuple[int, ...] = ()
-    mean: float | None = None
-    rms: float | None = None
-    edge: GradientEdge | None = None
-    before: activations.Activation | None = None
-    activation: activations.Activation | None = None
-    saturated: float | None = None
-    dead: float | None = None
-    norm: float | None = None
-    sums: np.ndarray[Any, Any] | None = None
-
-
-@dataclass
-class _Record:
-    """The rows so far, and whether an activation module is running, whose inner functions are no activations."""
-
-    rows: list[_Row] = field(default_factory=list)
-    inside: int = 0
-
-    def add(self, name: str, weight: LayerWeight | None, output: Any) -> None:
-        h = first_tensor(output)
-        calls = 1 + sum(row.name == name or row.name.startswith(f"{name} (") for row in self.rows)
-        row = _Row(name if calls == 1 else f"{name} ({calls})", weight)
-        if self.rows:
-            row.before = self.rows[-1].activation
-        self.rows.append(row)
-        if h is None or not h.numel():
-            return
-        _check_readable(h)
-        values = h.detach()
-        row.shape = tuple(values.shape)
-        row.mean = float(values.mean(dtype=torch.float64))
-        norm = float(torch.linalg.vector_norm(values, dtype=torch.float64))
-        row.rms = norm / math.sqrt(values.numel())
-        if h.requires_grad:
-            # The edge stays that of h when an activation overwrites h in place.
-            row.edge = get_gradient_edge(h)
-
-    def activate(self, found: ActivationCall, values: Tensor | None, output: Any) -> None:
-        """An activation after the last layer: only the first one counts."""
-        row = self.rows[-1] if self.rows else None
-        if row is None or row.activation is not None or row.weight is None or not isinstance(output, Tensor):
-            return
-        if not output.shape or output.shape[:1] != row.shape[:1]:  # of something else than this batch
-            return
-        row.activation = f = activations.as_activation(found.function, found.param)
-        on = output.detach() != 0
-        same = on.dim() == len(row.shape)
-        on = row.weight.units_last(on) if same else on.reshape(-1, on.shape[-1])
-        row.dead = 1 - float(on.any(dim=0).double().mean())
-        limit = flat_slope(f)
-        if limit is not None and values is not None:
-            h = values.numpy()
-            with np.errstate(all="ignore"):
-                row.saturated = float(((np.abs(slope(f, h)) < limit) & (f.function(h) != 0)).mean())
-
-
-class _Activations(TorchFunctionMode):
-    """Sees activations that are called as functions."""
-
-    def __init__(self, record: _Record) -> None:
-        super().__init__()
-        self.record = record
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        keywords = kwargs or {}
-        found = None
-        if not self.record.inside and args and isinstance(args[0], Tensor):
-            found = of_function(func, keywords, args[1:])
-        if found is None:
-            return func(*args, **keywords)
-        values = _sample(args[0])  # before the function may overwrite them
-        output = func(*args, **keywords)
-        self.record.activate(found, values, output)
-        return output
+from .rows import Activations, Before, Record, Row
 
 
 def probe(
@@ -174,19 +86,22 @@ def probe(
     if classes is not None and integer("classes", classes) < 2:
         raise ValueError(f"classes must be at least 2, got {classes!r}")
     seed = resolve_seed(seed)
-    record = _Record()
+    record = Record()
     with untouched(model), torch.enable_grad():
         known = weights(model)
         chosen = _chosen(model, known, modules)
         output = _forward(model, batch, record, chosen, known)
         value = _backward(record, output, loss, seed)
     ran = {row.name for row in record.rows}
-    record.rows += [_Row(name, known.get(name)) for name in chosen if name not in ran]
+    record.rows += [Row(name, known.get(name)) for name in chosen if name not in ran]
     layers = _layers(record.rows)
     plain = modules is None and len(record.rows) == len(known)
     if plain and (expected := chain.expected(model, batch, known)):
         layers = tuple([replace(layer, expected=e) for layer, e in zip(layers, expected, strict=True)])
-    return ProbeReport(type(model).__name__ if title is None else title, layers, value, classes, seed)
+    return ProbeReport(
+        type(model).__name__ if title is None else title, layers, value, classes, seed,
+        samples_of(batch), inputs_of(batch), record.derives,
+    )  # fmt: skip
 
 
 def _chosen(
@@ -210,11 +125,11 @@ def _chosen(
 
 
 def _forward(
-    model: nn.Module, batch: Any, record: _Record, chosen: dict[str, nn.Module], known: dict[str, LayerWeight]
+    model: nn.Module, batch: Any, record: Record, chosen: dict[str, nn.Module], known: dict[str, LayerWeight]
 ) -> Any:
     hooks: dict[nn.Module, Callable[..., Any]] = {}
     before: dict[nn.Module, Callable[..., Any]] = {}
-    inputs: list[Tensor | None] = []
+    inputs: list[Before | None] = []
 
     def measured(name: str) -> Callable[..., Any]:
         def hook(module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
@@ -227,7 +142,7 @@ def _forward(
         return hook
 
     def begin(module: nn.Module, args: Any, kwargs: Any) -> None:
-        inputs.append(_sample(args[0]) if args and isinstance(args[0], Tensor) else None)
+        inputs.append(record.arrive(args[0]) if args else None)
         record.inside += 1
 
     def end(found: ActivationCall) -> Callable[..., None]:
@@ -239,15 +154,22 @@ def _forward(
 
         return hook
 
+    def shifted(name: str, bias: Tensor) -> Callable[..., None]:
+        return lambda module, args, kwargs, output: record.shift(name, bias)
+
+    for name, module in clean_modules(model):
+        bias = getattr(module, "bias", None)
+        if is_norm(module) and isinstance(bias, Tensor):
+            hooks[module] = shifted(name, bias)
     for module in model.modules():
         if module not in chosen.values() and (found := of_module(module)) is not None:
             before[module], hooks[module] = begin, end(found)
     hooks |= {module: measured(name) for name, module in chosen.items()}
-    with hooked(hooks, before), _Activations(record):
+    with hooked(hooks, before), Activations(record):
         return call(model, batch)
 
 
-def _backward(record: _Record, output: Any, loss: Callable[[Any], Tensor] | None, seed: Seed) -> float | None:
+def _backward(record: Record, output: Any, loss: Callable[[Any], Tensor] | None, seed: Seed) -> float | None:
     """Gradients at all rows by one pass, which touches no parameter's; the loss."""
     value = None
     if loss is not None:
@@ -266,7 +188,7 @@ def _backward(record: _Record, output: Any, loss: Callable[[Any], Tensor] | None
         drawn = np.empty(tuple(target.shape), np.float32)
         fill(drawn, distribution("normal", drawn.shape), seed=seed, name="gradient")
         upstream = torch.from_numpy(drawn).to(target.device, target.dtype)
-    rows = [row for row in record.rows if row.edge is not None]
+    rows = [row for row in record.rows if row.edge is not None and not record.derives]
     if not rows or not target.requires_grad:
         return value
     edges = [row.edge for row in rows if row.edge is not None]
@@ -285,7 +207,7 @@ def _backward(record: _Record, output: Any, loss: Callable[[Any], Tensor] | None
     return value
 
 
-def _layers(rows: list[_Row]) -> tuple[Layer, ...]:
+def _layers(rows: list[Row]) -> tuple[Layer, ...]:
     norms = [row.norm for row in rows if row.norm is not None]
     last = norms[-1] if norms else 0.0
     statistics: dict[int, tuple[float | None, int | None, int | None]] = {}
@@ -293,7 +215,7 @@ def _layers(rows: list[_Row]) -> tuple[Layer, ...]:
 
 
 def _layer(
-    row: _Row, last: float, depth: int, statistics: dict[int, tuple[float | None, int | None, int | None]]
+    row: Row, last: float, depth: int, statistics: dict[int, tuple[float | None, int | None, int | None]]
 ) -> Layer:
     weight, shape = row.weight, row.shape
     variance, target, copies = None, None, None
@@ -311,21 +233,30 @@ def _layer(
             if row.sums is not None and len(row.sums) == len(matrix):
                 bias = None if weight.bias is None else weight.bias.double().cpu().numpy()
                 copies = count_copies(matrix, bias, row.sums)
+    saturated = None
+    unbiased, norm = None, ""
+    if row.activation is not None and row.before_it is not None:
+        saturated = _saturated(row.activation, row.before_it.values.numpy())
+        unbiased, norm = _unbiased(row, row.activation, row.before_it.extremes)
     gradient = None if row.norm is None else row.norm / last if last else 0.0
     return Layer(
-        row.name, shape, variance, target, row.mean, row.rms, gradient, row.saturated, row.dead, cosine, rank, full,
-        copies,
+        row.name, shape, variance, target, row.mean, row.rms, gradient, saturated, row.dead, cosine, rank, full,
+        copies, unbiased=unbiased, bias=norm,
     )  # fmt: skip
 
 
-def _check_readable(tensor: Tensor) -> None:
-    if in_vmap(tensor):
-        raise ValueError("the model calls torch.vmap on its layers, inside which their values cannot be read")
+def _unbiased(row: Row, f: activations.Activation, extremes: Tensor | None) -> tuple[float | None, str]:
+    """The share of units that would be dead without their bias, and the name of the norm that has it."""
+    bias = row.shift if row.shift or not row.weight or row.weight.bias is None else ("", row.weight.bias)
+    if bias is None or extremes is None or bias[1].shape != extremes.shape[1:]:
+        return None, ""
+    values = f.function((extremes - bias[1].to("cpu", torch.float64)).numpy())
+    return float((values == 0).all(0).mean()), bias[0]
 
 
-def _sample(tensor: Tensor) -> Tensor:
-    """At most so many of the values, evenly chosen, as they are now."""
-    _check_readable(tensor)
-    flat = tensor.detach().reshape(-1)
-    step = -(-flat.numel() // _MOST_VALUES) or 1
-    return flat[::step].to("cpu", torch.float64, copy=True)
+def _saturated(f: activations.Activation, h: np.ndarray[Any, Any]) -> float | None:
+    limit = flat_slope(f)
+    if limit is None:
+        return None
+    with np.errstate(all="ignore"):
+        return float(((np.abs(slope(f, h)) < limit) & (f.function(h) != 0)).mean())

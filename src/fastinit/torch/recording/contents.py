@@ -83,6 +83,34 @@ class View(NamedTuple):
         step_of = dict(zip(outer.strides, c_strides(outer.shape), strict=True))
         return View(self.shape, tuple([step_of[stride] for stride in self.strides]), 0)
 
+    def recounted(
+        self, shape: tuple[int, ...], steps: tuple[int, ...], others: tuple[int, ...]
+    ) -> View | None:
+        """It, in a tensor of that shape whose elements are counted by `others` along its axes, no longer by `steps`.
+
+        None if it is not a box of the tensor.
+        """
+        axes = sorted([k for k, size in enumerate(shape) if size > 1], key=lambda k: -steps[k])
+        rest, offset = self.offset, 0
+        last = [0] * len(shape)  # index of the last element along each axis
+        for k in axes:
+            if not steps[k]:
+                return None
+            last[k], rest = divmod(rest, steps[k])
+            offset += last[k] * others[k]
+        strides: list[int] = []
+        for size, stride in zip(self.shape, self.strides, strict=True):
+            k = next((k for k in axes if steps[k] <= abs(stride)), -1)
+            if size == 1 or k < 0 or stride % steps[k]:
+                if size > 1:
+                    return None
+                strides.append(0)
+                continue
+            last[k] += stride // steps[k] * (size - 1)
+            strides.append(stride // steps[k] * others[k])
+        inside = not rest and all(i < size for i, size in zip(last, shape, strict=True))
+        return View(self.shape, tuple(strides), offset) if inside else None
+
 
 class Source(NamedTuple):
     """Which elements of which draw, index by index; the draw's are counted in C order. None if that takes more than a view."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from .._private import storage_key, tree_map_only
-from .contents import Drawn, Norms
+from .contents import Drawn, Norms, constant
 from .trace import Trace, UnknownValueError, on_meta
 
 _CPU, _META = torch.device("cpu"), torch.device("meta")
@@ -141,6 +141,22 @@ def _new_tensor(trace: Trace, func: Any, args: Any, kwargs: Any) -> Any:
     return _tensor(trace, torch.tensor, args[1:], kwargs)
 
 
+def _indexed(trace: Trace, func: Any, args: Any, kwargs: Any) -> Any:
+    """An index or an assignment by lists of numbers, which torch would put on the meta device unseen."""
+    tensor, index, *value = args
+    parts = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(part, list | np.ndarray) for part in parts):
+        index = tuple([_numbers(trace, part) for part in parts])
+    return func(tensor, index, *value)
+
+
+def _numbers(trace: Trace, part: Any) -> Any:
+    array = np.asarray(part) if isinstance(part, list | np.ndarray) else np.empty(0)
+    if not array.size or array.dtype.kind not in "iub":
+        return part
+    return trace.adopted(trace.apart(lambda: torch.from_numpy(array.copy())))
+
+
 def _set_data(trace: Trace, func: Any, args: Any, kwargs: Any) -> Any:
     """`parameter.data = tensor`, of which one may lie in memory that others hold."""
     tensor, data = args
@@ -149,11 +165,27 @@ def _set_data(trace: Trace, func: Any, args: Any, kwargs: Any) -> Any:
     return func(tensor, data)
 
 
+def _norm_except_dim(trace: Trace, func: Any, args: Any, kwargs: Any) -> Any:
+    """Norms over all axes except one between others, for which torch copies the tensor with its axes exchanged."""
+    tensor, power, axis = args
+    writes = trace.read(tensor) if 0 < axis < tensor.dim() - 1 and power == 2 else []
+    if len(writes) != 1 or not isinstance(writes[0].content, Drawn) or constant(writes[0].content):
+        return func(*args, **kwargs)
+    made = torch.empty(
+        [n if i == axis else 1 for i, n in enumerate(tensor.shape)], dtype=tensor.dtype, device=_META
+    )
+    axes = tuple([i for i in range(tensor.dim()) if i != axis])
+    trace.write(made, Norms(writes[0].content, axes, f"{writes[0].content.text}, norm"))
+    return made
+
+
 _SPECIAL: dict[Any, Callable[[Trace, Any, Any, Any], Any]] = {
     Tensor.device.__get__: _device,
     Tensor.is_meta.__get__: _is_meta,  # type: ignore[attr-defined]
     Tensor.is_cpu.__get__: _is_cpu,  # type: ignore[attr-defined]
     Tensor.data.__set__: _set_data,  # type: ignore[attr-defined]
+    Tensor.__getitem__: _indexed,
+    Tensor.__setitem__: _indexed,
     Tensor.to: _to,
     Tensor.cpu: _stay,
     Tensor.cuda: _stay,
@@ -165,6 +197,7 @@ _SPECIAL: dict[Any, Callable[[Trace, Any, Any, Any], Any]] = {
     torch.tensor: _tensor,
     torch.as_tensor: _tensor,
     torch.asarray: _tensor,
+    torch.norm_except_dim: _norm_except_dim,
 }
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from ...laws.distributions import Distribution
+from ...laws.distributions import Distribution, Elementwise
 from ...laws.orthogonal import Orthogonal
+from ...laws.views import Viewed
 from ...schemes.resolve import resolve
 from .. import functional, structured, tensors
 from ..interception import intercepted
-from .contents import Content, Drawn, Known
+from .contents import Content, Drawn, Known, new_source
 from .operations import drawn, filled
 from .trace import Trace
 
@@ -97,15 +99,35 @@ def hooked(trace: Trace) -> AbstractContextManager[None]:
         handlers[function] = named(pattern("identity"), "eye")
     for function in (nn.init.dirac_, structured.dirac_):
         handlers[function] = named(dirac, "dirac")
-    # It compares Q'Q with the identity, which only values could tell.
-    checks = getattr(parametrizations, "_is_orthogonal", None)
-    if checks is not None:
-        handlers[checks] = lambda original, tensor, eps=None: is_orthogonal(trace, tensor)
+    # The first compares Q'Q with the identity, which only values could tell; the second is a QR decomposition.
+    for name, of_orthogonal in (("_is_orthogonal", is_orthogonal), ("_make_orthogonal", made_orthogonal)):
+        if (checked := getattr(parametrizations, name, None)) is not None:
+            handlers[checked] = partial(of_orthogonal, trace)
     return intercepted(handlers)
 
 
-def is_orthogonal(trace: Trace, tensor: Tensor) -> bool:
+def is_orthogonal(trace: Trace, original: Any, tensor: Tensor, eps: float | None = None) -> bool:
     """Whether its law is that of orthonormal columns."""
     writes = trace.read(tensor)
     law = writes[0].content.law if len(writes) == 1 and isinstance(writes[0].content, Drawn) else None
     return isinstance(law, Orthogonal) and abs(law.gain) == 1
+
+
+def made_orthogonal(trace: Trace, original: Any, tensor: Tensor) -> Tensor:
+    """The factor Q of a matrix of independent values around 0, or of one with orthonormal columns, or of both side by side:
+    of Haar's law if the values are normal, and close to it for others."""
+    writes = trace.read(tensor)
+    if not all(isinstance(content, Drawn) and _spreads(content.law) for _, content in writes):
+        result: Tensor = original(tensor)
+        return result
+    matrix, made = tensor.dim() - 2, torch.empty_like(tensor)
+    law = Orthogonal(axis=matrix, stacked=tuple(range(matrix)))
+    trace.write(made, Drawn(law, writes[0].content.text, new_source(tuple(made.shape))))
+    return made
+
+
+def _spreads(law: Distribution) -> bool:
+    if isinstance(law, Viewed) and math.prod(law.sizes) == math.prod(law.shape):  # its axes exchanged
+        law = law.inner
+    mean, std = law.moments()
+    return isinstance(law, Orthogonal) or (isinstance(law, Elementwise) and mean == 0 and std > 0)

@@ -21,7 +21,6 @@ from .contents import (
     Drawn,
     Known,
     Lost,
-    Norms,
     Source,
     View,
     Write,
@@ -284,28 +283,6 @@ def normals_of_tensors(
         return None
     law = law_of(("add", ("mul", "x", operands["std"]), operands["mean"]), Normal())
     return None if law is None else Drawn(law, text, new_source(tuple(target.shape)))
-
-
-_NORMS = {"norm": "p", "linalg_vector_norm": "ord"}
-
-
-def norms(call: Call, before: dict[int, list[Write]]) -> Content | None:
-    """Euclidean norms of a drawn tensor, or of its rows."""
-    if call.name not in _NORMS or call.bound.get(_NORMS[call.name], 2) not in (2, None):
-        return None
-    tensor = call.bound["self"]
-    if tensor.is_complex():
-        return None
-    writes, axes = before[id(tensor)], call.bound.get("dim")
-    if len(writes) != 1 or not isinstance(writes[0].content, Drawn) or not is_random(writes[0].content):
-        return None
-    content = writes[0].content
-    axes = (
-        tuple(range(tensor.dim()))
-        if axes is None or axes == []
-        else tuple([axis % tensor.dim() for axis in axes])
-    )
-    return Norms(content, axes, f"{content.text}, {call.name}")
 
 
 def updated(call: Call, before: dict[int, list[Write]], name: str, text: str) -> Content:

@@ -17,6 +17,7 @@ from ...laws.parts import complex_values, of_complex
 from ...laws.structured import Structured
 from ...plans.buffer import Buffer
 from .._private import storage_key
+from ..survey import SCRIPTED
 from .contents import (
     Content,
     Drawn,
@@ -77,7 +78,9 @@ def outcomes(model: nn.Module, trace: Trace) -> list[Outcome]:
     found: list[Outcome] = []
     sharers: dict[int, list[tuple[View, str]]] = {}  # by storage
     named_tensors = tensors_of(model)
-    for name, tensor, _, kind in named_tensors:
+    for name, tensor, owner, kind in named_tensors:
+        if isinstance(owner, torch.jit.ScriptModule):
+            raise ValueError(f"{kind} {name!r}: {SCRIPTED}")
         if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
             raise ValueError(f"{kind} {name!r} has no shape yet: run the lazy module once within the factory")
     draws = _owners(named_tensors, trace)
@@ -179,14 +182,19 @@ def _law(writes: list[Write], tensor: Tensor, named: Named, draws: dict[object, 
     patches: list[tuple[Any, Distribution]] = []
     kept: list[View] = []
     for write in rest:
+        law = _one_law(write.content, named, draws)
+        same = (
+            isinstance(content, Drawn) and law == _drawn_law(content, tensor) and isinstance(law, Elementwise)
+        )
+        if same and not any(write.view.meets(other) for other in kept):
+            continue
         box = box_of_view(write.view, shape)
+        if box is None:
+            write = _turned(write)
+            box = box_of_view(write.view, shape)
         if box is not None:
-            law = _one_law(write.content, named, draws)
-            same = isinstance(content, Drawn) and law == _drawn_law(content, tensor)
-            same = same and isinstance(law, Elementwise)
-            if not same or any(write.view.meets(other) for other in kept):
-                patches.append((box, law))
-                kept.append(write.view)
+            patches.append((box, _one_law(write.content, named, draws)))
+            kept.append(write.view)
             continue
         maskable = isinstance(content, Drawn) and not patches and not tensor.is_complex()
         made = masks_of([write], shape, content) if maskable and isinstance(content, Drawn) else None
@@ -195,6 +203,17 @@ def _law(writes: list[Write], tensor: Tensor, named: Named, draws: dict[object, 
         content = made
     inner = _one_law(content, named, draws)
     return Patched(inner, tuple(patches)) if patches else inner
+
+
+def _turned(write: Write) -> Write:
+    """The write with its axes in the order in which memory has them, without those of length 1."""
+    view, content = write
+    axes = [axis for axis, size in enumerate(view.shape) if size > 1]
+    axes.sort(key=lambda axis: -view.strides[axis])
+    shape = tuple([view.shape[axis] for axis in axes])
+    place = View(shape, tuple([view.strides[axis] for axis in axes]), view.offset)
+    inner = View(shape, tuple([c_strides(view.shape)[axis] for axis in axes]), 0)
+    return Write(place, seen(Write(View.whole(view.shape), content), inner, torch.float64))
 
 
 def _background(writes: list[Write]) -> Drawn:
@@ -243,6 +262,6 @@ def _norms(content: Norms, named: Named, draws: dict[object, Named]) -> Distribu
             raise ValueError(f"it is {content.text} of {owner.name!r}, which is in another module")
         of = owner.name.rpartition(".")[2]
         sizes = tuple(owner.tensor.shape)
-        if isinstance(inner, Structured):
+        if isinstance(inner, Structured) and sizes != place.shape:
             inner = views.Viewed(inner, sizes, place.shape, c_strides(place.shape), 0)
     return views.Norms(inner, place.shape, content.axes, of)

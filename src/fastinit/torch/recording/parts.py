@@ -14,14 +14,28 @@ import torch
 from torch import Tensor
 
 from ...laws.composed import Box, Transformed, given_values
+from ...laws.distributions import Constant, Distribution
 from ...laws.structured import Structured
 from ...laws.views import Viewed
 from .._private import tree_leaves, tree_map_only
-from .contents import Content, Drawn, Known, Lost, Source, View, Write, c_strides, certain, values
+from .contents import (
+    Content,
+    Drawn,
+    Known,
+    Lost,
+    Source,
+    View,
+    Write,
+    c_strides,
+    certain,
+    constant,
+    is_random,
+    values,
+)
 from .formulas import given, law_of
 from .operations import Call, run
 
-_MOST = 1 << 24  # elements that are followed one by one
+MOST = 1 << 24  # elements that are followed one by one
 MOVES = {
     "flip", "roll", "repeat", "index", "index_select", "index_fill", "index_copy", "index_put", "gather", "take", "scatter",
     "masked_fill", "masked_scatter", "where", "tril", "triu", "fill_diagonal", "diag_embed", "diagonal_copy", "constant_pad_nd",
@@ -58,47 +72,36 @@ def moved(
     call: Call, before: dict[int, list[Write]], target: Tensor, text: str
 ) -> Content | list[Write] | None:
     """An operation that moves elements, some of them random; None if it cannot be followed."""
-    sources: dict[int, Drawn] = {}
+    sources: dict[int, list[Write]] = {}
     for tensor in call.read:
         writes = before[id(tensor)]
         if certain(writes):
             continue
-        if len(writes) != 1 or not isinstance(writes[0].content, Drawn) or not tensor.is_floating_point():
+        if not tensor.is_floating_point() or not all(isinstance(w.content, Drawn | Known) for w in writes):
             return None
-        sources[id(tensor)] = writes[0].content
-    if not sources:
+        sources[id(tensor)] = writes
+    if not all(sources.values()) or not sources:
         return None
     if call.name == "repeat" and (repeated := _repeated(call, sources)) is not None:
         return repeated
-    if max(target.numel(), *[tensor.numel() for tensor in call.read]) > _MOST:
+    if max(target.numel(), *[tensor.numel() for tensor in call.read]) > MOST:
         return Lost(f"is rearranged by {text}, and too large to be followed", True)
-    numbers = _numbers(call, before, sources, where=True)
-    followed = numbers.reshape(tuple(target.shape)).numpy().astype(np.int64)
+    followed, parts = _followed(call, before, sources, target)
+    if followed.min(initial=0) < 0:
+        return None  # a part was never written
     fixed = followed == 0
-    values_ = _numbers(call, before, sources, where=False) if fixed.any() else None
+    values_ = _carried_out(call, before, sources) if fixed.any() else None
     result: list[Write] = []
-    first = 1
-    for tensor in call.read:
-        if id(tensor) not in sources:
-            continue
-        last = first + tensor.numel()
+    for first, last, content in parts:
         mask = (followed >= first) & (followed < last)
-        taken = followed[mask] - first
-        first = last
-        content = sources.pop(id(tensor))
         if not mask.any():
             continue
-        again = len(np.unique(taken)) < len(taken)
-        if again or (isinstance(content.law, Structured) and not isinstance(content.law, Transformed)):
-            return Lost(
-                f"is {content.text}, rearranged by {text}"
-                if not again
-                else f"repeats the random values of {content.text}",
-                True,
-            )
-        if isinstance(content.law, Transformed) and given_values(content.law.formula):
+        taken = followed[mask] - first
+        if len(np.unique(taken)) < len(taken):
+            return Lost(f"repeats the random values of {content.text}", True)
+        in_place = mask.size == last - first and bool((taken == np.flatnonzero(mask)).all())
+        if not in_place and _depends_on_place(content.law):
             return Lost(f"is {content.text}, rearranged by {text}", True)
-        in_place = mask.size == tensor.numel() and bool((taken == np.flatnonzero(mask)).all())
         source = content.source if in_place else Source(content.source.draw, None)
         made = Drawn(content.law, f"{content.text}, {text}", source)
         if mask.all():
@@ -106,13 +109,20 @@ def moved(
         if (mask | fixed).all():
             return _with_given(made, fixed, values_)
         box = box_of_mask(mask)
-        if box is None:
+        if box is None or _depends_on_place(content.law):
             return Lost(f"is made by {text} of several random tensors whose parts are no boxes", True)
         result.append(Write(view_of_box(box, tuple(target.shape)), made))
     if values_ is not None:
         shape = tuple(target.shape)
         return [Write(View.whole(shape), Known(lambda: values_.reshape(shape), text)), *result]
     return result or None
+
+
+def _depends_on_place(law: Distribution) -> bool:
+    """Whether elements of the law have not all one distribution, independently of each other."""
+    if isinstance(law, Transformed):
+        return bool(given_values(law.formula)) or _depends_on_place(law.inner)
+    return isinstance(law, Structured)
 
 
 def _with_given(content: Drawn, fixed: Any, values_: Tensor | None) -> Content | list[Write]:
@@ -137,37 +147,81 @@ def _masked(content: Drawn, mask: Any, values_: Tensor | None) -> Drawn:
     return Drawn(made if made is not None else law, content.text, content.source)
 
 
-def _numbers(call: Call, before: dict[int, list[Write]], sources: dict[int, Drawn], where: bool) -> Tensor:
-    """The operation on tensors whose elements are counted from 1 on (`where`) or 0, given ones being 0 or themselves."""
-    first = 1
+def _followed(
+    call: Call, before: dict[int, list[Write]], sources: dict[int, list[Write]], target: Tensor
+) -> tuple[Any, list[tuple[int, int, Drawn]]]:
+    """The operation on tensors whose random elements are numbered: 0 for given ones, -1 for what was never written.
+
+    Also the numbers' ranges (first, last), and what they are numbers of.
+    """
+    parts: list[tuple[int, int, Drawn]] = []
     made: dict[int, Tensor] = {}
     for tensor in call.read:
-        shape = tuple(tensor.shape)
-        if id(tensor) in sources:
-            n = tensor.numel()
-            counted = torch.arange(first, first + n, dtype=torch.float64, device="cpu").reshape(shape)
-            made[id(tensor)] = counted if where else torch.zeros(shape, dtype=torch.float64, device="cpu")
-            first += n
-        else:
-            known = values(before[id(tensor)], View.of(tensor), tensor.dtype).expand(shape)
+        shape, writes = tuple(tensor.shape), sources.get(id(tensor))
+        if id(tensor) in made:
+            continue
+        if writes is None:
             carried = tensor.is_floating_point()
-            made[id(tensor)] = (
-                (torch.zeros(shape, dtype=torch.float64, device="cpu") if where else known.double())
-                if carried
-                else known.clone()
-            )
-    later = tree_map_only(Tensor, lambda tensor: made[id(tensor)], call.bound)
+            known = None if carried else values(before[id(tensor)], View.of(tensor), tensor.dtype)
+            made[id(tensor)] = _zeros(shape) if known is None else known.expand(shape).clone()
+            continue
+        numbers = _zeros(shape).fill_(-1)
+        if len(writes) == 1 and writes[0].view.size == tensor.numel():  # at whichever place of its storage
+            writes = [writes[0]._replace(view=View.whole(shape))]
+        for view, content in writes:
+            if not isinstance(content, Drawn) or constant(content):
+                numbers.as_strided(*view).fill_(0)
+                continue
+            first = parts[-1][1] if parts else 1
+            parts.append((first, first + view.size, content))
+            count = torch.arange(first, first + view.size, dtype=torch.float64, device="cpu")
+            numbers.as_strided(*view).copy_(count.reshape(view.shape))
+        made[id(tensor)] = numbers
+    later = _with(call, made)
     for name in ("value", "self", "other"):
-        if isinstance(later.get(name), int | float) and where:
+        if isinstance(later.get(name), int | float):
             later[name] = 0
+    return _run(call, later).reshape(tuple(target.shape)).numpy().astype(np.int64), parts
+
+
+def _carried_out(call: Call, before: dict[int, list[Write]], sources: dict[int, list[Write]]) -> Tensor:
+    """The operation on given values, with zeros for random ones."""
+    made: dict[int, Tensor] = {}
+    for tensor in call.read:
+        shape, writes = tuple(tensor.shape), before[id(tensor)]
+        if id(tensor) in sources:
+            zero = Drawn(Constant(0.0), "")
+            writes = [w._replace(content=zero) if is_random(w.content) else w for w in writes]
+            numbers = _zeros(shape)
+            for write in writes if len(writes) > 1 or not is_random(before[id(tensor)][0].content) else ():
+                numbers.as_strided(*write.view).copy_(values([write], write.view, torch.float64))
+            made[id(tensor)] = numbers
+            continue
+        known = values(writes, View.of(tensor), tensor.dtype).expand(shape)
+        made[id(tensor)] = known.double() if tensor.is_floating_point() else known.clone()
+    return _run(call, _with(call, made))
+
+
+def _zeros(shape: tuple[int, ...]) -> Tensor:
+    return torch.zeros(shape, dtype=torch.float64, device="cpu")
+
+
+def _with(call: Call, made: dict[int, Tensor]) -> dict[str, Any]:
+    later: dict[str, Any] = tree_map_only(Tensor, lambda tensor: made[id(tensor)], call.bound)
     if "device" in later:
         later["device"] = torch.device("cpu")
+    return later
+
+
+def _run(call: Call, later: dict[str, Any]) -> Tensor:
     return next(leaf for leaf in tree_leaves(run(call.of, later)) if isinstance(leaf, Tensor))
 
 
-def _repeated(call: Call, sources: dict[int, Drawn]) -> Content | None:
+def _repeated(call: Call, sources: dict[int, list[Write]]) -> Content | None:
     tensor = call.bound["self"]
-    content = sources[id(tensor)]
+    content = sources[id(tensor)][0].content
+    if len(sources[id(tensor)]) > 1 or not isinstance(content, Drawn):
+        return None
     times = tuple(call.bound["repeats"])
     sizes = (1,) * (len(times) - tensor.dim()) + tuple(tensor.shape)
     shape = tuple([n for pair in zip(times, sizes, strict=True) for n in pair])
@@ -207,6 +261,17 @@ def view_of_box(box: Box, shape: tuple[int, ...]) -> View:
     return View(tuple(sizes), tuple(strides), offset)
 
 
+def part_of_view(view: View, box: Box) -> View:
+    """The box of what the view shows, in the view's storage."""
+    shape, strides, offset = [], [], view.offset
+    for extent, step in zip(box, view.strides, strict=True):
+        run = range(extent, extent + 1) if isinstance(extent, int) else range(*extent)
+        offset += run.start * step
+        shape.append(len(run))
+        strides.append(run.step * step if len(run) > 1 else 0)
+    return View(tuple(shape), tuple(strides), offset)
+
+
 def _index(box: Box) -> tuple[int | slice, ...]:
     return tuple([extent if isinstance(extent, int) else slice(*extent) for extent in box])
 
@@ -244,7 +309,7 @@ def box_of_view(view: View, shape: tuple[int, ...]) -> Box | None:
 
 def masks_of(writes: list[Write], shape: tuple[int, ...], base: Drawn) -> Drawn | None:
     """A drawn tensor with given values written over it at places that are no boxes; None if they are not given."""
-    if math.prod(shape) > _MOST or not certain(writes):
+    if math.prod(shape) > MOST or not certain(writes):
         return None
     kept = np.ones(math.prod(shape), bool)
     over = torch.zeros(math.prod(shape), dtype=torch.float64, device="cpu")

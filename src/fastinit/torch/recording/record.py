@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
+from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -21,6 +22,8 @@ from ...plans.parameter import BUFFER, Parameter
 from ...plans.plan import Plan
 from ...schemes.catalogue import SCHEMES
 from ...schemes.fans import Fans, fans
+from ..parametrised import computed_weights
+from ..survey import clean_modules
 from .home import Home, explained, line_of
 from .hooks import hooked
 from .outcome import Outcome, outcomes
@@ -128,7 +131,24 @@ def followed(factory: Callable[[], nn.Module], seed: int) -> Followed:
 
 @torch.no_grad()
 def _outcomes(run: Followed) -> list[Outcome]:
-    return outcomes(run.model, run.trace)
+    return _with_vectors(run.model, outcomes(run.model, run.trace))
+
+
+def _with_vectors(model: nn.Module, found: list[Outcome]) -> list[Outcome]:
+    """The outcomes, with the laws of what spectral norm keeps of random weights."""
+    index = {outcome.name: i for i, outcome in enumerate(found)}
+    for path, module in clean_modules(model):
+        for weight in computed_weights(module):
+            before = f"{path}." if path else ""
+            original = found[index[before + next(iter(weight.parts))]]
+            if not isinstance(original.content, Distribution):
+                continue
+            for vector in weight.vectors:
+                i = index.get(before + vector.name)
+                if i is not None and not isinstance(found[i].content, np.ndarray):
+                    law = vector.law(original.content, original.shape)
+                    found[i] = replace(found[i], content=law, text="spectral_norm", error=None)
+    return found
 
 
 def _same(outcome: Outcome, other: Outcome | None) -> bool:
@@ -147,13 +167,13 @@ def _row(outcome: Outcome) -> Parameter:
     law, shape = outcome.law(), outcome.shape
     dtype = dtype_name(outcome.dtype)
     of_reals(law, shape, dtype)  # raises for a shape or dtype that it does not have
-    scheme = _scheme(law, outcome.text)
+    scheme = scheme_of(law, outcome.text)
     counted = _fans(shape) if scheme in _BY_FANS and len(shape) > 1 else None
     reason = f"the model's code: {outcome.text}"
     return Parameter(outcome.name, shape, dtype, scheme, law, counted, 0, reason, outcome.owner)
 
 
-def _scheme(law: Distribution, text: str) -> str:
+def scheme_of(law: Distribution, text: str) -> str:
     """The scheme that torch's function is, or else the innermost law is."""
     function = text.split(", ")[0]
     inner: Any = law

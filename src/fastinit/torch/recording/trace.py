@@ -14,12 +14,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...laws.distributions import Elementwise
 from .._private import TorchDispatchMode, storage_key, tree_leaves, tree_map_only
-from . import operations, parts
+from . import norms, operations, parts
 from .complex_numbers import mirrored, of_two_parts
-from .contents import Content, Drawn, Known, Lost, Store, View, Write, certain, is_random, seen, values
+from .contents import (
+    Content,
+    Known,
+    Lost,
+    Store,
+    View,
+    Write,
+    certain,
+    is_random,
+    seen,
+    values,
+)
 from .operations import Call, Operation
+from .reading import covers, cut, placed, read_as
 
 _META = torch.device("meta")
 _aten = torch.ops.aten
@@ -189,7 +200,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             raise UnknownValueError(f"the model's code looks at the value of {what}", tensor)
 
     def read(self, tensor: Tensor) -> list[Write]:
-        """What the tensor holds: nothing, one content, or, if it is a run of its storage in C order, several."""
+        """What the tensor holds: nothing, one content, or several, in views that count its elements in C order."""
         if tensor.is_conj():
             return [mirrored(write, tensor) for write in self._stored(self.apart(tensor.conj))]
         writes = self._stored(tensor)
@@ -212,7 +223,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if len(store.writes) == 1 and store.writes[0].view == view and tensor.dtype is store.dtype:
             return store.writes
         if tensor.dtype is not store.dtype:
-            return [Write(view, _of_parts(store, view, tensor))]
+            return [Write(view, read_as(store, view, tensor.dtype))]
         writes = [write for write in store.writes if write.view.meets(view)]
         if not writes or writes[-1].view == view:
             return writes[-1:]
@@ -220,10 +231,10 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             later, dtype = tuple(writes), tensor.dtype
             text = ", ".join([write.content.text for write in writes])
             return [Write(view, Known(cache(lambda: values(later, view, dtype)), text))]
-        if len(writes) == 1 and _covers(writes[0].view, view):
+        if len(writes) == 1 and covers(writes[0].view, view):
             return [Write(view, seen(writes[0], view, tensor.dtype))]
-        if view.in_order and (cut := _cut(writes, view, tensor.dtype)) is not None:
-            return cut
+        if (several := cut(writes, view, tensor.dtype)) is not None:
+            return several
         random = any(is_random(write.content) for write in writes)
         return [Write(view, Lost("is a part of a tensor with several laws", random))]
 
@@ -241,17 +252,17 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if tensor.is_conj() or tensor.is_neg():
             result = Lost("is written through a view that conjugates", True)
         if isinstance(result, list):
-            if whole and view.in_order:
-                store.writes = result
-                return
-            if view.in_order:
-                moved = [
-                    Write(w.view._replace(offset=w.view.offset + view.offset), w.content) for w in result
-                ]
-                store.writes = [*[write for write in store.writes if write.view != view], *moved]
+            moved = [placed(write, view) for write in result]
+            if None not in moved:
+                kept = [] if whole else [write for write in store.writes if write.view != view]
+                store.writes = [*kept, *[write for write in moved if write is not None]]
                 return
             result = Lost("is a rearranged tensor with several laws", True)
         if whole:
+            store.dtype = tensor.dtype
+        elif store.dtype is not tensor.dtype and certain(store.writes):
+            all_of_it = View.whole((store.nbytes // tensor.element_size(),))
+            store.writes = [Write(all_of_it, read_as(store, all_of_it, tensor.dtype))]
             store.dtype = tensor.dtype
         elif store.dtype is not tensor.dtype:
             result = Lost(f"is written in part as {tensor.dtype}", True)
@@ -305,52 +316,11 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for rule in (operations.computed, parts.moved if call.name in parts.MOVES else None):
             if rule is not None and (result := rule(call, before, target, text)) is not None:
                 return result
-        if (of_rows := operations.norms(call, before)) is not None:
-            return of_rows
+        for shortcut in (norms.norms, norms.normed, norms.product_with_zeros):
+            if (made := shortcut(call, before, target)) is not None:
+                return made
         lost = [write.content for of_one in writes for write in of_one if is_random(write.content)]
         if lost and isinstance(lost[0], Lost):
             return lost[0]
         what = f"the random values of {lost[0].text}" if lost else "a tensor that was never initialised"
         return Lost(f"is made by {text} from {what}", bool(lost))
-
-
-def _covers(outer: View, inner: View) -> bool:
-    """Whether all elements of `inner` are among those of `outer`; at least where that is easily seen."""
-    return outer.offset <= inner.offset and inner.end <= outer.end and outer.size == outer.end - outer.offset
-
-
-def _cut(writes: list[Write], view: View, dtype: torch.dtype) -> list[Write] | None:
-    """The writes as a run of neighbours sees them, counted from its beginning; None where one lies across its ends."""
-    result = []
-    for write in writes:
-        if view.offset <= write.view.offset and write.view.end <= view.end:
-            place = write.view._replace(offset=write.view.offset - view.offset)
-            result.append(Write(place, write.content))
-        elif _covers(write.view, view):
-            result.append(Write(View.whole(view.shape), seen(write, view, dtype)))
-        else:
-            return None
-    return result
-
-
-def _of_parts(store: Store, view: View, tensor: Tensor) -> Content:
-    """What memory holds that is read as another dtype: real parts of complex numbers, and the other way round."""
-    write = store.writes[0] if len(store.writes) == 1 else None
-    if write is None or not store.whole(write.view):
-        random = any(is_random(write.content) for write in store.writes)
-        return Lost(f"is read as {tensor.dtype}", random)
-    content, had = write.content, store.dtype
-    if certain(store.writes):
-        return Known(cache(lambda: _read_as(write, had, view, tensor.dtype)), content.text)
-    parts_of = {torch.complex64: torch.float32, torch.complex128: torch.float64}
-    of_parts = parts_of.get(had) == tensor.dtype or parts_of.get(tensor.dtype) == had
-    if of_parts and isinstance(content, Drawn) and isinstance(content.law, Elementwise) and not view.repeats:
-        all_of_it = view.size * tensor.element_size() == store.nbytes and view.in_order
-        return content if all_of_it else Drawn(content.law, content.text)
-    return Lost(f"is read as {tensor.dtype}", is_random(content))
-
-
-def _read_as(write: Write, had: torch.dtype, view: View, dtype: torch.dtype) -> Tensor:
-    flat = torch.empty(write.view.end, dtype=had, device="cpu")
-    flat.as_strided(*write.view).copy_(values([write], write.view, had))
-    return flat.view(dtype).as_strided(*view)
