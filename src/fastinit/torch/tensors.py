@@ -105,9 +105,9 @@ def draw_block(
     In place, by the CPU or by the NVIDIA GPU that holds it; or piece by piece through host memory: on other devices, into
     another dtype than the values are drawn in, and into a tensor that is not stored as it reads.
     """
-    place = None if isinstance(law, Structured) else gpu_of(target)
-    if (target.is_cpu or place) and not target.is_neg() and target.dtype == dtype:
-        memory = host_memory(target)._replace(place=place)
+    gpu = None if isinstance(law, Structured) else gpu_of(target)
+    if (target.is_cpu or gpu) and not target.is_neg() and target.dtype == dtype:
+        memory = host_memory(target)._replace(place=gpu)
         fill_memory(memory, law, seed=seed, name=name, shape=shape, block=block, threads=threads)
         return
     # A structured law is computed whole for any piece.
