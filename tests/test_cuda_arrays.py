@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import shutil
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import cuda_stand_in
 import numpy as np
 import pytest
-from conftest import optional
+from conftest import ROOT, optional
 from cuda_stand_in import DeviceArray, DlpackArray, HostDriver
 
 import fastinit as fi
@@ -215,3 +217,46 @@ def test_shards_of_a_model(on_gpu: HostDriver) -> None:
     queue([task], 9)
     whole = fi.fill(zeros((16, 32)), Normal(), seed=9, name="w")
     np.testing.assert_array_equal(local.numpy(), np.concatenate([whole[2:5, 1:], whole[10:13, 1:]]))
+
+
+def _program(path: str) -> Any:
+    """A program of bench or tools, which import each other by name."""
+    file = ROOT / path
+    if (folder := str(ROOT / "bench")) not in sys.path:
+        sys.path.insert(0, folder)
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_what_a_gpu_is_checked_by(on_gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    # Tensors that pass for those of a GPU say so by DLPack too, unless they are the check's own.
+    checks = _program("tools/check_gpu.py")
+    real = fi.fill
+    host: list[bool] = []
+
+    def fill(out: torch.Tensor, *arguments: Any, **options: Any) -> torch.Tensor:
+        from fastinit.torch.tensors import host_memory
+
+        host.append(not host or not host[-1])  # the device's comes first, then the host's
+        place = cuda.Place(0, 7) if host[-1] else None
+        real(host_memory(out)._replace(place=place), *arguments, **options)
+        return out
+
+    monkeypatch.setattr(checks.fi, "fill", fill)
+    found = checks.check("cpu", 3000, 5000)
+    assert not found.wrong and found.values > 1_000_000
+    assert {"run", "box", "batch"} == {name.partition("_")[0] for name, *_ in on_gpu.launched}
+
+
+def test_bench_runs(on_gpu: HostDriver) -> None:
+    parts = _program("bench/parts.py")
+    gpu = _program("bench/gpu.py")
+    scale = parts.Scale(buffer=1 << 12, tensors=5, pairs=1, calls=1)
+    rows = gpu.gpu_part(scale, "cpu")
+    assert len([row for row in rows if row.value is not None]) >= 18

@@ -120,8 +120,8 @@ def init_(
 
     Parameters may be plain tensors or DTensors: of FSDP2 (`fully_shard`), tensor parallelism, both, hybrid and uneven
     shards. Each process draws the elements that it holds, without communication; element by element the values are those
-    of one process, whatever the mesh. FSDP2's modules are resharded first. On other devices than the CPU values are
-    drawn in host memory and copied, 4 MiB at a time.
+    of one process, whatever the mesh. FSDP2's modules are resharded first. An NVIDIA GPU draws
+    what it holds, if the extra ``cuda`` is installed; for other devices values are drawn in host memory and copied.
 
     Parameters
     ----------
