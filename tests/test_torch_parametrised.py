@@ -307,6 +307,10 @@ REFUSED = [
         "'0.weight': its orthogonal parametrisation cannot be given a value: .*use_trivialization=False",
     ),
     (
+        lambda: parametrizations.weight_norm(nn.Linear(4, 4, dtype=torch.complex64)),
+        "'0.weight': it is complex, and its weight norm is known of real weights only",
+    ),
+    (
         lambda: parametrizations.spectral_norm(parametrised(nn.Linear(4, 4), Halved())),
         "'0.weight': it has spectral norm of what Halved computes",
     ),

@@ -168,7 +168,12 @@ def _worker(rank: int, port: int, world: int) -> None:
         [*itertools.product(options, options), (strided, Shard(0)), (Shard(0), strided)],
     ):
         patched = Patched(Normal(), ((((0, 3, 2), 1), Constant(0.0)),))
-        laws = [(Normal(), "float32"), (patched, "float32"), (patched, "complex64"), (Uniform(-1, 1), "complex64")]
+        laws = [
+            (Normal(), "float32"),
+            (patched, "float32"),
+            (patched, "complex64"),
+            (Uniform(-1, 1), "complex64"),
+        ]
         indices = _split(
             torch.arange(math.prod(shape)).reshape(shape), (2, 2), grid.get_coordinate(), placements
         )

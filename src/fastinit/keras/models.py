@@ -180,7 +180,7 @@ def _plan(seen: _Survey, recipe: RecipeLike, numbers: dict[str, Any]) -> Plan:
         slot = seen.slots[name]
         if slot.own is not None or tensor.role not in OWN:
             return slot.own
-        values = keras.ops.convert_to_numpy(keras.ops.cast(slot.variable.value, "float32"))
+        values: Any = keras.ops.convert_to_numpy(keras.ops.cast(slot.variable.value, "float32"))
         return own_value(tensor, values)
 
     return make_plan(model, as_recipe(recipe, numbers), otherwise=own)

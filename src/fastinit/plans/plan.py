@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 from numpy.typing import DTypeLike
 
@@ -247,11 +248,12 @@ class Plan(Mapping[str, Parameter]):
             yield chunk
 
 
-def _kept(name: str, data: object) -> Parameter:
+def _kept(name: str, data: Any) -> Parameter:
     match data:
         case {"shape": list(shape), "dtype": str(dtype), "module": str(module), "reason": str(reason)}:
             return Parameter.kept(name, checked_shape(shape), dtype, reason, module)
-    raise ValueError(f"{name!r} is not a tensor that is left alone: {data!r}")
+        case _:
+            raise ValueError(f"{name!r} is not a tensor that is left alone: {data!r}")
 
 
 def _fans(parameter: Parameter) -> str:

@@ -147,9 +147,8 @@ class _Memory:
     def _kept(self) -> Iterator[tuple[nn.Module, str, dict[int, Tensor]]]:
         """The attributes of modules that hold tensors beside parameters and buffers, with the values of these."""
         for path, module in self._modules:
-            computed = {weight.name for weight in computed_weights(module)}  # anew, once the values are there
             for name, attribute in vars(module).items():
-                if name in _TABLES or name in computed or not (tensors := _meta_tensors(attribute)):
+                if name in _TABLES or not (tensors := _meta_tensors(attribute)):
                     continue
                 values: dict[int, Tensor] = {}
                 for tensor in tensors:

@@ -133,6 +133,8 @@ def _computed(
     last = list(parts.values())[-1]  # the directions of weight norm
     lazy = isinstance(last, nn.UninitializedParameter)
     sizes = shape if shape is not None else () if lazy else tuple(last.shape)
+    if last.is_complex():
+        vectors, fault = (), fault or f"it is complex, and its {kind} is known of real weights only"
     return Computed(name, kind, parts, sizes, last.dtype, inverse, vectors, fault)
 
 

@@ -117,7 +117,7 @@ def made_orthogonal(trace: Trace, original: Any, tensor: Tensor) -> Tensor:
     """The factor Q of a matrix of independent values around 0, or of one with orthonormal columns, or of both side by side:
     of Haar's law if the values are normal, and close to it for others."""
     writes = trace.read(tensor)
-    if not all(isinstance(content, Drawn) and _spreads(content.law) for _, content in writes):
+    if tensor.is_complex() or not all(isinstance(c, Drawn) and _spreads(c.law) for _, c in writes):
         result: Tensor = original(tensor)
         return result
     matrix, made = tensor.dim() - 2, torch.empty_like(tensor)

@@ -183,14 +183,13 @@ def _law(writes: list[Write], tensor: Tensor, named: Named, draws: dict[object, 
     kept: list[View] = []
     for write in rest:
         law = _one_law(write.content, named, draws)
-        same = (
-            isinstance(content, Drawn) and law == _drawn_law(content, tensor) and isinstance(law, Elementwise)
-        )
+        same = isinstance(content, Drawn) and law == _drawn_law(content, tensor)
+        same = same and isinstance(law, Elementwise)
         if same and not any(write.view.meets(other) for other in kept):
             continue
         box = box_of_view(write.view, shape)
         if box is None:
-            write = _turned(write)
+            write = _turned(write, tensor.dtype)
             box = box_of_view(write.view, shape)
         if box is not None:
             patches.append((box, _one_law(write.content, named, draws)))
@@ -205,7 +204,7 @@ def _law(writes: list[Write], tensor: Tensor, named: Named, draws: dict[object, 
     return Patched(inner, tuple(patches)) if patches else inner
 
 
-def _turned(write: Write) -> Write:
+def _turned(write: Write, dtype: torch.dtype) -> Write:
     """The write with its axes in the order in which memory has them, without those of length 1."""
     view, content = write
     axes = [axis for axis, size in enumerate(view.shape) if size > 1]
@@ -213,7 +212,7 @@ def _turned(write: Write) -> Write:
     shape = tuple([view.shape[axis] for axis in axes])
     place = View(shape, tuple([view.strides[axis] for axis in axes]), view.offset)
     inner = View(shape, tuple([c_strides(view.shape)[axis] for axis in axes]), 0)
-    return Write(place, seen(Write(View.whole(view.shape), content), inner, torch.float64))
+    return Write(place, seen(Write(View.whole(view.shape), content), inner, dtype))
 
 
 def _background(writes: list[Write]) -> Drawn:
