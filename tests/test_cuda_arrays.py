@@ -179,6 +179,40 @@ def test_torch_functions(on_gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) ->
     assert not on_gpu.launched  # the host's
 
 
+def test_a_cuda_generator_gives_seeds_without_the_device(on_gpu: HostDriver) -> None:
+    import torch
+
+    from fastinit.torch import normal_
+
+    class Generator(torch.Generator):
+        """As torch's for CUDA: it counts by an offset, of which 4 is a step."""
+
+        offset = 0
+
+        @property
+        def device(self) -> torch.device:  # type: ignore[override]
+            return torch.device("cuda", 0)
+
+        def get_offset(self) -> int:
+            return self.offset
+
+        def set_offset(self, offset: int) -> None:
+            assert offset % 4 == 0
+            self.offset = offset
+
+    draws = []
+    for seed in (1, 1, 2):
+        generator = Generator()
+        generator.manual_seed(seed)
+        draws.append([normal_(torch.zeros(100), generator=generator) for _ in range(2)])
+        assert generator.offset == 8
+        with pytest.raises(ValueError, match="mean"):
+            normal_(torch.zeros(3), mean=float("nan"), generator=generator)
+        assert generator.offset == 8
+    (a, b), (c, d), (e, _) = draws
+    assert torch.equal(a, c) and torch.equal(b, d) and not torch.equal(a, b) and not torch.equal(a, e)
+
+
 def test_a_model_shares_launches(on_gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
     from torch import nn

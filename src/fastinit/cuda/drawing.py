@@ -45,13 +45,13 @@ def _law(law: str, dtype: str, parameters: tuple[float, ...]) -> tuple[Kernels, 
 def draw(draws: Iterable[Draw]) -> None:
     """Queue the draws on the streams of their places, and return. Short runs of one law and dtype share launches."""
     short: dict[tuple[Place, Kernels, bytes], list[_Piece]] = defaultdict(list)
-    for one in draws:
-        kernels, law = _law(one.law, one.dtype, one.parameters)
-        for part in launches(one.axes, one.address, one.dtype):
+    for place, name, parameters, dtype, key, address, axes in draws:
+        kernels, law = _law(name, dtype, parameters)
+        for part in launches(axes, address, dtype):
             if isinstance(part, Run) and part.units < _SHORT:
-                short[one.place, kernels, law].append((one.key, part))
+                short[place, kernels, law].append((key, part))
             else:
-                _launch(one.place, kernels, law, one.key, part)
+                _launch(place, kernels, law, key, part)
     for (place, kernels, law), pieces in short.items():
         for first in range(0, len(pieces), PIECES):
             few = pieces[first : first + PIECES]

@@ -6,9 +6,11 @@ Every call that draws takes one 64-bit number from the generator; it is the seed
 from __future__ import annotations
 
 import math
+import struct
 import warnings
 from collections.abc import Iterator
 from functools import cached_property
+from hashlib import blake2b
 from typing import Any
 
 import torch
@@ -46,6 +48,11 @@ class _Seed:
     @cached_property
     def number(self) -> int:
         device = "cpu" if self.generator is None else self.generator.device
+        if self.generator is not None and self.generator.device.type == "cuda":
+            # The host has this generator's state: to read a number that the device drew would wait for the device.
+            state = self.generator.initial_seed() % 2**64, self.generator.get_offset()
+            self.generator.set_offset(state[1] + 4)
+            return int.from_bytes(blake2b(struct.pack("<QQ", *state), digest_size=8).digest(), "little")
         word = torch.empty((), dtype=torch.int64, device=device)
         return int(word.random_(-(2**63), None, generator=self.generator)) % 2**64
 
