@@ -54,7 +54,12 @@ static uint32_t __byte_perm(uint32_t x, uint32_t y, uint32_t chosen) {
     for (int i = 0; i < 4; i++) result |= (uint32_t)(bytes >> 8 * (chosen >> 4 * i & 7) & 0xff) << 8 * i;
     return result;
 }
-static uint32_t half_bits(float x) { return with_bits_of<uint16_t>((_Float16)x); }
+/* To float16, nearest-even, for finite values in its range. Compilers have the type only of late. */
+static uint32_t half_bits(float x) {
+    const uint32_t bits = with_bits_of<uint32_t>(x), sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
+    if (magnitude < 113u << 23) return sign | (uint32_t)rintf(fabsf(x) * 0x1p24f);
+    return sign | ((magnitude + 0xfff + (magnitude >> 13 & 1)) >> 13) - (112u << 10);
+}
 static uint32_t atomicAdd(uint32_t *place, uint32_t n) { return (*place += n) - n; }
 
 struct position {
