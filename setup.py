@@ -5,6 +5,7 @@ FASTINIT_SANITIZE=address,undefined builds with those sanitizers.
 
 import hashlib
 import os
+import re
 import shutil
 import sys
 import sysconfig
@@ -20,7 +21,27 @@ from setuptools.command.build_ext import build_ext
 HEADERS = sorted(glob("csrc/*.h"))
 
 
+def kernels_for_gpus() -> str:
+    """The source of the CUDA kernels and all that it includes as one text, for the compiler that users' machines have."""
+    seen: set[str] = set()
+
+    def text(name: str) -> str:
+        if name in seen:
+            return ""
+        seen.add(name)
+        own = re.sub(r"^#include <.*>\n", "", (Path("csrc") / name).read_text(), flags=re.M)
+        return re.sub(r'^#include "(.*)"\n', lambda include: text(include[1]), own, flags=re.M)
+
+    return text("kernel_cuda.cu")
+
+
 class BuildExt(build_ext):
+    def run(self) -> None:
+        super().run()
+        package = Path(self.get_ext_fullpath("fastinit._core")).parent
+        (package / "cuda").mkdir(exist_ok=True)
+        (package / "cuda" / "kernels.cu").write_text(kernels_for_gpus())
+
     def build_extensions(self) -> None:
         if sys.platform == "win32":  # MSVC's own compiler has no vector types
             self.compiler.initialize()

@@ -16,10 +16,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from parts import PARTS, QUICK, Row, Scale
+from gpu import gpu_part
+from parts import PARTS as CPU_PARTS
+from parts import QUICK, Row, Scale
 from timing import machine
 
 import fastinit as fi
+
+PARTS = CPU_PARTS | {"gpu": ("On an NVIDIA GPU, in place", gpu_part)}
 
 
 def plan() -> list[tuple[str, str]]:
@@ -91,6 +95,8 @@ def main() -> None:
     print_machine(report["machine"], scale)
     for part, isa in plan():
         rows = measure(part, isa, options.quick)
+        if not rows:  # no GPU
+            continue
         print_table(f"{PARTS[part][0]} ({isa})", rows)
         found = [asdict(row) | {"holds": row.holds} for row in rows]
         report["tables"].append({"part": part, "isa": isa, "rows": found})

@@ -1,4 +1,5 @@
 /* float32 to the other dtypes and back. */
+#include "float8.h"
 
 /* Two vectors of float32 to one of float16, rounded to nearest-even. */
 #if defined(FI_ISA_AVX512)
@@ -93,18 +94,7 @@ FN U pack_float16(F a, F b) {
 }
 #endif
 
-/* Two vectors of float32 to the codes of an 8-bit float, rounded to nearest-even, in the order of `halves`. The values
- * must lie within the format's range.
- *
- * Let e be the exponent of x, or the format's least exponent if that is larger. In x + 2^(e + 23 - fraction) the last
- * bit is worth one unit of the format at x: the addition rounds x to the format, subnormals included. The sum has e in
- * its exponent field and the number of units in its last bits. Both add up to the code; format->power includes the
- * constant that makes their biases cancel. */
-FN U float8_units(F x, const struct fi_float8 *format) {
-    const F exponent = (F)((U)x & u_all(fi_bits.exponent));
-    const U power = (U)max_f(exponent, (F)u_all(format->least)) + u_all(format->power);
-    return (U)(x + (F)(power | ((U)x & u_all(fi_bits.sign))));
-}
+/* Two vectors of float32 to the codes of an 8-bit float, in the order of `halves`. */
 FN H float8_codes(U a, U b, const struct fi_float8 *format) {
     H units, exponent; /* with the sign */
     halves(float8_units((F)a, format), float8_units((F)b, format), &units, &exponent);

@@ -40,7 +40,6 @@ enum fi_law_id {
 #undef M
         FI_LAW_COUNT
 };
-extern const char *const fi_law_names[FI_LAW_COUNT];
 
 enum fi_dtype_id {
 #define M(name, ...) FI_##name,
@@ -48,12 +47,12 @@ enum fi_dtype_id {
 #undef M
         FI_DTYPE_COUNT
 };
-extern const struct fi_dtype {
+struct fi_dtype {
     const char *name;
     size_t size;
     int precision, least_exponent;
     double largest;
-} fi_dtypes[FI_DTYPE_COUNT];
+};
 
 /* The bits of fraction and the least exponent of a dtype, as constants. */
 enum {
@@ -72,6 +71,13 @@ enum { FI_ROUNDS = 10 };
 struct fi_stream {
     uint32_t key[FI_ROUNDS][2], c2, c3;
 };
+
+/* Marks of functions and loops that only rare words need. A GPU's compiler would inline and unroll them all. */
+#ifndef FI_RARE
+#define FI_RARE
+#define FI_ROLLED
+#endif
+
 void fi_stream_init(struct fi_stream *stream, const uint32_t key[4]);
 
 /* The part of the first three rounds that all blocks share whose numbers have the same upper half c1. A field holds,
@@ -82,7 +88,7 @@ struct fi_shared_rounds {
 void fi_shared_rounds_init(struct fi_shared_rounds *shared, const struct fi_stream *stream, uint32_t c1);
 
 /* One block in scalar code. A rare word takes its extra bits from here. */
-void fi_philox(const struct fi_stream *stream, uint64_t block, uint32_t word[4]);
+FI_RARE void fi_philox(const struct fi_stream *stream, uint64_t block, uint32_t word[4]);
 
 /* A law's numbers as the kernels use them: y = value(word) * scale + shift, kept in [low, high].
  *
@@ -122,31 +128,44 @@ void fi_truncated_init(struct fi_law *law, double low, double high); /* bounds i
 
 /* Masks and constants of the kernels' integer arithmetic. They are loaded from memory on purpose: as literals,
  * compilers build the vectors again in every tile. */
-extern const struct fi_bits {
+struct fi_bits {
     uint32_t sign, exponent, fraction; /* of a float's bits */
     uint32_t one, octave23;            /* the bits of 1.0f and of 2^23 */
     uint32_t not_octave23_to_30;       /* set in (bits of t) - octave23 unless 2^23 <= |t| < 2^31 */
     uint32_t code;                     /* the bits below the sign of an 8-bit code, in two 16-bit halves */
-} fi_bits;
+};
+#define FI_BITS {0x80000000u, 0x7f800000u, 0x007fffffu, 0x3f800000u, 150u << 23, 0x7c000000u, 0x007f007fu}
 
-/* What the conversion to an 8-bit float needs, see float8_codes in vec.h: the bits of its least normal value, what is
+/* What the conversion to an 8-bit float needs, see float8.h: the bits of its least normal value, what is
  * added to the bits of an exponent, and by how many bits its fraction is shorter than that of bfloat16. */
-extern const struct fi_float8 {
+struct fi_float8 {
     uint32_t least, power;
     int shift;
-} fi_float8_e4m3fn, fi_float8_e5m2;
+};
+#define FI_FLOAT8(name)                                                                                                \
+    {(uint32_t)(127 + FI_LEAST_##name) << 23,                                                                          \
+     (uint32_t)(23 - FI_FRACTION_##name) << 23 |                                                                       \
+         (0x10000u - ((uint32_t)(150 - FI_FRACTION_##name + FI_LEAST_##name) << FI_FRACTION_##name)),                  \
+     7 - FI_FRACTION_##name}
+
+#ifndef FI_ISA_CUDA /* which takes an extern constant for a zero of its own */
+extern const char *const fi_law_names[FI_LAW_COUNT];
+extern const struct fi_dtype fi_dtypes[FI_DTYPE_COUNT];
+extern const struct fi_bits fi_bits;
+extern const struct fi_float8 fi_float8_e4m3fn, fi_float8_e5m2;
+#endif
 
 /* The standard normal value of a rare word. `index` is the element's in the whole tensor. */
-double fi_normal_slow(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, uint64_t word);
+FI_RARE double fi_normal_slow(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, uint64_t word);
 
 /* Scalar functions. They use IEEE arithmetic only, so that their bits are the same everywhere. */
-double fi_log(double x);            /* for x >= 2^-1022 */
-double fi_exp(double x);            /* for x <= 0 */
-double fi_upper(double x);          /* P(Z > x) for x >= 0 */
-double fi_log_upper(double x);      /* -log P(Z > x) for x >= 0 */
-double fi_tail(double loss);        /* the inverse of fi_log_upper from loss = 10.3 upward */
-double fi_centre(double x);         /* P(0 < Z < x) for |x| < 2 */
-double fi_inverse_centre(double p); /* the inverse of fi_centre for |x| <= 1/8 */
+FI_RARE double fi_log(double x);            /* for x >= 2^-1022 */
+FI_RARE double fi_exp(double x);            /* for x <= 0 */
+FI_RARE double fi_upper(double x);          /* P(Z > x) for x >= 0 */
+FI_RARE double fi_log_upper(double x);      /* -log P(Z > x) for x >= 0 */
+FI_RARE double fi_tail(double loss);        /* the inverse of fi_log_upper from loss = 10.3 upward */
+FI_RARE double fi_centre(double x);         /* P(0 < Z < x) for |x| < 2 */
+FI_RARE double fi_inverse_centre(double p); /* the inverse of fi_centre for |x| <= 1/8 */
 
 /* Write the values of elements [index, index + count) to `out`, contiguously. */
 typedef void fi_fill(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, size_t count, void *out,

@@ -12,16 +12,8 @@ const char *const fi_law_names[FI_LAW_COUNT] = {FI_LAWS(M)};
 const struct fi_dtype fi_dtypes[FI_DTYPE_COUNT] = {FI_DTYPES(M)};
 #undef M
 
-const struct fi_bits fi_bits = {0x80000000u, 0x7f800000u, 0x007fffffu, 0x3f800000u,
-                                150u << 23,  0x7c000000u, 0x007f007fu};
-
-#define FLOAT8(name)                                                                                                   \
-    {(uint32_t)(127 + FI_LEAST_##name) << 23,                                                                          \
-     (uint32_t)(23 - FI_FRACTION_##name) << 23 |                                                                       \
-         (0x10000u - ((uint32_t)(150 - FI_FRACTION_##name + FI_LEAST_##name) << FI_FRACTION_##name)),                  \
-     7 - FI_FRACTION_##name}
-const struct fi_float8 fi_float8_e4m3fn = FLOAT8(float8_e4m3fn), fi_float8_e5m2 = FLOAT8(float8_e5m2);
-#undef FLOAT8
+const struct fi_bits fi_bits = FI_BITS;
+const struct fi_float8 fi_float8_e4m3fn = FI_FLOAT8(float8_e4m3fn), fi_float8_e5m2 = FI_FLOAT8(float8_e5m2);
 
 static double power_of_two(int e) {
     const uint64_t bits = e >= -1022 ? (uint64_t)(e + 1023) << 52 : 1ull << (e + 1074);

@@ -28,7 +28,7 @@ FN void philox_begin(const int groups, const struct fi_stream *stream, const str
                      uint32_t block, struct counters *c) {
     const U m0 = u_all(FI_PHILOX_M0), m1 = u_all(FI_PHILOX_M1);
     /* Even lanes hold the group's first N/4 blocks, odd lanes the others. The last round unpacks them into order. */
-    const W first = (W){EVEN_FIRST} * FI_PHILOX_M0 + w_all((uint64_t)FI_PHILOX_M0 * block);
+    const W first = EVEN_FIRST * FI_PHILOX_M0 + w_all((uint64_t)FI_PHILOX_M0 * block);
     EACH(g, groups) {
         /* Rounds 1 and 2: half of their products are shared, and the first one of the others grows by addition. */
         const U p = (U)(first + w_all((uint64_t)FI_PHILOX_M0 * (N / 2) * (uint32_t)g));

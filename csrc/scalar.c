@@ -25,7 +25,7 @@ double fi_log(double x) {
     const double f = from_bits((offset & 0x000fffffffffffffu) + root_half) - 1.0;
     const double s = f / (2.0 + f), z = s * s;
     double sum = 0;
-    for (int n = 25; n >= 3; n -= 2) sum = (sum + 1.0 / n) * z;
+    FI_ROLLED for (int n = 25; n >= 3; n -= 2) sum = (sum + 1.0 / n) * z;
     return e * LN2 + (2.0 * s + (2.0 * s * sum + e * LN2_LOW));
 }
 
@@ -35,7 +35,7 @@ double fi_exp(double x) {
     const int k = (int)(x / LN2 - 0.5);
     const double r = (x - k * LN2) - k * LN2_LOW;
     double sum = 1.0;
-    for (int n = 18; n >= 1; n--) sum = 1.0 + sum * r / n;
+    FI_ROLLED for (int n = 18; n >= 1; n--) sum = 1.0 + sum * r / n;
     const int half = k / 2; /* in two steps: 2^k itself may be subnormal */
     return sum * from_bits((uint64_t)(1023 + half) << 52) * from_bits((uint64_t)(1023 + k - half) << 52);
 }
@@ -44,14 +44,14 @@ static double density(double x) { return fi_exp(-0.5 * x * x) / ROOT_2PI; }
 
 double fi_centre(double x) {
     double sum = 1.0;
-    for (int n = 61; n >= 3; n -= 2) sum = 1.0 + sum * x * x / n;
+    FI_ROLLED for (int n = 61; n >= 3; n -= 2) sum = 1.0 + sum * x * x / n;
     return density(x) * x * sum;
 }
 
 /* Mills' ratio P(Z > x) / density(x) by Laplace's continued fraction, x >= 2. */
 static double mills(double x) {
     double rest = x;
-    for (int n = 24 + (int)(600 / (x * x)); n >= 1; n--) rest = x + n / rest;
+    FI_ROLLED for (int n = 24 + (int)(600 / (x * x)); n >= 1; n--) rest = x + n / rest;
     return 1.0 / rest;
 }
 
@@ -65,7 +65,7 @@ double fi_log_upper(double x) {
  * it smaller. */
 static double square_root(double square) {
     double x = from_bits((to_bits(square) >> 1) + (1023ull << 51));
-    for (bool first = true;; first = false) {
+    FI_ROLLED for (bool first = true;; first = false) {
         const double next = 0.5 * (x + square / x);
         if (!first && next >= x) return x;
         x = next;
@@ -78,13 +78,13 @@ double fi_tail(double loss) {
     if (loss < TAIL_END) {
         const double x = square_root(loss) - TAIL_CENTRE;
         double sum = tail_poly[TAIL_DEGREE];
-        for (int j = TAIL_DEGREE - 1; j >= 0; j--) sum = tail_poly[j] + sum * x;
+        FI_ROLLED for (int j = TAIL_DEGREE - 1; j >= 0; j--) sum = tail_poly[j] + sum * x;
         return sum;
     }
     double square = 2.0 * loss;
     square -= fi_log(TWO_PI * square);
     double x = square_root(square);
-    for (int i = 0; i < 4; i++) x -= (fi_log_upper(x) - loss) * mills(x);
+    FI_ROLLED for (int i = 0; i < 4; i++) x -= (fi_log_upper(x) - loss) * mills(x);
     return x;
 }
 
@@ -92,6 +92,6 @@ double fi_tail(double loss) {
 double fi_inverse_centre(double p) {
     const double v = p * ROOT_2PI, z = v * v;
     double sum = centre_poly[CENTRE_DEGREE];
-    for (int j = CENTRE_DEGREE - 1; j >= 0; j--) sum = centre_poly[j] + sum * z;
+    FI_ROLLED for (int j = CENTRE_DEGREE - 1; j >= 0; j--) sum = centre_poly[j] + sum * z;
     return v * sum;
 }

@@ -1,5 +1,6 @@
 /* Vectors of N lanes of 32 bits, or N/2 of 64 bits, and the few operations on them that have no operator. Each shell
- * (isa_*.c) defines FI_ISA_* before it includes this file. Only this file and convert.h name instructions. */
+ * (isa_*.c) defines FI_ISA_* before it includes this file. Of the CPU's files only this and convert.h name
+ * instructions. */
 #include <stdint.h>
 #include <string.h>
 
@@ -35,17 +36,17 @@ typedef uint16_t H __attribute__((vector_size(4 * N))); /* 2N lanes of 16 bits *
 #define EACH4(a, b, c, d)                                                                                              \
     a, b, c, d, a + 4, b + 4, c + 4, d + 4, a + 8, b + 8, c + 8, d + 8, a + 12, b + 12, c + 12, d + 12
 #define EACH2(a, b) a, b, a + 2, b + 2, a + 4, b + 4, a + 6, b + 6
-#define EVEN_FIRST 0, 4, 1, 5, 2, 6, 3, 7
+#define EVEN_FIRST ((W){0, 4, 1, 5, 2, 6, 3, 7})
 #elif N == 8
 #define EACH4(a, b, c, d) a, b, c, d, a + 4, b + 4, c + 4, d + 4
 #define EACH2(a, b) a, b, a + 2, b + 2
-#define EVEN_FIRST 0, 2, 1, 3
+#define EVEN_FIRST ((W){0, 2, 1, 3})
 #define LANES(M) M(0), M(1), M(2), M(3), M(4), M(5), M(6), M(7)
 #define WIDE_LANES(M) M(0), M(1), M(2), M(3)
 #else
 #define EACH4(a, b, c, d) a, b, c, d
 #define EACH2(a, b) a, b
-#define EVEN_FIRST 0, 1
+#define EVEN_FIRST ((W){0, 1})
 #define LANES(M) M(0), M(1), M(2), M(3)
 #define WIDE_LANES(M) M(0), M(1)
 #endif
@@ -121,6 +122,8 @@ FN bool any(U x) {
 #endif
 }
 
+/* (x & mask) | with. */
+FN U splice(U x, U mask, U with) { return (x & mask) | with; }
 FN F select_f(I mask, F a, F b) { return (F)(((I)a & mask) | ((I)b & ~mask)); }
 FN D select_d(L mask, D a, D b) { return (D)(((L)a & mask) | ((L)b & ~mask)); }
 

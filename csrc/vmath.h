@@ -9,7 +9,7 @@ FN void quantile_float(const int count, bool central, const F t[], F y[]) {
     F x[BATCH];
     EACH(v, count) {
         column[v] = (U)t[v] >> 22;
-        x[v] = (F)(((U)t[v] & u_all(fi_bits.fraction)) | u_all(fi_bits.one)) - 1.5f;
+        x[v] = (F)splice((U)t[v], u_all(fi_bits.fraction), u_all(fi_bits.one)) - 1.5f;
     }
 #if defined(FI_ISA_AVX2)
     /* 97 % of vectors need only the 16 columns of octaves 23 to 30, which take half the look-ups. */
@@ -27,8 +27,21 @@ FN void quantile_float(const int count, bool central, const F t[], F y[]) {
 #else
     (void)central;
 #endif
+#if defined(FI_ISA_CUDA)
+    /* One load brings the coefficients of two powers. */
+    EACH(v, count) {
+        F odd, even;
+        lookup_pair(2, column[v], &y[v], &even);
+        y[v] = fma_f(y[v], x[v], even);
+        EACH(k, 2) {
+            lookup_pair(1 - k, column[v], &odd, &even);
+            y[v] = fma_f(fma_f(y[v], x[v], odd), x[v], even);
+        }
+    }
+#else
     EACH(v, count) y[v] = lookup32(quantile_f[5], column[v]);
     EACH(k, 5) { EACH(v, count) y[v] = fma_f(y[v], x[v], lookup32(quantile_f[4 - k], column[v])); }
+#endif
 }
 
 /* The same, by octaves. */

@@ -32,6 +32,7 @@ cdef extern from "fastinit.h" nogil:
         pass
     struct fi_law:
         fi_law_id kernel
+        c_bool shortcut
         float scale
         float shift
         float low
@@ -86,6 +87,9 @@ cdef extern from "fastinit.h" nogil:
                     uint64_t *hashes)
     void fi_merge(fi_moments *a, const fi_moments *b)
     void fi_stream_init(fi_stream *stream, const uint32_t *key)
+    struct fi_shared_rounds:
+        pass
+    void fi_shared_rounds_init(fi_shared_rounds *shared, const fi_stream *stream, uint32_t c1)
     const char *fi_law_init(fi_law *law, fi_law_id id, fi_dtype_id dtype, const double *parameter)
     const fi_isa *fi_isa_at(size_t i)
     c_bool fi_run_job(const fi_job *job)
@@ -219,6 +223,34 @@ def check(str law, str dtype, tuple parameters):
     read_law(&prepared, law, dtype, parameters)
 
 
+cdef int read_stream(fi_stream *stream, bytes key) except -1:
+    cdef uint32_t words[4]
+    cdef const uint8_t *byte = key
+    if len(key) != 16:
+        raise ValueError("a key has 16 bytes")
+    for i in range(4):
+        words[i] = (<uint32_t>byte[4 * i] | <uint32_t>byte[4 * i + 1] << 8 | <uint32_t>byte[4 * i + 2] << 16
+                    | <uint32_t>byte[4 * i + 3] << 24)
+    fi_stream_init(stream, words)
+    return 0
+
+
+def law_argument(str law, str dtype, tuple parameters):
+    """(the law whose kernel draws it, whether that has a shortcut for these numbers, `fi_law` as bytes)."""
+    cdef fi_law prepared
+    read_law(&prepared, law, dtype, parameters)
+    return LAWS[<int>prepared.kernel], bool(prepared.shortcut), (<char *>&prepared)[:sizeof(fi_law)]
+
+
+def stream_argument(bytes key, uint32_t c1):
+    """`fi_stream` and `fi_shared_rounds` as bytes; c1 is the upper half of block numbers."""
+    cdef fi_stream stream
+    cdef fi_shared_rounds shared
+    read_stream(&stream, key)
+    fi_shared_rounds_init(&shared, &stream, c1)
+    return (<char *>&stream)[:sizeof(fi_stream)], (<char *>&shared)[:sizeof(fi_shared_rounds)]
+
+
 def prepare(str law, str dtype, tuple parameters):
     """The fields of `fi_law`; those that floats and doubles both have are those of the dtype's lanes."""
     cdef fi_law x
@@ -252,19 +284,14 @@ def fill(str law, tuple parameters, bytes key, str dtype, uintptr_t address, tup
     """
     cdef fi_law prepared
     cdef fi_stream stream
-    cdef uint32_t words[4]
     cdef fi_job job
     cdef size_t n_runs = 0, i
     cdef list errors = []
     cdef bint done
     read_law(&prepared, law, dtype, parameters)
-    if len(key) != 16 or not axes:
-        raise ValueError("a key has 16 bytes and a job at least one axis")
-    cdef const uint8_t *byte = key
-    for i in range(4):
-        words[i] = (<uint32_t>byte[4 * i] | <uint32_t>byte[4 * i + 1] << 8 | <uint32_t>byte[4 * i + 2] << 16
-                    | <uint32_t>byte[4 * i + 3] << 24)
-    fi_stream_init(&stream, words)
+    if not axes:
+        raise ValueError("a job has at least one axis")
+    read_stream(&stream, key)
     for axis in axes:
         n_runs += len(axis[3])
     cdef fi_axis *c_axes = <fi_axis *>PyMem_Malloc(len(axes) * sizeof(fi_axis))

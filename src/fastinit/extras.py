@@ -32,7 +32,7 @@ def needs(package: str, *, extra: str, what: str) -> Any:
     try:
         return import_module(package)
     except ModuleNotFoundError as error:
-        if error.name != package:  # it is there, and lacks something itself
+        if not f"{package}.".startswith(f"{error.name}."):  # it is there, and lacks something itself
             raise
     raise ModuleNotFoundError(f"{what} needs {package}: {install(extra)}", name=package)
 

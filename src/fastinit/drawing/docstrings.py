@@ -45,8 +45,8 @@ def docstring(name: str, row: Scheme) -> str:
     parameters = [
         ("shape", "int or iterable of int, optional", "The shape of the whole tensor. By default that of `out`."),
         ("out", "array, optional",
-         "What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor that speaks DLPack, such as "
-         "torch's. By default a new array."),
+         "What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that speaks DLPack, such as "
+         "torch's, or an array on an NVIDIA GPU. By default a new array."),
         ("seed", "int, SeedSequence, Generator or None", seed),
         ("name", "str", stream),
         ("dtype", "str or dtype, optional",

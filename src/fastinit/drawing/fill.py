@@ -10,7 +10,7 @@ from typing import Any, TypeVar, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _core
+from .. import _core, cuda
 from ..arguments import Shape, checked_shape
 from ..dtypes import COMPLEX, Array, numpy_dtype
 from ..laws.distributions import WORDS, Distribution, Words
@@ -52,24 +52,42 @@ def draw(
     parameters: tuple[float, ...] = ()
     if isinstance(law, Structured):
         numpy_dtype(to.dtype)  # needs ml_dtypes for bfloat16
+        memory.check_copy(to)
     else:
         parameters = checked_parameters(law, to.dtype)
+    if to.place is not None and (missing := cuda.missing()):
+        raise ModuleNotFoundError(missing)
     # Last of the checks: a Generator given as the seed moves on only when values are drawn.
     streams.encoded_name(name)
     number = streams.resolve_seed(seed)
-    size, itemsize = math.prod(part), to.itemsize
+    size = math.prod(part)
     if size == 0:
         return
     if isinstance(law, Structured):
-        memory.as_array(to)[...] = _structured(law, whole, block, number, name, to.dtype, n_threads)
+        memory.write(to, _structured(law, whole, block, number, name, to.dtype, n_threads))
         return
-    if block is ... and to.contiguous:
-        axes = blocks.contiguous(size, itemsize)
-    else:
-        axes = blocks.axes(whole, block, to.strides, itemsize)
-    streaming = size * itemsize >= _STREAMING_BYTES
-    key = streams.key(number, name)
+    if to.place is not None:
+        cuda.draw([device_draw(to, law, number, name, whole, block)])
+        return
+    axes, key = _axes(to, whole, block), streams.key(number, name)
+    streaming = size * to.itemsize >= _STREAMING_BYTES
     _core.fill(law.law, parameters, key, to.dtype, to.address, axes, n_threads, streaming, config.ISA)
+
+
+def _axes(to: memory.Memory, whole: tuple[int, ...], block: Block) -> tuple[blocks.Axis, ...]:
+    if block is ... and to.contiguous:
+        return blocks.contiguous(math.prod(to.shape), to.itemsize)
+    return blocks.axes(whole, block, to.strides, to.itemsize)
+
+
+def device_draw(
+    to: memory.Memory, law: Distribution | Words, seed: int, name: str, whole: tuple[int, ...], block: Block
+) -> cuda.Draw:
+    """What `draw` queues for memory of a GPU, to be queued with others; all has been checked."""
+    assert to.place is not None
+    axes, key = _axes(to, whole, block), streams.key(seed, name)
+    parameters = checked_parameters(law, to.dtype)
+    return cuda.Draw(to.place, law.law, parameters, to.dtype, key, to.address, axes)
 
 
 def _structured(
@@ -130,7 +148,8 @@ def fill(
     Parameters
     ----------
     out : array
-        A NumPy array (views and memory maps too) or a CPU tensor that speaks DLPack, such as torch's.
+        A NumPy array (views and memory maps too), a CPU tensor that speaks DLPack, such as torch's, or an array on an
+        NVIDIA GPU (torch's, CuPy's), which its processor fills, in the order of its owner's stream.
     scheme : str, Scheme or distribution
         A scheme's name, its row (see `fastinit.schemes.scheme`), or a distribution as `distribution` returns it.
     seed : int, SeedSequence, Generator or None

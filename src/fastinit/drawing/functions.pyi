@@ -93,8 +93,9 @@ def zeros(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         Not used: nothing here is random.
     name : str
@@ -162,8 +163,9 @@ def ones(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         Not used: nothing here is random.
     name : str
@@ -232,8 +234,9 @@ def constant(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         Not used: nothing here is random.
     name : str
@@ -307,8 +310,9 @@ def uniform(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -386,8 +390,9 @@ def normal(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -469,8 +474,9 @@ def truncated_normal(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -558,8 +564,9 @@ def array(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         Not used: nothing here is random.
     name : str
@@ -633,8 +640,9 @@ def log_uniform(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -712,8 +720,9 @@ def complex_normal(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -788,8 +797,9 @@ def complex_truncated_normal(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -864,8 +874,9 @@ def complex_uniform(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -948,8 +959,9 @@ def variance_scaling(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -1068,8 +1080,9 @@ def xavier_uniform(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -1179,8 +1192,9 @@ def glorot_uniform(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -1292,8 +1306,9 @@ def xavier_normal(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -1405,8 +1420,9 @@ def glorot_normal(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -1519,8 +1535,9 @@ def he_uniform(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -1645,8 +1662,9 @@ def kaiming_uniform(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -1772,8 +1790,9 @@ def he_normal(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -1899,8 +1918,9 @@ def kaiming_normal(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -2020,8 +2040,9 @@ def lecun_uniform(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -2128,8 +2149,9 @@ def lecun_normal(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -2235,8 +2257,9 @@ def torch_default(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -2343,8 +2366,9 @@ def uniform_scaling(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -2454,8 +2478,9 @@ def siren(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -2569,8 +2594,9 @@ def orthogonal(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -2672,8 +2698,9 @@ def delta_orthogonal(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -2768,8 +2795,9 @@ def conv_orthogonal(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -2861,8 +2889,9 @@ def hadamard_orthogonal(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -2946,8 +2975,9 @@ def identity(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         Not used: nothing here is random.
     name : str
@@ -3031,8 +3061,9 @@ def dirac(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         Not used: nothing here is random.
     name : str
@@ -3121,8 +3152,9 @@ def sparse(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -3216,8 +3248,9 @@ def n_m_sparse(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -3326,8 +3359,9 @@ def hadamard(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         Not used: nothing here is random.
     name : str
@@ -3406,8 +3440,9 @@ def zer_o(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         Not used: nothing here is random.
     name : str
@@ -3501,8 +3536,9 @@ def icnr(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -3618,8 +3654,9 @@ def bilinear(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         Not used: nothing here is random.
     name : str
@@ -3712,8 +3749,9 @@ def averaging(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         Not used: nothing here is random.
     name : str
@@ -3799,8 +3837,9 @@ def stft(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         Not used: nothing here is random.
     name : str
@@ -3886,8 +3925,9 @@ def positive_bias(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         Not used: nothing here is random.
     name : str
@@ -3971,8 +4011,9 @@ def torch_bias(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -4075,8 +4116,9 @@ def forget_gate_bias(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         Not used: nothing here is random.
     name : str
@@ -4162,8 +4204,9 @@ def chrono(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -4251,8 +4294,9 @@ def focal_prior(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         Not used: nothing here is random.
     name : str
@@ -4328,8 +4372,9 @@ def class_prior(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         Not used: nothing here is random.
     name : str
@@ -4407,8 +4452,9 @@ def dt_bias(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         An integer from 0 to 2**64 - 1, or what gives one. By default new entropy of the
         operating system.
@@ -4491,8 +4537,9 @@ def mamba_a_log(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         Not used: nothing here is random.
     name : str
@@ -4564,8 +4611,9 @@ def s4d_real(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         Not used: nothing here is random.
     name : str
@@ -4639,8 +4687,9 @@ def s4d_lin(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         Not used: nothing here is random.
     name : str
@@ -4715,8 +4764,9 @@ def s4d_inv(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         Not used: nothing here is random.
     name : str
@@ -4792,8 +4842,9 @@ def hippo_legs(
     shape : int or iterable of int, optional
         The shape of the whole tensor. By default that of `out`.
     out : array, optional
-        What to fill in place: a NumPy array (views and memory maps too) or a CPU tensor
-        that speaks DLPack, such as torch's. By default a new array.
+        What to fill in place: a NumPy array (views and memory maps too), a CPU tensor that
+        speaks DLPack, such as torch's, or an array on an NVIDIA GPU. By default a new
+        array.
     seed : int, SeedSequence, Generator or None
         Not used: nothing here is random.
     name : str

@@ -1,4 +1,4 @@
-"""Targets: an array-like object -> address, shape, strides, dtype; checked before anything is written."""
+"""Targets: an array-like object -> address, shape, strides, dtype, device; checked before anything is written."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _core
+from ..cuda import Place, copy, ordinal_of
 from ..dtypes import COMPLEX, DTYPES, KNOWN, Array, dtype_name, nbytes, numpy_dtype, part_of
 
 _HUGE_PAGE = 1 << 21
 _ALIGNMENT = 64
-_HOST_DEVICES = (1, 3)  # plain, and pinned for CUDA
+# DLPack's numbers of devices: plain memory and memory that CUDA has pinned; memory of a GPU and memory that moves.
+_HOST_DEVICES, _GPUS = (1, 3), (2, 13)
+_LEGACY_STREAM = 1  # the driver's number of the default stream
 _BY_DLPACK = {row.dlpack: name for name, row in (DTYPES | COMPLEX).items()}
 
 
@@ -26,6 +29,7 @@ class Memory(NamedTuple):
     dtype: str
     contiguous: bool  # in C order
     owner: object  # keeps the memory alive
+    place: Place | None = None  # on a GPU
 
     @property
     def itemsize(self) -> int:
@@ -36,9 +40,7 @@ class Memory(NamedTuple):
         if self.dtype not in COMPLEX:
             return self
         strides = (*self.strides, self.itemsize // 2)
-        return Memory(
-            self.address, (*self.shape, 2), strides, part_of(self.dtype), self.contiguous, self.owner
-        )
+        return self._replace(shape=(*self.shape, 2), strides=strides, dtype=part_of(self.dtype))
 
 
 def empty(shape: tuple[int, ...], dtype: str) -> Array:
@@ -64,9 +66,9 @@ def empty(shape: tuple[int, ...], dtype: str) -> Array:
 def target(out: Any) -> Memory:
     """Where and how ``out`` lies in memory, or an error if it cannot be filled.
 
-    NumPy arrays (views, memory maps and ml_dtypes' bfloat16 included) and CPU tensors that speak DLPack, such as
-    torch's. TypeError for other objects and dtypes; ValueError for memory that is read-only, byte-swapped or
-    overlaps itself.
+    NumPy arrays (views, memory maps and ml_dtypes' bfloat16 included), CPU tensors that speak DLPack, such as torch's,
+    and arrays on an NVIDIA GPU that speak DLPack or have a `__cuda_array_interface__`. TypeError for other objects and
+    dtypes; ValueError for memory that is read-only, byte-swapped or overlaps itself.
     """
     if isinstance(out, Memory):
         return out
@@ -83,8 +85,10 @@ def target(out: Any) -> Memory:
         )
     elif hasattr(out, "__dlpack__"):
         memory = _from_dlpack(out)
+    elif hasattr(out, "__cuda_array_interface__"):
+        memory = _from_interface(out)
     else:
-        raise TypeError(f"out must be a NumPy array or a CPU tensor with DLPack, not {type(out).__name__}")
+        raise TypeError(f"out must be a NumPy array or a tensor with DLPack, not {type(out).__name__}")
     if not memory.contiguous and may_overlap(memory.shape, memory.strides, memory.itemsize):
         raise ValueError(f"out overlaps itself: shape {memory.shape}, strides {memory.strides}")
     return memory
@@ -93,6 +97,32 @@ def target(out: Any) -> Memory:
 def _is_jax_array(out: Any) -> bool:
     jax = sys.modules.get("jax")  # never imported for this
     return jax is not None and isinstance(out, getattr(jax, "Array", ()))
+
+
+def write(memory: Memory, values: Array) -> None:
+    """Copy an array of the host into the memory; to a GPU, without waiting for it (see `check_copy`)."""
+    if memory.place is None:
+        as_array(memory)[...] = values
+        return
+    in_order = np.ascontiguousarray(values.transpose(_order(memory)))
+    copy(memory.place, memory.address, in_order.view(np.uint8).reshape(-1).tobytes())
+
+
+def check_copy(memory: Memory) -> None:
+    """ValueError for memory of a GPU that has gaps, into which no array of the host is copied."""
+    extent = memory.itemsize
+    for axis in reversed(_order(memory) if memory.place else ()):
+        if memory.shape[axis] > 1 and memory.strides[axis] != extent:
+            raise ValueError(
+                f"out must have no gaps, because the host draws this distribution and copies it to the GPU: "
+                f"shape {memory.shape}, strides {memory.strides}"
+            )
+        extent *= memory.shape[axis]
+
+
+def _order(memory: Memory) -> list[int]:
+    """The axes, in the order in which the memory has them."""
+    return sorted(range(len(memory.shape)), key=lambda axis: -memory.strides[axis])
 
 
 def as_array(memory: Memory) -> Array:
@@ -120,7 +150,10 @@ def readable(values: Any, argument: str) -> Array:
         raise TypeError(
             f"{argument} must be a NumPy array or a CPU tensor with DLPack, not {type(values).__name__}"
         )
-    return as_array(target(values))
+    memory = target(values)
+    if memory.place is not None:
+        raise ValueError(f"{argument} must be in the CPU's memory, not on a GPU")
+    return as_array(memory)
 
 
 def _address(array: Array, dtype: str) -> int:
@@ -153,13 +186,21 @@ def may_overlap(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int)
 def _from_dlpack(tensor: Any) -> Memory:
     if getattr(tensor, "requires_grad", False):
         tensor = tensor.detach()  # shares the memory; a leaf's own refuses to be exported
-    device_type = int(tensor.__dlpack_device__()[0])
-    if device_type not in _HOST_DEVICES:
-        raise ValueError(f"out must be in the CPU's memory, not on DLPack device type {device_type}")
+    device_type, ordinal = map(int, tensor.__dlpack_device__())
+    if device_type not in _HOST_DEVICES + _GPUS:
+        raise ValueError(
+            f"out must be in the memory of the CPU or of an NVIDIA GPU, not on DLPack device type {device_type}"
+        )
+    place, options = None, {}
+    if device_type in _GPUS:
+        place = Place(ordinal, stream_of(tensor, ordinal))
+        options["stream"] = place.stream
+        if getattr(tensor, "__cuda_array_interface__", {"data": (0, False)})["data"][1]:
+            raise ValueError("out is read-only")
     try:
-        capsule = tensor.__dlpack__(max_version=(1, 0), copy=False)
+        capsule = tensor.__dlpack__(max_version=(1, 0), copy=False, **options)
     except TypeError:  # an exporter from before DLPack 1.0
-        capsule = tensor.__dlpack__()
+        capsule = tensor.__dlpack__(**options)
     address, shape, strides, code, bits, lanes, read_only = _core.read_dlpack(capsule)
     if read_only:
         raise ValueError("out is read-only")
@@ -167,8 +208,41 @@ def _from_dlpack(tensor: Any) -> Memory:
     if dtype is None:
         raise TypeError(f"out must be of dtype {', '.join(KNOWN)}, not {getattr(tensor, 'dtype', code)}")
     itemsize = nbytes((), dtype)
-    steps = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
-    contiguous = 0 in shape or all(
-        n == 1 or s == step for n, s, step in zip(shape, strides, steps, strict=True)
-    )
-    return Memory(address, shape, tuple(s * itemsize for s in strides), dtype, contiguous, (tensor, capsule))
+    in_bytes = tuple([stride * itemsize for stride in strides])
+    contiguous = _contiguous(shape, in_bytes, itemsize)
+    return Memory(address, shape, in_bytes, dtype, contiguous, (tensor, capsule), place)
+
+
+def _from_interface(out: Any) -> Memory:
+    """Of a GPU's array whose library does not speak DLPack."""
+    interface = out.__cuda_array_interface__
+    address, read_only = interface["data"]
+    if read_only:
+        raise ValueError("out is read-only")
+    if interface.get("mask") is not None:
+        raise TypeError("out must be a plain array, not a masked one")
+    dtype = _array_dtype(np.dtype(interface["typestr"]))
+    shape, itemsize = tuple(interface["shape"]), nbytes((), dtype)
+    strides = interface.get("strides")
+    if strides is None:
+        strides = [itemsize * math.prod(shape[i + 1 :]) for i in range(len(shape))]
+    place = None
+    if math.prod(shape):  # otherwise there is no address
+        ordinal = ordinal_of(address)
+        place = Place(ordinal, stream_of(out, ordinal))
+    contiguous = _contiguous(shape, tuple(strides), itemsize)
+    return Memory(address, shape, tuple(strides), dtype, contiguous, out, place)
+
+
+def stream_of(out: Any, ordinal: int) -> int:
+    """The stream on which an array's owner works: torch's and CuPy's current one, else the default stream."""
+    torch = sys.modules.get("torch")  # never imported for this
+    if torch is not None and isinstance(out, getattr(torch, "Tensor", ())):
+        return int(torch.cuda.current_stream(ordinal).cuda_stream) or _LEGACY_STREAM
+    stream = getattr(out, "__cuda_array_interface__", {}).get("stream")
+    return _LEGACY_STREAM if stream is None else int(stream)
+
+
+def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> bool:
+    steps = [itemsize * math.prod(shape[i + 1 :]) for i in range(len(shape))]
+    return 0 in shape or all(n == 1 or s == step for n, s, step in zip(shape, strides, steps, strict=True))

@@ -24,7 +24,7 @@ from . import _private, auto
 from .buffers import buffers_of, fill_buffer
 from .own import own_chooser
 from .parametrised import recompute
-from .sharded import Task, fill_task, tasks_of
+from .sharded import Task, drawn_by_gpu, fill_task, queue, tasks_of
 from .survey import Survey, survey
 from .weights import put_together, taken_apart
 
@@ -120,8 +120,8 @@ def init_(
 
     Parameters may be plain tensors or DTensors: of FSDP2 (`fully_shard`), tensor parallelism, both, hybrid and uneven
     shards. Each process draws the elements that it holds, without communication; element by element the values are those
-    of one process, whatever the mesh. FSDP2's modules are resharded first. On other devices than the CPU values are
-    drawn in host memory and copied, 4 MiB at a time.
+    of one process, whatever the mesh. FSDP2's modules are resharded first. An NVIDIA GPU draws
+    what it holds, if the extra ``cuda`` is installed; for other devices values are drawn in host memory and copied.
 
     Parameters
     ----------
@@ -202,7 +202,15 @@ def draw(
         done += task.nbytes
         progress(done, total)
 
-    spread(tasks, run, workers, beside=lambda task: task.local.is_cpu)
+    queued: list[Task] = []
+    others: list[Task] = []
+    for task in tasks:
+        (queued if drawn_by_gpu(task) else others).append(task)
+    if queued:
+        queue(queued, number)
+        done = sum(task.nbytes for task in queued)
+        progress(done, total)
+    spread(others, run, workers, beside=lambda task: task.local.is_cpu)
     for filling in buffers:
         fill_buffer(filling, number, workers)
     recompute({id(whole.slot.module): whole.slot.module for whole in seen.weights.values()}.values())

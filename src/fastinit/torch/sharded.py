@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..drawing.fill import checked_parameters, fill
+from .. import cuda
+from ..drawing.fill import checked_parameters, device_draw, fill
 from ..laws.composed import Box, Patched
 from ..laws.distributions import Constant, Distribution, Elementwise
 from ..laws.parts import of_reals
 from ..plans.plan import Plan
 from .survey import Survey
-from .tensors import DTYPES, draw_block, host_memory
+from .tensors import DTYPES, draw_block, gpu_of, host_memory
 
 Run = tuple[int, int]
 """(first index, length) along one dimension of the whole tensor."""
@@ -242,6 +243,30 @@ def task_of(
     if local.is_complex():
         local, runs = torch.view_as_real(local), (*runs, ((0, 2),))
     return Task(parameter, local, law, name, shape, runs)
+
+
+def drawn_by_gpu(task: Task) -> bool:
+    """Whether the NVIDIA GPU that holds the tensor draws it, in its dtype: so do not those with patches."""
+    plain = isinstance(task.inner, Elementwise) and not task.patches and not task.local.is_neg()
+    return plain and bool(task.local.numel()) and gpu_of(task.local) is not None
+
+
+def queue(tasks: Iterable[Task], seed: int) -> None:
+    """Draw what GPUs draw. Tensors of one distribution and dtype share launches."""
+    cuda.draw(
+        [
+            device_draw(
+                host_memory(target)._replace(place=gpu_of(target)),
+                task.inner,
+                seed,
+                task.name,
+                task.shape,
+                block,
+            )
+            for task in tasks
+            for target, block in task.boxes()
+        ]
+    )
 
 
 def fill_task(task: Task, seed: int, threads: int) -> None:

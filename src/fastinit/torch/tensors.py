@@ -6,14 +6,17 @@ Every call that draws takes one 64-bit number from the generator; it is the seed
 from __future__ import annotations
 
 import math
+import struct
 import warnings
 from collections.abc import Iterator
 from functools import cached_property
+from hashlib import blake2b
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from .. import cuda
 from ..arguments import real
 from ..drawing.fill import fill as fill_memory
 from ..drawing.memory import Memory, may_overlap
@@ -45,6 +48,11 @@ class _Seed:
     @cached_property
     def number(self) -> int:
         device = "cpu" if self.generator is None else self.generator.device
+        if self.generator is not None and self.generator.device.type == "cuda":
+            # The host has this generator's state: to read a number that the device drew would wait for the device.
+            state = self.generator.initial_seed() % 2**64, self.generator.get_offset()
+            self.generator.set_offset(state[1] + 4)
+            return int.from_bytes(blake2b(struct.pack("<QQ", *state), digest_size=8).digest(), "little")
         word = torch.empty((), dtype=torch.int64, device=device)
         return int(word.random_(-(2**63), None, generator=self.generator)) % 2**64
 
@@ -101,11 +109,13 @@ def draw_block(
 ) -> None:
     """A block of the whole tensor (slices with bounds, or all of it) into a target that has been checked.
 
-    In place; or piece by piece through host memory: on other devices, into another dtype than the values are drawn in, and
-    into a tensor that is not stored as it reads.
+    In place, by the CPU or by the NVIDIA GPU that holds it; or piece by piece through host memory: on other devices, into
+    another dtype than the values are drawn in, and into a tensor that is not stored as it reads.
     """
-    if target.is_cpu and not target.is_neg() and target.dtype == dtype:
-        fill_memory(host_memory(target), law, seed=seed, name=name, shape=shape, block=block, threads=threads)
+    gpu = None if isinstance(law, Structured) else gpu_of(target)
+    if (target.is_cpu or gpu) and not target.is_neg() and target.dtype == dtype:
+        memory = host_memory(target)._replace(place=gpu)
+        fill_memory(memory, law, seed=seed, name=name, shape=shape, block=block, threads=threads)
         return
     # A structured law is computed whole for any piece.
     most = target.numel() if isinstance(law, Structured) else _STAGING_BYTES // dtype.itemsize
@@ -131,6 +141,14 @@ def _pieces(
         first = block[axis].start + start
         place = (*block[:axis], slice(first, first + part.size(axis)), *block[axis + 1 :])
         yield from _pieces(part, place, most, axis + 1)
+
+
+def gpu_of(tensor: Tensor) -> cuda.Place | None:
+    """The NVIDIA GPU that draws into a tensor, and torch's stream there; None if the host draws: for other devices, and
+    where NVIDIA's packages are not installed."""
+    if not tensor.is_cuda or torch.version.hip or cuda.missing():
+        return None
+    return cuda.Place(tensor.get_device(), int(torch.cuda.current_stream(tensor.device).cuda_stream))
 
 
 def host_memory(tensor: Tensor) -> Memory:

@@ -1,0 +1,119 @@
+"""NVIDIA's driver: devices, compiled kernels loaded, and launches. Nothing here waits for the device."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from functools import cache
+from threading import Lock
+from typing import Any, NamedTuple
+
+from ..extras import needs
+from .compiling import Kernels, cubin, nvrtc
+
+_loading = Lock()
+
+
+class Place(NamedTuple):
+    """A device by its number, and the stream on which its memory's owner works."""
+
+    ordinal: int
+    stream: int
+
+
+class Device(NamedTuple):
+    """What launches need to know of a device."""
+
+    context: Any
+    arch: str
+    multiprocessors: int
+
+
+@cache
+def api() -> Any:
+    """The driver's functions. ModuleNotFoundError says what to install."""
+    return needs("cuda.bindings.driver", extra="cuda", what="drawing on a GPU")
+
+
+def call(function: str, *arguments: Any) -> Any:
+    """A function of the driver, by its name. RuntimeError if it fails."""
+    error, *results = getattr(api(), function)(*arguments)
+    if int(error):
+        raise RuntimeError(f"{function}: {error.name}")
+    return results[0] if results else None
+
+
+@cache
+def missing() -> str:
+    """What has to be installed before a GPU can draw, or "" if nothing has."""
+    try:
+        api()
+        nvrtc()
+    except ModuleNotFoundError as error:
+        return str(error)
+    return ""
+
+
+@cache
+def device(ordinal: int) -> Device:
+    """The device of a number, with the context that all libraries of a process share."""
+    call("cuInit", 0)
+    handle = call("cuDeviceGet", ordinal)
+    attribute = api().CUdevice_attribute
+
+    def number(name: str) -> int:
+        return int(call("cuDeviceGetAttribute", getattr(attribute, f"CU_DEVICE_ATTRIBUTE_{name}"), handle))
+
+    major, minor = number("COMPUTE_CAPABILITY_MAJOR"), number("COMPUTE_CAPABILITY_MINOR")
+    context = call("cuDevicePrimaryCtxRetain", handle)
+    return Device(context, f"{major}{minor}", number("MULTIPROCESSOR_COUNT"))
+
+
+def ordinal_of(address: int) -> int:
+    """The number of the device that has this address."""
+    call("cuInit", 0)
+    attribute = api().CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
+    return int(call("cuPointerGetAttribute", attribute, address))
+
+
+class current:  # noqa: N801
+    """A context in which a device is the current one of this thread. It costs less than one by `contextmanager`."""
+
+    def __init__(self, ordinal: int) -> None:
+        self.device = device(ordinal)
+        self.pushed = False
+
+    def __enter__(self) -> Device:
+        if int(call("cuCtxGetCurrent")) != int(self.device.context):
+            call("cuCtxPushCurrent", self.device.context)
+            self.pushed = True
+        return self.device
+
+    def __exit__(self, *error: object) -> None:
+        if self.pushed:
+            call("cuCtxPopCurrent")
+
+
+def launch(kernel: Any, crews: int, threads: int, arguments: Sequence[bytes], stream: int) -> None:
+    """Queue a kernel on the stream. The driver copies the arguments before it returns."""
+    pointers = (ctypes.c_char_p * len(arguments))(*arguments)
+    call(
+        "cuLaunchKernel", kernel, crews, 1, 1, threads, 1, 1, 0, api().CUstream(stream), ctypes.addressof(pointers), 0
+    )  # fmt: skip
+
+
+def kernel(kernels: Kernels, arch: str, kind: str) -> Any:
+    """A kernel of the device's code, loaded once for all devices of a kind."""
+    with _loading:
+        return _kernel(kernels, arch, kind)
+
+
+@cache
+def _kernel(kernels: Kernels, arch: str, kind: str) -> Any:
+    handle = call("cuLibraryGetKernel", _library(kernels, arch), kernels.name(kind).encode())
+    return api().CUfunction(int(handle))
+
+
+@cache
+def _library(kernels: Kernels, arch: str) -> Any:
+    return call("cuLibraryLoadData", cubin(kernels, arch), [], [], 0, [], [], 0)

@@ -1,0 +1,147 @@
+"""A part of a tensor in memory -> what the kernels take: runs of aligned memory, and boxes of any strides.
+
+The structs are those of csrc/kernel_cuda.cu. A unit is the 16 bytes that one store of a kernel writes.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ..dtypes import DTYPES
+
+UNIT = 16
+MOST_UNITS = 1 << 30
+MOST_AXES = 6
+PIECES = 80  # runs of a batch
+
+Axis = tuple[int, int, int, tuple[tuple[int, int], ...]]
+"""An axis as the CPU's kernels take it: length, elements of the whole per step, bytes per step, its one run."""
+
+
+class Run(NamedTuple):
+    """Consecutive elements in aligned memory: whole units, then the elements of a part of one."""
+
+    block: int
+    address: int
+    units: int
+    rest: int
+
+    def packed(self) -> bytes:
+        return struct.pack("<QQII", *self)
+
+
+class Step(NamedTuple):
+    """An axis of a box."""
+
+    length: int
+    stride: int
+    bytes: int
+
+
+class Box(NamedTuple):
+    """Rows of consecutive elements in memory of any strides; ``along`` is the place of the rows' axis among the axes."""
+
+    address: int
+    start: int
+    length: int
+    element_bytes: int
+    axes: tuple[Step, ...]
+    along: int
+
+    @property
+    def units(self) -> int:
+        units = 1
+        for axis in self.axes:
+            units *= axis.length
+        return units
+
+    def packed(self, rounds: int) -> bytes:
+        axes = [
+            struct.pack("<Qq4I", axis.stride, axis.bytes, axis.length, *divider(axis.length), 0)
+            for axis in self.axes
+        ]
+        head = struct.pack("<QQQq", self.address, self.start, self.length, self.element_bytes)
+        tail = struct.pack("<4I", len(axes), self.along, self.units, rounds)
+        return head + b"".join(axes).ljust(32 * MOST_AXES, b"\0") + tail
+
+
+def divider(count: int) -> tuple[int, int]:
+    """(magic, shift) with n // count == (n * magic >> 32) >> shift for all n below 2**31; the kernels need none for 1.
+
+    >>> magic, shift = divider(7)
+    >>> 100 * magic >> 32 >> shift
+    14
+    """
+    if count == 1:
+        return 0, 0
+    power = 31 + (count - 1).bit_length()
+    return -(-(1 << power) // count), power - 32
+
+
+def per_unit(dtype: str) -> int:
+    return UNIT // DTYPES[dtype].size
+
+
+def per_block(dtype: str) -> int:
+    """The elements that a block of Philox gives."""
+    return 2 if dtype == "float64" else 4
+
+
+def launches(axes: Sequence[Axis], address: int, dtype: str) -> Iterator[Run | Box]:
+    """Runs and boxes that together are the part of the tensor which the axes describe."""
+    size, start, steps = DTYPES[dtype].size, 0, []
+    for length, stride, byte_stride, ((_, first),) in axes:
+        start += first * stride
+        if length > 1:
+            steps.append(Step(length, stride, byte_stride))
+    start %= 1 << 64
+    consecutive = Step(1, 1, size) if not steps else steps[-1] if steps[-1].stride == 1 else None
+    in_line = len(steps) <= 1 and consecutive is not None and consecutive.bytes == size
+    if in_line and start % per_unit(dtype) == 0 and address % UNIT == 0:
+        yield from _runs(start, steps[0].length if steps else 1, address, dtype)
+        return
+    row = consecutive or Step(1, 1, size)
+    yield from _boxes(start, row, [step for step in steps if step is not row], address, dtype)
+
+
+def _runs(start: int, count: int, address: int, dtype: str) -> Iterator[Run]:
+    """A run's blocks have the same upper half of their number."""
+    blocks_end = (1 << 32) * per_block(dtype)
+    while count:
+        n = min(count, blocks_end - start % blocks_end, MOST_UNITS * per_unit(dtype))
+        yield Run(start // per_block(dtype), address, *divmod(n, per_unit(dtype)))
+        start, count, address = start + n, count - n, address + n * DTYPES[dtype].size
+
+
+def _boxes(start: int, row: Step, others: list[Step], address: int, dtype: str) -> Iterator[Box]:
+    unit = per_unit(dtype)
+    aligned = start % unit == 0 and all(step.stride % unit == 0 for step in others)
+    columns = -(-row.length // unit) if aligned else (row.length + unit - 2) // unit + 1
+    # Neighbouring threads take what is near in memory.
+    order = sorted([row, *others], key=lambda step: (abs(step.bytes), step is not row))
+    along = next(i for i, step in enumerate(order) if step is row)
+    box = Box(
+        address, start, row.length, row.bytes,
+        tuple([step._replace(length=columns) if step is row else step for step in order]), along,
+    )  # fmt: skip
+    if box.units <= MOST_UNITS and len(order) <= MOST_AXES:
+        yield box
+        return
+    # Too much for one launch: cut the axis that has most steps, or take apart the one that changes most slowly.
+    if len(order) > MOST_AXES and others:
+        cut = next(step for step in reversed(order) if step is not row)
+        size = 1
+    else:
+        cut = max(order, key=lambda step: step.length)
+        size = -(-cut.length // 2)
+    for first in range(0, cut.length, size):
+        part = cut._replace(length=min(size, cut.length - first))
+        where = (start + first * cut.stride) % (1 << 64)
+        rest = [step for step in others if step is not cut]
+        if cut is row:
+            yield from _boxes(where, part, rest, address + first * cut.bytes, dtype)
+        else:
+            kept = [part] if part.length > 1 else []
+            yield from _boxes(where, row, rest + kept, address + first * cut.bytes, dtype)

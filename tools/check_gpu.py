@@ -1,0 +1,242 @@
+"""Everything that a GPU can tell, in one run of less than 4 minutes: ``python tools/check_gpu.py [FOLDER]``.
+
+First the values: hundreds of millions of them against those of the CPU, with all kinds of targets, streams, CUDA graphs and
+threads. Then the speed, which is the part "gpu" of bench/versus.py. The report and its figures go to FOLDER. The exit status
+is 1 if a value differs. Where NVIDIA's compute-sanitizer is installed, it watches a small run.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
+
+import fastinit as fi
+
+LAWS = [
+    fi.Constant(0.1), fi.Uniform(-0.05, 0.05), fi.Uniform(1.0, 1.125), fi.Normal(0.0, 0.02), fi.Normal(3.0, 0.5),
+    fi.Normal(0.0, 1e-6), fi.TruncatedNormal(0.0, 0.02, -0.04, 0.04), fi.TruncatedNormal(0.0, 1.0, -1.0, 3.0),
+    fi.TruncatedNormal(0.0, 1.0, 2.0, 9.0), fi.TruncatedNormal(0.0, 1.0, -0.01, 0.02),
+    fi.TruncatedNormal(0.0, 1.0, -6.0, 6.0), fi.TruncatedNormal(0.0, 1.0, 12.0, 13.0),
+]  # fmt: skip
+LONG = (LAWS[1], LAWS[3], LAWS[6], LAWS[10])
+DTYPES = ("float32", "float64", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")
+FAR = 1 << 35  # elements before the part that is drawn, past 2**34
+
+
+def equal(found: Any, expected: Any) -> bool:
+    """Bit for bit. ``found`` is a tensor on the device."""
+    import torch
+
+    words = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[found.element_size()]
+    return torch.equal(found.contiguous().view(words).cpu(), expected.contiguous().view(words))
+
+
+class Checks:
+    """Fills of tensors on the device, each compared with that of a tensor of the CPU."""
+
+    def __init__(self, device: str) -> None:
+        self.device, self.values, self.wrong = device, 0, list[str]()
+
+    def compare(self, what: str, found: Any, expected: Any) -> None:
+        self.values += found.numel()
+        if not equal(found, expected):
+            self.wrong.append(what)
+            print("DIFFERS:", what, flush=True)
+
+    def fill(self, what: str, law: Any, new: Callable[[str], Any], name: str = "w", **part: Any) -> None:
+        """``new`` makes the target on a device."""
+        found, expected = new(self.device), new("cpu")
+        fi.fill(found, law, seed=5, name=name, **part)
+        host = expected.contiguous()
+        fi.fill(host, law, seed=5, name=name, **part)
+        self.compare(f"{what}: {law}, {found.dtype}", found, host)
+
+
+def values(checks: Checks, short: int, long: int) -> None:
+    """All distributions and dtypes, from the first element on and far out; some of them long."""
+    import torch
+
+    for law in LAWS:
+        for dtype in DTYPES:
+            kind = getattr(torch, dtype)
+
+            def new(device: str, kind: Any = kind, n: int = short) -> Any:
+                return torch.zeros(n, dtype=kind, device=device)
+
+            try:
+                checks.fill("from 0", law, new)
+                block = slice(FAR - 4096, FAR - 4096 + short)
+                checks.fill("far out", law, new, shape=(1 << 40,), block=block)
+                if law in LONG and dtype in ("float32", "bfloat16"):
+                    checks.fill(
+                        "long", law, lambda device, kind=kind: torch.zeros(long, dtype=kind, device=device)
+                    )
+            except ValueError as error:  # an 8-bit dtype has no value in some intervals
+                assert dtype.startswith("float8"), error
+
+
+def targets(checks: Checks) -> Iterator[str]:
+    """Views, memory formats, shards, offsets; streams, graphs, threads, devices."""
+    import torch
+
+    law = fi.Normal()
+    for dtype in DTYPES:
+        kind = getattr(torch, dtype)
+
+        def empty(*shape: int, kind: Any = kind) -> Callable[[str], Any]:
+            return lambda device: torch.zeros(shape, dtype=kind, device=device)
+
+        def seen(view: Callable[[Any], Any], *shape: int, kind: Any = kind) -> Callable[[str], Any]:
+            return lambda device: view(torch.zeros(shape, dtype=kind, device=device))
+
+        checks.fill("transposed", law, seen(lambda x: x.T, 517, 1031))
+        checks.fill("every third", law, seen(lambda x: x[1:, ::3], 300, 1000))
+        checks.fill("from an odd element", law, seen(lambda x: x[1:], 100003))
+        checks.fill("channels last", law, seen(lambda x: x.permute(0, 3, 1, 2), 20, 9, 7, 33))
+        checks.fill("rank 7", law, seen(lambda x: x.permute(6, 1, 4, 3, 2, 5, 0), 3, 4, 3, 4, 3, 4, 3))
+        shard = (slice(7, 200), slice(32, 96))
+        checks.fill("a shard", law, empty(193, 64), shape=(1000, 128), block=shard)
+        shard = (slice(7, 200), slice(33, 96))
+        checks.fill("a shard, out of step", law, empty(193, 63), shape=(1000, 127), block=shard)
+    yield "views and shards"
+    if checks.device == "cpu":
+        return
+    side = torch.cuda.Stream()
+    with torch.cuda.stream(side):
+        slow = torch.zeros(1 << 26, device="cuda")
+        for _ in range(20):
+            slow.add_(1)
+        fi.fill(slow, law, seed=5)  # after the additions, or they would change what was drawn
+        found = slow.clone()
+    expected = fi.fill(torch.empty(1 << 26), law, seed=5)
+    torch.cuda.synchronize()
+    checks.compare("a stream of the owner's", found, expected)
+    yield "streams"
+    graph, out = torch.cuda.CUDAGraph(), torch.zeros(100_003, device="cuda")
+    fi.fill(out, law, seed=5)
+    with torch.cuda.graph(graph):
+        fi.fill(out, law, seed=5)
+    out.zero_()
+    graph.replay()
+    checks.compare("a graph", out, fi.fill(torch.empty(100_003), law, seed=5))
+    yield "graphs"
+    outs = [torch.zeros(300_000, device="cuda") for _ in range(40)]
+
+    def work(first: int) -> None:
+        for i in range(first, len(outs), 2):
+            fi.fill(outs[i], law, seed=i)
+
+    threads = [threading.Thread(target=work, args=(first,)) for first in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for i, out in enumerate(outs):
+        checks.compare("two threads", out, fi.fill(torch.empty(300_000), law, seed=i))
+    yield "threads"
+    for ordinal in range(1, torch.cuda.device_count()):
+        out = torch.zeros(100_000, device=f"cuda:{ordinal}")
+        checks.compare(
+            "another device", fi.fill(out, law, seed=5), fi.fill(torch.empty(100_000), law, seed=5)
+        )
+    try:
+        import cupy
+    except ModuleNotFoundError:
+        yield "devices; no CuPy"
+        return
+    array = cupy.zeros((300, 400), cupy.float32)
+    fi.fill(array.T, law, seed=5)
+    expected = torch.from_numpy(np.ascontiguousarray(fi.fill(np.empty((400, 300), np.float32), law, seed=5)))
+    checks.compare("CuPy", torch.from_dlpack(array).T, expected)
+    yield "devices, CuPy"
+
+
+def model(checks: Checks) -> None:
+    """A model on the device, against one on the CPU."""
+    import torch
+    from torch import nn
+
+    from fastinit.torch import init_
+
+    def new(device: str) -> nn.Module:
+        layers = [nn.Linear(64, 64) for _ in range(300)]
+        return nn.Sequential(nn.Conv2d(3, 16, 3), *layers, nn.Linear(64, 40_000)).to(device, torch.bfloat16)
+
+    found, expected = init_(new(checks.device), "auto", seed=5), init_(new("cpu"), "auto", seed=5)
+    for (name, a), b in zip(found.named_parameters(), expected.parameters(), strict=True):
+        checks.compare(f"init_: {name}", a.detach(), b.detach())
+
+
+def check(device: str, short: int = 1 << 20, long: int = 1 << 26) -> Checks:
+    """All of it, with a line for each part."""
+    checks, began = Checks(device), time.time()
+    for part in (lambda: values(checks, short, long), lambda: model(checks)):
+        part()
+        print(
+            f"{checks.values} values compared, {len(checks.wrong)} draws differ [{time.time() - began:.0f} s]",
+            flush=True,
+        )
+    for what in targets(checks):
+        print(
+            f"{what}: {checks.values} values, {len(checks.wrong)} draws differ [{time.time() - began:.0f} s]",
+            flush=True,
+        )
+    return checks
+
+
+def main() -> int:
+    import gpu
+    import torch
+    from parts import Scale
+
+    if not gpu.available():
+        print(fi.cuda.missing() or "torch sees no NVIDIA GPU")
+        return 2
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/gpu")
+    folder.mkdir(parents=True, exist_ok=True)
+    if "--watched" in sys.argv:
+        return bool(check("cuda", 1 << 14, 1 << 14).wrong)
+    card = torch.cuda.get_device_properties(0)
+    print(
+        f"{card.name}, {card.multi_processor_count} multiprocessors; torch {torch.__version__}, CUDA {torch.version.cuda}"
+    )
+    checks = check("cuda")
+    rows = gpu.gpu_part(Scale(pairs=5, calls=1000))
+    for row in rows:
+        if row.value is not None:
+            rate = f"{row.elements / row.ours * 1e-9:7.0f} G/s" if row.elements and row.ours else " " * 11
+            verdict = "" if row.holds is None else "holds" if row.holds else f"BELOW {row.target:.2f}"
+            print(f"{row.what:52} {rate}  x {row.value:.2f} of {row.versus} {verdict}", flush=True)
+    figures = {"card": card.name, "torch": torch.__version__, "values": checks.values, "differ": checks.wrong,
+               "rows": [asdict(row) for row in rows]}  # fmt: skip
+    (folder / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    if tool := shutil.which("compute-sanitizer"):
+        command = [tool, "--error-exitcode", "3", sys.executable, __file__, str(folder), "--watched"]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            print(f"compute-sanitizer: exit status {done.returncode}")
+            (folder / "sanitizer.log").write_text(done.stdout + done.stderr)
+        except subprocess.TimeoutExpired:
+            print("compute-sanitizer: not done after 60 s")
+    print(
+        f"DIFFER: {checks.wrong[:20]}" if checks.wrong else f"all {checks.values} values are those of the CPU"
+    )
+    return bool(checks.wrong)
+
+
+if __name__ == "__main__":
+    assert math.log2(FAR) > 34
+    sys.exit(main())
