@@ -37,6 +37,7 @@ CHINESE = {
         "api": "API",
         "command-line": "命令行",
         "errors": "错误输入",
+        "coverage": "覆盖的模型",
     },
     "原理 · 英文": {
         "architecture": "从模型到数值",

@@ -15,7 +15,15 @@ from fastinit.laws import Constant, Distribution, Normal, Orthogonal, TruncatedN
 
 TOOL = Path(__file__).parents[1] / "tools" / "coverage"
 LIBRARIES = sorted(path.stem for path in (TOOL / "libraries").glob("[!_]*.py"))
-IN_CI = {"torch_nn": "torch", "transformers": "transformers"}  # others are run where they are installed
+IN_CI = {
+    "torch_nn": "torch",
+    "transformers": "transformers",
+    "equinox": "equinox",
+    "flax_nnx": "flax",
+    "flax_linen": "flax",
+    "keras_layers": "keras",
+    "keras_applications": "keras",
+}  # fmt: skip; others are run where they are installed
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

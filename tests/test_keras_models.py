@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -176,16 +177,12 @@ def test_roles_by_layer() -> None:
 
 
 class Own(keras.layers.Layer):  # type: ignore[misc]
-    """A layer of one's own with one variable, which begins as ones."""
+    """A layer of one's own with one variable, of which no two elements are equal."""
 
     def __init__(self, variable: str, shape: tuple[int, ...], **kinds: Any) -> None:
         super().__init__(**kinds)
         self.value = self.add_weight(shape=shape, initializer="ones", name=variable)
-        self.value.assign(
-            np.arange(1.0, 1 + self.value.value.size if hasattr(self.value.value, "size") else 2).reshape(
-                shape
-            )
-        )
+        self.value.assign(np.arange(1.0, 1 + math.prod(shape)).reshape(shape))
 
     def call(self, x: Any) -> Any:
         return x
@@ -225,7 +222,9 @@ def test_a_scale_without_a_rule_keeps_the_models_value() -> None:
     assert plan["own.temperature"].reason == "a logit scale or temperature: the model's own value"
     fk.init(own, "he_normal", seed=0)
     assert numpy(own.value) == np.float32(0.07)
-    assert fk.plan(Own("gain", (4,), name="own"))["own.gain"].distribution == fi.Constant(1)
+    gain = Own("gain", (4,), name="own")
+    gain.value.assign(np.full(4, 1.5))
+    assert fk.plan(gain)["own.gain"].distribution == fi.Constant(1.5)
     several = Own("ls1", (4,), name="own")
     several.value.assign(np.arange(4.0))
     with pytest.raises(ValueError, match=r"'own\.ls1'"):

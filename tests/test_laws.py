@@ -74,7 +74,9 @@ def test_moments_are_integrals_over_the_cdf(law: Elementwise, known: Any) -> Non
     mean, std = law.moments()
     low, high = law.reach()
     edges = np.linspace(low, high, 400_001)
-    z, weights = ((edges[1:] + edges[:-1]) / 2 - mean) / std, np.diff(law.cdf(edges))
+    z = ((edges[1:] + edges[:-1]) / 2 - mean) / std
+    # Near 1 a probability has no digits for the upper tail: there by the mirrored distribution.
+    weights = np.where(z < 0, np.diff(law.cdf(edges)), -np.diff(law.affine(-1.0, 0.0).cdf(-edges)))
     assert weights.sum() == pytest.approx(1.0, abs=1e-12)
     assert [weights @ z, weights @ z**2] == pytest.approx([0.0, 1.0], abs=1e-6)
     for order in (3, 4, 5, 6, 8):

@@ -352,3 +352,24 @@ def test_two_threads_leave_nothing_behind() -> None:
     assert nn.init.orthogonal_.__code__ is code
     w = nn.init.orthogonal_(torch.empty(8, 8))
     assert torch.allclose(w @ w.T, torch.eye(8), atol=1e-5)
+
+
+def test_heads_of_one_distribution_side_by_side() -> None:
+    """Queries, keys and values drawn apart and kept group by group, as fused projections do."""
+
+    class Fused(nn.Module):
+        def __init__(self, std: float) -> None:
+            super().__init__()
+            self.w = nn.Parameter(torch.empty(24, 5))
+            parts = [torch.empty(12, 5), torch.empty(6, 5), torch.empty(6, 5)]
+            for part, scale in zip(parts, (0.02, 0.02, std), strict=True):
+                nn.init.trunc_normal_(part, std=scale)
+            groups = [part.view(3, -1, 2, 5) for part in parts]
+            with torch.no_grad():
+                self.w.copy_(torch.cat(groups, dim=1).view(-1, 5))
+
+    assert ft.record(lambda: Fused(0.02))["w"].distribution == fi.distribution(
+        "truncated_normal", (24, 5), std=0.02, low=-2, high=2, bounds="absolute"
+    )
+    with pytest.raises(ValueError, match="'w': trunc_normal writes elements that are no box of it"):
+        ft.record(lambda: Fused(0.03))

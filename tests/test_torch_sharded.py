@@ -190,6 +190,24 @@ def _worker(rank: int, port: int, world: int) -> None:
             expected = fi.init(one, seed=SEED)["w"].reshape(-1)[indices.numpy()]
             assert np.array_equal(local.numpy(), expected), (shape, placements)
 
+    # A module's buffers may be distributed as its parameters are.
+    plan = ft.record(_normed)
+    model = _normed()
+    for module, name, layout in ((model[1], "running_var", (Replicate(), Shard(0))),
+                                 (model, "kept", (Shard(0), Replicate()))):  # fmt: skip
+        whole = torch.distributed.tensor.distribute_tensor(module._buffers[name], grid, layout)
+        module._buffers[name] = whole
+        whole.to_local().fill_(7)
+    counts = DTensor.from_local(torch.tensor(7), grid, (Partial(), Replicate()), run_check=False)
+    model[1]._buffers["num_batches_tracked"] = counts
+    ft.init_(model, plan, seed=SEED)
+    expected = dict(_normed().named_buffers())
+    for name, buffer in model.named_buffers():
+        assert torch.equal(getattr(buffer, "full_tensor", lambda b=buffer: b)(), expected[name]), name
+    model._buffers["passing"] = DTensor.from_local(torch.ones(3), grid, (Partial(), Replicate()))
+    with pytest.raises(ValueError, match=r"buffer 'passing': Partial"):
+        ft.init_(model, plan, seed=SEED)
+
     if rank == 3:  # no part of the mesh
         local = torch.empty(0)
         outside = nn.Module()

@@ -20,14 +20,18 @@ REASONS = {
 }
 HEAD = """# Coverage
 
-What fastinit makes of other libraries' models. Each model is built small, recorded, and built by its own code with several seeds.
-Its plan is right if
+What fastinit makes of other libraries' models. Each model of torch is built small, recorded, and built by its own code with several
+seeds. Its plan is right if
 
 - every parameter and buffer is in it;
 - values without chance are equal;
 - means, variances, supports, distribution functions and the products of rows agree for all others. The thresholds are so
   strict that a difference is a fault;
 - `init_` fills the model after `to_empty`, and its forward pass is finite if it was so before.
+
+Models and layers of Flax, Equinox and Keras are not recorded: `plan` and `init` draw their weights by He's rule. They are right if each
+weight's fans are those that were counted by hand, or that the library's own values show; if what is drawn has them; and if all
+else is as the library has it, frozen leaves untouched.
 
 Models that are too large for this are recorded, and their names compared. [Why a model is refused](recording.md#what-is-refused)
 is on another page.

@@ -270,7 +270,7 @@ def _compare(
         if seed is None:
             differs &= (wants | holds) << bits.type(1) != 0  # more than the signs of zeros
         parts = expected.itemsize // bits.itemsize  # of an element
-        unlike = np.unique(np.flatnonzero(differs) // parts)
+        unlike = np.flatnonzero(differs.reshape(-1, parts).any(axis=1))
         if len(unlike) and first is None:
             first = tuple(map(int, np.unravel_index(at + unlike[0], parameter.shape)))
             message = f"the first at {first}: {number(has[unlike[0]])}, not {number(expected[unlike[0]])}"

@@ -113,6 +113,31 @@ def is_flat_parameter(tensor: Tensor) -> bool:
     return type(tensor).__name__ == "FlatParameter" or hasattr(tensor, "_is_flat_param")
 
 
+def fsdp1_shards(model: nn.Module) -> set[int]:
+    """The ids of the parameters that FSDP1 (``use_orig_params=True``) has cut and not gathered; it shows no public sign of it.
+    Without it a shard's shape would be taken for the parameter's."""
+    made = getattr(sys.modules.get("torch.distributed.fsdp"), "FullyShardedDataParallel", ())
+    handles = [getattr(module, "_handle", None) for module in model.modules() if isinstance(module, made)]
+    cut = [handle.flat_param for handle in handles if handle and handle.is_sharded(handle.flat_param)]
+    return {id(parameter) for flat in cut for parameter in flat._params or ()}
+
+
+def shard_of_engine(tensor: Tensor) -> str:
+    """Which engine keeps only a part of a parameter here, by the attributes that it sets, or "". The tensor's own shape is
+    then not the parameter's."""
+    noted: Any = tensor
+    if not tensor.numel() and hasattr(tensor, "ds_numel") and noted.ds_numel:
+        return "DeepSpeed's ZeRO-3"
+    groups: Any = sys.modules.get("megatron.core.parallel_state")
+    if groups is None or not groups.is_initialized() or not hasattr(tensor, "partition_dim"):
+        return ""
+    if not getattr(tensor, "allreduce", True):  # one of the experts
+        ranks = groups.get_expert_tensor_parallel_world_size() * groups.get_expert_model_parallel_world_size()
+    else:
+        ranks = groups.get_tensor_model_parallel_world_size()
+    return "Megatron" if getattr(tensor, "tensor_model_parallel", False) and ranks > 1 else ""
+
+
 def storage_key(tensor: Tensor) -> int:
     """What tensors have in common that share their memory. Storages are not equal by themselves, and those on the meta device
     have no address; without it views could not be told from tensors of their own."""

@@ -211,8 +211,8 @@ def draw(
         done = sum(task.nbytes for task in queued)
         progress(done, total)
     spread(others, run, workers, beside=lambda task: task.local.is_cpu)
-    for tensor, buffer in buffers:
-        fill_buffer(tensor, buffer, number, workers)
+    for filling in buffers:
+        fill_buffer(filling, number, workers)
     recompute({id(whole.slot.module): whole.slot.module for whole in seen.weights.values()}.values())
     for task in tasks:
         torch.autograd.graph.increment_version(task.parameter)

@@ -74,22 +74,49 @@ class Task:
 
     def boxes(self) -> Iterator[tuple[Tensor, tuple[slice, ...]]]:
         """Parts of the local tensor that are blocks of the whole."""
-        placed = [[(at, *run) for at, run in zip(_starts(runs), runs, strict=True)] for runs in self.runs]
-        for chosen in itertools.product(*placed):
-            here = tuple([slice(at, at + length) for at, _, length in chosen])
-            yield self.local[here], tuple([slice(first, first + length) for _, first, length in chosen])
+        return boxes(self.local, self.runs)
+
+
+def boxes(local: Tensor, runs: Sequence[Sequence[Run]]) -> Iterator[tuple[Tensor, tuple[slice, ...]]]:
+    """Parts of a local tensor, which holds those indices, that are blocks of the whole."""
+    placed = [[(at, *run) for at, run in zip(_starts(of_dim), of_dim, strict=True)] for of_dim in runs]
+    for chosen in itertools.product(*placed):
+        here = tuple([slice(at, at + length) for at, _, length in chosen])
+        yield local[here], tuple([slice(first, first + length) for _, first, length in chosen])
+
+
+def held(tensor: Tensor, zero: bool = False) -> tuple[Tensor, tuple[tuple[Run, ...], ...]] | None:
+    """What this process holds of a tensor, and its indices in the whole; None if it is not in the tensor's mesh. ``zero``: see
+    `index_runs`."""
+    if not hasattr(tensor, "placements"):
+        return tensor.detach(), tuple([((0, size),) for size in tensor.shape])
+    sharded: Any = tensor.detach()
+    mesh = sharded.device_mesh
+    if (coordinate := mesh.get_coordinate()) is None:
+        return None
+    local = sharded.to_local()
+    runs = index_runs(tuple(tensor.shape), mesh.shape, coordinate, sharded.placements, zero)
+    asked = tuple([sum(length for _, length in of_dim) for of_dim in runs])
+    if local.numel() != math.prod(asked) or (local.numel() and tuple(local.shape) != asked):
+        raise ValueError(f"its shard has shape {tuple(local.shape)}, its placements ask for {asked}")
+    return local, runs
 
 
 def index_runs(
-    shape: Sequence[int], mesh_shape: Sequence[int], coordinate: Sequence[int], placements: Sequence[Any]
+    shape: Sequence[int],
+    mesh_shape: Sequence[int],
+    coordinate: Sequence[int],
+    placements: Sequence[Any],
+    zero: bool = False,
 ) -> tuple[tuple[Run, ...], ...]:
     """For each dimension the indices that the device at that coordinate of the mesh holds, in the order of its shard.
 
-    Raises ValueError for placements other than replicated and sharded ones.
+    Raises ValueError for placements other than replicated and sharded ones. A partial sum of a tensor that is to be ``zero``
+    is one too, as if it were replicated.
     """
     runs: list[list[Run]] = [[(0, size)] for size in shape]
     for n_parts, part, placement in zip(mesh_shape, coordinate, placements, strict=True):
-        if placement.is_replicate():
+        if placement.is_replicate() or (zero and placement.is_partial("sum")):
             continue
         if placement.is_partial() or type(placement).__name__ not in ("Shard", "_StridedShard"):
             raise ValueError(f"{placement!r} says of no element which process holds it")
@@ -182,24 +209,15 @@ def _task(parameter: Tensor, name: str, plan: Plan) -> Task | None:
         raise ValueError(
             f"its shape is {shape}, the plan's is {plan[name].shape}{_shard(shape, plan[name].shape)}"
         )
-    runs: tuple[tuple[Run, ...], ...] = tuple([((0, size),) for size in shape])
-    local = parameter
-    if hasattr(parameter, "placements"):  # a DTensor
-        sharded: Any = parameter
-        mesh = sharded.device_mesh
-        coordinate = mesh.get_coordinate()
-        if coordinate is None:
-            return None
-        local = sharded.detach().to_local()
-        runs = index_runs(shape, mesh.shape, coordinate, sharded.placements)
+    mine = held(parameter)
+    if mine is None:
+        return None
+    local, runs = mine
     if local.is_inference():
         raise ValueError("it was made in inference mode, and can be changed only there")
     if local.is_meta:
         raise ValueError("it is on the meta device; model.to_empty(device=...) gives it memory first")
-    held = tuple([sum(length for _, length in of_dim) for of_dim in runs])
-    if local.numel() != math.prod(held) or (local.numel() and tuple(local.shape) != held):
-        raise ValueError(f"its shard has shape {tuple(local.shape)}, its placements ask for {held}")
-    task = _task_of(parameter, local.detach(), law, name, runs)
+    task = task_of(parameter, local, law, name, runs)
     if isinstance(task.inner, Elementwise):
         checked_parameters(task.inner, DTYPES[task.dtype])
     return task
@@ -217,14 +235,10 @@ def _shard(shape: Sequence[int], whole: Sequence[int]) -> str:
     return f"; {shard} looks like 1/{large // small} along axis {axes[0]}, a shard without its mesh"
 
 
-def whole_task(tensor: Tensor, law: Distribution, name: str) -> Task:
-    """What is to be done for a tensor that this process holds as a whole."""
-    return _task_of(tensor, tensor.detach(), law, name, tuple([((0, size),) for size in tensor.shape]))
-
-
-def _task_of(
+def task_of(
     parameter: Tensor, local: Tensor, law: Distribution, name: str, runs: tuple[tuple[Run, ...], ...]
 ) -> Task:
+    """What is to be done for a parameter or buffer of which this process holds those indices."""
     law, shape = of_reals(law, tuple(parameter.shape), DTYPES.get(parameter.dtype, ""))
     if local.is_complex():
         local, runs = torch.view_as_real(local), (*runs, ((0, 2),))

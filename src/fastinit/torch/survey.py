@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -104,7 +104,7 @@ def survey(model: nn.Module) -> Survey:
     buffers: dict[str, Slot] = {}
     ties: dict[str, str] = {}
     weights: dict[str, Whole] = {}
-    written = _was_built(model)
+    written, cut = _was_built(model), _private.fsdp1_shards(model)
     first: dict[object, str] = {}  # the first name of a tensor or of a place in memory
     for path, module in clean_modules(model):
         if hasattr(module, "_packed_params"):
@@ -135,7 +135,7 @@ def survey(model: nn.Module) -> Survey:
             slots = parameters if local in own else buffers
             if owner == name:
                 persistent = local in own or _private.is_persistent(module, local)
-                slots[name] = Slot(name, tensor, module, specs[name], _fault(tensor, module), persistent)
+                slots[name] = Slot(name, tensor, module, specs[name], _fault(tensor, module, cut), persistent)
             else:
                 ties[name] = owner
                 if owner in parameters:
@@ -206,12 +206,16 @@ def _is_plain(tensor: Tensor) -> bool:
     return whole and tensor.layout is torch.strided
 
 
-def _fault(tensor: Tensor, module: nn.Module) -> str:
+def _fault(tensor: Tensor, module: nn.Module, cut: Container[int]) -> str:
     """Why a tensor cannot be drawn into, or ""."""
     if isinstance(module, torch.jit.ScriptModule):
         return SCRIPTED
     if _private.is_flat_parameter(tensor):
         return "it is FSDP1's flat parameter of several others: use fully_shard, or use_orig_params=True"
+    if id(tensor) in cut:
+        return "it is cut by FSDP1, and whole only within FSDP.summon_full_params(model)"
+    if engine := _private.shard_of_engine(tensor):
+        return f"it is a part that {engine} keeps here, without its place in the whole: see docs/engines.md"
     try:
         check_target(local_tensor(tensor))
     except (TypeError, ValueError, RuntimeError) as error:

@@ -46,7 +46,11 @@ def block(x: Any) -> Any:
     return x + nn.Dense(32)(hidden)
 
 
-BLOCK: Fans = {**heads("MultiHeadDotProductAttention_0", 32, 32, 32), "Dense_0.kernel": (32, 64), "Dense_1.kernel": (64, 32)}
+BLOCK: Fans = {
+    **heads("MultiHeadDotProductAttention_0", 32, 32, 32),
+    "Dense_0.kernel": (32, 64),
+    "Dense_1.kernel": (64, 32),
+}
 
 
 def scanned(axis: int) -> Callable[[Any], Any]:
@@ -60,7 +64,9 @@ def scanned(axis: int) -> Callable[[Any], Any]:
 
 
 def experts(axis: int) -> Callable[[Any], Any]:
-    many = nn.vmap(nn.Dense, variable_axes={"params": axis}, split_rngs={"params": True}, in_axes=None, axis_size=5)
+    many = nn.vmap(
+        nn.Dense, variable_axes={"params": axis}, split_rngs={"params": True}, in_axes=None, axis_size=5
+    )
     return lambda x: many(24)(x)
 
 
@@ -72,7 +78,9 @@ def transformer(x: Any) -> Any:
 
 
 def convolutional(x: Any) -> Any:
-    x = nn.relu(nn.BatchNorm(use_running_average=True)(nn.Conv(16, (3, 3), use_bias=False, name="conv_stem")(x)))
+    x = nn.relu(
+        nn.BatchNorm(use_running_average=True)(nn.Conv(16, (3, 3), use_bias=False, name="conv_stem")(x))
+    )
     return nn.Dense(10)(x.reshape(len(x), -1))
 
 
@@ -81,8 +89,16 @@ def under(fans: Fans, prefix: str = "") -> Fans:
 
 
 TWICE = {
-    **under({name.replace("_0.", f"_{i}.", 1): fans for i in (0, 1) for name, fans in heads("MultiHeadDotProductAttention_0", 32, 32, 32).items()}),
-    **under({f"Dense_{2 * i + j}.kernel": fans for i in (0, 1) for j, fans in enumerate([(32, 64), (64, 32)])}),
+    **under(
+        {
+            name.replace("_0.", f"_{i}.", 1): fans
+            for i in (0, 1)
+            for name, fans in heads("MultiHeadDotProductAttention_0", 32, 32, 32).items()
+        }
+    ),
+    **under(
+        {f"Dense_{2 * i + j}.kernel": fans for i in (0, 1) for j, fans in enumerate([(32, 64), (64, 32)])}
+    ),
     "params.head.kernel": (32, 50),
 }
 GATES = {f"{a}{gate}.kernel": (n, 16) for gate in "ifgo" for a, n in (("i", 8), ("h", 16))}

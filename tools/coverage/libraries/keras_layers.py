@@ -141,6 +141,7 @@ class Pair(L.Layer):  # type: ignore[misc]
 
 def cases() -> dict[str, Callable[[], None]]:
     plain = {
-        name: partial(check, partial(model, make, *shapes), fans) for name, (make, shapes, fans) in MODELS.items()
+        name: partial(check, partial(model, make, *shapes), fans)
+        for name, (make, shapes, fans) in MODELS.items()
     }
     return plain | {name: partial(check, make, fans) for name, (make, fans) in ADAPTED.items()}
