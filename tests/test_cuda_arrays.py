@@ -6,6 +6,7 @@ import ctypes
 import importlib.util
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import cuda_stand_in
@@ -148,6 +149,34 @@ def on_gpu(gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> HostDriver:
     for module in (tensors, sharded):
         monkeypatch.setattr(module, "gpu_of", lambda tensor: cuda.Place(0, 7))
     return gpu
+
+
+def test_fill_of_a_cuda_tensor(gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = optional("torch")
+
+    class OnGpu(torch.Tensor):  # type: ignore[name-defined,misc]
+        is_cuda = True
+
+        def get_device(self) -> int:
+            return 1
+
+    asked: list[int] = []
+
+    def current_stream(ordinal: int) -> SimpleNamespace:
+        asked.append(ordinal)
+        return SimpleNamespace(cuda_stream=9)
+
+    monkeypatch.setattr(torch.cuda, "current_stream", current_stream)
+    values = torch.zeros(20, 33, dtype=torch.bfloat16)
+    out = values.T[1:].as_subclass(OnGpu)
+    assert fi.fill(out, fi.Normal(), seed=0, name="w") is out
+    expected = fi.fill(torch.zeros(32, 20, dtype=torch.bfloat16), fi.Normal(), seed=0, name="w")
+    assert torch.equal(values.T[1:], expected) and not values[:, 0].any()
+    assert asked == [1] and {launch[2:] for launch in gpu.launched} == {(1, 9)}
+    with pytest.raises(TypeError, match=r"out must be of dtype .*, not torch\.int32"):
+        fi.fill(torch.zeros(3, dtype=torch.int32).as_subclass(OnGpu), fi.Normal(), seed=0)
+    with pytest.raises(ValueError, match="out overlaps itself"):
+        fi.fill(torch.zeros(3).expand(4, 3).as_subclass(OnGpu), fi.Normal(), seed=0)
 
 
 def test_torch_functions(on_gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> None:

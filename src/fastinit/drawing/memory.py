@@ -83,6 +83,8 @@ def target(out: Any) -> Memory:
         raise TypeError(
             "out must be an array that can be written; a jax.Array is immutable: fastinit.jax makes new ones"
         )
+    elif _is_torch(out) and _is_plain_cuda(out):
+        memory = _from_torch(out)
     elif hasattr(out, "__dlpack__"):
         memory = _from_dlpack(out)
     elif hasattr(out, "__cuda_array_interface__"):
@@ -234,11 +236,35 @@ def _from_interface(out: Any) -> Memory:
     return Memory(address, shape, tuple(strides), dtype, contiguous, out, place)
 
 
+def _is_torch(out: Any) -> bool:
+    torch = sys.modules.get("torch")  # never imported for this
+    return torch is not None and isinstance(out, getattr(torch, "Tensor", ()))
+
+
+def _is_plain_cuda(tensor: Any) -> bool:
+    """Whether a tensor lies on an NVIDIA GPU (AMD's have the same name in torch), stored as it reads."""
+    torch = sys.modules["torch"]
+    nvidia = tensor.is_cuda and not torch.version.hip and tensor.layout is torch.strided
+    return nvidia and not tensor.is_conj() and not tensor.is_neg()
+
+
+def _from_torch(tensor: Any) -> Memory:
+    """Of torch's tensor on a GPU. DLPack would cost more than all else of a small draw."""
+    dtype, address = str(tensor.dtype).removeprefix("torch."), tensor.data_ptr()
+    if dtype not in KNOWN:
+        raise TypeError(f"out must be of dtype {', '.join(KNOWN)}, not {tensor.dtype}")
+    if not address and tensor.numel():
+        raise TypeError(f"out holds no memory that could be filled: {type(tensor).__name__}")
+    ordinal, itemsize = tensor.get_device(), tensor.element_size()
+    strides = tuple([itemsize * stride for stride in tensor.stride()])
+    place = Place(ordinal, stream_of(tensor, ordinal))
+    return Memory(address, tuple(tensor.shape), strides, dtype, tensor.is_contiguous(), tensor, place)
+
+
 def stream_of(out: Any, ordinal: int) -> int:
     """The stream on which an array's owner works: torch's and CuPy's current one, else the default stream."""
-    torch = sys.modules.get("torch")  # never imported for this
-    if torch is not None and isinstance(out, getattr(torch, "Tensor", ())):
-        return int(torch.cuda.current_stream(ordinal).cuda_stream) or _LEGACY_STREAM
+    if _is_torch(out):
+        return int(sys.modules["torch"].cuda.current_stream(ordinal).cuda_stream) or _LEGACY_STREAM
     stream = getattr(out, "__cuda_array_interface__", {}).get("stream")
     return _LEGACY_STREAM if stream is None else int(stream)
 
