@@ -21,6 +21,8 @@ CHINESE = {
         "auto": "“auto”与 40 个模型",
         "recording": "记录模型代码",
         "fsdp2": "FSDP2 与张量并行",
+        "torchtitan": "torchtitan",
+        "engines": "其他训练引擎",
         "torch": "替换 torch.nn.init",
         "jax": "JAX、Flax 与 Equinox",
         "keras": "Keras",
