@@ -63,12 +63,12 @@ def draw(draws: Iterable[Draw]) -> None:
 
 def copy(place: Place, address: int, values: bytes | memoryview) -> None:
     """Queue a copy of the host's bytes. The driver has taken them when this returns."""
-    with driver.current(place.ordinal):
+    with driver.Current(place.ordinal):
         driver.call("cuMemcpyHtoDAsync", address, values, len(values), driver.api().CUstream(place.stream))
 
 
 def _launch(place: Place, kernels: Kernels, law: bytes, key: bytes, part: Run | Box) -> None:
-    with driver.current(place.ordinal) as device:
+    with driver.Current(place.ordinal) as device:
         if isinstance(part, Run):
             stream, shared = stream_argument(key, part.block >> 32)
             rounds, crews = _crews(device, _thread_units(kernels.dtype), part.units + (part.rest > 0))
@@ -83,7 +83,7 @@ def _launch(place: Place, kernels: Kernels, law: bytes, key: bytes, part: Run | 
 
 
 def _launch_batch(place: Place, kernels: Kernels, law: bytes, pieces: Sequence[_Piece]) -> None:
-    with driver.current(place.ordinal) as device:
+    with driver.Current(place.ordinal) as device:
         units = [run.units + (run.rest > 0) for _, run in pieces]
         each = _thread_units(kernels.dtype)
         rounds, _ = _crews(device, each, sum(units))

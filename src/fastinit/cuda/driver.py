@@ -76,7 +76,7 @@ def ordinal_of(address: int) -> int:
     return int(call("cuPointerGetAttribute", attribute, address))
 
 
-class current:  # noqa: N801
+class Current:
     """A context in which a device is the current one of this thread. It costs less than one by `contextmanager`."""
 
     def __init__(self, ordinal: int) -> None:
