@@ -24,6 +24,7 @@ CHINESE = {
         "torchtitan": "torchtitan",
         "engines": "其他训练引擎",
         "torch": "替换 torch.nn.init",
+        "gpu": "NVIDIA GPU",
         "jax": "JAX、Flax 与 Equinox",
         "keras": "Keras",
         "checkpoints": "大于内存的检查点",

@@ -5,7 +5,7 @@ from .dead import Bounds, dead_network, dead_ray, dead_share
 from .exact import largest_squared_singular_value, linear_lyapunov, relu_log_moments
 from .finite_width import Band, Prediction, predict, variances
 from .layer import Expected, Layer
-from .measurement import ProbeReport
+from .measurement import Inputs, ProbeReport
 from .plot import plot
 from .probe import probe
 from .render import html, text
@@ -18,6 +18,7 @@ __all__ = [
     "CriticalPoint",
     "Expected",
     "FixedPoint",
+    "Inputs",
     "Judgement",
     "Layer",
     "MeanField",
