@@ -10,7 +10,7 @@ import jax
 import keras
 import numpy as np
 from comparison import ERRORS, Array
-from verdict import NotBuiltError, RefusedError, WrongError
+from verdict import NotBuiltError, RefusedError, TooLargeError, WrongError
 
 import fastinit.keras as fik
 
@@ -18,6 +18,7 @@ Fans = Mapping[str, tuple[float, float]]
 OTHERS = ("alpha",)  # PReLU's slope: 0 in Keras, 0.25 by He's recipe
 LAYERS = keras.layers
 LARGE = 30_000_000  # parameters, from which on values are drawn once
+MOST = 200_000_000  # from which on they are not drawn
 
 
 def check(make: Callable[[], Any], fans: Fans | None = None) -> None:
@@ -27,6 +28,9 @@ def check(make: Callable[[], Any], fans: Fans | None = None) -> None:
         model = make()
     except Exception as error:
         raise NotBuiltError(f"{type(error).__name__}: {str(error)[:300]}") from error
+    if model.count_params() > MOST:
+        missing = {_name(v) for v in model.trainable_variables} - set(fik.plan(model))
+        raise WrongError(f"{missing} are not in the plan") if missing else TooLargeError("not drawn")
     before = _values(model)
     trained = {_name(variable) for variable in model.trainable_variables}
     try:
