@@ -129,3 +129,23 @@ def test_models_of_transformers_are_built_again(device: str, wrapped: bool) -> N
     own = ft.record(lambda: transformers.Mamba2ForCausalLM(config))["backbone.layers.1.mixer.A_log"]
     assert state.distribution == own.distribution and state.reason.startswith("the model's code")
     assert rows[f"{prefix}backbone.layers.1.mixer.in_proj.weight"].scheme != "normal"
+
+
+class Cached(nn.Module):
+    """A table that a forward pass of a longer sequence may replace."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.register_buffer("cache", torch.arange(float(length)), persistent=False)
+
+
+def test_a_buffer_of_another_length() -> None:
+    plan = ft.record(lambda: Cached(8))
+    grown = ft.init_(Cached(12), plan, seed=0)
+    assert grown.cache.tolist() == list(range(12))  # the model's own
+    with torch.device("meta"):
+        model = Cached(12)
+    model.to_empty(device="cpu")
+    with pytest.raises(ValueError, match=r"buffer 'cache': its shape is \(12,\), the plan's is \(8,\)"):
+        ft.init_(model, plan, seed=0)

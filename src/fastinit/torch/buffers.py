@@ -33,7 +33,7 @@ def buffers_of(seen: Survey, plan: Plan, prefix: str) -> list[Filling]:
         if buffer is None or buffer.content is None:
             continue
         shape, dtype = tuple(slot.tensor.shape), str(slot.tensor.dtype).removeprefix("torch.")
-        if shape != buffer.shape and not buffer.persistent:
+        if shape != buffer.shape and not buffer.persistent and seen.built:
             continue  # a forward pass has put another in its place
         if shape != buffer.shape:
             raise ValueError(f"buffer {name!r}: its shape is {shape}, the plan's is {buffer.shape}")

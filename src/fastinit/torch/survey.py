@@ -60,12 +60,14 @@ class Whole:
 class Survey:
     """A model's parameters and buffers in torch's order, by the names that they have without wrappers. A tensor that has
     several names, or shares all of its memory with another, stands once; ``ties`` maps its other names to the first.
-    ``weights`` are computed from some of the parameters."""
+    ``weights`` are computed from some of the parameters. ``built`` says that the model holds what its code gave it, and not
+    what `to_empty` left."""
 
     parameters: dict[str, Slot]
     buffers: dict[str, Slot]
     ties: dict[str, str]
     weights: dict[str, Whole]
+    built: bool
 
 
 def clean_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -145,7 +147,7 @@ def survey(model: nn.Module) -> Survey:
             slot = Slot(before + local, weight.like, module, specs[before + local], weight.fault)
             weights[slot.name] = Whole(slot, before, weight)
     parameters = _without_overlaps(parameters)
-    return Survey(parameters, buffers, ties, _without_ties(weights, parameters, ties))
+    return Survey(parameters, buffers, ties, _without_ties(weights, parameters, ties), written)
 
 
 def local_tensor(tensor: Tensor) -> Tensor:
