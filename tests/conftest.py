@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -106,5 +107,5 @@ def count(*names):
 
 def optional(module: str) -> Any:
     if os.environ.get("FASTINIT_REQUIRE_OPTIONAL"):
-        return __import__(module)
+        return importlib.import_module(module)
     return pytest.importorskip(module)
