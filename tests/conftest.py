@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cuda_stand_in
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -109,3 +111,9 @@ def optional(module: str) -> Any:
     if os.environ.get("FASTINIT_REQUIRE_OPTIONAL"):
         return importlib.import_module(module)
     return pytest.importorskip(module)
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """The text of the GPU's kernels, built for the host."""
+    return cuda_stand_in.build(tmp_path_factory.mktemp("cuda"))

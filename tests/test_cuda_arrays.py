@@ -20,11 +20,6 @@ from fastinit import cuda
 from fastinit.cuda import driver
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    return cuda_stand_in.build(tmp_path_factory.mktemp("cuda"))
-
-
 @pytest.fixture
 def gpu(library: ctypes.CDLL) -> Iterator[HostDriver]:
     with cuda_stand_in.devices(library) as stand_in:
