@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import logging
 import os
 import pathlib
@@ -88,6 +89,8 @@ def _fsdp1(rank: int, folder: str) -> None:
     with torch.device("meta"):
         model = Net()
     check(names["wrapped"](model, plan, SEED, **options))
+    del model
+    gc.collect()  # FSDP1's modules own each other, and hold the group
     dist.destroy_process_group()
 
 
