@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import gc
 import logging
 import os
 import pathlib
@@ -15,13 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import ROOT, optional
+from processes import in_processes
 
 import fastinit as fi
 
 torch = optional("torch")
 
 import torch.distributed as dist  # noqa: E402
-import torch.multiprocessing as mp  # noqa: E402
 from torch import nn  # noqa: E402
 
 import fastinit.torch as ft  # noqa: E402
@@ -89,13 +88,11 @@ def _fsdp1(rank: int, folder: str) -> None:
     with torch.device("meta"):
         model = Net()
     check(names["wrapped"](model, plan, SEED, **options))
-    del model
-    gc.collect()  # FSDP1's modules own each other, and hold the group
     dist.destroy_process_group()
 
 
 def test_fsdp1(tmp_path: pathlib.Path) -> None:
-    mp.spawn(_fsdp1, (str(tmp_path),), nprocs=2)
+    in_processes(_fsdp1, str(tmp_path), count=2)
 
 
 def _gpt(tensor: int, stages: int, experts: int) -> Any:
@@ -158,7 +155,7 @@ def _megatron(rank: int, folder: str) -> None:
 
 def test_megatron(tmp_path: pathlib.Path) -> None:
     pytest.importorskip("megatron.core")
-    mp.spawn(_megatron, (str(tmp_path),), nprocs=4)
+    in_processes(_megatron, str(tmp_path), count=4)
 
 
 def _deepspeed(rank: int, folder: str, port: int) -> None:
@@ -190,7 +187,7 @@ def test_deepspeed(tmp_path: pathlib.Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mp.spawn(_deepspeed, (str(tmp_path), port), nprocs=2)
+    in_processes(_deepspeed, str(tmp_path), port, count=2)
 
 
 def test_stages_and_blocks() -> None:

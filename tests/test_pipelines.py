@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import optional
+from processes import in_processes
 
 import fastinit as fi
 
 torch = optional("torch")
 
 import torch.distributed as dist  # noqa: E402
-import torch.multiprocessing as mp  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.distributed.device_mesh import init_device_mesh  # noqa: E402
 from torch.distributed.fsdp import fully_shard  # noqa: E402
@@ -225,4 +225,4 @@ def _worker(rank: int, folder: str) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_parts_hold_the_values_of_the_whole(tmp_path: pathlib.Path) -> None:
-    mp.spawn(_worker, (str(tmp_path),), nprocs=2)
+    in_processes(_worker, str(tmp_path), count=2)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import reference
 from conftest import optional
+from processes import in_processes
 
 import fastinit as fi
 from fastinit.laws.composed import Patched
@@ -23,7 +24,6 @@ from fastinit.plans.plan import Plan
 torch = optional("torch")
 
 import torch.distributed as dist  # noqa: E402
-import torch.multiprocessing as mp  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.distributed.device_mesh import DeviceMesh  # noqa: E402
 from torch.distributed.fsdp import fully_shard  # noqa: E402
@@ -232,7 +232,7 @@ def test_any_mesh_holds_the_values_of_one_process() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mp.spawn(_worker, (port, 4), nprocs=4)
+    in_processes(_worker, port, 4, count=4)
 
 
 def test_runs_follow_torchs_rule() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import ROOT
+from processes import in_processes
 
 import fastinit as fi
 
@@ -20,7 +21,6 @@ pytest.importorskip("torchtitan.trainer", exc_type=ImportError)
 
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch import nn
 
 SEED = 2024
@@ -183,4 +183,4 @@ def test_one_start_on_any_arrangement(tmp_path: pathlib.Path, monkeypatch: pytes
     monkeypatch.setenv("TORCHDYNAMO_DISABLE", "1")  # flex_attention without the compiler
     monkeypatch.setenv("PYTHONWARNINGS", "ignore")
     multiprocessing.set_forkserver_preload(["torchtitan.trainer"])
-    mp.start_processes(_worker, (str(tmp_path),), nprocs=LARGEST, start_method="forkserver")
+    in_processes(_worker, str(tmp_path), count=LARGEST, start_method="forkserver")

@@ -1,0 +1,24 @@
+"""Workers in processes of their own, for the tests of torch's distributed parts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+
+def in_processes(
+    worker: Callable[..., None], *arguments: Any, count: int, start_method: str = "spawn"
+) -> None:
+    """Run worker(rank, *arguments) for each rank below count; what one of them raises is raised here."""
+    from torch import multiprocessing
+
+    multiprocessing.start_processes(_run, (worker, arguments), nprocs=count, start_method=start_method)
+
+
+def _run(rank: int, worker: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    worker(rank, *arguments)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # threads of torch that want the interpreter while it ends abort the process
