@@ -123,14 +123,16 @@ def test_a_state_dict_with_what_is_left_alone(tmp_path: Path) -> None:
         return torch.nn.Sequential(torch.nn.Conv1d(3, 8, 3), torch.nn.BatchNorm1d(8), torch.nn.ReLU())
 
     plan, recorded = ft.plan(build(), "he_normal"), ft.record(build)
-    for chosen in (recorded, plan):
+    for chosen, count in ((recorded, 0), (recorded, 12), (plan, 12)):
         model = ft.init_(build(), chosen, seed=4)
-        model[1].num_batches_tracked.fill_(12)
+        model[1].num_batches_tracked.fill_(count)
         state = model.state_dict()
         optional("safetensors.torch").save_file(state, path := tmp_path / "m.safetensors")
         for checkpoint in (state, path):
-            assert fi.checkpoints.verify(checkpoint, chosen, seed=4) == []
-            assert fi.checkpoints.verify(checkpoint, chosen) == []
+            for seed in (4, None):
+                found = [str(f) for f in fi.checkpoints.verify(checkpoint, chosen, seed=seed)]
+                said = "1.num_batches_tracked: 1 of 1 values differ, the first at (): 12, not 0"
+                assert found == ([said] if count and chosen is recorded else [])
     state["1.running_mean"] = torch.zeros(9)
     assert [f.name for f in fi.checkpoints.verify(state, plan, seed=4)] == ["1.running_mean"]
 

@@ -184,7 +184,7 @@ def tied(model: Any) -> set[tuple[str, ...]]:
      "Gemma3Text", "GptOss", "DebertaV2", "Beit", "Mamba2", "XLNet"],
 )  # fmt: skip
 def test_a_folder_of_every_kind_loads_whole(name: str, tmp_path: Path) -> None:
-    """Nothing is missing but counts, which transformers sets to 0; ties, values and buffers are those of `init_`."""
+    """Nothing is missing, counts of batch norms included; ties, values and buffers are those of `init_`."""
     build = factory(name)
     model = build()
     model.config.architectures = [type(model).__name__]
@@ -192,8 +192,7 @@ def test_a_folder_of_every_kind_loads_whole(name: str, tmp_path: Path) -> None:
     output = str(tmp_path / "model.safetensors")
     assert cli.main(["init", str(tmp_path), "--seed", "5", "-o", output]) == 0
     loaded, report = type(model).from_pretrained(tmp_path, output_loading_info=True)
-    counts = {name for name, buffer in model.named_buffers() if not buffer.is_floating_point()}
-    assert set(report.pop("missing_keys")) <= counts and not any(report.values())
+    assert not any(report.values()), report
     assert tied(loaded) == tied(model)
     ft.init_(model, ft.record(build), seed=5)
     state = loaded.state_dict()

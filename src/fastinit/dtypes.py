@@ -64,6 +64,9 @@ COMPLEX: dict[str, ComplexDtype] = {
     "complex64": ComplexDtype("float32", (5, 64), "C64"),
     "complex128": ComplexDtype("float64", (5, 128), ""),
 }
+# Of tensors that are not drawn, and their names in safetensors files.
+INTEGERS: dict[str, str] = {"uint64": "U64", "int64": "I64", "uint32": "U32", "int32": "I32", "uint16": "U16", "int16": "I16",
+                            "uint8": "U8", "int8": "I8", "bool": "BOOL"}  # fmt: skip
 KNOWN = (*DTYPES, *COMPLEX)
 _BY_SHORT_NAME = {row.short: name for name, row in DTYPES.items()}
 
@@ -144,6 +147,8 @@ def decode(codes: NDArray[np.int64], dtype: str) -> Floats:
 
 def nbytes(shape: tuple[int, ...], dtype: str) -> int:
     """The bytes that a tensor takes."""
+    if dtype in INTEGERS:
+        return math.prod(shape) * np.dtype(dtype).itemsize
     size = 2 * DTYPES[COMPLEX[dtype].part].size if dtype in COMPLEX else DTYPES[dtype].size
     return math.prod(shape) * size
 

@@ -20,9 +20,10 @@ from ..drawing.streams import STREAM_VERSION, Seed, resolve_seed
 from ..dtypes import COMPLEX, Array, as_parts, is_integer, nbytes, numpy_dtype, part_of, rounding_step
 from ..files import atomic, safetensors
 from ..files.safetensors import Extent
-from ..laws import Elementwise
+from ..laws import Distribution, Elementwise
 from ..laws.parts import of_reals
 from ..laws.rounding import rounded
+from ..plans.buffer import Buffer
 from ..plans.lint import Finding
 from ..plans.parameter import Parameter
 from ..plans.plan import Plan
@@ -87,23 +88,34 @@ class _InMemory:
 
 
 @dataclass(frozen=True)
-class _Count:
-    """An array or tensor of integers or bools, which is not looked into."""
+class _Integers:
+    """An array or tensor of integers or bools, which need not be in the CPU's memory until it is looked into."""
 
-    shape: tuple[int, ...]
-    dtype: str
+    name: str
+    values: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.values.shape)
+
+    @property
+    def dtype(self) -> str:
+        return str(self.values.dtype).rpartition(".")[2]
 
     def pieces(self, buffer: Array) -> Iterator[Array]:
-        return iter(())
+        try:
+            array = np.asarray(self.values)
+        except (RuntimeError, TypeError) as error:
+            raise TypeError(f"checkpoint[{self.name!r}] must be in the CPU's memory: {error}") from None
+        return _InMemory(array).pieces(buffer)
 
 
-_Tensor: TypeAlias = Stored | _InMemory | _Count
+_Tensor: TypeAlias = Stored | _InMemory | _Integers
 
 
-def _in_memory(name: str, values: Any) -> _InMemory | _Count:
-    dtype = getattr(values, "dtype", None)
-    if is_integer(dtype):
-        return _Count(tuple(values.shape), str(dtype).rpartition(".")[2])
+def _in_memory(name: str, values: Any) -> _InMemory | _Integers:
+    if is_integer(getattr(values, "dtype", None)):
+        return _Integers(name, values)
     return _InMemory(readable(values, f"checkpoint[{name!r}]"))
 
 
@@ -134,8 +146,9 @@ def verify(
 
     If the seed is known, every bit is compared. Without a seed, a tensor's mean and standard deviation must lie within 7
     standard errors (from 1000 elements on) and every value within the range of its distribution; constants are compared
-    bit for bit, except that -0 equals 0. Of structured distributions it is only known that values are finite. Nothing is
-    said of integers and bools, such as a batch norm's count, and of what the plan leaves alone.
+    bit for bit, except that -0 equals 0. Of structured distributions it is only known that values are finite. Integers and bools,
+    such as a batch norm's count, are compared if the plan stores them. Nothing is said of others, and of what the plan leaves
+    alone.
 
     Parameters
     ----------
@@ -209,37 +222,40 @@ def _compared(
     threads: int,
     progress: Callable[[int], None],
 ) -> list[Finding]:
-    findings = [Finding(name, "missing", "is missing") for name in plan if name not in tensors]
+    findings = [Finding(name, "missing", "is missing") for name in plan.stored if name not in tensors]
     buffers = [empty((_CHUNK_BYTES // 8,), "float64") for _ in range(2)]
     done = 0
     for name, tensor in tensors.items():
-        parameter = plan.parameters.get(plan.ties.get(name, name))
+        row = plan.stored.get(plan.ties.get(name, name))
         if name in unknown:
             findings.append(
                 Finding(name, "unknown", "is not checked: the file does not hold its distribution")
             )
             continue
-        if parameter is None and (is_integer(tensor.dtype) or _is_left(name, tensor, plan)):
+        if row is None and (is_integer(tensor.dtype) or _is_left(name, tensor, plan)):
             continue
-        if parameter is None:
+        if row is None:
             findings.append(Finding(name, "unexpected", "is not in the plan"))
             continue
         for what, has, wants in (
-            ("shape", tensor.shape, parameter.shape),
-            ("dtype", tensor.dtype, parameter.dtype),
+            ("shape", tensor.shape, row.shape),
+            ("dtype", tensor.dtype, row.dtype),
         ):
             if has != wants:
                 findings.append(Finding(name, what, f"has {what} {has}, not {wants}"))
                 break
         else:
-            law = parameter.distribution
-            if seed is not None or (isinstance(law, Elementwise) and law.moments()[1] == 0):
-                findings += _compare(name, parameter, tensor, plan, seed, buffers, threads)
+            if isinstance(row, Parameter) and seed is None and _has_chance(row.distribution):
+                findings += _measure(name, row, tensor, buffers[0])
             else:
-                findings += _measure(name, parameter, tensor, buffers[0])
-            done += parameter.nbytes
+                findings += _compare(name, row, tensor, plan, seed, buffers, threads)
+            done += row.nbytes
             progress(done)
     return findings
+
+
+def _has_chance(law: Distribution) -> bool:
+    return not isinstance(law, Elementwise) or law.moments()[1] != 0
 
 
 def _is_left(name: str, tensor: _Tensor, plan: Plan) -> bool:
@@ -250,7 +266,7 @@ def _is_left(name: str, tensor: _Tensor, plan: Plan) -> bool:
 
 def _compare(
     name: str,
-    parameter: Parameter,
+    row: Parameter | Buffer,
     tensor: _Tensor,
     plan: Plan,
     seed: int | None,
@@ -259,26 +275,26 @@ def _compare(
 ) -> list[Finding]:
     """A finding if any bit differs from what the seed draws; without a seed -0 equals 0."""
     differing, first, message, at = 0, None, "", 0
-    number = complex if parameter.dtype in COMPLEX else float
+    number = complex if row.dtype in COMPLEX else int if is_integer(row.dtype) else float
     drawn = _split(
-        plan.chunks(parameter.name, repeat(buffers[0]), seed=seed or 0, threads=threads), len(buffers[0]) * 8
+        plan.chunks(row.name, repeat(buffers[0]), seed=seed or 0, threads=threads), len(buffers[0]) * 8
     )
     for expected, has in zip(drawn, tensor.pieces(buffers[1]), strict=True):
-        bits = np.dtype(f"u{nbytes((), part_of(parameter.dtype))}")
+        bits = np.dtype(f"u{nbytes((), part_of(row.dtype))}")
         wants, holds = expected.view(bits), np.ascontiguousarray(has).view(bits)
         differs = wants != holds
-        if seed is None:
+        if seed is None and number is not int:
             differs &= (wants | holds) << bits.type(1) != 0  # more than the signs of zeros
         parts = expected.itemsize // bits.itemsize  # of an element
         unlike = np.flatnonzero(differs.reshape(-1, parts).any(axis=1))
         if len(unlike) and first is None:
-            first = tuple(map(int, np.unravel_index(at + unlike[0], parameter.shape)))
+            first = tuple(map(int, np.unravel_index(at + unlike[0], row.shape)))
             message = f"the first at {first}: {number(has[unlike[0]])}, not {number(expected[unlike[0]])}"
         differing += len(unlike)
         at += len(expected)
     if first is None:
         return []
-    total = math.prod(parameter.shape)
+    total = math.prod(row.shape)
     return [Finding(name, "bits", f"{differing:,} of {total:,} values differ, {message}", first)]
 
 

@@ -8,18 +8,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from .._version import __version__
 from ..arguments import file_path, instance, integer
 from ..drawing.streams import STREAM_VERSION, resolve_seed
 from ..files import safetensors
 from ..laws import from_dict
 from ..laws.parts import of_reals
+from ..plans.buffer import Buffer
 from ..plans.parameter import Parameter
 from ..plans.plan import Plan
 
-_LONGEST = (
-    1 << 14
-)  # characters of a distribution's JSON; longer ones, of given values, stay out of the header
+# Characters of a distribution's JSON, or of a buffer's; longer ones, of given values, stay out of the header.
+_LONGEST = 1 << 14
+_INTEGERS = "fastinit_integers"
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,22 @@ class Origin:
     unknown: tuple[str, ...]
 
 
-def metadata(plan: Plan, rows: Iterable[Parameter], seed: int) -> dict[str, str]:
+def metadata(plan: Plan, rows: Iterable[Parameter | Buffer], seed: int) -> dict[str, str]:
     """What the header of a file with these rows of the plan says of its origin."""
     kinds: dict[str, int] = {}  # models draw many tensors from few distributions
-    of = []  # in the order of names
+    of: list[int | None] = []  # in the order of names
+    integers: dict[str, str] = {}
     for row in sorted(rows, key=lambda row: row.name):
+        if isinstance(row, Buffer):
+            of.append(None)
+            if len(text := _values(row)) <= _LONGEST:
+                integers[row.name] = text
+            continue
         text = json.dumps([row.scheme, row.distribution.to_dict()], separators=(",", ":"))
         of.append(kinds.setdefault(text, len(kinds)) if len(text) <= _LONGEST else None)
+    listed = ",".join(f"{json.dumps(name)}:{text}" for name, text in integers.items())
     return {
+        **({_INTEGERS: f"{{{listed}}}"} if integers else {}),
         "fastinit_distributions": f'{{"kinds":[{",".join(kinds)}],"of":{json.dumps(of, separators=(",", ":"))}}}',
         "fastinit_plan": plan.digest,
         "fastinit_seed": str(seed),
@@ -66,6 +77,13 @@ def metadata(plan: Plan, rows: Iterable[Parameter], seed: int) -> dict[str, str]
         "fastinit_stream": str(STREAM_VERSION),
         "fastinit_version": __version__,
     }
+
+
+def _values(buffer: Buffer) -> str:
+    """The values of a stored buffer as JSON: one number if they are all the same."""
+    values = buffer.values()
+    same = values.size > 0 and bool((values == values.flat[0]).all())
+    return json.dumps((values.flat[0] if same else values).tolist(), separators=(",", ":"))
 
 
 def origin(checkpoint: str | os.PathLike[str]) -> Origin | None:
@@ -89,12 +107,14 @@ def origin_of(headers: Mapping[Path, safetensors.Header]) -> Origin | None:
     """`origin`, by the headers of the files."""
     said: dict[Path, dict[str, str]] = {}
     rows: dict[str, Parameter | None] = {}
+    integers: dict[str, Buffer] = {}
     for path, header in headers.items():
         own = {key: text for key, text in header.metadata.items() if key.startswith("fastinit_")}
         try:
             if own:
+                integers |= _integers(header, own.pop(_INTEGERS, "{}"))
                 rows |= _rows(header, own.pop("fastinit_distributions"))
-        except (KeyError, RecursionError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
             raise ValueError(f"{path}: the origin in its header is malformed: {error!r}") from None
         said[path] = own
     first, own = next(iter(said.items()))
@@ -104,13 +124,28 @@ def origin_of(headers: Mapping[Path, safetensors.Header]) -> Origin | None:
     if not own:
         return None
     known = {name: row for name, row in rows.items() if row is not None}
-    unknown = tuple([name for name, row in rows.items() if row is None])
+    unknown = tuple([name for name, row in rows.items() if row is None and name not in integers])
     try:
         source, version = own["fastinit_source"], own["fastinit_version"]
         seed, stream = resolve_seed(int(own["fastinit_seed"])), int(own["fastinit_stream"])
-        return Origin(source, seed, own["fastinit_plan"], stream, version, Plan(known, {}, source), unknown)
+        plan = Plan(known, {}, source, {}, integers)
+        return Origin(source, seed, own["fastinit_plan"], stream, version, plan, unknown)
     except (KeyError, ValueError) as error:
         raise ValueError(f"{first}: the origin in its header is malformed: {error!r}") from None
+
+
+def _integers(header: safetensors.Header, text: str) -> dict[str, Buffer]:
+    """The buffers of integers and bools whose values the header has."""
+    extents = {extent.name: extent for extent in header.extents}
+    found = {}
+    for name, values in safetensors.parse_json(text.encode()).items():
+        extent = extents[name]
+        dtype, given = safetensors.INTEGERS[extent.code], np.array(values, object)
+        if not all(type(value) in (int, bool) for value in given.flat):
+            raise ValueError(f"{name!r} of {dtype} has the values {text[:80]}")
+        content = np.broadcast_to(given.astype(dtype), extent.shape)
+        found[name] = Buffer(name, extent.shape, dtype, content, persistent=True)
+    return found
 
 
 def _rows(header: safetensors.Header, text: str) -> dict[str, Parameter | None]:

@@ -43,7 +43,7 @@ def split(plan: Plan, max_shard_size: int | str, names: Collection[str] | None =
     """The files of a sharded checkpoint, as Hugging Face names and fills them: greedily, in the plan's order.
 
     A tensor larger than ``max_shard_size`` has a file of its own. There is one file, model.safetensors, if all fits.
-    ``names`` are the parameters to store; by default, all.
+    ``names`` are the tensors to store; by default, all of `Plan.stored`.
 
     >>> import fastinit as fi
     >>> split(fi.plan({"a": (10, 10), "b": (10, 10)}), 500)[1]
@@ -53,8 +53,8 @@ def split(plan: Plan, max_shard_size: int | str, names: Collection[str] | None =
     groups: list[list[str]] = []
     current: list[str] = []
     room = limit
-    for name in plan if names is None else names:
-        nbytes = plan[name].nbytes
+    for name in plan.stored if names is None else names:
+        nbytes = plan.stored[name].nbytes
         if nbytes > limit:
             groups.append([name])
             continue
@@ -70,7 +70,7 @@ def split(plan: Plan, max_shard_size: int | str, names: Collection[str] | None =
         Shard(
             "model.safetensors" if n == 1 else f"model-{i:05d}-of-{n:05d}.safetensors",
             tuple(group),
-            sum(plan[name].nbytes for name in group),
+            sum(plan.stored[name].nbytes for name in group),
         )
         for i, group in enumerate(groups, 1)
     ]

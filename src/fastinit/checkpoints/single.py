@@ -18,6 +18,7 @@ from ..files import atomic, safetensors
 from ..laws import Elementwise
 from ..laws.parts import of_reals
 from ..laws.rounding import rounded
+from ..plans.buffer import Buffer
 from ..plans.parameter import Parameter
 from ..plans.plan import Plan
 from .header import metadata
@@ -94,10 +95,10 @@ def write_file(
         os.lseek(file, 0, os.SEEK_SET)
         atomic.write(file, memoryview(start))
         writing: Future[None] | None = None
-        for parameter in order:
-            for i, chunk in enumerate(plan.chunks(parameter.name, buffers, seed=seed, threads=threads)):
-                if i == 0:
-                    mean, std = _deviations(parameter, chunk[:_MEASURED])
+        for row in order:
+            for i, chunk in enumerate(plan.chunks(row.name, buffers, seed=seed, threads=threads)):
+                if i == 0 and isinstance(row, Parameter):
+                    mean, std = _deviations(row, chunk[:_MEASURED])
                     worst_mean, worst_std = max(worst_mean, mean), max(worst_std, std)
                 if writing:
                     writing.result()
@@ -122,12 +123,12 @@ def is_whole(plan: Plan, path: str | os.PathLike[str], names: Collection[str], s
             return os.fstat(file.fileno()).st_size == len(start) + size and file.read(len(start)) == start
 
 
-def _layout(plan: Plan, names: Collection[str], seed: int) -> tuple[bytes, list[Parameter], int]:
+def _layout(plan: Plan, names: Collection[str], seed: int) -> tuple[bytes, list[Parameter | Buffer], int]:
     """The file's first bytes, the order of its tensors, and the bytes of their values."""
-    rows = [plan[name] for name in names]
+    rows = [plan.stored[name] for name in names]
     tensors = [(row.name, row.dtype, row.shape) for row in rows]
     start, order = safetensors.header(tensors, {"format": "pt", **metadata(plan, rows, seed)})
-    return start, [plan[name] for name in order], sum(row.nbytes for row in rows)
+    return start, [plan.stored[name] for name in order], sum(row.nbytes for row in rows)
 
 
 def _put(file: int, data: memoryview, found: int) -> None:

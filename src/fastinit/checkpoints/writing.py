@@ -52,7 +52,7 @@ def write(
     rank, of
         Write only the share of process ``rank`` (from 0) among ``of`` processes. Needs ``max_shard_size``.
     names
-        Write only these parameters; by default, all.
+        Write only these tensors of `Plan.stored`; by default, all: parameters, and buffers of integers and bools.
     resume
         Go on where an earlier call was ended: whole files are kept; the part of one that it left is read, compared and
         completed. On a failure, a part is left behind. The bytes are those of a call without interruption.
@@ -94,12 +94,12 @@ def write(
         raise ValueError(f"rank must be at least 0 and below of={of}, got {rank}")
     if seed is None and (resume or of > 1):
         raise ValueError("resume, rank and of need the seed of the other calls")
-    chosen = list(dict.fromkeys(plan if names is None else names))
+    chosen = list(dict.fromkeys(plan.stored if names is None else names))
     for name in chosen:
-        if name not in plan:
+        if name not in plan.stored:
             raise ValueError(f"names: the plan has no parameter {name!r}")
-        check_dtype(name, plan[name].dtype)
-        numpy_dtype(plan[name].dtype)
+        check_dtype(name, plan.stored[name].dtype)
+        numpy_dtype(plan.stored[name].dtype)
     if max_shard_size is None:
         if of > 1:
             raise ValueError("rank and of share out the files of a folder, which max_shard_size makes")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from ..checkpoints import stored
 from ..dtypes import COMPLEX, DTYPES, dtype_name
 from ..extras import needs
 from ..files.safetensors import INDEX
-from ..plans.make import plan
+from ..plans.make import plan, with_recipe
 from ..plans.plan import Plan, written_plan
 from ..plans.recipe import Recipe, read_recipe, shipped_recipes
 from ..schemes.catalogue import SCHEMES
@@ -114,8 +113,7 @@ def plan_of(model: str | Mapping[str, Any], recipe: Recipe | str | None, dtype: 
         return of_config.astype(dtype) if dtype else of_config
     made = written_plan(model)
     if made is not None and recipe is not None:
-        chosen = plan(dict(made), recipe, dtype=dtype)
-        return replace(chosen, ties=made.ties, unfilled=made.unfilled, buffers=made.buffers)
+        return with_recipe(made, recipe, dtype)
     if made is not None:
         return made.astype(dtype) if dtype else made
     if not os.path.isdir(model):

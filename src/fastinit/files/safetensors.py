@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import struct
@@ -14,19 +13,19 @@ from typing import Any, BinaryIO, NamedTuple
 
 from ..arguments import checked_shape
 from ..dtypes import COMPLEX, DTYPES, nbytes
+from ..dtypes import INTEGERS as _INTEGERS
 from . import atomic
 
 INDEX = "model.safetensors.index.json"  # Hugging Face's name for the index of several files
-_CODES = {name: row.safetensors for name, row in (DTYPES | COMPLEX).items() if row.safetensors}
-_BY_CODE = {code: name for name, code in _CODES.items()}
+_DRAWN = {name: row.safetensors for name, row in (DTYPES | COMPLEX).items() if row.safetensors}
+_BY_CODE = {code: name for name, code in _DRAWN.items()}
+_CODES = _DRAWN | _INTEGERS
+INTEGERS = {code: name for name, code in _INTEGERS.items()}
 # The safetensors library's: the wider first.
-_ORDER = sorted(_CODES, key=lambda name: -nbytes((), name))
+_ORDER = ("uint64", "int64", "float64", "complex64", "float32", "uint32", "int32", "bfloat16", "float16", "uint16", "int16",
+          "float8_e4m3fn", "float8_e5m2", "int8", "uint8", "bool")  # fmt: skip
 _LARGEST_HEADER = 100_000_000  # the format's own limit
 BEGINNING = 512  # bytes, by which `other_format` tells
-# Of integers and bools, which are not drawn.
-INTEGERS = {"BOOL": "bool"} | {f"{letter}{bits}": f"{kind}{bits}" for letter, kind in (("U", "uint"), ("I", "int"))
-                               for bits in (8, 16, 32, 64)}  # fmt: skip
-_INTEGER_BYTES = {"BOOL": 1} | {f"{letter}{bits}": bits // 8 for letter in "UI" for bits in (8, 16, 32, 64)}
 _OTHER_FORMATS = (
     (rb"PK\x03\x04.{0,300}data\.pkl", "a file of torch.save"),
     (rb"PK\x03\x04.{26}[^\0]*?\.npy", "a file of numpy.savez"),
@@ -152,8 +151,8 @@ def _extent(name: str, entry: Any, start: int) -> Extent:
             extent = Extent(name, code, shape, start + begin, start + end)
         case _:
             raise ValueError(f"parameter {name!r} has data_offsets {offsets!r}")
-    size = nbytes(shape, extent.dtype) if extent.dtype else math.prod(shape) * _INTEGER_BYTES.get(code, 0)
-    if (extent.dtype or code in INTEGERS) and end - begin != size:
+    dtype = extent.dtype or INTEGERS.get(code)
+    if dtype and end - begin != nbytes(shape, dtype):
         raise ValueError(f"parameter {name!r} has {end - begin} bytes for shape {shape}")
     return extent
 

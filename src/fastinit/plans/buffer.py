@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import zlib
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
 from ..arguments import checked_shape
-from ..dtypes import Array
+from ..dtypes import INTEGERS, Array, nbytes
 from ..laws import Distribution, from_dict
 
 
@@ -19,7 +20,7 @@ class Buffer:
     """What a buffer holds: `content` is its values, or the distribution that they are drawn from, or None if neither is known.
 
     ``dtype`` is the name that torch and NumPy have for it ("int64", "bool", "bfloat16", ...); values of dtypes that NumPy
-    lacks are float32. Files contain only ``persistent`` ones.
+    lacks are float32. Files contain only ``persistent`` ones, of which integers and bools are stored as they are here.
     """
 
     name: str
@@ -27,6 +28,31 @@ class Buffer:
     dtype: str
     content: Array | Distribution | None
     persistent: bool = False
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of its values."""
+        return nbytes(self.shape, self.dtype)
+
+    @property
+    def stored(self) -> bool:
+        """Whether files have its values, which are integers or bools without chance."""
+        return self.persistent and self.dtype in INTEGERS and isinstance(self.content, np.ndarray)
+
+    def values(self) -> Array:
+        """A new array of the values of one that is stored."""
+        return np.array(self.content, self.dtype, order="C")
+
+    @property
+    def digest(self) -> list[Any]:
+        """What stands for the buffer in a plan's digest, the same on all machines."""
+        content: Any = self.content
+        if isinstance(content, np.ndarray):
+            values = np.ascontiguousarray(content, content.dtype.newbyteorder("<"))
+            content = [values.dtype.str, blake2b(values.tobytes(), digest_size=16).hexdigest()]
+        elif content is not None:
+            content = content.to_dict()
+        return [self.name, list(self.shape), self.dtype, self.persistent, content]
 
     def to_dict(self) -> dict[str, Any]:
         """The buffer for JSON, without its name; values are compressed."""
@@ -54,6 +80,8 @@ class Buffer:
                 return cls(name, shape, dtype, None, persistent)
             if "law" in content:
                 return cls(name, shape, dtype, from_dict(content), persistent)
+            if dtype in INTEGERS and np.dtype(content["dtype"]).newbyteorder("=") != np.dtype(dtype):
+                raise TypeError(f"values of {content['dtype']} are not {dtype}")
             return cls(name, shape, dtype, _unpacked(content, shape), persistent)
         except (KeyError, TypeError, ValueError, zlib.error) as error:
             raise ValueError(f"buffer {name!r}: {type(error).__name__}: {error}") from None

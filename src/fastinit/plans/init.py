@@ -84,7 +84,8 @@ def init(
     Returns
     -------
     dict
-        Name -> array, in the order of the plan. Tied names share one array. The plan's ``unfilled`` are not in it.
+        Name -> array, in the order of the plan, with the integers and bools that its files have (`Plan.stored`). Tied names
+        share one array. The plan's ``unfilled`` are not in it.
 
     Raises
     ------
@@ -115,4 +116,5 @@ def init(
         fill(array, law, seed=number, name=parameter.name, threads=threads)
 
     spread(plan.values(), one, workers)
-    return arrays | {alias: arrays[owner] for alias, owner in plan.ties.items()}
+    arrays |= {name: held.values() for name, held in plan.buffers.items() if held.stored}
+    return arrays | {alias: arrays[owner] for alias, owner in plan.ties.items() if owner in arrays}

@@ -64,13 +64,12 @@ def lint(plan: Plan) -> list[Finding]:
     for alias, owner in plan.ties.items():
         if alias in plan:
             findings.append(Finding(alias, "tie", f"is tied to {owner!r} and drawn on its own too"))
-        if owner not in plan:
+        if not any(owner in known for known in (plan, plan.buffers, plan.unfilled)):
             findings.append(Finding(alias, "tie", f"is tied to {owner!r}, which is not a parameter"))
     findings += _matched_twice(plan)
     findings += [
         Finding(name, "buffer", f"is left alone by the plan: {row.reason}")
         for name, row in plan.unfilled.items()
-        if name not in plan.buffers or plan.buffers[name].content is None
     ]
     return findings
 

@@ -209,6 +209,14 @@ def plan(
     return make_plan(model, as_recipe(recipe), chosen)
 
 
+def with_recipe(own: Plan, recipe: RecipeLike, dtype: str | None = None) -> Plan:
+    """A plan of the model's own code, with what the recipe gives its parameters; buffers keep what they have."""
+    whole = own.astype(dtype) if dtype else own
+    chosen = plan({name: row for name, row in whole.items() if not row.buffer}, recipe)
+    rows = {name: row if row.buffer else chosen[name] for name, row in whole.items()}
+    return replace(whole, parameters=rows, source=chosen.source)
+
+
 def _model_of(params: Mapping[Any, Any]) -> Model:
     tensors: dict[str, TensorSpec] = {}
     ties: dict[str, str] = {}

@@ -62,7 +62,7 @@ _FORMS = '{"fc.weight": [4, 8]} or {"parameters": {"fc.weight": {"shape": [4, 8]
 _KEYS = ("parameters", "dtype", "tied", "source", "buffers", "bytes", "unfilled", "model", "architecture",
          "parameter_count")  # fmt: skip
 _ENTRY_KEYS = ("shape", "dtype", "module", "scheme", "fans", "distribution", "rule", "reason", "lr", "also",
-               "bytes")  # fmt: skip
+               "buffer", "bytes")  # fmt: skip
 
 
 def read_model(path: str | os.PathLike[str]) -> Model:

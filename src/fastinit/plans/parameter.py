@@ -17,6 +17,7 @@ FROZEN = "frozen (requires_grad=False): it keeps the model's own values"
 BUFFER = "a buffer: it keeps the model's own values"
 NOT_A_PARAMETER = "not a parameter: it keeps the model's own values"
 COUNTS = "integers or bools, which are not drawn"
+WRITTEN = "integers or bools: the values that the model's code writes"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Parameter:
         A factor on its learning rate.
     also
         The numbers of later rules whose patterns match too, except optional ones.
+    buffer
+        Whether the model has it as a buffer, which recipes leave as the model's code writes it.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Parameter:
     module: str = ""
     lr: float = 1.0
     also: tuple[int, ...] = ()
+    buffer: bool = False
 
     @classmethod
     def kept(cls, name: str, shape: tuple[int, ...], dtype: str, reason: str, module: str = "") -> Parameter:
@@ -80,6 +84,7 @@ class Parameter:
             "module": self.module,
             "lr": self.lr,
             "also": list(self.also),
+            "buffer": self.buffer,
             "bytes": self.nbytes,
         }
 
@@ -100,9 +105,11 @@ class Parameter:
             choose("scheme", scheme, SCHEMES)
             if not all(type(number) is int for number in also):
                 raise ValueError(f"also must be a list of rules' numbers, not {also!r}")
+            if type(buffer := data.get("buffer", False)) is not bool:
+                raise ValueError(f"buffer must be true or false, not {buffer!r}")
             made = cls(name, checked_shape(shape), dtype_name(dtype), scheme, from_dict(law),
                        None if counted is None else Fans(*counted), rule, reason, module, non_negative("lr", lr),
-                       tuple(also))  # fmt: skip
+                       tuple(also), buffer)  # fmt: skip
             of_reals(made.distribution, made.shape, made.dtype)
             return made
         except RecursionError:

@@ -28,7 +28,7 @@ from ..laws.parts import of_reals
 from ..table import Column, counted, html_table, shape_text, table, wrapped
 from .buffer import Buffer
 from .model import checked_ties
-from .parameter import FROZEN, Parameter
+from .parameter import FROZEN, WRITTEN, Parameter
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class Plan(Mapping[str, Parameter]):
         The model's tensors that are left alone and that the plan's files do not contain, with the reason: persistent buffers,
         frozen parameters. ``plan[name]`` finds them too; they are not among the plan's keys.
     buffers
-        The model's other buffers: of integers, or not persistent. The persistent ones among them are ``unfilled``.
+        The model's other buffers: of integers, or not persistent. Files have the persistent ones whose values are known.
 
     Examples
     --------
@@ -75,7 +75,10 @@ class Plan(Mapping[str, Parameter]):
     buffers: Mapping[str, Buffer] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Parameter:
-        return self.parameters[name] if name in self.parameters else self.unfilled[name]
+        if name in self.parameters or name not in self.stored:
+            return self.parameters[name] if name in self.parameters else self.unfilled[name]
+        held = self.stored[name]
+        return Parameter.kept(name, held.shape, held.dtype, WRITTEN)
 
     def __contains__(self, name: object) -> bool:
         return name in self.parameters
@@ -87,7 +90,10 @@ class Plan(Mapping[str, Parameter]):
         return len(self.parameters)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Plan) and (*self._drawn(), self.ties) == (*other._drawn(), other.ties)
+        if not isinstance(other, Plan):
+            return False
+        one, two = ((*plan._drawn(), plan.ties, plan._held()) for plan in (self, other))
+        return one == two
 
     def __hash__(self) -> int:
         return hash(tuple([(p.name, p.shape, p.dtype) for p in self.values()]))
@@ -95,10 +101,27 @@ class Plan(Mapping[str, Parameter]):
     def _drawn(self) -> Iterator[tuple[str, tuple[int, ...], str, Distribution]]:
         return ((p.name, p.shape, p.dtype, p.distribution) for p in self.values())
 
+    def _held(self) -> list[list[Any]]:
+        return [buffer.digest for buffer in self.buffers.values()]
+
+    @cached_property
+    def stored(self) -> Mapping[str, Parameter | Buffer]:
+        """What the plan's files contain, by name: the parameters, then the persistent buffers of integers and bools.
+
+        >>> import numpy as np
+        >>> steps = Buffer("steps", (), "int64", np.array(0), persistent=True)
+        >>> list(Plan({}, {}, "by hand", {}, {"steps": steps}).stored)
+        ['steps']
+        """
+        return {
+            **self.parameters,
+            **{name: held for name, held in self.buffers.items() if held.stored},
+        }
+
     @property
     def nbytes(self) -> int:
-        """The bytes of all values."""
-        return sum(parameter.nbytes for parameter in self.parameters.values())
+        """The bytes of all values in files."""
+        return sum(row.nbytes for row in self.stored.values())
 
     @cached_property
     def digest(self) -> str:
@@ -106,7 +129,7 @@ class Plan(Mapping[str, Parameter]):
         rows = [[*place, distribution.to_dict()] for *place, distribution in self._drawn()]
         content: list[object] = [rows, sorted(self.ties.items())]
         if self.buffers:
-            content.append([[name, buffer.to_dict()] for name, buffer in self.buffers.items()])
+            content.append(self._held())
         text = json.dumps(content, separators=(",", ":"))
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -189,10 +212,11 @@ class Plan(Mapping[str, Parameter]):
 
     def _columns(self) -> list[Column]:
         """The columns that are not empty."""
+        rows = {name: self[name] for name in self.stored}
         columns = [
-            Column(title, [show(p) for p in self.values()], rank, cut) for title, show, rank, cut in _COLUMNS
+            Column(title, [show(p) for p in rows.values()], rank, cut) for title, show, rank, cut in _COLUMNS
         ]
-        return [column for column in columns if any(column.cells) or not self.parameters]
+        return [column for column in columns if any(column.cells) or not rows]
 
     def _notes(self) -> list[str]:
         ties = [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
@@ -201,7 +225,7 @@ class Plan(Mapping[str, Parameter]):
         ]
         more = [f"{len(kept) - 3} others are too"] if len(kept) > 4 else []
         kept = kept[:3] + more if more else kept
-        return [*ties, *kept, f"{counted(len(self), 'tensor')}, {self.nbytes:,} bytes, {self.source}"]
+        return [*ties, *kept, f"{counted(len(self.stored), 'tensor')}, {self.nbytes:,} bytes, {self.source}"]
 
     def tensor(self, name: str, *, seed: Seed, block: Block = ..., threads: int | None = None) -> Array:
         """A new array of a parameter's first values, or of a part of them.
@@ -233,7 +257,11 @@ class Plan(Mapping[str, Parameter]):
     def chunks(
         self, name: str, buffers: Iterator[Array], *, seed: int, threads: int | None = None
     ) -> Iterator[Array]:
-        """A parameter's values in C order, drawn piece by piece into the buffers in turn; structured ones are drawn at once."""
+        """The values of a parameter or a stored buffer in C order, piece by piece: drawn into the buffers in turn, or at once
+        what is structured or given."""
+        if name not in self.parameters:
+            yield self.buffers[name].values().reshape(-1)
+            return
         parameter = self[name]
         drawn, _ = of_reals(parameter.distribution, parameter.shape, parameter.dtype)
         if isinstance(drawn, Structured):

@@ -167,7 +167,7 @@ def tasks_of(seen: Survey, plan: Plan, prefix: str, strict: bool) -> list[Task]:
     filled: dict[str, str] = {}  # what a tensor of the model is in the plan
     for name, slot in slots.items():
         names = [name, *[prefix + alias for alias, owner in seen.ties.items() if prefix + owner == name]]
-        owners = {plan.ties.get(one, one): one for one in names if one in plan or one in plan.ties}
+        owners = {plan.ties.get(one, one): one for one in names if plan.ties.get(one, one) in plan}
         kind = "buffer" if slot.name in seen.buffers else "parameter"
         if len(owners) > 1:
             faults.append(

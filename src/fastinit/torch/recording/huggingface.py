@@ -10,8 +10,7 @@ from typing import Any
 import torch
 
 from ...extras import needs
-from ...plans.make import make_plan
-from ...plans.make import plan as plan_of
+from ...plans.make import make_plan, with_recipe
 from ...plans.model import Model
 from ...plans.plan import Plan
 from ...plans.recipe import Recipe, as_recipe
@@ -45,10 +44,7 @@ def plan_of_config(folder: str | os.PathLike[str], recipe: Recipe | str | None =
     plan = record(lambda: model(config))
     parameters = {name: replace(parameter, dtype=dtype) for name, parameter in plan.items()}
     plan = replace(plan, parameters=parameters)
-    if recipe is None:
-        return plan
-    chosen = plan_of(dict(plan), recipe)
-    return replace(chosen, ties=plan.ties, unfilled=plan.unfilled, buffers=plan.buffers)
+    return plan if recipe is None else with_recipe(plan, recipe)
 
 
 def _quantised(model: Any, config: Any, recipe: Recipe | str) -> Plan:

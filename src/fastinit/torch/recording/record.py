@@ -43,7 +43,8 @@ def record(factory: Callable[[], nn.Module]) -> Plan:
     docs/recording.md.
 
     Tied parameters stand once, under their first name. Names are those without wrappers. Persistent buffers of dtypes that
-    can be drawn come after the parameters; all others (integers, or not persistent, or not known) are the plan's ``buffers``. Two parameters that the code draws once and copies are two draws of the plan.
+    can be drawn come after the parameters; all others (integers, or not persistent, or not known) are the plan's ``buffers``.
+    Two parameters that the code draws once and copies are two draws of the plan.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ def recorded(first: Followed, second: Followed, known: Container[str] = ()) -> P
     unfilled = {
         name: Parameter.kept(name, buffer.shape, buffer.dtype, BUFFER)
         for name, buffer in buffers.items()
-        if buffer.persistent
+        if buffer.persistent and not buffer.stored
     }
     ties = {alias: owner for alias, owner in ties.items() if owner in rows or owner in buffers}
     return Plan(rows, ties, f"recorded from {type(first.model).__name__}", unfilled, buffers)
@@ -170,7 +171,10 @@ def _row(outcome: Outcome) -> Parameter:
     scheme = scheme_of(law, outcome.text)
     counted = _fans(shape) if scheme in _BY_FANS and len(shape) > 1 else None
     reason = f"the model's code: {outcome.text}"
-    return Parameter(outcome.name, shape, dtype, scheme, law, counted, 0, reason, outcome.owner)
+    is_buffer = outcome.kind == "buffer"
+    return Parameter(
+        outcome.name, shape, dtype, scheme, law, counted, 0, reason, outcome.owner, buffer=is_buffer
+    )
 
 
 def scheme_of(law: Distribution, text: str) -> str:
