@@ -60,6 +60,11 @@ def plain_class(module: nn.Module) -> Any:
     return made
 
 
+def is_of_torch(module: nn.Module) -> bool:
+    """Whether torch itself defines the module's class."""
+    return str(plain_class(module).__module__).startswith("torch.nn.")
+
+
 # The tables of a module's hooks, which tracing empties for a while: a hook on proxies may do anything.
 HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
 

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..plans.buffer import Buffer
 from ..plans.plan import Plan
+from . import _private
 from .sharded import Run, boxes, fill_task, held, task_of
-from .survey import Survey
+from .survey import Slot, Survey, local_tensor
+
+_LOOKED_AT = 1 << 16  # elements of a parameter, at most
+_MOST_STEPS = 1 << 48  # of a batch norm, at most
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,49 @@ def buffers_of(seen: Survey, plan: Plan, prefix: str) -> list[Filling]:
         if mine is not None:
             found.append(Filling(slot.tensor, *mine, buffer))
     return found
+
+
+def check_left(seen: Survey, plan: Plan, prefix: str, filled: list[Filling]) -> None:
+    """Raise ValueError, naming them, for buffers that the plan does not fill if the memory is certainly that of `to_empty`."""
+    filling = {id(one.tensor) for one in filled}
+    left = {
+        prefix + name: slot
+        for name, slot in seen.buffers.items()
+        if not (id(slot.tensor) in filling or plan.ties.get(prefix + name, prefix + name) in plan)
+        and slot.tensor.numel()
+    }
+    if seen.built or not left or not (_is_zero(seen) or any(map(_is_garbage, left.values()))):
+        return
+    raise ValueError(
+        f"the model holds what to_empty has left, and the plan does not fill the buffers {', '.join(map(repr, left))}: the plan "
+        "that record gives does, if their values can be told"
+    )
+
+
+@torch.no_grad()
+def _is_zero(seen: Survey) -> bool:
+    """Whether all parameters of torch's own modules begin with zeros only, as fresh memory does and no model."""
+    own = [slot for slot in seen.parameters.values() if _private.is_of_torch(slot.module) and not slot.fault]
+    return bool(own) and not any(bool(local_tensor(slot.tensor).flatten()[:_LOOKED_AT].any()) for slot in own)
+
+
+@torch.no_grad()
+def _is_garbage(slot: Slot) -> bool:
+    """Whether no code gives the buffer its values: NaN, or statistics of a batch norm that its count denies."""
+    tensor = local_tensor(slot.tensor)
+    if tensor.is_floating_point() and bool(tensor.isnan().any()):
+        return True
+    module = slot.module
+    if (
+        not isinstance(module, nn.modules.batchnorm._NormBase)
+        or module.num_batches_tracked is not slot.tensor
+    ):
+        return False
+    count, mean, variance = int(tensor), module.running_mean, module.running_var
+    if mean is None or variance is None:
+        return False
+    fresh = not bool(local_tensor(mean).any()) and bool((local_tensor(variance) == 1).all())
+    return not 0 <= count < _MOST_STEPS or (count == 0 and not fresh)
 
 
 def _plain(dtype: str) -> str:

@@ -21,7 +21,7 @@ from ..plans.plan import Plan
 from ..plans.recipe import Recipe, RecipeLike, as_recipe, shipped_recipes, with_rules
 from ..schemes.catalogue import SCHEMES
 from . import _private, auto
-from .buffers import buffers_of, fill_buffer
+from .buffers import buffers_of, check_left, fill_buffer
 from .own import own_chooser
 from .parametrised import recompute
 from .sharded import Task, drawn_by_gpu, fill_task, queue, tasks_of
@@ -126,7 +126,9 @@ def init_(
     Parameters
     ----------
     model
-        A module whose parameters hold memory. Buffers are filled if a plan has them, and left alone otherwise.
+        A module whose parameters hold memory. Buffers are filled if a plan has them, as `record`'s plan has, and left
+        alone otherwise: after ``to_empty`` a recipe leaves garbage in them. What is certainly garbage is an error (NaN, only
+        zeros in the whole model, a batch norm's count that its statistics deny); not all garbage can be told from values.
     recipe
         A plan, from `plan`, `record`, `fastinit.plan` or a file; or what `plan` takes. The model's own dtypes count, not
         the plan's.
@@ -150,7 +152,7 @@ def init_(
     ------
     TypeError, ValueError
         as `plan`; ValueError also for a parameter or buffer on the meta device, for a shape that differs from the plan's,
-        and for a partial placement. Nothing has been written then.
+        for a partial placement, and for buffers that hold garbage and are not filled, by name. Nothing has been written then.
 
     Examples
     --------
@@ -189,6 +191,7 @@ def draw(
     all."""
     tasks = tasks_of(seen, planned, prefix, strict)
     buffers = buffers_of(seen, planned, prefix)
+    check_left(seen, planned, prefix, buffers)
     workers = threads_for(threads)
     if seed is None and any(task.sharded for task in tasks):
         raise ValueError(

@@ -183,7 +183,7 @@ def _without_ties(
 def _was_built(model: nn.Module) -> bool:
     """Whether the model holds what its code gave it: torch's own modules write their parameters in place. `to_empty` gives
     new ones, which nothing has written."""
-    of_torch = [m for m in model.modules() if plain_class(m).__module__.startswith("torch.nn.")]
+    of_torch = [m for m in model.modules() if _private.is_of_torch(m)]
     own = [tensor for module in of_torch for tensor in module.parameters(recurse=False)]
     return all(map(_was_written, own)) if own else any(map(_was_written, model.parameters()))
 
