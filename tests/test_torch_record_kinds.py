@@ -131,6 +131,14 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "rows picked twice": (lambda: torch.randn(4, 4)[torch.tensor([0, 0, 1])], "repeats the random values"),
     "another dtype's bits": (lambda: torch.randn(4).view(torch.int32).float(), "read as torch.int32"),
     "sum of uniforms": (lambda: torch.rand(4) + torch.rand(4), "several random tensors"),
+    "a sum and one of its terms": (
+        lambda: (lambda x, y: (x + y) - y)(torch.randn(4), torch.randn(4)),
+        "several random tensors",
+    ),
+    "a sum beside one of its terms": (
+        lambda: torch.cat([x := torch.randn(4), x + torch.randn(4)]),
+        "copies of the same random",
+    ),
     "draw plus its shift": (lambda: (x := torch.randn(5)) + x.roll(1), "several random tensors"),
 }
 

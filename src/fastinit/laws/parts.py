@@ -103,7 +103,12 @@ def two_parts(real: Distribution, imaginary: Distribution, shape: Sizes) -> Dist
     """What the parts of complex values are drawn from, along one more axis, if each part has its own distribution."""
     if real == imaginary:
         return real
-    return Patched(real, (((*[(0, size, 1) for size in shape], 1), imaginary),))
+    return Patched(real, ((imaginary_box(shape), imaginary),))
+
+
+def imaginary_box(shape: Sizes) -> tuple[Any, ...]:
+    """Where the imaginary parts lie, for a patch."""
+    return (*[(0, size, 1) for size in shape], 1)
 
 
 def _of_parts(law: Any, shape: Sizes) -> Distribution:

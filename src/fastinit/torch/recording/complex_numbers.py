@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Any
 
@@ -9,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...laws.distributions import Constant, Elementwise, Normal
-from ...laws.parts import two_parts
-from .contents import Content, Drawn, Known, Lost, Source, Write, new_source
-from .formulas import given
+from ...laws.composed import Patched
+from ...laws.distributions import Constant, Distribution, Elementwise, Normal
+from ...laws.parts import imaginary_box, two_parts
+from .contents import Content, Drawn, Known, Lost, Source, Write, is_random, new_source
+from .formulas import given, law_of
 
 
 def of_two_parts(
@@ -30,7 +32,11 @@ def of_two_parts(
     one, other = drawn
     if one.source.meets(other.source):
         return None
-    return Drawn(two_parts(one.law, other.law, shape), f"{one.text}, {text}", new_source((*shape, 2)))
+    return Drawn(
+        two_parts(one.law, other.law, shape),
+        f"{one.text}, {text}",
+        new_source((*shape, 2), one.source, other.source),
+    )
 
 
 def for_parts(operation: str, operands: dict[str, Any], drawn: Drawn) -> tuple[dict[str, Any], Source] | None:
@@ -56,12 +62,127 @@ def for_parts(operation: str, operands: dict[str, Any], drawn: Drawn) -> tuple[d
         elif np.any(np.imag(array)):
             if not isinstance(drawn.law, Normal) or drawn.law.mean != 0:
                 return None
-            result[key], source = given(np.abs(array)[..., None]), Source(source.draw, None)
+            result[key], source = given(np.abs(array)[..., None]), source.elsewhere()
         else:
             result[key] = given(np.real(array)[..., None])
         if result[key] is None:
             return None
     return result, source
+
+
+def part_by_part(call: Any, contents: dict[int, Content], target: Tensor, text: str) -> Content | None:
+    """A sum or product of real and complex operands whose parts have laws by themselves; None if they have not.
+
+    `randn() + 1j * rand()` is one: the parts of both operands are added, of which one is 0.
+    """
+    if call.name not in ("add", "sub", "rsub", "mul", "div"):
+        return None
+    shape = tuple(target.shape)
+    pairs, sources = [], []
+    for key in ("self", "other"):
+        operand = call.inputs[key]
+        content = contents.get(id(operand)) if isinstance(operand, Tensor) else None
+        if isinstance(content, Drawn) and is_random(content) and operand.shape == shape:
+            pair = _parts(content.law, shape) if operand.is_complex() else (content.law, 0.0)
+            sources.append(content.source)
+        else:
+            pair = _number(operand, content)
+        if pair is None:
+            return None
+        pairs.append(pair)
+    one, other = pairs
+    alpha = call.bound.get("alpha", 1)
+    if not sources or isinstance(alpha, complex) or (len(sources) == 2 and sources[0].meets(sources[1])):
+        return None
+    if call.name in ("mul", "div"):
+        made = _product(one, other) if call.name == "mul" else _quotient(one, other)
+    else:
+        left, right = {"add": (1, alpha), "sub": (1, -alpha), "rsub": (-alpha, 1)}[call.name]
+        made = (
+            _sum(_scaled(one[0], left), _scaled(other[0], right)),
+            _sum(_scaled(one[1], left), _scaled(other[1], right)),
+        )
+    real, imaginary = [Constant(part) if isinstance(part, float) else part for part in made or (None, None)]
+    if real is None or imaginary is None:
+        return None
+    return Drawn(two_parts(real, imaginary, shape), text, new_source((*shape, 2), *sources))
+
+
+_Part = Distribution | float | None
+_Pair = tuple[Any, Any]
+
+
+def _parts(law: Distribution, shape: tuple[int, ...]) -> _Pair | None:
+    """The laws of the real and the imaginary parts, by that of both along one more axis; constants as numbers."""
+    pair: _Pair = (law, law)
+    if isinstance(law, Patched):
+        (box, patch), *more = law.patches
+        if more or box != imaginary_box(shape):
+            return None
+        pair = (law.inner, patch)
+    if not all(isinstance(part, Elementwise) for part in pair):
+        return None
+    real, imaginary = [part.value if isinstance(part, Constant) else part for part in pair]
+    return real, imaginary
+
+
+def _number(operand: Any, content: Content | None) -> _Pair | None:
+    """The parts of an operand without chance that is one number."""
+    if isinstance(operand, Tensor):
+        if isinstance(content, Drawn) and isinstance(content.law, Constant):
+            return (content.law.value, 0.0)
+        if not isinstance(content, Known) or not operand.numel():
+            return None
+        values = content.values().flatten()
+        if bool((values != values[0]).any()):
+            return None
+        operand = values[0].item()
+    number = complex(operand)
+    return number.real, number.imag
+
+
+def _scaled(part: _Part, factor: float) -> _Part:
+    if part is None or isinstance(part, float):
+        return None if part is None else factor * part
+    return law_of(("mul", "x", factor), part)
+
+
+def _sum(one: _Part, other: _Part) -> _Part:
+    """The law of the sum of two that are independent."""
+    if isinstance(one, float) and isinstance(other, float):
+        return one + other
+    if isinstance(one, Normal) and isinstance(other, Normal):
+        return Normal(one.mean + other.mean, math.hypot(one.std, other.std))
+    law, number = (other, one) if isinstance(one, float) else (one, other)
+    if law is None or isinstance(law, float) or not isinstance(number, float):
+        return None
+    return law if number == 0 else law_of(("add", "x", number), law)
+
+
+def _product(one: _Pair, other: _Pair) -> _Pair | None:
+    """The parts of a product with a number that is real or imaginary; another one mixes the parts."""
+    pair, number = (one, other) if all(isinstance(part, float) for part in other) else (other, one)
+    if not all(isinstance(part, float) for part in number) or 0.0 not in number:
+        return None
+    real, imaginary = number
+    if imaginary == 0:
+        return _scaled(pair[0], real), _scaled(pair[1], real)
+    return _scaled(pair[1], -imaginary), _scaled(pair[0], imaginary)
+
+
+def _quotient(one: _Pair, other: _Pair) -> _Pair | None:
+    if not all(isinstance(part, float) for part in other) or other == (0.0, 0.0):
+        return None
+    inverse = 1 / complex(*other)
+    return _product(one, (inverse.real, inverse.imag)) if 0.0 in other else None
+
+
+def as_complex(content: Drawn, shape: tuple[int, ...]) -> Drawn | None:
+    """Real draws in a complex tensor, whose imaginary parts are 0."""
+    if not isinstance(content.law, Elementwise):
+        return None
+    law = two_parts(content.law, Constant(0.0), shape)
+    return Drawn(law, content.text, new_source((*shape, 2), content.source))
 
 
 def mirrored(write: Write, tensor: Tensor) -> Write:
@@ -71,7 +192,7 @@ def mirrored(write: Write, tensor: Tensor) -> Write:
     if isinstance(content, Known):
         return Write(view, Known(cache(lambda: change(content.values())), content.text))
     if isinstance(content, Drawn) and isinstance(content.law, Normal) and content.law.mean == 0:
-        return Write(view, Drawn(content.law, content.text, Source(content.source.draw, None)))
+        return Write(view, Drawn(content.law, content.text, content.source.elsewhere()))
     if isinstance(content, Drawn) and isinstance(content.law, Constant):
         return Write(view, Drawn(content.law.affine(-1.0 if tensor.is_neg() else 1.0, 0.0), content.text))
     return Write(view, content if isinstance(content, Lost) else Lost(f"is {content.text}, conjugated", True))

@@ -113,27 +113,38 @@ class View(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Which elements of which draw, index by index; the draw's are counted in C order. None if that takes more than a view."""
+    """Which elements of which draw, index by index; the draw's are counted in C order. None if that takes more than a view.
+    ``mixed`` are other draws that have gone into the values."""
 
     draw: object
     place: View | None
+    mixed: frozenset[object] = frozenset()
+
+    @property
+    def draws(self) -> frozenset[object]:
+        return self.mixed | {self.draw}
+
+    def elsewhere(self) -> Source:
+        """The same values, at places that are not told."""
+        return self._replace(place=None)
 
     def part(self, written: View, read: View) -> Source:
         """The source of what `read` shows of values that were written as `written`."""
         inner = read.within(written) if self.place is not None and self.place.in_order else None
         if inner is None or self.place is None:
-            return Source(self.draw, None)
-        return Source(self.draw, inner._replace(offset=inner.offset + self.place.offset))
+            return self.elsewhere()
+        return self._replace(place=inner._replace(offset=inner.offset + self.place.offset))
 
     def meets(self, other: Source) -> bool:
         """Whether they may share random values."""
         if self.draw is not other.draw:
-            return False
+            return bool(self.draws & other.draws)
         return self.place is None or other.place is None or self.place.meets(other.place)
 
 
-def new_source(shape: tuple[int, ...]) -> Source:
-    return Source(object(), View.whole(shape))
+def new_source(shape: tuple[int, ...], *of: Source) -> Source:
+    """The source of values that are new, or that the values of others have been made into."""
+    return Source(object(), View.whole(shape), frozenset().union(*[source.draws for source in of]))
 
 
 @dataclass(frozen=True)

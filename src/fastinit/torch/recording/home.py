@@ -231,5 +231,5 @@ def _draws(tensor: Tensor, trace: Trace) -> set[object]:
     found: set[object] = {storage_key(tensor)}
     for _, content in trace.read(tensor):
         drawn = content.of if isinstance(content, Norms) else content
-        found |= {drawn.source.draw} if isinstance(drawn, Drawn) else set()
+        found |= drawn.source.draws if isinstance(drawn, Drawn) else set()
     return found

@@ -15,13 +15,12 @@ from ...laws.composed import Transformed
 from ...laws.distributions import Constant, Distribution, Normal, Uniform
 from .._private import operator_name, schema, tree_leaves, tree_map_only
 from ..tensors import law_of_parts
-from .complex_numbers import for_parts
+from .complex_numbers import as_complex, for_parts, part_by_part
 from .contents import (
     Content,
     Drawn,
     Known,
     Lost,
-    Source,
     View,
     Write,
     certain,
@@ -162,6 +161,9 @@ def copied(writes: list[Write], source: Tensor, target: Tensor) -> Content | lis
         {source.is_complex(), target.is_complex()},
     )
     changed = any(len(kind) > 1 for kind in kinds) or not (target.is_floating_point() or target.is_complex())
+    first = writes[0].content
+    if target.is_complex() and source.is_floating_point() and len(writes) == 1 and isinstance(first, Drawn):
+        return as_complex(first, tuple(target.shape))
     for _, content in writes:
         if changed and is_random(content) and not isinstance(content, Lost):
             return Lost(f"converts the random values of {content.text} to {target.dtype}", True)
@@ -203,6 +205,8 @@ def _content(
     call: Call, contents: dict[int, Content], target: Tensor, text: str, of: int = 0
 ) -> Content | None:
     """What an elementwise operation makes of its operands; `of` is the one of which `target` is a part, if there is one."""
+    if target.is_complex() and (made := part_by_part(call, contents, target, text)) is not None:
+        return made
     operands: dict[str, Any] = {}
     found: list[Drawn] = []
     for key, value in call.inputs.items():
@@ -253,7 +257,8 @@ def _sum(call: Call, found: list[Drawn], text: str) -> Content | None:
     """The sum of two independent normal tensors is a normal one."""
     if len(found) != 2 or call.name not in ("add", "sub", "rsub") or found[0].source.meets(found[1].source):
         return None
-    first, second = found[0].law, found[1].law
+    one, other = found
+    first, second = one.law, other.law
     if not isinstance(first, Normal) or not isinstance(second, Normal):
         return None
     alpha = call.bound.get("alpha", 1)
@@ -262,7 +267,7 @@ def _sum(call: Call, found: list[Drawn], text: str) -> Content | None:
     return Drawn(
         Normal(mean, math.hypot(factors[0] * first.std, factors[1] * second.std)),
         text,
-        Source(object(), None),
+        new_source((), one.source, other.source).elsewhere(),
     )
 
 

@@ -23,7 +23,6 @@ from .contents import (
     Drawn,
     Known,
     Lost,
-    Source,
     View,
     Write,
     c_strides,
@@ -102,7 +101,7 @@ def moved(
         in_place = mask.size == last - first and bool((taken == np.flatnonzero(mask)).all())
         if not in_place and _depends_on_place(content.law):
             return Lost(f"is {content.text}, rearranged by {text}", True)
-        source = content.source if in_place else Source(content.source.draw, None)
+        source = content.source if in_place else content.source.elsewhere()
         made = Drawn(content.law, f"{content.text}, {text}", source)
         if mask.all():
             return made
@@ -228,9 +227,7 @@ def _repeated(call: Call, sources: dict[int, list[Write]]) -> Content | None:
     strides = tuple([n for step in c_strides(sizes) for n in (0, step)])
     if max(times) == 1:
         return None
-    return Drawn(
-        Viewed(content.law, sizes, shape, strides, 0), content.text, Source(content.source.draw, None)
-    )
+    return Drawn(Viewed(content.law, sizes, shape, strides, 0), content.text, content.source.elsewhere())
 
 
 def box_of_mask(mask: Any) -> Box | None:
