@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -284,6 +285,32 @@ def test_verify_finds_what_differs(tmp_path: Path) -> None:
         assert kind in [finding.kind for finding in found] and {finding.name for finding in found} == {"w"}
     found = fi.verify({**arrays, "w": arrays["w"].real.copy()}, plan)
     assert [finding.kind for finding in found] == ["dtype"]
+
+
+def test_verify_looks_at_each_part_without_a_seed() -> None:
+    """Changes that the pooled parts do not show."""
+    plan = fi.plan({"w": np.empty((100, 100), np.complex64)}, "he_normal")
+    w = fi.init(plan, seed=0)["w"]
+    step = 0.1 * w.real.std()
+    for changed, kind in (
+        (w.real * 1.5**0.5 + 1j * w.imag * 0.5**0.5, "std"),
+        (w + step * (1 - 1j), "mean"),
+    ):
+        found = fi.verify({"w": changed.astype(np.complex64)}, plan)
+        assert [finding.kind for finding in found] == [kind, kind]
+        assert all(
+            f"in its {part} part" in f.message for f, part in zip(found, ("real", "imaginary"), strict=True)
+        )
+    law = ComplexParts(Patched(fi.Uniform(0.0, 1.0), (((*[(0, 60, 1)] * 2, 1), fi.Normal(0.0, 2.0)),)))
+    plan = fi.Plan({"w": replace(plan["w"], shape=(60, 60), distribution=law)}, {}, "by hand")
+    w = fi.init(plan, seed=0)["w"]
+    assert fi.verify({"w": w}, plan) == []
+    (finding,) = fi.verify({"w": w - 0.5}, plan)
+    assert finding.kind == "bounds" and "in its real part values from -0.4" in finding.message
+    (finding,) = fi.verify({"w": w.real + 3j * w.imag}, plan)
+    assert finding.kind == "std" and "in its imaginary part std 5.9" in finding.message
+    (finding,) = fi.verify({"w": w.real + 0j}, plan)
+    assert finding.kind == "std" and "in its imaginary part std 0" in finding.message
 
 
 def test_complex128_has_no_place_in_safetensors_files(tmp_path: Path) -> None:

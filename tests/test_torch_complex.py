@@ -102,7 +102,9 @@ CODE: dict[str, Callable[[], Any]] = {
     "dirac_": lambda: nn.init.dirac_(torch.empty(2, 3, 1, dtype=C)).squeeze(2),
     "by parts": lambda: 0.5 * (torch.randn(2, 3) + 1j * torch.randn(2, 3)),
     "two laws by parts": lambda: (torch.randn(2, 3) - 3j * torch.rand(2, 3)) / 2j,
-    "parts of double": lambda: torch.randn(2, 3, dtype=torch.double) + torch.rand(2, 3, dtype=torch.double) * 2j,
+    "parts of double": lambda: (
+        torch.randn(2, 3, dtype=torch.double) + torch.rand(2, 3, dtype=torch.double) * 2j
+    ),
     "imaginary": lambda: (2 - 1) * 1j * torch.rand(2, 3) + 4,
     "no imaginary part": lambda: torch.rand(2, 3) + 1j * torch.zeros(2, 3),
     "alpha": lambda: torch.add(torch.randn(2, 3), torch.randn(2, 3, dtype=C), alpha=0.5),

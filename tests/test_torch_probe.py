@@ -717,3 +717,40 @@ def test_a_bias_that_kills_in_numpy() -> None:
     text = judge(probe_stack([64] * 6, "relu", "he_normal", bias=fi.laws.Constant(-9.0))).text
     assert "by the bias of layer.0" in text and "gain" not in text
     assert "by the bias" not in judge(probe_stack([64] * 6, "relu", "he_normal", bias="ones")).text
+
+
+class _Spectral(nn.Module):
+    """Complex inside, as Fourier operators are; `real` says whether what comes out is real."""
+
+    def __init__(self, real: bool) -> None:
+        super().__init__()
+        self.into, self.out, self.real = nn.Linear(16, 16), nn.Linear(16, 2), real
+        self.spectral = nn.Linear(9, 9, dtype=torch.cfloat)
+
+    def forward(self, x: Any) -> Any:
+        h = self.spectral(torch.fft.rfft(self.into(x)))
+        return self.out(torch.fft.irfft(h, n=16)) if self.real else h
+
+
+def test_complex_layers_and_outputs_are_named() -> None:
+    x = normal(8, 16)
+    for make in (fit.probe, fit.calibrate):
+        with pytest.raises(TypeError, match=r"the weight of 'spectral' is complex \(torch.complex64\)"):
+            make(_Spectral(True), x)
+    report = fit.probe(_Spectral(True), x, modules=["into", "out"])
+    assert [layer.gradient for layer in report.layers][1] == 1 and report.layers[0].gradient > 0
+    model = _Spectral(False)
+    with pytest.raises(TypeError, match="the model puts out complex values"):
+        fit.probe(model, x, modules=["into"])
+    with pytest.raises(TypeError, match=r"loss must return a real number, got torch\.complex64"):
+        fit.probe(model, x, lambda out: out.sum(), modules=["into"])
+    report = fit.probe(model, x, lambda out: out.abs().sum(), modules=["into"])
+    assert report.layers[0].rms is not None and report.loss is not None
+
+    class Turned(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return torch.fft.fft(x)
+
+    net = nn.Sequential(nn.Linear(16, 16), Turned())
+    with pytest.raises(TypeError, match="module '1' puts out complex values"):
+        fit.probe(net, x, lambda out: out.abs().sum(), modules=["0", "1"])

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,24 +16,19 @@ import numpy as np
 from ..arguments import file_path, instance
 from ..drawing.config import threads_for
 from ..drawing.memory import empty, readable
-from ..drawing.moments import measure
 from ..drawing.streams import STREAM_VERSION, Seed, resolve_seed
-from ..dtypes import COMPLEX, Array, as_parts, is_integer, nbytes, numpy_dtype, part_of, rounding_step
+from ..dtypes import COMPLEX, Array, is_integer, nbytes, numpy_dtype, part_of
 from ..files import atomic, safetensors
 from ..files.safetensors import Extent
 from ..laws import Distribution, Elementwise
-from ..laws.parts import of_reals
-from ..laws.rounding import rounded
 from ..plans.buffer import Buffer
 from ..plans.lint import Finding
 from ..plans.parameter import Parameter
 from ..plans.plan import Plan
 from .header import origin_of
-from .statistics import deviation, measure_in, unit_of
+from .statistics import unlike
 
 _CHUNK_BYTES = 4 << 20
-_ERRORS = 7.0  # standard errors, beyond which chance is ruled out: once in 4e11 tensors
-_ENOUGH = 1000  # elements, for which sums are near enough to normal at that distance
 
 
 @dataclass(frozen=True)
@@ -246,7 +242,7 @@ def _compared(
                 break
         else:
             if isinstance(row, Parameter) and seed is None and _has_chance(row.distribution):
-                findings += _measure(name, row, tensor, buffers[0])
+                findings += unlike(row, name, partial(tensor.pieces, buffers[0]))
             else:
                 findings += _compare(name, row, tensor, plan, seed, buffers, threads)
             done += row.nbytes
@@ -303,36 +299,3 @@ def _split(chunks: Iterator[Array], nbytes: int) -> Iterator[Array]:
     for chunk in chunks:
         count = nbytes // chunk.itemsize
         yield from (chunk[at : at + count] for at in range(0, len(chunk), count))
-
-
-def _measure(name: str, parameter: Parameter, tensor: _Tensor, buffer: Array) -> list[Finding]:
-    """Findings by what the values are like; of complex ones, by their real and imaginary parts."""
-    law, _ = of_reals(parameter.distribution, parameter.shape, parameter.dtype)
-    measured = measure(map(as_parts, tensor.pieces(buffer)))
-    if measured.nan or measured.inf:
-        return [Finding(name, "bounds", "has values that are not finite")]
-    if measured.count == 0 or not isinstance(law, Elementwise):
-        return []
-    if not (law.contains(measured.low) and law.contains(measured.high)):
-        between = f"from {measured.low:.6g} to {measured.high:.6g}"
-        return [Finding(name, "bounds", f"has values {between}, not those of {law}")]
-    if (unit := unit_of(law)) != 1:
-        measured = measure_in(unit, map(as_parts, tensor.pieces(buffer)))
-    like = rounded(law.affine(unit, 0.0), parameter.dtype)
-    if measured.count < _ENOUGH or like.moments()[1] == 0:
-        return []
-    findings = []
-    mean, std = law.moments()
-    # Rounding moves mean and std by less than half a step, unless that is taken into account.
-    step = rounding_step(mean, parameter.dtype) / std if isinstance(like, Elementwise) else 0.0
-    if step > 1:
-        return []
-    off = deviation(measured, like)
-    if abs(off.mean) > _ERRORS * off.mean_error + step / 2:
-        errors = abs(off.mean) / off.mean_error
-        message = f"has mean {measured.mean / unit:.6g}, {errors:.1f} standard errors from {law}"
-        findings.append(Finding(name, "mean", message))
-    if abs(off.variance) > _ERRORS * off.variance_error + step**2:
-        has = math.sqrt(measured.m2 / measured.count) / unit
-        findings.append(Finding(name, "std", f"has std {has:.6g}, not that of {law}"))
-    return findings

@@ -16,7 +16,7 @@ from ..arguments import Sizes
 from ..dtypes import COMPLEX, Array
 from .base import Distribution, Kept, as_distribution
 from .composed import Patched, box_shape
-from .distributions import Constant, Normal, TruncatedNormal, Uniform
+from .distributions import Constant, Elementwise, Normal, TruncatedNormal, Uniform
 from .patterns import Given
 from .state_space import StateMatrix
 from .structured import Stream, Structured, set_fields
@@ -104,6 +104,19 @@ def two_parts(real: Distribution, imaginary: Distribution, shape: Sizes) -> Dist
     if real == imaginary:
         return real
     return Patched(real, ((imaginary_box(shape), imaginary),))
+
+
+def each_part(law: Distribution, shape: Sizes) -> tuple[Elementwise, Elementwise] | None:
+    """What the real and the imaginary parts are drawn from, by that of both along one more axis; None if that is not so simple.
+
+    >>> each_part(two_parts(Uniform(0.0, 1.0), Constant(2.0), (3,)), (3,))
+    (Uniform(low=0.0, high=1.0), Constant(value=2.0))
+    """
+    pair = law, law
+    if isinstance(law, Patched) and len(law.patches) == 1 and law.patches[0][0] == imaginary_box(shape):
+        pair = law.inner, law.patches[0][1]
+    real, imaginary = pair
+    return (real, imaginary) if isinstance(real, Elementwise) and isinstance(imaginary, Elementwise) else None
 
 
 def imaginary_box(shape: Sizes) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ from ...schemes.resolve import heeded, resolve
 from .._private import _ConvNd
 from ..parametrised import computed_weights
 from ..survey import unwrapped
-from .observe import LayerWeight, call, check, first_tensor, hooked, untouched, weights
+from .observe import LayerWeight, call, check, check_real, first_tensor, hooked, untouched, weights
 
 
 def calibrate(
@@ -60,6 +60,7 @@ def calibrate(
         layers = {name: weight for name, weight in weights(model).items() if _is_affine(weight)}
     lookups = {id(m.weight) for m in model.modules() if isinstance(m, (nn.Embedding, nn.EmbeddingBag))}
     layers = {name: weight for name, weight in layers.items() if id(weight.module.weight) not in lookups}
+    check_real(layers, layers)
     if not layers:
         raise ValueError("model has no linear or convolutional layer to calibrate")
     seed = resolve_seed(seed)
@@ -80,7 +81,7 @@ def calibrate(
             if tensor.data_ptr() in done:
                 return output
             done.add(tensor.data_ptr())
-            factors[name] = _factor(weight, first_tensor(output))
+            factors[name] = _factor(weight, first_tensor(output, f"module {name!r}"))
             tensor.mul_(factors[name])
             return module.forward(*args, **kwargs)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -93,15 +93,38 @@ def weights(model: nn.Module) -> dict[str, LayerWeight]:
     return found
 
 
-def first_tensor(output: Any) -> Tensor | None:
-    """The tensor of floats that a module put out: itself, or the first one inside, "logits" before all."""
+def first_tensor(output: Any, name: str = "the model") -> Tensor | None:
+    """The tensor of floats that a module put out: itself, or the first one inside, "logits" before all. TypeError if there are
+    only complex ones."""
+    tensors = list(_tensors(output))
+    found = next((tensor for tensor in tensors if tensor.is_floating_point()), None)
+    if (
+        found is None
+        and (one := next((tensor for tensor in tensors if tensor.is_complex()), None)) is not None
+    ):
+        raise TypeError(f"{name} puts out complex values ({one.dtype}), whose variances are not measured")
+    return found
+
+
+def _tensors(output: Any) -> Iterator[Tensor]:
     if isinstance(output, Tensor):
-        return output if output.is_floating_point() else None
-    if isinstance(output, Mapping):
-        items = [output[key] for key in ("logits", *output) if key in output]
-    else:
-        items = list(output) if isinstance(output, (tuple, list)) else []
-    return next((tensor for item in items if (tensor := first_tensor(item)) is not None), None)
+        yield output
+    elif isinstance(output, Mapping):
+        for key in ("logits", *output):
+            if key in output:
+                yield from _tensors(output[key])
+    elif isinstance(output, (tuple, list)):
+        for item in output:
+            yield from _tensors(item)
+
+
+def check_real(known: Mapping[str, LayerWeight], names: Iterable[str]) -> None:
+    """Raise TypeError for a layer whose weight is complex."""
+    for name in names:
+        if name in known and known[name].tensor.is_complex():
+            raise TypeError(
+                f"the weight of {name!r} is complex ({known[name].tensor.dtype}), and its variances are not measured"
+            )
 
 
 def call(model: nn.Module, batch: Any) -> Any:

@@ -25,7 +25,7 @@ from ..layers import is_norm
 from ..survey import clean_modules, unwrapped
 from . import chain
 from .inputs import inputs_of, samples_of
-from .observe import LayerWeight, call, check, first_tensor, hooked, untouched, weights
+from .observe import LayerWeight, call, check, check_real, first_tensor, hooked, untouched, weights
 from .rows import Activations, Before, Record, Row
 
 
@@ -64,8 +64,9 @@ def probe(
     Raises
     ------
     TypeError, ValueError
-        for a model without parameters, weights or batch that are not finite, an empty batch, unknown names of modules, or a
-        loss that is no scalar; and whatever the model raises.
+        for a model without parameters, weights or batch that are not finite, an empty batch, unknown names of modules, layers
+        with complex weights or outputs, or a loss that is not a real scalar; and whatever the model raises. ``modules``
+        without the complex ones, and a ``loss`` that makes real numbers of a complex output, leave them out.
 
     Examples
     --------
@@ -119,6 +120,7 @@ def _chosen(
             if name not in named:
                 raise ValueError(f"modules must be names of the model's modules, got {name!r}")
         chosen = {name: named[name] for name in names}
+    check_real(known, chosen)
     if not chosen:
         raise ValueError("model has no layer with a weight")
     return chosen
@@ -176,6 +178,8 @@ def _backward(record: Record, output: Any, loss: Callable[[Any], Tensor] | None,
         target = loss(output)
         if not isinstance(target, Tensor) or target.numel() != 1:
             raise ValueError("loss must return a scalar tensor")
+        if target.is_complex():
+            raise TypeError(f"loss must return a real number, got {target.dtype}")
         value = float(target.detach())
         upstream = torch.ones_like(target)
     else:

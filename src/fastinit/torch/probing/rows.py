@@ -60,7 +60,7 @@ class Record:
     derives: bool = False
 
     def add(self, name: str, weight: LayerWeight | None, output: Any) -> None:
-        h = first_tensor(output)
+        h = first_tensor(output, f"module {name!r}")
         calls = 1 + sum(row.name == name or row.name.startswith(f"{name} (") for row in self.rows)
         row = Row(name if calls == 1 else f"{name} ({calls})", weight)
         if self.rows:

@@ -10,11 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...laws.composed import Patched
 from ...laws.distributions import Constant, Distribution, Elementwise, Normal
-from ...laws.parts import imaginary_box, two_parts
+from ...laws.parts import each_part, two_parts
 from .contents import Content, Drawn, Known, Lost, Source, Write, is_random, new_source
 from .formulas import given, law_of
+
+_Pair = tuple[Distribution | None, Distribution | None]  # of the real and the imaginary part
+_ZERO = Constant(0.0)
 
 
 def of_two_parts(
@@ -78,12 +80,14 @@ def part_by_part(call: Any, contents: dict[int, Content], target: Tensor, text: 
     if call.name not in ("add", "sub", "rsub", "mul", "div"):
         return None
     shape = tuple(target.shape)
-    pairs, sources = [], []
-    for key in ("self", "other"):
-        operand = call.inputs[key]
+    pairs: list[_Pair] = []
+    sources = []
+    for operand in (call.inputs["self"], call.inputs["other"]):
         content = contents.get(id(operand)) if isinstance(operand, Tensor) else None
         if isinstance(content, Drawn) and is_random(content) and operand.shape == shape:
-            pair = _parts(content.law, shape) if operand.is_complex() else (content.law, 0.0)
+            pair: _Pair | None = (content.law, _ZERO)
+            if operand.is_complex():
+                pair = each_part(content.law, shape)
             sources.append(content.source)
         else:
             pair = _number(operand, content)
@@ -95,42 +99,20 @@ def part_by_part(call: Any, contents: dict[int, Content], target: Tensor, text: 
     if not sources or isinstance(alpha, complex) or (len(sources) == 2 and sources[0].meets(sources[1])):
         return None
     if call.name in ("mul", "div"):
-        made = _product(one, other) if call.name == "mul" else _quotient(one, other)
+        real, imaginary = _product(one, other) if call.name == "mul" else _quotient(one, other)
     else:
         left, right = {"add": (1, alpha), "sub": (1, -alpha), "rsub": (-alpha, 1)}[call.name]
-        made = (
-            _sum(_scaled(one[0], left), _scaled(other[0], right)),
-            _sum(_scaled(one[1], left), _scaled(other[1], right)),
-        )
-    real, imaginary = [Constant(part) if isinstance(part, float) else part for part in made or (None, None)]
+        real, imaginary = [_sum(_scaled(a, left), _scaled(b, right)) for a, b in zip(one, other, strict=True)]
     if real is None or imaginary is None:
         return None
     return Drawn(two_parts(real, imaginary, shape), text, new_source((*shape, 2), *sources))
-
-
-_Part = Distribution | float | None
-_Pair = tuple[Any, Any]
-
-
-def _parts(law: Distribution, shape: tuple[int, ...]) -> _Pair | None:
-    """The laws of the real and the imaginary parts, by that of both along one more axis; constants as numbers."""
-    pair: _Pair = (law, law)
-    if isinstance(law, Patched):
-        (box, patch), *more = law.patches
-        if more or box != imaginary_box(shape):
-            return None
-        pair = (law.inner, patch)
-    if not all(isinstance(part, Elementwise) for part in pair):
-        return None
-    real, imaginary = [part.value if isinstance(part, Constant) else part for part in pair]
-    return real, imaginary
 
 
 def _number(operand: Any, content: Content | None) -> _Pair | None:
     """The parts of an operand without chance that is one number."""
     if isinstance(operand, Tensor):
         if isinstance(content, Drawn) and isinstance(content.law, Constant):
-            return (content.law.value, 0.0)
+            return content.law, _ZERO
         if not isinstance(content, Known) or not operand.numel():
             return None
         values = content.values().flatten()
@@ -138,50 +120,51 @@ def _number(operand: Any, content: Content | None) -> _Pair | None:
             return None
         operand = values[0].item()
     number = complex(operand)
-    return number.real, number.imag
+    return Constant(number.real), Constant(number.imag)
 
 
-def _scaled(part: _Part, factor: float) -> _Part:
-    if part is None or isinstance(part, float):
-        return None if part is None else factor * part
-    return law_of(("mul", "x", factor), part)
+def _scaled(part: Distribution | None, factor: float) -> Distribution | None:
+    return None if part is None else law_of(("mul", "x", factor), part)
 
 
-def _sum(one: _Part, other: _Part) -> _Part:
+def _sum(one: Distribution | None, other: Distribution | None) -> Distribution | None:
     """The law of the sum of two that are independent."""
-    if isinstance(one, float) and isinstance(other, float):
-        return one + other
     if isinstance(one, Normal) and isinstance(other, Normal):
         return Normal(one.mean + other.mean, math.hypot(one.std, other.std))
-    law, number = (other, one) if isinstance(one, float) else (one, other)
-    if law is None or isinstance(law, float) or not isinstance(number, float):
+    law, number = (other, one) if isinstance(one, Constant) else (one, other)
+    if law is None or not isinstance(number, Constant):
         return None
-    return law if number == 0 else law_of(("add", "x", number), law)
+    return law if number.value == 0 else law_of(("add", "x", number.value), law)
 
 
-def _product(one: _Pair, other: _Pair) -> _Pair | None:
+def _product(one: _Pair, other: _Pair) -> _Pair:
     """The parts of a product with a number that is real or imaginary; another one mixes the parts."""
-    pair, number = (one, other) if all(isinstance(part, float) for part in other) else (other, one)
-    if not all(isinstance(part, float) for part in number) or 0.0 not in number:
-        return None
-    real, imaginary = number
-    if imaginary == 0:
-        return _scaled(pair[0], real), _scaled(pair[1], real)
-    return _scaled(pair[1], -imaginary), _scaled(pair[0], imaginary)
+    (real, imaginary), number = (
+        (other, one) if all(isinstance(part, Constant) for part in one) else (one, other)
+    )
+    match number:
+        case Constant(factor), Constant(0.0):
+            return _scaled(real, factor), _scaled(imaginary, factor)
+        case Constant(0.0), Constant(factor):
+            return _scaled(imaginary, -factor), _scaled(real, factor)
+        case _:
+            return None, None
 
 
-def _quotient(one: _Pair, other: _Pair) -> _Pair | None:
-    if not all(isinstance(part, float) for part in other) or other == (0.0, 0.0):
-        return None
-    inverse = 1 / complex(*other)
-    return _product(one, (inverse.real, inverse.imag)) if 0.0 in other else None
+def _quotient(one: _Pair, other: _Pair) -> _Pair:
+    match other:
+        case Constant(real), Constant(imaginary) if real or imaginary:
+            inverse = 1 / complex(real, imaginary)
+            return _product(one, (Constant(inverse.real), Constant(inverse.imag)))
+        case _:
+            return None, None
 
 
 def as_complex(content: Drawn, shape: tuple[int, ...]) -> Drawn | None:
     """Real draws in a complex tensor, whose imaginary parts are 0."""
     if not isinstance(content.law, Elementwise):
         return None
-    law = two_parts(content.law, Constant(0.0), shape)
+    law = two_parts(content.law, _ZERO, shape)
     return Drawn(law, content.text, new_source((*shape, 2), content.source))
 
 
