@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -374,6 +375,50 @@ def test_float8(dtype: str) -> None:
     kernel.assign(x)
     expected = fi.variance_scaling((64, 32), layout="io", scale=2, dtype=dtype, seed=0)
     np.testing.assert_array_equal(numpy(kernel), expected.astype(np.float32))
+
+
+def _of_jax() -> Any:
+    """With params of its own; the layer's own `build` needs TensorFlow."""
+    import jax.numpy as jnp
+
+    layer = keras.layers.JaxLayer(
+        lambda params, inputs: inputs @ params["w"], params={"w": jnp.ones((3, 4))}, name="other"
+    )
+    layer.built = True
+    return layer
+
+
+def _of_torch() -> Any:
+    from torch import nn
+
+    return keras.layers.TorchModuleWrapper(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)), name="other")
+
+
+def test_layers_around_models_of_other_frameworks_are_named() -> None:
+    make, says = (
+        (_of_jax, "a JAX function") if keras.backend.backend() == "jax" else (_of_torch, "a torch module")
+    )
+
+    class Net(keras.Model):
+        def __init__(self) -> None:
+            super().__init__(name="net")
+            self.other, self.head = make(), keras.layers.Dense(2, name="head")
+            self.head.build((None, 4))
+
+    net = Net()
+    own = [numpy(variable) for variable in net.other.weights]
+    for call in (fk.plan, partial(fk.init, seed=0)):
+        with pytest.raises(
+            ValueError, match=f"another framework: 'other': {says}, .*; trainable=False leaves them"
+        ):
+            call(net, "he_normal")
+    net.other.trainable = False
+    for frozen in (False, True):
+        plan = fk.plan(net, "he_normal", frozen=frozen)
+        assert [name.rpartition(".")[2] for name in plan] == ["kernel", "bias"]
+        assert says in " ".join(row.reason for row in plan.unfilled.values())
+        fk.init(fk.init(net, "he_normal", seed=0, frozen=frozen), plan, seed=0)
+        assert all((numpy(v) == w).all() for v, w in zip(net.other.weights, own, strict=True))
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="the run on torch itself")

@@ -83,6 +83,15 @@ def kept(layer: Any) -> str:
     return "the kernel of a Fourier transform: it keeps the model's own values" if computed else ""
 
 
+def foreign(layer: Any) -> str:
+    """What draws the variables of a layer around a model of another framework, which Keras numbers; "" for other layers."""
+    if isinstance(layer, keras.layers.TorchModuleWrapper):
+        return "a torch module, into which fastinit.torch.init_(layer.module, ...) draws"
+    if isinstance(layer, keras.layers.JaxLayer):
+        return "a JAX function, whose params fastinit.jax.init draws"
+    return ""
+
+
 def own_choice(layer: Any, name: str) -> Choice | None:
     """What a layer itself begins with, if the recipes leave that to the model."""
     value = getattr(layer, "init_values", None)  # of keras.applications' ConvNeXt

@@ -18,7 +18,7 @@ from ..plans.plan import Plan
 from ..plans.recipe import RecipeLike, as_recipe
 from ..plans.roles import OWN
 from ._private import all_layers, made_trainable
-from .layers import kept, own_choice, role_and_geometry
+from .layers import foreign, kept, own_choice, role_and_geometry
 from .tensors import dtype_of, new_tensor
 
 _Model = TypeVar("_Model")
@@ -96,8 +96,8 @@ def init(
     ------
     TypeError, ValueError
         For what is not a layer, has layers that are not built, no variables, or two of the same path; for variables of
-        which nothing says what they get; for a plan of another model. All such variables are named, and nothing has
-        been written then.
+        which nothing says what they get; for layers around models of torch, JAX or Flax, which are not frozen; for a plan
+        of another model. All such variables are named, and nothing has been written then.
 
     Examples
     --------
@@ -147,12 +147,17 @@ def _survey(model: Any, prefix: str, frozen: bool) -> _Survey:
         raise ValueError(
             f"not built yet, and without variables: {', '.join(map(repr, unbuilt))}; call the model once"
         )
+    others = {f"{layer.name!r}: {by}" for layer in layers if layer.trainable and (by := foreign(layer))}
+    if others:
+        raise ValueError(
+            f"layers around models of another framework: {'; '.join(sorted(others))}; trainable=False leaves them alone here"
+        )
     seen = _Survey({}, {})
     for variable in model.variables:
         name, shape = prefix + variable.path.replace("/", "."), tuple(variable.shape)
         layer = owners.get(id(variable))
         module = "" if layer is None else type(layer).__name__
-        computed = kept(layer)
+        computed = kept(layer) or foreign(layer)
         if id(variable) not in chosen or layer is None or computed:
             kind = keras.backend.standardize_dtype(variable.dtype)
             left = FROZEN if id(variable) in trained else NOT_A_PARAMETER if "float" in kind else COUNTS
