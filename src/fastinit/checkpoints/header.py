@@ -13,6 +13,7 @@ import numpy as np
 from .._version import __version__
 from ..arguments import file_path, instance, integer
 from ..drawing.streams import STREAM_VERSION, resolve_seed
+from ..dtypes import INTEGERS
 from ..files import safetensors
 from ..laws import from_dict
 from ..laws.parts import of_reals
@@ -22,7 +23,7 @@ from ..plans.plan import Plan
 
 # Characters of a distribution's JSON, or of a buffer's; longer ones, of given values, stay out of the header.
 _LONGEST = 1 << 14
-_INTEGERS = "fastinit_integers"
+_GIVEN = "fastinit_given"
 
 
 @dataclass(frozen=True)
@@ -58,18 +59,18 @@ def metadata(plan: Plan, rows: Iterable[Parameter | Buffer], seed: int) -> dict[
     """What the header of a file with these rows of the plan says of its origin."""
     kinds: dict[str, int] = {}  # models draw many tensors from few distributions
     of: list[int | None] = []  # in the order of names
-    integers: dict[str, str] = {}
+    given: dict[str, str] = {}
     for row in sorted(rows, key=lambda row: row.name):
         if isinstance(row, Buffer):
             of.append(None)
             if len(text := _values(row)) <= _LONGEST:
-                integers[row.name] = text
+                given[row.name] = text
             continue
         text = json.dumps([row.scheme, row.distribution.to_dict()], separators=(",", ":"))
         of.append(kinds.setdefault(text, len(kinds)) if len(text) <= _LONGEST else None)
-    listed = ",".join(f"{json.dumps(name)}:{text}" for name, text in integers.items())
+    listed = ",".join(f"{json.dumps(name)}:{text}" for name, text in given.items())
     return {
-        **({_INTEGERS: f"{{{listed}}}"} if integers else {}),
+        **({_GIVEN: f"{{{listed}}}"} if given else {}),
         "fastinit_distributions": f'{{"kinds":[{",".join(kinds)}],"of":{json.dumps(of, separators=(",", ":"))}}}',
         "fastinit_plan": plan.digest,
         "fastinit_seed": str(seed),
@@ -82,7 +83,9 @@ def metadata(plan: Plan, rows: Iterable[Parameter | Buffer], seed: int) -> dict[
 def _values(buffer: Buffer) -> str:
     """The values of a stored buffer as JSON: one number if they are all the same."""
     values = buffer.values()
-    same = values.size > 0 and bool((values == values.flat[0]).all())
+    if buffer.dtype not in INTEGERS:
+        values = values.astype(np.float64)
+    same = values.size > 0 and values.tobytes() == values.flat[:1].tobytes() * values.size
     return json.dumps((values.flat[0] if same else values).tolist(), separators=(",", ":"))
 
 
@@ -107,12 +110,12 @@ def origin_of(headers: Mapping[Path, safetensors.Header]) -> Origin | None:
     """`origin`, by the headers of the files."""
     said: dict[Path, dict[str, str]] = {}
     rows: dict[str, Parameter | None] = {}
-    integers: dict[str, Buffer] = {}
+    given: dict[str, Buffer] = {}
     for path, header in headers.items():
         own = {key: text for key, text in header.metadata.items() if key.startswith("fastinit_")}
         try:
             if own:
-                integers |= _integers(header, own.pop(_INTEGERS, "{}"))
+                given |= _given(header, own.pop(_GIVEN, "{}"))
                 rows |= _rows(header, own.pop("fastinit_distributions"))
         except (KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
             raise ValueError(f"{path}: the origin in its header is malformed: {error!r}") from None
@@ -124,26 +127,27 @@ def origin_of(headers: Mapping[Path, safetensors.Header]) -> Origin | None:
     if not own:
         return None
     known = {name: row for name, row in rows.items() if row is not None}
-    unknown = tuple([name for name, row in rows.items() if row is None and name not in integers])
+    unknown = tuple([name for name, row in rows.items() if row is None and name not in given])
     try:
         source, version = own["fastinit_source"], own["fastinit_version"]
         seed, stream = resolve_seed(int(own["fastinit_seed"])), int(own["fastinit_stream"])
-        plan = Plan(known, {}, source, {}, integers)
+        plan = Plan(known, {}, source, {}, given)
         return Origin(source, seed, own["fastinit_plan"], stream, version, plan, unknown)
     except (KeyError, ValueError) as error:
         raise ValueError(f"{first}: the origin in its header is malformed: {error!r}") from None
 
 
-def _integers(header: safetensors.Header, text: str) -> dict[str, Buffer]:
-    """The buffers of integers and bools whose values the header has."""
+def _given(header: safetensors.Header, text: str) -> dict[str, Buffer]:
+    """The stored buffers whose values the header has."""
     extents = {extent.name: extent for extent in header.extents}
     found = {}
     for name, values in safetensors.parse_json(text.encode()).items():
-        extent = extents[name]
-        dtype, given = safetensors.INTEGERS[extent.code], np.array(values, object)
-        if not all(type(value) in (int, bool) for value in given.flat):
+        extent, array = extents[name], np.array(values, object)
+        dtype = extent.dtype or safetensors.INTEGERS[extent.code]
+        numbers = (int, bool) if dtype in INTEGERS else (float,)
+        if not all(type(value) in numbers for value in array.flat):
             raise ValueError(f"{name!r} of {dtype} has the values {text[:80]}")
-        content = np.broadcast_to(given.astype(dtype), extent.shape)
+        content = np.broadcast_to(array.astype(dtype if dtype in INTEGERS else np.float64), extent.shape)
         found[name] = Buffer(name, extent.shape, dtype, content, persistent=True)
     return found
 

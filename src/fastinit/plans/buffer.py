@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..arguments import checked_shape
-from ..dtypes import INTEGERS, Array, nbytes
+from ..dtypes import DTYPES, INTEGERS, Array, nbytes, numpy_dtype
 from ..laws import Distribution, from_dict
 
 
@@ -20,7 +20,8 @@ class Buffer:
     """What a buffer holds: `content` is its values, or the distribution that they are drawn from, or None if neither is known.
 
     ``dtype`` is the name that torch and NumPy have for it ("int64", "bool", "bfloat16", ...); values of dtypes that NumPy
-    lacks are float32. Files contain only ``persistent`` ones, of which integers and bools are stored as they are here.
+    lacks are float32. Files contain only ``persistent`` ones, of which integers, bools and floats that are not
+    all finite are stored as they are here.
     """
 
     name: str
@@ -36,12 +37,13 @@ class Buffer:
 
     @property
     def stored(self) -> bool:
-        """Whether files have its values, which are integers or bools without chance."""
-        return self.persistent and self.dtype in INTEGERS and isinstance(self.content, np.ndarray)
+        """Whether files have its values, which are without chance: integers, bools, or floats that are not all finite."""
+        known = isinstance(self.content, np.ndarray) and self.content.dtype.kind != "c"
+        return self.persistent and known and (self.dtype in INTEGERS or self.dtype in DTYPES)
 
     def values(self) -> Array:
         """A new array of the values of one that is stored."""
-        return np.array(self.content, self.dtype, order="C")
+        return np.array(self.content, order="C").astype(numpy_dtype(self.dtype), copy=False)
 
     @property
     def digest(self) -> list[Any]:

@@ -17,7 +17,7 @@ FROZEN = "frozen (requires_grad=False): it keeps the model's own values"
 BUFFER = "a buffer: it keeps the model's own values"
 NOT_A_PARAMETER = "not a parameter: it keeps the model's own values"
 COUNTS = "integers or bools, which are not drawn"
-WRITTEN = "integers or bools: the values that the model's code writes"
+WRITTEN = "a buffer: the values that the model's code writes"
 
 
 @dataclass(frozen=True)
