@@ -383,3 +383,15 @@ def test_heads_of_one_distribution_side_by_side() -> None:
     )
     with pytest.raises(ValueError, match="'w': trunc_normal writes elements that are no box of it"):
         ft.record(lambda: Fused(0.03))
+
+
+@pytest.mark.parametrize(
+    ("draw", "law"),
+    [
+        (lambda g: torch.randn(4, 4, generator=g), Normal()),
+        (lambda g: torch.rand((4, 4), generator=g, dtype=torch.float64), Uniform(0.0, 1.0)),
+        (lambda g: torch.empty(4, 4).normal_(1.0, 2.0, generator=g), Normal(1.0, 2.0)),
+    ],
+)
+def test_draws_of_a_generator(draw: Callable[[Any], Any], law: Any) -> None:
+    assert ft.record(held(lambda: draw(torch.Generator().manual_seed(3))))["w"].distribution == law

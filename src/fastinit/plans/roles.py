@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -201,13 +201,14 @@ def _clue(
     return next((clue for clue in clues if clue.fits(leaf, parent, module, ndim, matrix, beside)), None)
 
 
+_CALLS = r"(?:\.\w+\([^()]*\))*"  # such as .float()
+
+
 @lru_cache(1024)
 def adds_one(owner: Any, attribute: str) -> bool:
     """Whether the code of a module's class computes 1 + its attribute, as Gemma's norms do: then 0 is the scale that changes
     nothing."""
-    scale = rf"self\.{re.escape(attribute)}\b(\.\w+\([^()]*\))*"
-    one = r"1(\.0*)?"
-    pattern = re.compile(rf"[(,=]\s*({one}\s*\+\s*{scale}|{scale}\s*\+\s*{one})\s*([),#]|$)", re.MULTILINE)
+    held = rf"self\.{re.escape(attribute)}\b"
     for base in owner.__mro__:
         if base.__module__.split(".")[0] in ("builtins", "torch"):
             break
@@ -215,8 +216,27 @@ def adds_one(owner: Any, attribute: str) -> bool:
             if not inspect.isfunction(function) or name == "__init__":
                 continue
             try:
-                if pattern.search(inspect.getsource(function)):
-                    return True
+                source = inspect.getsource(function)
             except (OSError, TypeError):  # no source: its name must tell
-                pass
+                continue
+            aliases = re.findall(rf"^\s*(\w+)\s*=\s*{held}{_CALLS}\s*$", source, re.MULTILINE)
+            if any(_plus_one(rf"(?:{name}){_CALLS}").search(source) for name in [held, *_words(aliases)]):
+                return True
     return False
+
+
+def _words(names: Iterable[str]) -> list[str]:
+    return [rf"\b{name}\b" for name in names]
+
+
+def _plus_one(scale: str) -> re.Pattern[str]:
+    """1 + scale as an operand or a call, and x + x * scale."""
+    one = r"1(?:\.0*)?"
+    forms = (
+        rf"[(,=]\s*(?:{one}\s*\+\s*{scale}|{scale}\s*\+\s*{one})\s*(?:[),#]|$)",
+        rf"\.add\(\s*{scale}\s*,\s*{one}\s*\)",
+        rf"{scale}\.add\(\s*{one}\s*\)",
+        rf"\b(?P<x>\w+)\s*\+\s*(?:(?P=x)\s*\*\s*{scale}|{scale}\s*\*\s*(?P=x)\b)",
+        rf"addcmul\(\s*(?P<y>\w+)\s*,\s*(?:(?P=y)\s*,\s*{scale}|{scale}\s*,\s*(?P=y)\b)",
+    )
+    return re.compile("|".join(forms), re.MULTILINE)

@@ -116,6 +116,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         elif call.operation in _ROOM:
             func, names = _ROOM[call.operation]
             args = [call.bound[name] for name in names]
+            kwargs = {name: value for name, value in kwargs.items() if name != "generator"}
         if "device" in call.of.arguments:
             kwargs = {**kwargs, "device": _META}
             kwargs.pop("pin_memory", None)
