@@ -25,7 +25,7 @@ _STATUS = {
 }
 
 
-def verdict(case: Callable[[], None], timeout: float) -> dict[str, Any]:
+def verdict(case: Callable[[], str | None], timeout: float) -> dict[str, Any]:
     """The case's `status` ("right", "wrong", "refused", "large", "not built", "failed"), its `reason` and its `seconds`."""
     began = time.monotonic()
     context = multiprocessing.get_context("fork")
@@ -45,7 +45,7 @@ def verdict(case: Callable[[], None], timeout: float) -> dict[str, Any]:
     return {**said, "seconds": round(time.monotonic() - began, 2)}
 
 
-def _run(case: Callable[[], None], answer: Connection) -> None:
+def _run(case: Callable[[], str | None], answer: Connection) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     warnings.simplefilter("ignore")
     silence = os.open(os.devnull, os.O_WRONLY)
@@ -53,7 +53,7 @@ def _run(case: Callable[[], None], answer: Connection) -> None:
     os.dup2(silence, 2)
     said = {"status": "right", "reason": ""}
     try:
-        case()
+        said["reason"] = case() or ""
     except tuple(_STATUS) as error:
         said = {"status": _STATUS[type(error)], "reason": str(error) or "no memory"}
     except BaseException as error:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+SAME = "the outputs are equal"
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "coverage.md"
 # By words of the message. docs/recording.md says more of each.
 REASONS = {
@@ -27,7 +28,9 @@ seeds. Its plan is right if
 - values without chance are equal;
 - means, variances, supports, distribution functions and the products of rows agree for all others. The thresholds are so
   strict that a difference is a fault;
-- `init_` fills the model after `to_empty`, and its forward pass is finite if it was so before.
+- `init_` fills the model after `to_empty`, and after `fully_shard` on the meta device and `to_empty`. For models of transformers
+  the outputs for one input are compared with those of the model that its code built, with the plan's values in its
+  parameters. "Equal outputs" counts the models that ran; for the others no input was found that they take.
 
 Models and layers of Flax, Equinox and Keras are not recorded: `plan` and `init` draw their weights by He's rule. They are right if each
 weight's fans are those that were counted by hand, or that the library's own values show; if what is drawn has them; and if all
@@ -49,8 +52,8 @@ def reason_of(text: str) -> str | None:
 
 def write(results: dict[str, list[dict[str, Any]]]) -> None:
     lines = [
-        HEAD + "| library | version | built | recorded | compared | right | refused |",
-        "|---|---|--:|--:|--:|--:|--:|",
+        HEAD + "| library | version | built | recorded | compared | right | equal outputs | refused |",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
     ]
     for library, all_of_it in results.items():
         by = _by_status(all_of_it)
@@ -61,7 +64,8 @@ def write(results: dict[str, list[dict[str, Any]]]) -> None:
         recorded = compared + len(by["large"])
         built = recorded + refused + len(by["failed"])
         version = max(line["version"] for line in all_of_it).partition("+")[0]
-        counts = " | ".join(map(str, (built, recorded, compared, right, refused)))
+        equal = sum(line["reason"] == SAME for line in by["right"])
+        counts = " | ".join(map(str, (built, recorded, compared, right, equal or "-", refused)))
         lines.append(f"| {library.replace('_', '.')} | {version} | {counts} |")
     for title, status in {
         "Refused": "refused",

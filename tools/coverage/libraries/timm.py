@@ -50,7 +50,7 @@ def _rank(name: str) -> tuple[int, int, str]:
 
 
 def _case(name: str) -> None:
-    check(lambda: timm.create_model(name, pretrained=False, num_classes=10), _forward, seeds=3)
+    return check(lambda: timm.create_model(name, pretrained=False, num_classes=10), _forward, seeds=3)
 
 
 def _forward(model: Any) -> Any:
