@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
@@ -121,6 +121,17 @@ class Scheme:
         """Its own keywords and those of `fastinit.fans` that it heeds, by name."""
         heeded = tuple(row for row in GEOMETRY if row.name in self.geometry)
         return {number.name: number for number in (*self.numbers, *heeded)}
+
+
+@dataclass(frozen=True)
+class OfNumbers:
+    """How a row builds a distribution whose fields are its numbers, besides `fixed` ones, as data."""
+
+    law: type[Distribution]
+    fixed: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    def __call__(self, w: Target, **numbers: Any) -> Distribution:
+        return self.law(**self.fixed, **numbers)
 
 
 class Target(NamedTuple):
