@@ -40,13 +40,18 @@ function scales({ width, height, xs, y }) {
   return {
     x: (v) => LEFT + inner * (v - first) / (last - first || 1),
     y: y.log ? (v) => at(v > 0 ? Math.log10(v) : -400) : at,
-    ticks: y.log ? decades(low, high).map((n) => [at(n), power(n)]) : y.ticks.map((v) => [at(v), escaped(y.show(v))]),
+    ticks: y.log ? decades(low, high).map(([n, shown]) => [at(n), shown]) : y.ticks.map((v) => [at(v), escaped(y.show(v))]),
   };
 }
 
+/** Where a logarithmic axis has lines: [exponent, text]. Within two decades, also at 2 and 5. */
 function decades(low, high) {
+  if (high - low < 2) {
+    const all = [-4, -3, -2, -1, 0, 1, 2].flatMap((n) => [1, 2, 5].map((k) => [n + Math.log10(k), String(Number((k * 10 ** n).toPrecision(1)))]));
+    return all.filter(([n]) => n >= low && n <= high);
+  }
   const step = [1, 2, 3, 4, 6].find((s) => (high - low) / s <= 7) ?? 10, found = [];
-  for (let n = Math.ceil(low / step) * step; n <= high; n += step) found.push(n);
+  for (let n = Math.ceil(low / step) * step; n <= high; n += step) found.push([n, power(n)]);
   return found;
 }
 
@@ -108,8 +113,8 @@ function line(row, series, sx, sy, look) {
   return `${drawn}<g fill="${colour}">${marks.join("")}</g>`;
 }
 
-/** One histogram {low, high, counts, total} for each run, side by side, each on its own scale. */
-export function histograms({ width, height, look, title, label, empty, show, series }) {
+/** One histogram {low, high, counts, ...} for each run, side by side, each on its own scale. */
+export function histograms({ width, height, look, title, label, empty, show, told, series }) {
   const bottom = height - BOTTOM, gap = 18, each = (width - gap * (series.length - 1)) / series.length;
   const out = [text(0, 14, escaped(title), { look, size: 13, weight: 600 })];
   series.forEach(({ run, histogram }, i) => {
@@ -120,10 +125,11 @@ export function histograms({ width, height, look, title, label, empty, show, ser
       return;
     }
     const { counts, high } = histogram, most = Math.max(...counts), step = each / counts.length;
-    const tops = [...counts].map((n, k) => [left + k * step, bottom - (bottom - TOP - 6) * n / most]);
+    const tops = [...counts].map((n, k) => [left + k * step, bottom - (bottom - TOP - 26) * n / most]);
     const outline = tops.map(([x, y]) => `L${round(x)} ${round(y)}h${round(step)}`).join("");
     const colour = look.colours[run];
     out.push(`<path d="M${round(left)} ${bottom}${outline}V${bottom}Z" fill="${colour}" fill-opacity="0.2" stroke="${colour}" stroke-width="1.3"/>`);
+    told(histogram).forEach((line, k) => out.push(text(middle, TOP + 14 * k, escaped(line), { look, anchor: "middle", colour: look.soft })));
     out.push(text(left, bottom + 16, `−${escaped(show(high))}`, { look, colour: look.soft }));
     out.push(text(left + each, bottom + 16, escaped(show(high)), { look, anchor: "end", colour: look.soft }));
   });

@@ -87,6 +87,8 @@ export function sharedPanel(title, id, rows, change) {
     }
     return [key, slider(label, { min: low, max: high, step: options ?? 1, show: String }, set)];
   });
-  const element = h("section.panel", { "aria-labelledby": id }, h("h2", { id }, title), h("div.fields", {}, controls.map(([, { element: field }]) => field)));
+  // On a phone it is folded up, so that the pictures are near the starts.
+  const element = h("details.panel", { open: matchMedia("(min-width: 56rem)").matches },
+    h("summary", {}, h("h2", { id }, title)), h("div.fields", {}, controls.map(([, { element: field }]) => field)));
   return { element, sync: (state) => controls.forEach(([key, control]) => control.sync(state[key])) };
 }

@@ -2,10 +2,11 @@
 import { frame, histograms, lines, sheet } from "./charts.js";
 import { client } from "./client.js";
 import { named, sharedPanel } from "./controls.js";
-import { h, percent, short, slider } from "./dom.js";
+import { h, percent, select, short, slider } from "./dom.js";
 import { takePanel } from "./take-panel.js";
 import { verdictPanel } from "./verdict-panel.js";
 
+const HISTOGRAMS = { signal: "histogram", weights: "weights" };
 const DECADES = 12, KEYS = ["inputs", "width", "depth", "outputs", "batch", "seed", "norm", "residual", "runs"];
 
 export function depthView(words, app) {
@@ -21,9 +22,10 @@ export function depthView(words, app) {
   ], app.change);
   const pictures = h("div.pictures"), key = h("p.note"), table = h("div.scroll");
   const layer = slider(words.layer, { min: 1, max: 100, show: String }, (value) => app.change({ layer: value }));
+  const kind = select(words.histogram, Object.entries(words.histograms), (value) => app.change({ histogram: value }));
   const progress = h("progress", { max: 1, value: 0, "aria-label": words.busy });
   const verdicts = verdictPanel(words, app), take = takePanel(words, app, () => whole());
-  const results = h("div.results", { id: "results" }, progress, pictures, key, h("div.layer", {}, layer.element), table, verdicts.element, take.element);
+  const results = h("div.results", { id: "results" }, progress, pictures, key, h("div.layer", {}, layer.element, kind.element), table, verdicts.element, take.element);
   const worker = client();
   let asked = "", found = [], state = null;
 
@@ -101,8 +103,8 @@ export function depthView(words, app) {
       lines({ ...shared, title: words.backward, label: label(words.backward, "gradient"), y: { log: range }, series: along("gradient") }),
       lines({ ...shared, title: words.shares, label: label(words.shares, "dead"), series: shares,
         y: { low: 0, high: 1, ticks: [0, 0.25, 0.5, 0.75, 1], show: (v) => `${100 * v}%` } }),
-      here.length ? histograms({ ...size, look, title: words.values(at() + 1), empty: words.nothing, show: short,
-        series: here.map(({ run, measured }) => ({ run, histogram: measured.layers[at()]?.histogram ?? null })) })
+      here.length ? histograms({ ...size, look, title: words.values[state.histogram](at() + 1), told: ({ std, largest }) => [words.spread.std(short(std)), words.spread.largest(short(largest))], empty: words.nothing, show: short,
+        series: here.map(({ run, measured }) => ({ run, histogram: measured.layers[at()]?.[HISTOGRAMS[state.histogram]] ?? null })) })
         : frame(size.width, size.height, look, "", ""),
     ];
   }
@@ -147,12 +149,13 @@ export function depthView(words, app) {
       network.sync(state);
       layer.field.max = state.depth;
       layer.sync(at() + 1);
+      kind.sync(state.histogram);
       ask();
       draw();
     },
     leave: () => {},
     /** The numbers that the pictures show, for tests. */
-    report: () => found.map(({ measured, expected, dead }) => ({ layers: measured.layers.map(({ histogram, ...row }) => row), expected, dead })),
+    report: () => found.map(({ measured, expected, dead }) => ({ layers: measured.layers.map(({ histogram, weights, ...row }) => row), expected, dead })),
   };
 }
 

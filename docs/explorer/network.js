@@ -18,9 +18,9 @@ export function drawn(fi, { widths, f, scheme, numbers, bias, seed, norm, branch
 }
 
 /** A weight matrix, and mean and standard deviation of its elements' law; NaN where they depend on each other. */
-export function weight(fi, [units, inputs], { scheme, numbers, seed, name, dtype = "float32" }) {
+export function weight(fi, [units, inputs], { scheme, numbers, seed, name }) {
   const law = fi.scheme(scheme, [units, inputs], numbers);
-  return { weights: fi.fill(law, { seed, name, count: units * inputs, dtype }), moments: momentsOf(law) };
+  return { weights: fi.fill(law, { seed, name, count: units * inputs }), moments: momentsOf(law) };
 }
 
 function momentsOf(law) {

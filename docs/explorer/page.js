@@ -1,5 +1,6 @@
 // The page: its frame, its state, and which view is shown. The state is in the address, the theme where the docs keep it.
 import { mark } from "./charts.js";
+import { claimCard, claimsView } from "./claims-view.js";
 import { runsPanel } from "./controls.js";
 import { depthView } from "./depth-view.js";
 import { h } from "./dom.js";
@@ -9,7 +10,7 @@ import { trainingView } from "./training-view.js";
 import { words as en } from "./words-en.js";
 import { words as zh } from "./words-zh.js";
 
-const VIEWS = { depth: depthView, training: trainingView };
+const VIEWS = { depth: depthView, training: trainingView, claims: claimsView };
 const WAIT = 120;
 const root = document.getElementById("page");
 let { state, problems } = parse(location.hash);
@@ -42,12 +43,12 @@ function change(patch) {
   clearTimeout(writing);
   if (before.view !== state.view) history.pushState(null, "", format(state));
   else writing = setTimeout(() => history.replaceState(null, "", format(state)), WAIT);
-  if (before.view !== state.view || before.lang !== state.lang) build();
+  if (before.view !== state.view || before.lang !== state.lang || before.claim !== state.claim) build();
   else sync();
 }
 
 function sync() {
-  shown.runs.sync(state, app.look());
+  if (!shown.view.whole) shown.runs.sync(state, app.look());
   shown.view.sync(state);
 }
 
@@ -82,7 +83,8 @@ function build() {
         repaint();
       } }, "◐"))),
     h("main", { className: state.view },
-      h("div.intro", {}, h("h1", {}, words.title), h("p", {}, words.intro[state.view]), message),
+      h("div.intro", {}, h("h1", {}, words.title), h("p", {}, words.intro[state.view]), message,
+        state.claim && !view.whole ? claimCard(words, app, state.claim - 1) : null),
       ...(view.whole ? [view.results] : [runs.element, h("div.settings", {}, view.panels), view.results])),
     h("footer", {}, h("p", {}, words.lead), h("p", {}, h("a", { href: docs }, words.docs), " · ", words.credit)));
   shown = { words, runs, view, notice: message };

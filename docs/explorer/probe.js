@@ -6,7 +6,8 @@ import { deadShares, keepingVariance, predict, predictWide } from "./theory.js";
 const BINS = 48;
 
 /**
- * {layers, loss, drawing}: of every layer {rms, gradient, saturated, dead, unbiased, copies, histogram}; null is what could
+ * {layers, loss, drawing}: of every layer {rms, gradient, saturated, dead, unbiased, copies} and the histograms of h and of the
+ * weights; null is what could
  * not be measured. `network` has widths, seed, batch, norm and branch, `run` activation, scheme, numbers and bias. The
  * drawing is what `theory` needs.
  */
@@ -24,6 +25,7 @@ export function measure(fi, network, run) {
       gradient: whole ? norm(gradients[i]) / last : null,
       copies: whole ? copies(layer, gradients[i], batch) : 0,
       histogram: state ? histogram(state.h) : null,
+      weights: histogram(layer.weights),
       ...(inside ? shares(f, state.normalised, layer, net.norm) : { saturated: null, dead: null, unbiased: null }),
     };
   });
@@ -142,13 +144,13 @@ function copies({ weights, inputs, units }, gradient, batch) {
   return found;
 }
 
-/** {low, high, counts} of values, over four times their rms, the rest in the outer bins. */
+/** {low, high, counts, std, largest} of values, over four times their rms, the rest in the outer bins. */
 function histogram(h) {
-  const reach = 4 * rms(h) || 1, counts = new Uint32Array(BINS);
+  const std = rms(h), reach = 4 * std || 1, counts = new Uint32Array(BINS);
   for (let i = 0; i < h.length; i++) {
     counts[Math.min(Math.max(Math.floor((h[i] / reach + 1) * BINS / 2), 0), BINS - 1)]++;
   }
-  return { low: -reach, high: reach, counts, total: h.length };
+  return { low: -reach, high: reach, counts, std, largest: largestOf(h) };
 }
 
 /** The mean cross-entropy over all labels alike. */

@@ -7,7 +7,7 @@ const choice = (...values) => ({ kind: "choice", values, start: values[0] });
 export const SHARED = {
   view: choice("depth", "training", "claims"),
   lang: choice("", "en", "zh"),
-  inputs: number(1, 256, 100),
+  inputs: number(1, 784, 100),
   width: number(1, 256, 100),
   depth: number(2, 100, 30),
   outputs: number(1, 256, 100),
@@ -16,6 +16,7 @@ export const SHARED = {
   norm: choice("none", "layer", "batch"),
   residual: choice("none", "scaled", "plain"),
   layer: number(1, 100, 10),
+  histogram: choice("signal", "weights"),
   data: choice("digits", "moons", "circles", "spirals", "corners"),
   units: number(1, 128, 32),
   hidden: number(1, 50, 2),
@@ -23,7 +24,7 @@ export const SHARED = {
   rate: number(1e-5, 10, 0.1, false),
   steps: number(10, 2000, 300),
   seeds: number(1, 5, 3),
-  claim: number(0, 8, 0),
+  claim: number(0, 9, 0),
 };
 
 /** What a scheme takes: the name of its number, the slider's range as powers of ten or plain, and the default. */

@@ -1,7 +1,10 @@
 // The page in English. Findings and remedies are sentences about values, which are written out already.
 
+const many = (layers) => `${layers} layer${layers === 1 ? "" : "s"}`;
+
 export const words = {
   lang: "en",
+  key: "en",
   title: "Explorer",
   lead: "Draw the first weights of a network with fastinit's own kernels, and see what becomes of a signal.",
   skip: "Skip to the pictures",
@@ -10,7 +13,7 @@ export const words = {
   views: { depth: "Depth", training: "Training", claims: "Claims" },
   intro: {
     depth: "A batch of random inputs goes forward through the layers, and one random gradient goes back. Each line is one real draw. A signal that keeps its size can be learned from.",
-    training: "The networks below start from the schemes above and are trained here, step by step. Same batches for all, one line for each seed.",
+    training: "Small networks start from the chosen weights and are trained here, step by step, on the same batches. One line for each seed; the first is the strong one.",
     claims: "What introductions say about initialisation, put to the test. Each claim opens as an experiment that you can change.",
   },
   schemesTitle: "Starts, side by side",
@@ -39,7 +42,9 @@ export const words = {
   forward: "Forward: rms of h",
   backward: "Backward: norm of ∂L/∂h, last layer = 1",
   shares: "Dead units (line), saturated values (dotted)",
-  values: (layer) => `Values of h in layer ${layer}`,
+  values: { signal: (layer) => `Values of h in layer ${layer}`, weights: (layer) => `Weights of layer ${layer}` },
+  histogram: "Histogram of", histograms: { signal: "values of h", weights: "weights" },
+  spread: { std: (value) => `std ${value}`, largest: (value) => `largest ${value}` },
   layerAxis: "layer",
   nothing: "nothing finite",
   legendTheory: "Dashed: theory. Shaded: 95 of 100 networks.",
@@ -51,11 +56,11 @@ export const words = {
   levels: { fine: "fine", warning: "warning", fault: "fault" },
   findings: {
     "overflows": ({ layer }) => `Overflows: float32 ends at layer ${layer}.`,
-    "gradient keeps": ({ share, steps }) => `The gradient's norm changes by a factor of ${share} over ${steps} layers.`,
-    "gradient fades": ({ share, steps }) => `The gradient fades: ${share} of its norm is left after ${steps} layers. The first layers learn slowly.`,
-    "gradient vanishes": ({ share, steps }) => `The gradient vanishes: ${share} of its norm is left after ${steps} layers. The first layers learn nothing.`,
-    "gradient grows": ({ share, steps }) => `The gradient grows: its norm is ${share} times as large after ${steps} layers.`,
-    "gradient explodes": ({ share, steps }) => `The gradient explodes: its norm is ${share} times as large after ${steps} layers.`,
+    "gradient keeps": ({ share, steps }) => `The gradient's norm changes by a factor of ${share} over ${many(steps)}.`,
+    "gradient fades": ({ share, steps }) => `The gradient fades: ${share} of its norm is left after ${many(steps)}. The first layers learn slowly.`,
+    "gradient vanishes": ({ share, steps }) => `The gradient vanishes: ${share} of its norm is left after ${many(steps)}. The first layers learn nothing.`,
+    "gradient grows": ({ share, steps }) => `The gradient grows: its norm is ${share} times as large after ${many(steps)}.`,
+    "gradient explodes": ({ share, steps }) => `The gradient explodes: its norm is ${share} times as large after ${many(steps)}.`,
     "signal fades": ({ first, last }) => `The signal fades: rms ${first} in the first layer, ${last} in the last.`,
     "signal vanishes": ({ first, last }) => `The signal vanishes: rms ${first} in the first layer, ${last} in the last.`,
     "signal grows": ({ first, last }) => `The signal grows: rms ${first} in the first layer, ${last} in the last.`,
@@ -87,7 +92,7 @@ export const words = {
   busy: "Computing",
   data: "Data",
   datasets: { digits: "Digits, 8 × 8", moons: "Two moons", circles: "Circles", spirals: "Spirals", corners: "Corners (XOR)" },
-  hidden: "Hidden layers", units: "Units of a hidden layer",
+  hidden: "Hidden layers", units: "Units in each",
   optimiser: "Optimiser", optimisers: { sgd: "SGD", adam: "Adam" },
   rate: "Learning rate", steps: "Steps", seeds: "Seeds",
   loss: "Loss, mean of ten batches", stepAxis: "step",
@@ -104,8 +109,8 @@ export const words = {
   hiddenAxis: "hidden layers",
   again: "Train again", stop: "Stop",
   claimShow: "Open this experiment",
-  claimVerdict: "Verdict",
-  claimMore: "How this was measured",
+  claimMore: "The claim, the test and what came of it",
+  claimClose: "Close the claim",
   problem: (parts) => `This link has parts that mean nothing here, which were left out: ${parts}`,
   failed: (message) => `Something went wrong: ${message}`,
   credit: "Digits: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, CC BY 4.0.",
