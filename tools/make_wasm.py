@@ -62,15 +62,26 @@ def tables() -> str:
         for law in LAWS
     }
     gains = {name: gain(name) for name in (*ACTIVATIONS, *OTHER_NAMES, *GATED)}
-    schemes = {row["name"]: row for row in _schemes()}
+    exports = [
+        (
+            "LAWS",
+            laws,
+            "Record<string, {parameters: Record<string, number | null>, infinite: string[]}>",
+            "The parameters of each distribution with their defaults, in the kernels' order, and which may be infinite.",
+        ),
+        ("GAINS", gains, "Record<string, number>", "The gain of each activation."),
+        ("TRUNCATED_STD", truncated_std(-2, 2), "number", "The std of a unit normal law cut at 2 std."),
+        (
+            "SCHEMES",
+            {row["name"]: row for row in _schemes()},
+            "Record<string, {name: string, aliases: string[], summary: string, formula: string, tex: string,\n"
+            " *   numbers: Record<string, any>, draws: any}>",
+            "The schemes that the binding knows, with their numbers' defaults and how they become distributions.",
+        ),
+    ]
     return "// Written by tools/make_wasm.py; do not edit.\n" + "".join(
-        f"\n/** {meaning} */\nexport const {name} = {json.dumps(value, indent=1)};\n"
-        for name, meaning, value in (
-            ("LAWS", "The parameters of each distribution with their defaults, in the kernels' order.", laws),
-            ("GAINS", "The gain of each activation.", gains),
-            ("TRUNCATED_STD", "The std of a unit normal law cut at 2 std.", truncated_std(-2, 2)),
-            ("SCHEMES", "The schemes that the binding knows.", schemes),
-        )
+        f"\n/**\n * {meaning}\n * @type {{{kind}}}\n */\nexport const {name} = {json.dumps(value, indent=1)};\n"
+        for name, value, kind, meaning in exports
     )
 
 
@@ -99,6 +110,6 @@ def _draws(row: Scheme) -> dict[str, Any] | None:
 
 
 if __name__ == "__main__":
-    EXPLORER.mkdir(exist_ok=True)
     build(EXPLORER / "kernels.wasm")
+    (EXPLORER / "kernels.wasm").chmod(0o644)  # as data: the linker thinks it a program
     (EXPLORER / "tables.js").write_text(tables())

@@ -1,6 +1,9 @@
 // Written by tools/make_wasm.py; do not edit.
 
-/** The parameters of each distribution with their defaults, in the kernels' order. */
+/**
+ * The parameters of each distribution with their defaults, in the kernels' order, and which may be infinite.
+ * @type {Record<string, {parameters: Record<string, number | null>, infinite: string[]}>}
+ */
 export const LAWS = {
  "constant": {
   "parameters": {
@@ -36,7 +39,10 @@ export const LAWS = {
  }
 };
 
-/** The gain of each activation. */
+/**
+ * The gain of each activation.
+ * @type {Record<string, number>}
+ */
 export const GAINS = {
  "linear": 1.0,
  "identity": 1.0,
@@ -108,10 +114,17 @@ export const GAINS = {
  "swiglu": 1.6765324703310909
 };
 
-/** The std of a unit normal law cut at 2 std. */
+/**
+ * The std of a unit normal law cut at 2 std.
+ * @type {number}
+ */
 export const TRUNCATED_STD = 0.8796256610342391;
 
-/** The schemes that the binding knows. */
+/**
+ * The schemes that the binding knows, with their numbers' defaults and how they become distributions.
+ * @type {Record<string, {name: string, aliases: string[], summary: string, formula: string, tex: string,
+ *   numbers: Record<string, any>, draws: any}>}
+ */
 export const SCHEMES = {
  "zeros": {
   "name": "zeros",
