@@ -16,7 +16,7 @@ function inline(text) {
 const paragraphs = (claim) => claim.text.map((text) => h("p", {}, inline(text)));
 
 function tables(claim) {
-  return claim.tables.map(([heads, ...rows]) => h("div.scroll", {}, h("table", {},
+  return claim.tables.map(([heads, ...rows]) => h("div.scroll", { tabIndex: 0, role: "region", "aria-label": claim.title }, h("table", {},
     h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, inline(head))))),
     h("tbody", {}, rows.map(([first, ...cells]) => h("tr", {}, h("th", { scope: "row" }, inline(first)), cells.map((cell) => h("td", {}, cell))))))));
 }

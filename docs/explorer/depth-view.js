@@ -20,7 +20,7 @@ export function depthView(words, app) {
     ["integer", "batch", words.batch],
     ["integer", "seed", words.seed],
   ], app.change);
-  const pictures = h("div.pictures"), key = h("p.note"), table = h("div.scroll");
+  const pictures = h("div.pictures"), key = h("p.note"), table = h("div.scroll", { tabIndex: 0, role: "region", "aria-label": words.table });
   const layer = slider(words.layer, { min: 1, max: 100, show: String }, (value) => app.change({ layer: value }));
   const kind = select(words.histogram, Object.entries(words.histograms), (value) => app.change({ histogram: value }));
   const progress = h("progress", { max: 1, value: 0, "aria-label": words.busy });
@@ -155,6 +155,7 @@ export function depthView(words, app) {
     },
     leave: () => {},
     /** The numbers that the pictures show, for tests. */
+    picture: whole,
     report: () => found.map(({ measured, expected, dead }) => ({ layers: measured.layers.map(({ histogram, weights, ...row }) => row), expected, dead })),
   };
 }

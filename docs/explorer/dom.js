@@ -34,7 +34,7 @@ export function slider(label, { min, max, step = 1, to = (v) => v, from = (v) =>
     told();
     onchange(to(Number(field.value)));
   };
-  const name = h("span", {}, label), element = h("label.field.slider", {}, name, value, field);
+  const name = h("span", {}, label), element = h("label.field.slider", {}, name, field, value); // a label names its first field
   return {
     element, field, name,
     sync(current) {

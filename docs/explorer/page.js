@@ -112,5 +112,6 @@ addEventListener("popstate", () => {
   ({ state, problems } = parse(location.hash));
   build();
 });
-window.explorer = { state: () => state, report: () => shown.view.report() };
+// For tests.
+window.explorer = { state: () => state, report: () => shown.view.report(), picture: () => shown.view.picture() };
 build();

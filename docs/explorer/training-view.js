@@ -163,6 +163,7 @@ export function trainingView(words, app) {
       clearTimeout(waiting);
       worker.end();
     },
+    picture: whole,
     report: () => found.map(({ losses: all, snapshot }) => ({ losses: all, units: snapshot?.units, accuracy: snapshot?.accuracy })),
     arrivals: () => arrivals,
   };

@@ -50,6 +50,7 @@ export const words = {
   legendTheory: "Dashed: theory. Shaded: 95 of 100 networks.",
   noTheory: "No theory here for weights whose mean is not 0 or that depend on each other, for batch norm, and for biases beside norms or branches.",
   layer: "Layer",
+  table: "The numbers of this layer",
   columns: { start: "start", rms: "rms", theory: "theory", gradient: "gradient", dead: "dead", saturated: "saturated" },
   band: (low, high) => `${low} to ${high}`,
   verdictTitle: "Verdict",

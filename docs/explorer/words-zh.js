@@ -48,6 +48,7 @@ export const words = {
   legendTheory: "虚线：理论值。阴影：100 个网络中 95 个所在的区间。",
   noTheory: "以下情形没有理论值：权重均值不为 0 或彼此不独立；批归一化；归一化或残差分支与偏置同时使用。",
   layer: "层",
+  table: "这一层的数值",
   columns: { start: "方案", rms: "均方根", theory: "理论值", gradient: "梯度", dead: "死亡", saturated: "饱和" },
   band: (low, high) => `${low} 到 ${high}`,
   verdictTitle: "结论",
