@@ -18,7 +18,7 @@ LAWS = {"uniform": UNIFORM, "normal": NORMAL, "truncated_normal": TRUNCATED}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=1_000_000, help="values of a call")
+    parser.add_argument("--count", type=int, default=100_000, help="values of a call, as a layer has")
     parser.add_argument("--seconds", type=float, default=2.0, help="for each case in each round")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
