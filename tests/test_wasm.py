@@ -344,6 +344,16 @@ def test_where_the_module_comes_from() -> None:
     assert errors == ["TypeError", "Error", "CompileError"]
 
 
+def test_the_snippet_of_the_page() -> None:
+    (snippet,) = re.findall(r"^```js\n(.*?)^```", (ROOT / "docs" / "kernels.md").read_text(), re.S | re.M)
+    command = [node(), "--input-type=module", "-e", snippet]
+    done = subprocess.run(command, cwd=EXPLORER, capture_output=True, text=True, timeout=60)
+    w = fi.he_normal((256, 784), seed=0, name="fc.weight")
+    std, first, last = map(float, done.stdout.split())
+    assert (std, first, last) == (fi.distribution("he_normal", w.shape).moments()[1], w[0, 0], w[-1, -1])
+    assert f"// {done.stdout}" in snippet
+
+
 def test_a_build_is_reproducible(tmp_path: Path) -> None:
     first, second = (build(tmp_path / name).read_bytes() for name in ("a.wasm", "b.wasm"))
     assert first == second
