@@ -15,15 +15,15 @@ const outline = (words) => Object.fromEntries(Object.entries(words).map(([key, v
   typeof value === "object" ? outline(value) : typeof value === "function" ? value.length : typeof value]));
 
 const ANSWERS = {
-  probe({ network, run }) {
-    const { drawing, layers, loss } = probe.measure(fi, network, { ...run, numbers: state.numbersOf(run) });
-    const expected = probe.theory(drawing), dead = expected && probe.theoryOfDead(drawing, expected);
+  async probe({ network, run }) {
+    const { drawing, layers, loss } = await probe.measure(fi, network, { ...run, numbers: state.numbersOf(run) });
+    const expected = probe.theory(drawing), dead = expected && await probe.theoryOfDead(drawing, expected);
     const target = probe.target(run, network.widths.length - 1);
     const findings = judge({ layers, loss, target }, network.widths.at(-1));
     return { layers: layers.map(({ histogram, weights, ...row }) => ({ ...row, std: weights.std, largest: weights.largest })), loss, expected, dead, target, findings };
   },
-  remedies({ network, run }) {
-    const { findings, target } = ANSWERS.probe({ network, run });
+  async remedies({ network, run }) {
+    const { findings, target } = await ANSWERS.probe({ network, run });
     return remedies(findings, run, { norm: network.norm, residual: network.branch ? "scaled" : "none" }, target);
   },
   train({ widths, run, seed, optimiser, rate, steps, shape }) {
@@ -56,4 +56,6 @@ const ANSWERS = {
 
 const calls = JSON.parse(readFileSync(0, "utf8"));
 // JSON has no infinities: they become the word.
-process.stdout.write(JSON.stringify(calls.map(([what, given]) => ANSWERS[what](given)), (_, v) => (v === Infinity ? "inf" : v)));
+const found = [];
+for (const [what, given] of calls) found.push(await ANSWERS[what](given));
+process.stdout.write(JSON.stringify(found, (_, v) => (v === Infinity ? "inf" : v)));

@@ -49,7 +49,7 @@ def run(activation: str, scheme: str, value: float | None = None, bias: float = 
 
 def number(value: Any) -> float:
     """What a measurement is: none where it could not be, or where it overflowed."""
-    return math.nan if value is None else math.inf if value == "inf" else value
+    return math.nan if value is None else float(value)
 
 
 def close(ours: Any, theirs: Any, rtol: float, what: str) -> None:
@@ -58,7 +58,7 @@ def close(ours: Any, theirs: Any, rtol: float, what: str) -> None:
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_measures_and_predicts_what_python_does(activation: str) -> None:
-    cases = [(scheme, bias) for scheme in SCHEMES for bias in (0.0, 0.1)]
+    cases = [(scheme, 0.0) for scheme in SCHEMES] + [(SCHEMES[i], 0.1) for i in (0, 3, 5)]
     found = answers(
         *[("probe", {"network": PLAIN, "run": run(activation, scheme, value, bias)}) for (scheme, value, _), bias in cases]
     )
@@ -81,9 +81,9 @@ def test_measures_and_predicts_what_python_does(activation: str) -> None:
             for key, ours_of in (("rms", "q"), ("gradient", "gradient")):
                 for end, name in (("", "mean"), ("_low", "low"), ("_high", "high")):
                     squared = page["expected"][ours_of][i][name]
-                    # Bands of 1e-50 and less are powers of small numbers, and so are their differences.
-                    if getattr(theory, key + end) > 1e-50:
-                        close(math.sqrt(squared), getattr(theory, key + end), 1e-6, f"{case}, {key}{end} {i}")
+                    known = getattr(theory, key + end)
+                    # The ends of a band that is wider than this are the exponential of their logarithm's rounding.
+                    close(math.sqrt(squared), known, 1e-6 if known > 1e-20 else 1e-4, f"{case}, {key}{end} {i}")
             assert abs(page["dead"][i] - theory.dead) < 1e-6, case
         close(page["loss"], report.loss, measured, case)
         if report.layers[0].target is not None:

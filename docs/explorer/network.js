@@ -36,8 +36,8 @@ export function normal(fi, seed, name, count) {
   return Float64Array.from(fi.fill({ kind: "normal", mean: 0, std: 1 }, { seed, name, count }));
 }
 
-/** {h, normalised, spread} of every layer, as far as they are finite. */
-export function forward(network, x, batch) {
+/** {h, normalised, spread} of every layer, as far as they are finite. `pause` is awaited after each layer. */
+export async function forward(network, x, batch, pause) {
   const { layers, f, norm, branch } = network, states = [];
   let input = x;
   for (const layer of layers) {
@@ -52,13 +52,14 @@ export function forward(network, x, batch) {
     if (!h.every(Number.isFinite)) break;
     const state = normalise(h, batch, layer.units, norm);
     states.push(state);
+    await pause();
     input = state.normalised.map(f.f);
   }
   return states;
 }
 
 /** dL/dh of every layer, from that of the last. */
-export function backward(network, states, gradient, batch) {
+export async function backward(network, states, gradient, batch, pause) {
   const { layers, f, norm, branch } = network, gradients = [gradient];
   for (let i = layers.length - 1; i > 0; i--) {
     const layer = layers[i], state = states[i - 1], factor = layer.residual ? branch : 1;
@@ -68,6 +69,7 @@ export function backward(network, states, gradient, batch) {
     if (layer.residual) for (let k = 0; k < next.length; k++) next[k] += gradient[k];
     gradients.push(next);
     gradient = next;
+    await pause();
   }
   return gradients.reverse();
 }

@@ -9,14 +9,15 @@ const BINS = 48;
  * {layers, loss, drawing}: of every layer {rms, gradient, saturated, dead, unbiased, copies} and the histograms of h and of the
  * weights; null is what could
  * not be measured. `network` has widths, seed, batch, norm and branch, `run` activation, scheme, numbers and bias. The
- * drawing is what `theory` needs.
+ * drawing is what `theory` needs. `pause` is awaited now and then, and may end all by an error.
  */
-export function measure(fi, network, run) {
+export async function measure(fi, network, run, pause = () => {}) {
   const f = activation(run.activation), { widths, batch, seed } = network, depth = widths.length - 1;
   const net = drawn(fi, { ...network, ...run, f });
   const x = normal(fi, seed, "batch", batch * widths[0]);
-  const states = forward(net, x, batch), whole = states.length === depth;
-  const gradients = whole ? backward(net, states, normal(fi, seed, "gradient", batch * widths[depth]), batch) : [];
+  const states = await forward(net, x, batch, pause), whole = states.length === depth;
+  const random = normal(fi, seed, "gradient", batch * widths[depth]);
+  const gradients = whole ? await backward(net, states, random, batch, pause) : [];
   const last = whole ? norm(gradients[depth - 1]) : 0;
   const layers = net.layers.map((layer, i) => {
     const state = states[i], inside = state && i < depth - 1;
@@ -50,10 +51,12 @@ export function theory({ net, x, f }) {
 }
 
 /** The share of dead units in every layer, for the q of `theory`; null where the theory says nothing. */
-export function theoryOfDead({ net, x, f, batch }, { q }) {
+export async function theoryOfDead({ net, x, f, batch }, { q }, pause = () => {}) {
   if (!isPlain(net)) return null;
   const { weights, biases, square } = lawsOf(net, x);
-  return quietly(() => deadShares(f, q.map((band) => band.mean), weights, biases, square, likeness(x, batch), batch));
+  const shares = deadShares(f, q.map((band) => band.mean), weights, biases, square, likeness(x, batch), batch), found = [];
+  for (let share; !(share = quietly(() => shares.next()) ?? { done: true }).done; await pause()) found.push(share.value);
+  return found.length === q.length ? found : null;
 }
 
 const isPlain = (net) => net.norm === "none" && !net.layers.some((layer) => layer.residual);
@@ -132,13 +135,14 @@ function copies({ weights, inputs, units }, gradient, batch) {
       sizes[j] += Math.abs(gradient[k]);
     }
   }
-  const close = (of, a, b) => Math.abs(of[a] - of[b]) <= 1e-5 * largestOf(of);
-  const bits = new Uint32Array(weights.buffer, weights.byteOffset, weights.length), kin = new Map();
+  const row = (j) => weights.subarray(j * inputs, (j + 1) * inputs), kin = new Map();
+  const equal = (a, b) => row(a).every((value, k) => value === weights[b * inputs + k]);
+  const limits = [sums, sizes].map((of) => 1e-5 * largestOf(of));
+  const close = (a, b) => [sums, sizes].every((of, k) => Math.abs(of[a] - of[b]) <= limits[k]);
   let found = 0;
   for (let j = 0; j < units; j++) {
-    const row = bits.subarray(j * inputs, (j + 1) * inputs), key = row.join();
-    const alike = kin.get(key) ?? [];
-    if (alike.slice(0, 8).some((other) => close(sums, j, other) && close(sizes, j, other))) found++;
+    const key = row(j).reduce((sum, value, k) => sum + value * (k + 1), 0), alike = kin.get(key) ?? [];
+    if (alike.slice(0, 8).some((other) => equal(j, other) && close(j, other))) found++;
     else kin.set(key, [...alike, j]);
   }
   return found;

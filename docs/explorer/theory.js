@@ -114,22 +114,20 @@ export function predictWide(f, weights, { norm, residual, branch }, inputMoment)
   return { q: q.map(alone), gradient: gradient.map(alone) };
 }
 
-/** The share of units that give 0 for a whole batch in each layer, whose inputs have the correlation c at first. */
-export function deadShares(f, q, weights, biases, inputMoment, c, batch) {
+/** Layer by layer, the share of units that give 0 for a whole batch, whose inputs have the correlation c at first. */
+export function* deadShares(f, q, weights, biases, inputMoment, c, batch) {
   const regions = q.map((v) => zeroRegions(f, Math.sqrt(v)));
   const alone = q.map((v, i) => regions[i].reduce((sum, [low, high]) => sum + within(0, low, high, Math.sqrt(v)), 0));
-  const shares = [];
   let correlation = (weights[0] * inputMoment * c + biases[0]) / q[0];
   for (let i = 0; i < q.length; i++) {
     if (alone.slice(i).every((share) => share < UNHEARD)) {
-      shares.push(0);
+      yield 0;
       continue;
     }
     if (i) correlation = correlate(f, correlation, q[i - 1], weights[i], biases[i]);
     const shared = Math.min(Math.max(correlation, 0), 1);
-    shares.push(alone[i] < UNHEARD ? 0 : deadShare(f, regions[i], q[i], shared, batch));
+    yield alone[i] < UNHEARD ? 0 : deadShare(f, regions[i], q[i], shared, batch);
   }
-  return shares;
 }
 
 /** The correlation of two inputs in the next layer. */

@@ -1,5 +1,6 @@
 // What a measurement means, and what to change: the limits and the words of fastinit.propagation.judge.
 import { facts } from "./facts.js";
+import { valueOf } from "./state.js";
 
 const { warning: WARNING, fault: FAULT, largest: LARGEST, half: HALF, nearlyAll: NEARLY_ALL } = facts.limits;
 const ORDER = ["fault", "warning", "fine"];
@@ -79,9 +80,9 @@ export function remedies(findings, run, network, target) {
   const has = (...names) => names.some((name) => whats.has(name));
   const found = [], gain = target === null ? null : Number(Math.sqrt(target).toPrecision(3));
   if (has("dead by bias")) found.push({ what: "bias", run: { bias: 0 } });
-  const asks = has("overflows", "no signal", "symmetric", "saturated", "first loss") || [...whats].some((w) => /^(gradient|signal) /.test(w));
+  const asks = has("overflows", "no signal", "symmetric", "saturated") || [...whats].some((w) => /^(gradient|signal) /.test(w));
   const plain = network.norm === "none";
-  const already = run.scheme === "he_normal" && gain !== null && Math.abs(run.value / gain - 1) < 0.02;
+  const already = run.scheme === "he_normal" && gain !== null && Math.abs(valueOf(run) / gain - 1) < 0.02;
   if (asks && plain && gain !== null && !already) found.push({ what: "gain", gain, run: { scheme: "he_normal", value: gain } });
   if (asks && plain && (already || gain === null)) found.push({ what: "normalise", network: { norm: "layer" } });
   if (asks && plain && gain === null) found.push({ what: "tanh", run: { activation: "tanh", scheme: "xavier_normal", value: null } });

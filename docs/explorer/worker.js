@@ -5,9 +5,12 @@ import { measure, target, theory, theoryOfDead } from "./probe.js";
 import { branchOf, numbersOf, widthsOf } from "./state.js";
 import * as training from "./training.js";
 
-const FRAME = 40, GRID = 48, REACH = 2, SHOWN = 16;
+const FRAME = 40, GRID = 48, REACH = 2, SHOWN = 16, MOST_KEPT = 30;
 const TARGET = 0.5, DEPTHS = [2, 5, 10, 20], SCAN_STEPS = 300, SCAN_UNITS = 64, SCAN_SEEDS = 3;
 const JOBS = { depth, training: train, scan, nothing: () => {} };
+
+/** Thrown where a job has to end because there is a newer one. */
+class Superseded extends Error {}
 
 let latest = 0, library = null, digitsData = null;
 const cache = new Map();
@@ -16,53 +19,57 @@ self.onmessage = async ({ data: { id, kind, state } }) => {
   latest = id;
   let rested = performance.now();
   const post = (message) => self.postMessage({ id, ...message });
-  /** Lets newer messages in, now and then; false once there is one. */
-  const goOn = async (progress) => {
+  /** Lets newer messages in, now and then. */
+  const pause = async (progress) => {
     if (performance.now() - rested > FRAME) {
       if (progress !== undefined) post({ progress });
       await new Promise((resolve) => setTimeout(resolve));
       rested = performance.now();
     }
-    return latest === id;
+    if (latest !== id) throw new Superseded();
   };
   try {
     library ??= load();
-    await JOBS[kind]({ fi: await library, state, post, goOn });
-    if (latest === id) post({ done: true });
+    await JOBS[kind]({ fi: await library, state, post, pause });
+    post({ done: true });
   } catch (error) {
-    post({ error: String(error.message ?? error) });
+    if (!(error instanceof Superseded)) post({ error: String(error.message ?? error) });
   }
 };
 
 const withNumbers = (run) => ({ ...run, numbers: numbersOf(run) });
 
-async function depth({ fi, state, post, goOn }) {
-  const { batch, seed, norm } = state, widths = widthsOf(state);
-  const network = { widths, batch, seed, norm, branch: branchOf(state) }, drawings = [];
-  const known = (key, make) => {
-    const full = JSON.stringify([key.what, network, key.run]);
-    if (!cache.has(full)) {
-      if (cache.size > 60) cache.clear();
-      cache.set(full, make());
+async function depth({ fi, state, post, pause }) {
+  const { batch, seed, norm, runs } = state, widths = widthsOf(state);
+  const network = { widths, batch, seed, norm, branch: branchOf(state) };
+  const known = async (what, run, make) => {
+    const key = JSON.stringify([what, network, run]);
+    if (!cache.has(key)) {
+      const made = await make();
+      if (cache.size > MOST_KEPT) cache.clear();
+      cache.set(key, made);
     }
-    return cache.get(full);
+    return cache.get(key);
   };
-  for (const [i, run] of state.runs.entries()) {
-    const { drawing, ...measured } = known({ what: "measured", run }, () => measure(fi, network, withNumbers(run)));
+  const drawings = [], expected = [];
+  for (const [i, run] of runs.entries()) {
+    let layers = 0;
+    const onward = () => pause((i + ++layers / (2 * widths.length)) / (3 * runs.length));
+    const { drawing, ...measured } = await known("measured", run, () => measure(fi, network, withNumbers(run), onward));
     drawings.push(drawing);
     post({ run: i, measured });
-    if (!await goOn((i + 1) / (3 * state.runs.length))) return;
+    await pause();
   }
-  const expected = [];
-  for (const [i, run] of state.runs.entries()) {
-    expected.push(known({ what: "theory", run }, () => theory(drawings[i])));
+  for (const [i, run] of runs.entries()) {
+    expected.push(await known("theory", run, () => theory(drawings[i])));
     post({ run: i, expected: expected[i], target: target(run, widths.length - 1) });
-    if (!await goOn((state.runs.length + i + 1) / (3 * state.runs.length))) return;
+    await pause((runs.length + i + 1) / (3 * runs.length));
   }
-  for (const [i, run] of state.runs.entries()) {
+  for (const [i, run] of runs.entries()) {
     if (!expected[i]) continue;
-    post({ run: i, dead: known({ what: "dead", run }, () => theoryOfDead(drawings[i], expected[i])) });
-    if (!await goOn((2 * state.runs.length + i + 1) / (3 * state.runs.length))) return;
+    let layers = 0;
+    const onward = () => pause((2 * runs.length + i + ++layers / widths.length) / (3 * runs.length));
+    post({ run: i, dead: await known("dead", run, () => theoryOfDead(drawings[i], expected[i], onward)) });
   }
 }
 
@@ -76,7 +83,7 @@ async function dataOf(fi, name) {
   return digitsData;
 }
 
-async function train({ fi, state, post, goOn }) {
+async function train({ fi, state, post, pause }) {
   const data = await dataOf(fi, state.data), { optimiser, rate, steps, seeds } = state;
   const widths = [data.inputs, ...new Array(state.hidden).fill(state.units), data.classes];
   if (state.data !== "digits") post({ points: { x: Float32Array.from(data.x), labels: data.labels, reach: REACH } });
@@ -91,7 +98,7 @@ async function train({ fi, state, post, goOn }) {
           post({ run: i, seed, losses: training.smooth(losses), ...(seed ? {} : { snapshot: snapshot(network, data) }) });
           shown = performance.now();
         }
-        if (!await goOn(done)) return;
+        await pause(done);
       }
     }
   }
@@ -122,7 +129,7 @@ function boundary(network) {
 }
 
 /** Steps to a loss of 0.5 on the digits by depth, at the best of three rates, as examples/claims.py counts them. */
-async function scan({ fi, state, post, goOn }) {
+async function scan({ fi, state, post, pause }) {
   const data = await dataOf(fi, "digits"), all = DEPTHS.length * state.runs.length;
   for (const [d, hidden] of DEPTHS.entries()) {
     for (const [i, run] of state.runs.entries()) {
@@ -137,7 +144,7 @@ async function scan({ fi, state, post, goOn }) {
             losses.push(training.step(network, ...training.rows(data, next()), { optimiser: "sgd", rate }));
             if (!Number.isFinite(losses[s])) break;
             if (s >= 9 && losses.slice(-10).reduce((a, b) => a + b) / 10 < TARGET) arrived = s + 1;
-            if (!await goOn((d * state.runs.length + i + found.length / 3 + seed / 9 + s / SCAN_STEPS / 9) / all)) return;
+            await pause((d * state.runs.length + i + found.length / 3 + seed / 9 + s / SCAN_STEPS / 9) / all);
           }
           steps.push(arrived);
         }
