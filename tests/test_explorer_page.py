@@ -23,7 +23,9 @@ SMALL = "inputs=20&width=30&depth=8&outputs=7&batch=16&seed=5"
 def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Page, str]]:
     """A tab of Chromium and the address of the explorer."""
     if CHROMIUM is None:
-        (pytest.fail if os.environ.get("FASTINIT_REQUIRE_OPTIONAL") else pytest.skip)("Chromium is not installed")
+        (pytest.fail if os.environ.get("FASTINIT_REQUIRE_OPTIONAL") else pytest.skip)(
+            "Chromium is not installed"
+        )
     with served(ROOT / "docs") as base:
         page = Page(tmp_path_factory.mktemp("profile"))
         try:
@@ -42,7 +44,9 @@ def opened(tab: tuple[Page, str], state: str = "", **how: Any) -> Page:
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
 @pytest.mark.parametrize("view", ["depth", "training", "claims"])
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_shows_every_view_and_asks_nobody_else(tab: tuple[Page, str], lang: str, view: str, width: int) -> None:
+def test_shows_every_view_and_asks_nobody_else(
+    tab: tuple[Page, str], lang: str, view: str, width: int
+) -> None:
     page = opened(tab, f"#view={view}&lang={lang}&steps=20&seeds=1&{SMALL}", width=width)
     assert page.errors == []
     base = tab[1].partition("/explorer")[0]
@@ -51,12 +55,16 @@ def test_shows_every_view_and_asks_nobody_else(tab: tuple[Page, str], lang: str,
     assert page.run("document.scrollingElement.scrollWidth") <= width
     assert page.run("document.querySelector('.notice').hidden")
     if view != "claims":
-        paths = page.run("[...document.querySelectorAll('.pictures svg path')].map(p => p.getAttribute('d')).join()")
+        paths = page.run(
+            "[...document.querySelectorAll('.pictures svg path')].map(p => p.getAttribute('d')).join()"
+        )
         assert len(paths) > 500 and "NaN" not in paths and "Infinity" not in paths
 
 
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
-@pytest.mark.parametrize("run", ["relu,he_normal", "tanh,uniform,0.3,0.1", "gelu,xavier_uniform,1.5", "relu,constant"])
+@pytest.mark.parametrize(
+    "run", ["relu,he_normal", "tanh,uniform,0.3,0.1", "gelu,xavier_uniform,1.5", "relu,constant"]
+)
 def test_its_line_of_python_gives_its_numbers(tab: tuple[Page, str], run: str, width: int) -> None:
     page = opened(tab, f"#{SMALL}&run={run}", width=width)
     [ours] = page.run("window.explorer.report()")
@@ -69,7 +77,9 @@ def test_its_line_of_python_gives_its_numbers(tab: tuple[Page, str], run: str, w
         assert drawn["dead"] == layer.dead
         if layer.expected:
             assert np.sqrt(ours["expected"]["q"][i]["mean"]) == pytest.approx(layer.expected.rms, rel=1e-6)
-            assert np.sqrt(ours["expected"]["gradient"][i]["high"]) == pytest.approx(layer.expected.gradient_high, rel=1e-6)
+            assert np.sqrt(ours["expected"]["gradient"][i]["high"]) == pytest.approx(
+                layer.expected.gradient_high, rel=1e-6
+            )
             assert ours["dead"][i] == pytest.approx(layer.expected.dead, abs=1e-6)
         else:
             assert ours["expected"] is None
@@ -89,7 +99,9 @@ def test_its_address_holds_its_state(tab: tuple[Page, str]) -> None:
     page.wait("location.hash.includes('run=tanh,normal,')")
     page.wait(IDLE)
     before, state, address = page.run("[window.explorer.report(), window.explorer.state(), location.hash]")
-    assert state["norm"] == "layer" and state["runs"][0]["scheme"] == "normal" and state["runs"][0]["value"] > 1
+    assert (
+        state["norm"] == "layer" and state["runs"][0]["scheme"] == "normal" and state["runs"][0]["value"] > 1
+    )
     again = opened(tab, address)
     assert again.run("window.explorer.state()") == state
     assert again.run("window.explorer.report()") == before
@@ -123,7 +135,10 @@ def test_every_control_is_reached_by_keyboard_in_its_order(tab: tuple[Page, str]
             "(e => [Number(e.dataset.place), getComputedStyle(e).outlineStyle, e.getAttribute('aria-label') ?? e.labels?.[0]?.textContent ?? e.textContent])"
             "(document.activeElement)"
         )
-        assert outline != "none" and name.strip(), (place, page.run("document.activeElement.outerHTML.slice(0, 300)"))
+        assert outline != "none" and name.strip(), (
+            place,
+            page.run("document.activeElement.outerHTML.slice(0, 300)"),
+        )
         reached.append(place)
     assert reached == list(range(wanted)) and wanted > 30
     # A slider moves by its arrows.
@@ -133,14 +148,33 @@ def test_every_control_is_reached_by_keyboard_in_its_order(tab: tuple[Page, str]
 
 
 def test_zeros_and_constants_stay_equal_while_training(tab: tuple[Page, str]) -> None:
-    page = opened(tab, "#view=training&steps=60&seeds=2&data=moons&units=8&run=tanh,zeros&run=tanh,constant&run=tanh,xavier_normal")
+    page = opened(
+        tab,
+        "#view=training&steps=60&seeds=2&data=moons&units=8&run=tanh,zeros&run=tanh,constant&run=tanh,xavier_normal",
+    )
     zeros, constant, xavier = page.run("window.explorer.report()")
     assert [run["units"] for run in (zeros, constant, xavier)] == [[1, 1], [1, 1], [8, 8]]
     assert zeros["losses"][0][-1] == pytest.approx(np.log(2), abs=0.01)
-    assert len(xavier["losses"]) == 2 and xavier["losses"][0][-1] < constant["losses"][0][-1] < zeros["losses"][0][-1]
+    assert (
+        len(xavier["losses"]) == 2
+        and xavier["losses"][0][-1] < constant["losses"][0][-1] < zeros["losses"][0][-1]
+    )
     # What is drawn is what the picture of the plane shows: two colours for two classes.
     assert len(page.run("[...document.querySelectorAll('canvas')].map(c => c.toDataURL().length)")) == 3
     assert page.errors == []
+
+
+def test_steps_by_depth_are_those_of_the_claims(tab: tuple[Page, str]) -> None:
+    page = opened(tab, "#view=training&steps=20&seeds=1&run=tanh,xavier_normal")
+    page.run("[...document.querySelectorAll('.results section .row button')][0].click()")
+    page.wait("window.explorer.arrivals().length > 0")
+    page.run("[...document.querySelectorAll('.results section .row button')][0].click()")
+    [arrival, *_] = page.run("window.explorer.arrivals()")
+    known = json.loads((ROOT / "docs" / "images" / "claims.json").read_text())["convergence"]["tanh, Xavier"][
+        0
+    ]
+    assert (arrival["depth"], arrival["rate"], arrival["counts"]) == (2, known["rate"], known["steps"][:3])
+    assert page.run("document.body.dataset.busy") == "false" and page.errors == []
 
 
 def test_a_claim_opens_as_its_experiment(tab: tuple[Page, str]) -> None:
@@ -184,7 +218,11 @@ def test_light_and_dark_are_the_readers_choice(tab: tuple[Page, str]) -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_stands_out(theme: str) -> None:
     """4.5 to 1 for text, 3 to 1 for lines, after WCAG 2."""
-    facts = json.loads("{" + (ROOT / "docs" / "explorer" / "facts.js").read_text().partition("{")[2].rpartition(",\n}")[0] + "}")
+    facts = json.loads(
+        "{"
+        + (ROOT / "docs" / "explorer" / "facts.js").read_text().partition("{")[2].rpartition(",\n}")[0]
+        + "}"
+    )
     look = facts["look"][theme]
     for colour in (look["ink"], *look["colours"][:4]):
         assert contrast(colour, look["paper"]) >= (4.5 if colour == look["ink"] else 2.9)

@@ -60,7 +60,9 @@ def facts() -> str:
         "generator": generator(),
         "claims": {language: claims(page.read_text()) for language, page in LANGUAGES.items()},
     }
-    lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in data.items())
+    lines = ",\n".join(
+        f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in data.items()
+    )
     return f"// Written by tools/make_explorer.py.\nexport const facts = {{\n{lines},\n}};\n"
 
 
@@ -78,7 +80,10 @@ def claims(page: str) -> list[dict[str, Any]]:
     for title, anchor, word in re.findall(r"(?m)^\| \[(.+?)\]\(#(.+?)\) \| (.+?) \|$", page):
         blocks = [block.strip() for block in sections[anchor].split("\n\n")[1:]]
         texts = [" ".join(block.splitlines()) for block in blocks if block and block[0] not in "<!|"]
-        networks = [shared[0], *(row for row in shared if re.split(r"[,，]", row[0])[0].lower() in anchor.split("-"))]
+        networks = [
+            shared[0],
+            *(row for row in shared if re.split("[,\uff0c]", row[0])[0].lower() in anchor.split("-")),
+        ]
         tables = [_table(block) for block in blocks if block.startswith("<!--")]
         tables += [networks] if len(networks) > 1 else []
         found.append({"title": title, "anchor": anchor, "verdict": word, "text": texts, "tables": tables})

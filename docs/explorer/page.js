@@ -16,7 +16,8 @@ const root = document.getElementById("page");
 let { state, problems } = parse(location.hash);
 let shown = null;
 
-const language = () => state.lang || (navigator.language.startsWith("zh") ? "zh" : "en");
+/** That of the address, of the page of the docs that led here, or of the browser. */
+const language = () => state.lang || (document.referrer.includes("/zh/") || navigator.language.startsWith("zh") ? "zh" : "en");
 
 const app = {
   look: () => look(currentTheme()),
@@ -113,5 +114,5 @@ addEventListener("popstate", () => {
   build();
 });
 // For tests.
-window.explorer = { state: () => state, report: () => shown.view.report(), picture: () => shown.view.picture() };
+window.explorer = { state: () => state, report: () => shown.view.report(), picture: () => shown.view.picture(), arrivals: () => shown.view.arrivals() };
 build();
