@@ -16,9 +16,8 @@ from fastinit.drawing.streams import around_the_seed
 from fastinit.laws.distributions import Constant, Normal, TruncatedNormal, Uniform, truncated_std
 from fastinit.schemes.activations import ACTIVATIONS, GATED, OTHER_NAMES
 from fastinit.schemes.catalogue import CATEGORIES, Scheme
-from fastinit.schemes.catalogue.row import OfNumbers
+from fastinit.schemes.catalogue.row import ByFans, OfNumbers
 from fastinit.schemes.gains import gain
-from fastinit.schemes.scaling import ByFans
 
 ROOT = Path(__file__).parents[1]
 EXPLORER = ROOT / "docs" / "explorer"
