@@ -33,10 +33,7 @@ const char *EXPORT(choose_law)(enum fi_law_id id, enum fi_dtype_id dtype, const 
     return fi_law_init(&law, id, dtype, parameter);
 }
 
-void EXPORT(fill)(uint64_t index, size_t count, void *out) {
-    kernels[law.kernel](&law, &stream, index, count, out, false);
-}
-void fi_draw(uint64_t index, size_t count, void *out) { export_fill(index, count, out); }
+void fi_draw(uint64_t index, size_t count, void *out) { kernels[law.kernel](&law, &stream, index, count, out, false); }
 
 /* The bytes that `orthogonal` needs before `out`. */
 size_t EXPORT(orthogonal_work)(size_t rows, size_t columns) {

@@ -1,3 +1,4 @@
+/* BLAKE2b (RFC 7693) of the stream's tag, the seed, and the name with its length before it. */
 #include "wasm.h"
 
 #include <string.h>

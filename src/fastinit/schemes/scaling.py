@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Literal, TypeAlias
 
 from ..arguments import choose, non_negative, real
 from ..laws.distributions import Constant, Distribution, Normal, TruncatedNormal, Uniform, truncated_std
@@ -64,39 +63,6 @@ def he(
     else:
         as_activation(activation)
     return scaled(fan, distribution, mode, gain)
-
-
-class _HasFans(Protocol):
-    @property
-    def fan(self) -> Fan: ...
-
-
-@dataclass(frozen=True)
-class ByFans:
-    """How a row builds a distribution of mean 0 from the fans, as data: other languages read it from here.
-
-    `kind` is the distribution's, `mode` says which fan; where one is None, users choose it by a keyword. `variance` is the
-    variance times the fan, or the keyword that gives it. `std` is the keyword that gives the root of that instead; with a
-    keyword `activation` it may be left to the activation's gain.
-    """
-
-    kind: Kind | None
-    mode: Mode | None
-    variance: float | str = 1.0
-    std: str | None = None
-
-    def __call__(
-        self, w: _HasFans, *, mode: Any = None, distribution: Any = None, **numbers: Any
-    ) -> Distribution:
-        kind, mode = self.kind or distribution, self.mode or mode
-        if "activation" in numbers:
-            return he(w.fan, kind, mode, **numbers)
-        if self.std is not None:
-            return scaled(w.fan, kind, mode, non_negative(self.std, numbers[self.std]))
-        variance = self.variance
-        if isinstance(variance, str):
-            variance = non_negative(variance, numbers[variance])
-        return of_variance(variance, mode, kind, w.fan)
 
 
 def truncated(mean: float, std: float, low: float, high: float, bounds: Bounds) -> Distribution:

@@ -6,8 +6,7 @@ from ...arguments import positive, positive_integer, real
 from ...laws.biases import Chrono, ForgetGate, StepSize
 from ...laws.distributions import Constant
 from ...laws.exact_math import log
-from ..scaling import ByFans
-from .row import FANS, REQUIRED, Number, OfNumbers, Scheme, Target
+from .row import FANS, REQUIRED, ByFans, Number, OfNumbers, Scheme, Target
 from .scaled import TORCH_LINEAR
 
 

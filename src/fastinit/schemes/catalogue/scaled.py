@@ -7,8 +7,8 @@ import math
 from ...arguments import flag, positive
 from ...laws.distributions import Distribution, Uniform
 from ..activations import ActivationFunction
-from ..scaling import ByFans, Kind, Mode
-from .row import FANS, Number, Scheme, Target
+from ..scaling import Kind, Mode
+from .row import FANS, ByFans, Number, Scheme, Target
 
 GLOROT = "Glorot and Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html"
 HE = "He et al. 2015, https://arxiv.org/abs/1502.01852"
