@@ -27,7 +27,8 @@ export const claimsIn = (language) => facts.claims[language].map((claim, i) => (
 export function claimsView(words, app) {
   const results = h("div.results", { id: "results" }, claimsIn(words.key).map((claim, i) => h("article.claim", {},
     h("h2", {}, claim.title), h(`p.verdict-word.${claim.level}`, {}, claim.verdict), paragraphs(claim), tables(claim),
-    h("p.row", {}, h("button", { type: "button", onclick: () => app.change({ ...claim.state, claim: i + 1 }) }, words.claimShow)))));
+    h("p.row", {}, h("button", { type: "button", onclick: () => app.change({ ...claim.state, claim: i + 1 }) }, words.claimShow),
+      h("a", { href: words.key === "zh" ? "../zh/claims.html" : `../claims.html#${claim.anchor}` }, words.claimPage)))));
   return { results, whole: true, sync: () => app.busy(false), leave: () => {} };
 }
 

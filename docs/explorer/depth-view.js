@@ -133,9 +133,9 @@ export function depthView(words, app) {
     return sheet({ look: app.look(), pictures: drawn(app.look(), size), columns: 2, ...size, legend: state.runs.map((run) => named(run, words)) });
   }
 
-  pictures.onpointerdown = (event) => {
-    const picture = event.target.closest("svg"), index = [...pictures.children].indexOf(picture);
-    if (index < 0 || index > 2) return;
+  pictures.onpointerdown = pictures.onpointermove = (event) => {
+    const picture = [...pictures.children].slice(0, 3).find((one) => one.contains(event.target));
+    if (!picture || !event.buttons) return;
     const { left, width } = picture.getBoundingClientRect(), share = (event.clientX - left - 46) / (width - 58);
     app.change({ layer: Math.min(Math.max(Math.round(1 + share * (state.depth - 1)), 1), state.depth) });
   };

@@ -27,6 +27,7 @@ const app = {
     return span;
   },
   busy: (now) => { document.body.dataset.busy = String(now); },
+  link: () => new URL(format(state), location.href).href,
   fail: (message) => notice(shown.words.failed(message)),
   change,
 };

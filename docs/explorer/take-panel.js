@@ -36,17 +36,21 @@ export function takePanel(words, app, picture, data = () => null) {
     note.textContent = run.scheme === "orthogonal" ? words.takeOrthogonal : words.takeText;
   }
 
+  let offered = 0;
   const element = h("section.take", { "aria-labelledby": "take-title" },
     h("h2", { id: "take-title" }, words.takeTitle),
     h("p.row", {}, h("label.field.inline", {}, h("span", {}, words.takeStart), starts),
-      copier(() => location.href, words.copyLink, words.copyLink), h("button", { type: "button", onclick: save }, words.saveSvg)),
+      copier(app.link, words.copyLink, words.copyLink), h("button", { type: "button", onclick: save }, words.saveSvg)),
     note, h("div.codes", {}, blocks.map(({ element: block }) => block)));
   return {
     element,
     sync(next) {
       state = next;
       chosen = Math.min(chosen, state.runs.length - 1);
-      starts.replaceChildren(...state.runs.map((_, i) => h("option", { value: String(i), selected: i === chosen }, String(i + 1))));
+      if (offered !== state.runs.length) {
+        offered = state.runs.length;
+        starts.replaceChildren(...state.runs.map((_, i) => h("option", { value: String(i), selected: i === chosen }, String(i + 1))));
+      }
       show();
     },
   };

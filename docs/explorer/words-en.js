@@ -110,6 +110,7 @@ export const words = {
   hiddenAxis: "hidden layers",
   again: "Train again", stop: "Stop",
   claimShow: "Open this experiment",
+  claimPage: "With pictures, in the docs",
   claimMore: "The claim, the test and what came of it",
   claimClose: "Close the claim",
   problem: (parts) => `This link has parts that mean nothing here, which were left out: ${parts}`,

@@ -108,6 +108,7 @@ export const words = {
   hiddenAxis: "隐藏层数",
   again: "重新训练", stop: "停止",
   claimShow: "打开这个实验",
+  claimPage: "文档中的这一节，附图",
   claimMore: "说法、实验与结果",
   claimClose: "关闭这条说法",
   problem: (parts) => `链接中有些内容这里不认识，已忽略：${parts}`,
