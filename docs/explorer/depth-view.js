@@ -2,7 +2,7 @@
 import { frame, histograms, lines, sheet } from "./charts.js";
 import { client } from "./client.js";
 import { named, sharedPanel } from "./controls.js";
-import { h, percent, select, short, slider } from "./dom.js";
+import { h, percent, reading, select, short, slider } from "./dom.js";
 import { takePanel } from "./take-panel.js";
 import { verdictPanel } from "./verdict-panel.js";
 
@@ -25,7 +25,7 @@ export function depthView(words, app) {
   const kind = select(words.histogram, Object.entries(words.histograms), (value) => app.change({ histogram: value }));
   const progress = h("progress", { max: 1, value: 0, "aria-label": words.busy });
   const verdicts = verdictPanel(words, app), take = takePanel(words, app, () => whole());
-  const results = h("div.results", { id: "results" }, progress, pictures, key, h("div.layer", {}, layer.element, kind.element), table, verdicts.element, take.element);
+  const results = h("div.results", { id: "results" }, progress, pictures, key, reading(words.reading.depth), h("div.layer", {}, layer.element, kind.element), table, verdicts.element, take.element);
   const worker = client();
   let asked = "", found = [], state = null;
 

@@ -57,6 +57,11 @@ export function integer(label, { low, high }, onchange, extra = {}) {
   return { element, field, sync: (value) => { if (document.activeElement !== field) field.value = value; } };
 }
 
+/** A title that unfolds into a list of sentences. */
+export function reading([title, sentences]) {
+  return h("details.reading", {}, h("summary", {}, title), h("ul", {}, sentences.map((sentence) => h("li", {}, sentence))));
+}
+
 /** A number in three digits, as people read it. */
 export function short(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";

@@ -30,6 +30,8 @@ const app = {
   link: () => new URL(format(state), location.href).href,
   fail: (message) => notice(shown.words.failed(message)),
   change,
+  /** Takes a remedy for a run over. */
+  mend: (i, { run = {}, network = {} }) => change({ ...network, runs: state.runs.map((one, k) => (k === i ? { ...one, ...run } : one)) }),
 };
 
 function notice(text) {

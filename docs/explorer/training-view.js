@@ -2,7 +2,7 @@
 import { lines, sheet } from "./charts.js";
 import { client } from "./client.js";
 import { named, sharedPanel } from "./controls.js";
-import { h, percent, short } from "./dom.js";
+import { h, percent, reading, short } from "./dom.js";
 import { drawing } from "./pixels.js";
 import { takePanel } from "./take-panel.js";
 
@@ -26,7 +26,7 @@ export function trainingView(words, app) {
   const measure = h("button", { type: "button", onclick: () => (running === "scan" ? stop() : scan()) }, words.scanRun);
   const size = () => SIZES[state.data] ?? PLANE;
   const take = takePanel(words, app, () => whole(), size);
-  const results = h("div.results", { id: "results" }, progress, picture, h("p.row", {}, again),
+  const results = h("div.results", { id: "results" }, progress, picture, h("p.row", {}, again), reading(words.reading.training),
     h("section", { "aria-labelledby": "seen-title" }, h("h2", { id: "seen-title" }, words.seen), seen),
     h("section", { "aria-labelledby": "scan-title" }, h("h2", { id: "scan-title" }, words.scanTitle), h("p.note", {}, words.scanText),
       h("p.row", {}, measure), steps), take.element);

@@ -20,21 +20,23 @@ export function verdictPanel(words, app) {
   const element = h("section", { "aria-labelledby": "verdict-title" }, h("h2", { id: "verdict-title" }, words.verdictTitle), list);
   let shown = "";
 
-  function one(state, run, i, { measured, target = null }) {
-    const findings = judge({ ...measured, target }, state.outputs), worst = findings[0]?.level ?? "fine";
+  function one(state, run, i, { measured, target }) {
+    const findings = judge({ ...measured, target: target ?? null }, state.outputs), worst = findings[0]?.level ?? "fine";
     const ways = target === undefined ? [] : remedies(findings, run, state, target);
     return h("article.card.verdict", {},
       h("h3", {}, app.mark(i), `${named(run, words)}: `, h(`span.${worst}`, {}, words.levels[worst])),
       h("ul", {}, findings.map((finding) => h(`li.${finding.level}`, {}, sentence(words, finding)))),
       ways.length ? h("p.remedies", {}, h("span", {}, words.remedy), ways.map((way) => h("button", {
         type: "button",
-        onclick: () => app.change({ ...way.network, ...(way.run ? { runs: state.runs.map((r, k) => (k === i ? { ...r, ...way.run } : r)) } : {}) }),
+        onclick: () => app.mend(i, way),
       }, words.remedies[way.what](way)))) : null);
   }
 
   return {
     element,
     sync(state, found) {
+      // What was measured for another state is left as it stands until there is something new.
+      if (found.some(({ stale }) => stale) && list.children.length === state.runs.length) return;
       const known = found.map(({ measured, target, stale }) => measured && target !== undefined && !stale);
       const key = JSON.stringify([known, state.runs, state.norm, state.residual, state.outputs, found.map(({ measured }) => measured?.loss), app.look().paper,
         found.map(({ measured }) => measured?.layers[0].gradient)]);

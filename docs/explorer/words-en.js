@@ -49,6 +49,19 @@ export const words = {
   nothing: "nothing finite",
   legendTheory: "Dashed: theory. Shaded: 95 of 100 networks.",
   noTheory: "No theory here for weights whose mean is not 0 or that depend on each other, for batch norm, and for biases beside norms or branches.",
+  reading: {
+    depth: ["How to read this", [
+      "h is what a layer computes before its activation, rms the root of its mean square. Level, or settling: the signal gets through. A straight line up or down: each layer multiplies it by a factor.",
+      "∂L/∂h is the gradient there. Level: all layers learn at the same pace. Falling to the left: the first layers learn nothing. Rising to the left: they blow up.",
+      "A unit is dead if it is 0 for every input of the batch: it gets no gradient. A value is saturated where the activation is flat. With depth all inputs become alike to ReLU, and a unit is off for all of them or for none.",
+      "The histogram is of the layer that you choose. Drag in a picture, or use the slider.",
+    ]],
+    training: ["How to read this", [
+      "The loss of guessing is ln 10 = 2.303 for ten digits, ln 2 = 0.693 for two classes. A line that stays there learns nothing.",
+      "Units that start equal get equal gradients, and stay equal. Their weights look the same, and the layer acts as one unit.",
+      "Below, the same starts are trained at several depths: the deeper the network, the more the start decides.",
+    ]],
+  },
   layer: "Layer",
   table: "The numbers of this layer",
   columns: { start: "start", rms: "rms", theory: "theory", gradient: "gradient", dead: "dead", saturated: "saturated" },
