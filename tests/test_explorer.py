@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
 import json
 import math
 import subprocess
 from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -368,7 +371,7 @@ WRONG = ("#depth=101&depth=2.5&width=0&seed=-1&norm=group&nonsense=1&view=&rate=
          "&run=relu,zeros,1&run=relu,he_normal,,x&run=relu,constructor&toString=1&batch= ")  # fmt: skip
 
 
-def test_both_languages_have_the_same_words() -> None:
+def test_both_languages_have_the_same_words_and_numbers() -> None:
     [[english, chinese]] = answers(("words", {}))
     assert english == chinese
 
@@ -415,6 +418,20 @@ def test_remedies_mend() -> None:
     mended = [{**one, **way[0]["run"]} for one, way in zip(ill, ways, strict=True)]
     for page in answers(*[("probe", {"network": network, "run": one}) for one in mended]):
         assert all(finding["level"] != "fault" for finding in page["findings"])
+
+
+def test_the_site_has_the_page(tmp_path: Path) -> None:
+    optional("sphinx")
+    spec = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "pages.py")
+    assert spec is not None and spec.loader is not None
+    pages = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pages)
+    app: Any = SimpleNamespace(builder=SimpleNamespace(format="html"), srcdir=ROOT / "docs", outdir=tmp_path)
+    for _ in range(2):
+        pages.with_explorer(app, None)
+    assert {path.name for path in (tmp_path / "explorer").iterdir()} == {
+        path.name for path in EXPLORER.iterdir()
+    }
 
 
 def test_the_page_is_small() -> None:

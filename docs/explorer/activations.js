@@ -2,7 +2,8 @@
 import { erf } from "./special.js";
 import { facts } from "./facts.js";
 
-const SELU_SCALE = 1.0507009873554805, SELU_ALPHA = 1.6732632423543772;
+const SELU_SCALE = 1.0507009873554805,
+  SELU_ALPHA = 1.6732632423543772;
 const clip = (z, low, high) => Math.min(Math.max(z, low), high);
 const sigmoid = (z) => 0.5 * (1 + Math.tanh(0.5 * z));
 const softplus = (z) => Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z)));
@@ -68,7 +69,8 @@ export function activation(name) {
 export function slope(f, h, value = f(h)) {
   const scale = Math.max(Math.abs(h), Math.min(Math.abs(value), 1));
   const step = 1e-6 * (scale || 1);
-  const left = (value - f(h - step)) / step, right = (f(h + step) - value) / step;
+  const left = (value - f(h - step)) / step,
+    right = (f(h + step) - value) / step;
   if (!(left * right > 0)) return 0;
   return Math.abs(left) < Math.abs(right) ? left : right;
 }

@@ -16,26 +16,92 @@ function inline(text) {
 const paragraphs = (claim) => claim.text.map((text) => h("p", {}, inline(text)));
 
 function tables(claim) {
-  return claim.tables.map(([heads, ...rows]) => h("div.scroll", { tabIndex: 0, role: "region", "aria-label": claim.title }, h("table", {},
-    h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, inline(head))))),
-    h("tbody", {}, rows.map(([first, ...cells]) => h("tr", {}, h("th", { scope: "row" }, inline(first)), cells.map((cell) => h("td", {}, cell))))))));
+  return claim.tables.map(([heads, ...rows]) =>
+    h(
+      "div.scroll",
+      { tabIndex: 0, role: "region", "aria-label": claim.title },
+      h(
+        "table",
+        {},
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            heads.map((head) => h("th", { scope: "col" }, inline(head))),
+          ),
+        ),
+        h(
+          "tbody",
+          {},
+          rows.map(([first, ...cells]) =>
+            h(
+              "tr",
+              {},
+              h("th", { scope: "row" }, inline(first)),
+              cells.map((cell) => h("td", {}, cell)),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 /** The claims in a language of facts.js: {title, verdict, text, tables, level, state}. */
 export const claimsIn = (language) => facts.claims[language].map((claim, i) => ({ ...claim, ...PRESETS[i] }));
 
 export function claimsView(words, app) {
-  const results = h("div.results", { id: "results" }, claimsIn(words.key).map((claim, i) => h("article.claim", {},
-    h("h2", {}, claim.title), h(`p.verdict-word.${claim.level}`, {}, claim.verdict), paragraphs(claim), tables(claim),
-    h("p.row", {}, h("button", { type: "button", onclick: () => app.change({ ...claim.state, claim: i + 1 }) }, words.claimShow),
-      h("a", { href: words.key === "zh" ? "../zh/claims.html" : `../claims.html#${claim.anchor}` }, words.claimPage)))));
+  const results = h(
+    "div.results",
+    { id: "results" },
+    claimsIn(words.key).map((claim, i) =>
+      h(
+        "article.claim",
+        {},
+        h("h2", {}, claim.title),
+        h(`p.verdict-word.${claim.level}`, {}, claim.verdict),
+        paragraphs(claim),
+        tables(claim),
+        h(
+          "p.row",
+          {},
+          h(
+            "button",
+            { type: "button", onclick: () => app.change({ ...claim.state, claim: i + 1 }) },
+            words.claimShow,
+          ),
+          h(
+            "a",
+            { href: words.key === "zh" ? "../zh/claims.html" : `../claims.html#${claim.anchor}` },
+            words.claimPage,
+          ),
+        ),
+      ),
+    ),
+  );
   return { results, whole: true, sync: () => app.busy(false), leave: () => {} };
 }
 
 /** The claim that an experiment came from, above it. */
 export function claimCard(words, app, index) {
   const claim = claimsIn(words.key)[index];
-  return h("article.card.claim", {}, h("h2", {}, claim.title), h(`p.verdict-word.${claim.level}`, {}, claim.verdict),
+  return h(
+    "article.card.claim",
+    {},
+    h("h2", {}, claim.title),
+    h(`p.verdict-word.${claim.level}`, {}, claim.verdict),
     h("details", {}, h("summary", {}, words.claimMore), paragraphs(claim), tables(claim)),
-    h("button.quiet.remove", { type: "button", id: "claim-close", "aria-label": words.claimClose, onclick: () => app.change({ claim: 0 }) }, "×"));
+    h(
+      "button.quiet.remove",
+      {
+        type: "button",
+        id: "claim-close",
+        "aria-label": words.claimClose,
+        onclick: () => app.change({ claim: 0 }),
+      },
+      "×",
+    ),
+  );
 }

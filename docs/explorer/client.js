@@ -3,7 +3,8 @@
 /** `start(kind, state, onmessage)` starts a job; `end()` ends it. */
 export function client() {
   const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-  let id = 0, listener = null;
+  let id = 0,
+    listener = null;
   worker.onmessage = ({ data }) => {
     if (data.id === id) listener?.(data);
   };

@@ -7,27 +7,51 @@ import { takePanel } from "./take-panel.js";
 import { verdictPanel } from "./verdict-panel.js";
 
 const HISTOGRAMS = { signal: "histogram", weights: "weights" };
-const DECADES = 12, KEYS = ["inputs", "width", "depth", "outputs", "batch", "seed", "norm", "residual", "runs"];
+const DECADES = 12,
+  KEYS = ["inputs", "width", "depth", "outputs", "batch", "seed", "norm", "residual", "runs"];
 
 export function depthView(words, app) {
-  const network = sharedPanel(words.networkTitle, "network-title", [
-    ["slider", "depth", words.depth],
-    ["slider", "width", words.width],
-    ["choice", "norm", words.norm, words.norms],
-    ["choice", "residual", words.residual, words.residuals],
-    ["integer", "inputs", words.inputs],
-    ["integer", "outputs", words.outputs],
-    ["integer", "batch", words.batch],
-    ["integer", "seed", words.seed],
-  ], app.change);
-  const pictures = h("div.pictures"), key = h("p.note"), table = h("div.scroll", { tabIndex: 0, role: "region", "aria-label": words.table });
+  const network = sharedPanel(
+    words.networkTitle,
+    "network-title",
+    [
+      ["slider", "depth", words.depth],
+      ["slider", "width", words.width],
+      ["choice", "norm", words.norm, words.norms],
+      ["choice", "residual", words.residual, words.residuals],
+      ["integer", "inputs", words.inputs],
+      ["integer", "outputs", words.outputs],
+      ["integer", "batch", words.batch],
+      ["integer", "seed", words.seed],
+    ],
+    app.change,
+  );
+  const pictures = h("div.pictures"),
+    key = h("p.note"),
+    table = h("div.scroll", { tabIndex: 0, role: "region", "aria-label": words.table });
   const layer = slider(words.layer, { min: 1, max: 100, show: String }, (value) => app.change({ layer: value }));
-  const kind = select(words.histogram, Object.entries(words.histograms), (value) => app.change({ histogram: value }));
+  const kind = select(words.histogram, Object.entries(words.histograms), (value) =>
+    app.change({ histogram: value }),
+  );
   const progress = h("progress", { max: 1, value: 0, "aria-label": words.busy });
-  const verdicts = verdictPanel(words, app), take = takePanel(words, app, () => whole());
-  const results = h("div.results", { id: "results" }, progress, pictures, key, reading(words.reading.depth), h("div.layer", {}, layer.element, kind.element), table, verdicts.element, take.element);
+  const verdicts = verdictPanel(words, app),
+    take = takePanel(words, app, () => whole());
+  const results = h(
+    "div.results",
+    { id: "results" },
+    progress,
+    pictures,
+    key,
+    reading(words.reading.depth),
+    h("div.layer", {}, layer.element, kind.element),
+    table,
+    verdicts.element,
+    take.element,
+  );
   const worker = client();
-  let asked = "", found = [], state = null;
+  let asked = "",
+    found = [],
+    state = null;
 
   function ask() {
     const wanted = JSON.stringify(KEYS.map((k) => state[k]));
@@ -65,7 +89,9 @@ export function depthView(words, app) {
 
   function draw() {
     if (!state || !pictures.isConnected) return;
-    const width = pictures.clientWidth, columns = width > 640 ? 2 : 1, each = Math.floor((width - 24 * (columns - 1)) / columns);
+    const width = pictures.clientWidth,
+      columns = width > 640 ? 2 : 1,
+      each = Math.floor((width - 24 * (columns - 1)) / columns);
     if (each < 100) return;
     const size = { width: each, height: Math.round(Math.min(250, Math.max(190, each * 0.62))) };
     pictures.innerHTML = drawn(app.look(), size).join("");
@@ -80,46 +106,127 @@ export function depthView(words, app) {
 
   /** The four pictures, as SVG texts. */
   function drawn(look, size) {
-    const depth = state.depth, xs = [1, Math.max(depth, 2)], xTicks = ticks(depth);
+    const depth = state.depth,
+      xs = [1, Math.max(depth, 2)],
+      xTicks = ticks(depth);
     const here = found.map((one, run) => ({ run, ...one })).filter(({ measured }) => measured);
-    const range = decades(here), shared = { ...size, look, xs, xTicks, xTitle: words.layerAxis, at: at() + 1 };
-    const along = (of) => here.flatMap(({ run, measured, expected }) => {
-      const bands = expected?.[of === "rms" ? "q" : "gradient"] ?? [];
-      return [
-        { run, band: bands.map(({ low, high }, i) => [i + 1, low === null ? null : Math.sqrt(low), Math.sqrt(high)]) },
-        { run, dashed: true, points: bands.map(({ mean }, i) => [i + 1, Math.sqrt(mean)]) },
-        { run, points: measured.layers.map((layer, i) => [i + 1, finite(layer[of])]) },
-      ];
-    });
-    const shares = here.flatMap(({ run, measured, dead }) => [
-      { run, dashed: true, points: (dead ?? []).slice(0, -1).map((share, i) => [i + 1, share]) },
-      { run, points: measured.layers.slice(0, -1).map((layer, i) => [i + 1, layer.dead]) },
-      { run, dotted: true, points: measured.layers.slice(0, -1).map((layer, i) => [i + 1, layer.saturated]) },
-    ]).filter(({ points }) => points.some(([, y]) => y !== null));
-    const told = (of) => here.map(({ run, measured }) => `${named(state.runs[run], words)}: ${short(measured.layers[at()]?.[of])}`).join("; ");
+    const range = decades(here),
+      shared = { ...size, look, xs, xTicks, xTitle: words.layerAxis, at: at() + 1 };
+    const along = (of) =>
+      here.flatMap(({ run, measured, expected }) => {
+        const bands = expected?.[of === "rms" ? "q" : "gradient"] ?? [];
+        return [
+          {
+            run,
+            band: bands.map(({ low, high }, i) => [i + 1, low === null ? null : Math.sqrt(low), Math.sqrt(high)]),
+          },
+          { run, dashed: true, points: bands.map(({ mean }, i) => [i + 1, Math.sqrt(mean)]) },
+          { run, points: measured.layers.map((layer, i) => [i + 1, finite(layer[of])]) },
+        ];
+      });
+    const shares = here
+      .flatMap(({ run, measured, dead }) => [
+        { run, dashed: true, points: (dead ?? []).slice(0, -1).map((share, i) => [i + 1, share]) },
+        { run, points: measured.layers.slice(0, -1).map((layer, i) => [i + 1, layer.dead]) },
+        { run, dotted: true, points: measured.layers.slice(0, -1).map((layer, i) => [i + 1, layer.saturated]) },
+      ])
+      .filter(({ points }) => points.some(([, y]) => y !== null));
+    const told = (of) =>
+      here
+        .map(({ run, measured }) => `${named(state.runs[run], words)}: ${short(measured.layers[at()]?.[of])}`)
+        .join("; ");
     const label = (title, of) => `${title}. ${words.layer} ${at() + 1}: ${told(of)}`;
     return [
-      lines({ ...shared, title: words.forward, label: label(words.forward, "rms"), y: { log: range }, series: along("rms") }),
-      lines({ ...shared, title: words.backward, label: label(words.backward, "gradient"), y: { log: range }, series: along("gradient") }),
-      lines({ ...shared, title: words.shares, label: label(words.shares, "dead"), series: shares,
-        y: { low: 0, high: 1, ticks: [0, 0.25, 0.5, 0.75, 1], show: (v) => `${100 * v}%` } }),
-      here.length ? histograms({ ...size, look, title: words.values[state.histogram](at() + 1), told: ({ std, largest }) => [words.spread.std(short(std)), words.spread.largest(short(largest))], empty: words.nothing, show: short,
-        series: here.map(({ run, measured }) => ({ run, histogram: measured.layers[at()]?.[HISTOGRAMS[state.histogram]] ?? null })) })
+      lines({
+        ...shared,
+        title: words.forward,
+        label: label(words.forward, "rms"),
+        y: { log: range },
+        series: along("rms"),
+      }),
+      lines({
+        ...shared,
+        title: words.backward,
+        label: label(words.backward, "gradient"),
+        y: { log: range },
+        series: along("gradient"),
+      }),
+      lines({
+        ...shared,
+        title: words.shares,
+        label: label(words.shares, "dead"),
+        series: shares,
+        y: { low: 0, high: 1, ticks: [0, 0.25, 0.5, 0.75, 1], show: (v) => `${100 * v}%` },
+      }),
+      here.length
+        ? histograms({
+            ...size,
+            look,
+            title: words.values[state.histogram](at() + 1),
+            told: ({ std, largest }) => [words.spread.std(short(std)), words.spread.largest(short(largest))],
+            empty: words.nothing,
+            show: short,
+            series: here.map(({ run, measured }) => ({
+              run,
+              histogram: measured.layers[at()]?.[HISTOGRAMS[state.histogram]] ?? null,
+            })),
+          })
         : frame(size.width, size.height, look, "", ""),
     ];
   }
 
   /** The numbers of the layer that is pointed out. */
   function numbers() {
-    const heads = Object.values(words.columns), { columns } = words;
+    const heads = Object.values(words.columns),
+      { columns } = words;
     const rows = found.map(({ measured, expected, dead }, run) => {
-      const layer = measured?.layers[at()], band = (one) => (one && one.mean > 0 ? theoryText(one) : "–");
-      return [named(state.runs[run], words), short(layer?.rms), band(expected?.q[at()]), short(layer?.gradient), band(expected?.gradient[at()]),
-        percent(layer?.dead) + (dead?.[at()] !== undefined && layer?.dead !== null ? ` (${percent(dead[at()])})` : ""), percent(layer?.saturated)];
+      const layer = measured?.layers[at()],
+        band = (one) => (one && one.mean > 0 ? theoryText(one) : "–");
+      return [
+        named(state.runs[run], words),
+        short(layer?.rms),
+        band(expected?.q[at()]),
+        short(layer?.gradient),
+        band(expected?.gradient[at()]),
+        percent(layer?.dead) +
+          (dead?.[at()] !== undefined && layer?.dead !== null ? ` (${percent(dead[at()])})` : ""),
+        percent(layer?.saturated),
+      ];
     });
-    const titles = [columns.start, columns.rms, columns.theory, columns.gradient, columns.theory, `${columns.dead} (${columns.theory})`, columns.saturated];
-    return h("table", { "data-heads": heads.length }, h("thead", {}, h("tr", {}, titles.map((title) => h("th", { scope: "col" }, title)))),
-      h("tbody", {}, rows.map(([name, ...cells], run) => h("tr", {}, h("th", { scope: "row" }, app.mark(run), name), cells.map((cell) => h("td", {}, cell))))));
+    const titles = [
+      columns.start,
+      columns.rms,
+      columns.theory,
+      columns.gradient,
+      columns.theory,
+      `${columns.dead} (${columns.theory})`,
+      columns.saturated,
+    ];
+    return h(
+      "table",
+      { "data-heads": heads.length },
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          titles.map((title) => h("th", { scope: "col" }, title)),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        rows.map(([name, ...cells], run) =>
+          h(
+            "tr",
+            {},
+            h("th", { scope: "row" }, app.mark(run), name),
+            cells.map((cell) => h("td", {}, cell)),
+          ),
+        ),
+      ),
+    );
   }
 
   function theoryText({ mean, low, high }) {
@@ -130,13 +237,20 @@ export function depthView(words, app) {
   /** All pictures as one, for keeping. */
   function whole() {
     const size = { width: 420, height: 260 };
-    return sheet({ look: app.look(), pictures: drawn(app.look(), size), columns: 2, ...size, legend: state.runs.map((run) => named(run, words)) });
+    return sheet({
+      look: app.look(),
+      pictures: drawn(app.look(), size),
+      columns: 2,
+      ...size,
+      legend: state.runs.map((run) => named(run, words)),
+    });
   }
 
   pictures.onpointerdown = pictures.onpointermove = (event) => {
     const picture = [...pictures.children].slice(0, 3).find((one) => one.contains(event.target));
     if (!picture || !event.buttons) return;
-    const { left, width } = picture.getBoundingClientRect(), share = (event.clientX - left - 46) / (width - 58);
+    const { left, width } = picture.getBoundingClientRect(),
+      share = (event.clientX - left - 46) / (width - 58);
     app.change({ layer: Math.min(Math.max(Math.round(1 + share * (state.depth - 1)), 1), state.depth) });
   };
   new ResizeObserver(soon).observe(pictures);
@@ -156,25 +270,42 @@ export function depthView(words, app) {
     leave: () => {},
     /** The numbers that the pictures show, for tests. */
     picture: whole,
-    report: () => found.map(({ measured, expected, dead }) => ({ layers: measured.layers.map(({ histogram, weights, ...row }) => row), expected, dead })),
+    report: () =>
+      found.map(({ measured, expected, dead }) => ({
+        layers: measured.layers.map(({ histogram, weights, ...row }) => row),
+        expected,
+        dead,
+      })),
   };
 }
 
 const finite = (value) => (Number.isFinite(value) ? value : null);
 
 function ticks(depth) {
-  const step = [1, 2, 5, 10, 20, 25].find((s) => depth / s <= 6) ?? 50, found = [1];
+  const step = [1, 2, 5, 10, 20, 25].find((s) => depth / s <= 6) ?? 50,
+    found = [1];
   for (let n = step === 1 ? 2 : step; n <= depth * 0.93; n += step) found.push(n);
   return found;
 }
 
 /** The decades that the logarithmic axes share, around 1. */
 function decades(found) {
-  const values = found.flatMap(({ measured, expected }) => [
-    ...measured.layers.flatMap(({ rms, gradient }) => [rms, gradient]),
-    ...[...(expected?.q ?? []), ...(expected?.gradient ?? [])].flatMap(({ low, high, mean }) => [low ?? mean, high ?? mean].map(Math.sqrt)),
-  ]).filter((v) => v > 0 && Number.isFinite(v)).map(Math.log10);
-  const low = Math.max(values.reduce((a, b) => Math.min(a, b), -0.5), -DECADES), high = Math.min(values.reduce((a, b) => Math.max(a, b), 0.5), DECADES);
+  const values = found
+    .flatMap(({ measured, expected }) => [
+      ...measured.layers.flatMap(({ rms, gradient }) => [rms, gradient]),
+      ...[...(expected?.q ?? []), ...(expected?.gradient ?? [])].flatMap(({ low, high, mean }) =>
+        [low ?? mean, high ?? mean].map(Math.sqrt),
+      ),
+    ])
+    .filter((v) => v > 0 && Number.isFinite(v))
+    .map(Math.log10);
+  const low = Math.max(
+      values.reduce((a, b) => Math.min(a, b), -0.5),
+      -DECADES,
+    ),
+    high = Math.min(
+      values.reduce((a, b) => Math.max(a, b), 0.5),
+      DECADES,
+    );
   return [low - 0.3, high + 0.3];
 }
-

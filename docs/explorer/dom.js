@@ -2,7 +2,8 @@
 
 /** h("button.small", {onclick}, "text", child, ...). Attributes that are functions or belong to the element are set on it. */
 export function h(tag, attributes = {}, ...children) {
-  const [name, ...classes] = tag.split("."), element = document.createElement(name);
+  const [name, ...classes] = tag.split("."),
+    element = document.createElement(name);
   if (classes.length) element.className = classes.join(" ");
   for (const [key, value] of Object.entries(attributes)) {
     if (value === undefined || value === null || value === false) continue;
@@ -15,17 +16,30 @@ export function h(tag, attributes = {}, ...children) {
 
 /** A choice; `sync(value)` shows one. `options` are [value, text], or [group, options]. */
 export function select(label, options, onchange, extra = {}) {
-  const items = options.map(([value, shown]) => (Array.isArray(shown)
-    ? h("optgroup", { label: value }, shown.map(([v, t]) => h("option", { value: v }, t)))
-    : h("option", { value }, shown)));
+  const items = options.map(([value, shown]) =>
+    Array.isArray(shown)
+      ? h(
+          "optgroup",
+          { label: value },
+          shown.map(([v, t]) => h("option", { value: v }, t)),
+        )
+      : h("option", { value }, shown),
+  );
   const field = h("select", { onchange: () => onchange(field.value), ...extra }, items);
   const element = h("label.field", {}, h("span", {}, label), field);
-  return { element, field, sync: (value) => { field.value = value; } };
+  return {
+    element,
+    field,
+    sync: (value) => {
+      field.value = value;
+    },
+  };
 }
 
 /** A slider with its value written out. `to` and `from` map the slider's steps to values and back. */
 export function slider(label, { min, max, step = 1, to = (v) => v, from = (v) => v, show }, onchange, extra = {}) {
-  const field = h("input", { type: "range", min, max, step, ...extra }), value = h("output");
+  const field = h("input", { type: "range", min, max, step, ...extra }),
+    value = h("output");
   const told = () => {
     value.textContent = show(to(Number(field.value)));
     field.setAttribute("aria-valuetext", value.textContent);
@@ -34,9 +48,12 @@ export function slider(label, { min, max, step = 1, to = (v) => v, from = (v) =>
     told();
     onchange(to(Number(field.value)));
   };
-  const name = h("span", {}, label), element = h("label.field.slider", {}, name, field, value); // a label names its first field
+  const name = h("span", {}, label),
+    element = h("label.field.slider", {}, name, field, value); // a label names its first field
   return {
-    element, field, name,
+    element,
+    field,
+    name,
     sync(current) {
       field.value = from(current);
       value.textContent = show(current);
@@ -54,12 +71,27 @@ export function integer(label, { low, high }, onchange, extra = {}) {
     if (fits) onchange(Number(field.value));
   };
   const element = h("label.field", {}, h("span", {}, label), field);
-  return { element, field, sync: (value) => { if (document.activeElement !== field) field.value = value; } };
+  return {
+    element,
+    field,
+    sync: (value) => {
+      if (document.activeElement !== field) field.value = value;
+    },
+  };
 }
 
 /** A title that unfolds into a list of sentences. */
 export function reading([title, sentences]) {
-  return h("details.reading", {}, h("summary", {}, title), h("ul", {}, sentences.map((sentence) => h("li", {}, sentence))));
+  return h(
+    "details.reading",
+    {},
+    h("summary", {}, title),
+    h(
+      "ul",
+      {},
+      sentences.map((sentence) => h("li", {}, sentence)),
+    ),
+  );
 }
 
 /** A number in three digits, as people read it. */
@@ -73,4 +105,5 @@ export function short(value) {
   return `${Number(digits)}×10${raised}`;
 }
 
-export const percent = (share) => (share === null || share === undefined ? "–" : `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}%`);
+export const percent = (share) =>
+  share === null || share === undefined ? "–" : `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}%`;

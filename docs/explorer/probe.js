@@ -12,15 +12,19 @@ const BINS = 48;
  * drawing is what `theory` needs. `pause` is awaited now and then, and may end all by an error.
  */
 export async function measure(fi, network, run, pause = () => {}) {
-  const f = activation(run.activation), { widths, batch, seed } = network, depth = widths.length - 1;
+  const f = activation(run.activation),
+    { widths, batch, seed } = network,
+    depth = widths.length - 1;
   const net = drawn(fi, { ...network, ...run, f });
   const x = normal(fi, seed, "batch", batch * widths[0]);
-  const states = await forward(net, x, batch, pause), whole = states.length === depth;
+  const states = await forward(net, x, batch, pause),
+    whole = states.length === depth;
   const random = normal(fi, seed, "gradient", batch * widths[depth]);
   const gradients = whole ? await backward(net, states, random, batch, pause) : [];
   const last = whole ? norm(gradients[depth - 1]) : 0;
   const layers = net.layers.map((layer, i) => {
-    const state = states[i], inside = state && i < depth - 1;
+    const state = states[i],
+      inside = state && i < depth - 1;
     return {
       rms: state ? rms(state.h) : Infinity,
       gradient: whole ? norm(gradients[i]) / last : null,
@@ -54,8 +58,18 @@ export function theory({ net, x, f }) {
 export async function theoryOfDead({ net, x, f, batch }, { q }, pause = () => {}) {
   if (!isPlain(net)) return null;
   const { weights, biases, square } = lawsOf(net, x);
-  const shares = deadShares(f, q.map((band) => band.mean), weights, biases, square, likeness(x, batch), batch), found = [];
-  for (let share; !(share = quietly(() => shares.next()) ?? { done: true }).done; await pause()) found.push(share.value);
+  const shares = deadShares(
+      f,
+      q.map((band) => band.mean),
+      weights,
+      biases,
+      square,
+      likeness(x, batch),
+      batch,
+    ),
+    found = [];
+  for (let share; !(share = quietly(() => shares.next()) ?? { done: true }).done; await pause())
+    found.push(share.value);
   return found.length === q.length ? found : null;
 }
 
@@ -82,7 +96,8 @@ function quietly(compute) {
 
 /** The mean correlation of two inputs, 0 or more. */
 function likeness(x, batch) {
-  const width = x.length / batch, sums = new Float64Array(width);
+  const width = x.length / batch,
+    sums = new Float64Array(width);
   for (let i = 0; i < batch; i++) {
     let square = 0;
     for (let j = 0; j < width; j++) square += x[i * width + j] ** 2 / width;
@@ -110,12 +125,17 @@ const norm = (values) => rms(values) * Math.sqrt(values.length);
 
 /** Shares of saturated values and of dead units; `unbiased` is the latter without the bias. */
 function shares(f, h, layer, norm) {
-  const batch = h.length / layer.units, bias = norm === "none" ? layer.bias[0] : 0;
-  let flat = 0, dead = 0, unbiased = 0;
+  const batch = h.length / layer.units,
+    bias = norm === "none" ? layer.bias[0] : 0;
+  let flat = 0,
+    dead = 0,
+    unbiased = 0;
   for (let j = 0; j < layer.units; j++) {
-    let on = false, alive = false;
+    let on = false,
+      alive = false;
     for (let i = 0; i < batch; i++) {
-      const at = h[i * layer.units + j], value = f.f(at);
+      const at = h[i * layer.units + j],
+        value = f.f(at);
       if (f.flat !== null && value !== 0 && Math.abs(slope(f.f, at, value)) < f.flat) flat++;
       on ||= value !== 0;
       alive ||= bias !== 0 && f.f(at - bias) !== 0;
@@ -123,25 +143,32 @@ function shares(f, h, layer, norm) {
     dead += !on;
     unbiased += !(bias ? alive : on);
   }
-  return { saturated: f.flat === null ? null : flat / h.length, dead: dead / layer.units, unbiased: unbiased / layer.units };
+  return {
+    saturated: f.flat === null ? null : flat / h.length,
+    dead: dead / layer.units,
+    unbiased: unbiased / layer.units,
+  };
 }
 
 /** Units that equal an earlier one in weights and in their gradient, to 1e-5 of the largest. */
 function copies({ weights, inputs, units }, gradient, batch) {
-  const sums = new Float64Array(units), sizes = new Float64Array(units);
+  const sums = new Float64Array(units),
+    sizes = new Float64Array(units);
   for (let i = 0, k = 0; i < batch; i++) {
     for (let j = 0; j < units; j++, k++) {
       sums[j] += gradient[k];
       sizes[j] += Math.abs(gradient[k]);
     }
   }
-  const row = (j) => weights.subarray(j * inputs, (j + 1) * inputs), kin = new Map();
+  const row = (j) => weights.subarray(j * inputs, (j + 1) * inputs),
+    kin = new Map();
   const equal = (a, b) => row(a).every((value, k) => value === weights[b * inputs + k]);
   const limits = [sums, sizes].map((of) => 1e-5 * largestOf(of));
   const close = (a, b) => [sums, sizes].every((of, k) => Math.abs(of[a] - of[b]) <= limits[k]);
   let found = 0;
   for (let j = 0; j < units; j++) {
-    const key = row(j).reduce((sum, value, k) => sum + value * (k + 1), 0), alike = kin.get(key) ?? [];
+    const key = row(j).reduce((sum, value, k) => sum + value * (k + 1), 0),
+      alike = kin.get(key) ?? [];
     if (alike.slice(0, 8).some((other) => equal(j, other) && close(j, other))) found++;
     else kin.set(key, [...alike, j]);
   }
@@ -150,9 +177,11 @@ function copies({ weights, inputs, units }, gradient, batch) {
 
 /** {low, high, counts, std, largest} of values, over four times their rms, the rest in the outer bins. */
 function histogram(h) {
-  const std = rms(h), reach = 4 * std || 1, counts = new Uint32Array(BINS);
+  const std = rms(h),
+    reach = 4 * std || 1,
+    counts = new Uint32Array(BINS);
   for (let i = 0; i < h.length; i++) {
-    counts[Math.min(Math.max(Math.floor((h[i] / reach + 1) * BINS / 2), 0), BINS - 1)]++;
+    counts[Math.min(Math.max(Math.floor(((h[i] / reach + 1) * BINS) / 2), 0), BINS - 1)]++;
   }
   return { low: -reach, high: reach, counts, std, largest: largestOf(h) };
 }
@@ -161,8 +190,12 @@ function histogram(h) {
 function uniformLoss(logits, classes) {
   let sum = 0;
   for (let i = 0; i < logits.length; i += classes) {
-    const row = logits.subarray(i, i + classes), largest = row.reduce((a, b) => Math.max(a, b));
-    sum += Math.log(row.reduce((s, v) => s + Math.exp(v - largest), 0)) + largest - row.reduce((s, v) => s + v, 0) / classes;
+    const row = logits.subarray(i, i + classes),
+      largest = row.reduce((a, b) => Math.max(a, b));
+    sum +=
+      Math.log(row.reduce((s, v) => s + Math.exp(v - largest), 0)) +
+      largest -
+      row.reduce((s, v) => s + v, 0) / classes;
   }
   return sum / (logits.length / classes);
 }

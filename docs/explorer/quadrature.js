@@ -2,7 +2,10 @@
 import { facts } from "./facts.js";
 
 const { nodes: NODES, kronrod: KRONROD, gauss: GAUSS, grid: GRID, tolerance: TOLERANCE } = facts.quadrature;
-const N = NODES.length, MOST_PANELS = 1 << 17, NARROWEST = 1e-13, EPSILON = 2 ** -52;
+const N = NODES.length,
+  MOST_PANELS = 1 << 17,
+  NARROWEST = 1e-13,
+  EPSILON = 2 ** -52;
 const DENSITY = 1 / Math.sqrt(2 * Math.PI);
 
 /** The derivative, at the nodes, of the polynomial through values at the nodes (barycentric formula). */
@@ -28,9 +31,16 @@ function panels(f, mean, std, floor) {
   const reach = Math.max(1, Math.abs(mean) + GRID[GRID.length - 2] * std);
   const marks = [0, ...f.kinks];
   for (let k = floor ? 0 : -30; k < Math.ceil(Math.log2(reach)); k++) marks.push(2 ** k, -(2 ** k));
-  const first = GRID[0], last = GRID[GRID.length - 1];
-  const edges = marks.map((m) => Math.min(Math.max((m - mean) / std, first), last)).concat(GRID).sort((a, b) => a - b);
-  return edges.slice(1).map((right, i) => [edges[i], right]).filter(([left, right]) => right > left);
+  const first = GRID[0],
+    last = GRID[GRID.length - 1];
+  const edges = marks
+    .map((m) => Math.min(Math.max((m - mean) / std, first), last))
+    .concat(GRID)
+    .sort((a, b) => a - b);
+  return edges
+    .slice(1)
+    .map((right, i) => [edges[i], right])
+    .filter(([left, right]) => right > left);
 }
 
 /**
@@ -39,12 +49,18 @@ function panels(f, mean, std, floor) {
  */
 export function expect(f, moments, { mean = 0, std = 1, floor = 0, slope = false } = {}) {
   const count = moments.length;
-  const total = new Float64Array(count), magnitude = new Float64Array(count), whole = new Float64Array(count);
-  const v = new Float64Array(N), s = new Float64Array(N), v2 = new Float64Array(N), s2 = new Float64Array(N);
+  const total = new Float64Array(count),
+    magnitude = new Float64Array(count),
+    whole = new Float64Array(count);
+  const v = new Float64Array(N),
+    s = new Float64Array(N),
+    v2 = new Float64Array(N),
+    s2 = new Float64Array(N);
   let left = panels(f, mean, std, floor);
   for (;;) {
     const found = left.map(([low, high]) => {
-      const half = 0.5 * (high - low), middle = 0.5 * (low + high);
+      const half = 0.5 * (high - low),
+        middle = 0.5 * (low + high);
       let largest = 0;
       for (let i = 0; i < N; i++) {
         v[i] = f.f(mean + std * (middle + half * NODES[i]));
@@ -55,14 +71,21 @@ export function expect(f, moments, { mean = 0, std = 1, floor = 0, slope = false
         slopes(v, std * half, s);
         slopes(v2, std * half, s2);
       }
-      const integral = new Float64Array(count), size = new Float64Array(count), error = new Float64Array(count);
+      const integral = new Float64Array(count),
+        size = new Float64Array(count),
+        error = new Float64Array(count);
       for (let m = 0; m < count; m++) {
         const moment = moments[m];
-        let exact = 0, coarse = 0, absolute = 0, rounding = 0;
+        let exact = 0,
+          coarse = 0,
+          absolute = 0,
+          rounding = 0;
         for (let i = 0; i < N; i++) {
-          const z = middle + half * NODES[i], h = mean + std * z;
+          const z = middle + half * NODES[i],
+            h = mean + std * z;
           const density = Math.exp(-0.5 * z * z) * DENSITY;
-          const value = moment(v[i], s[i], z, h), g = value * density;
+          const value = moment(v[i], s[i], z, h),
+            g = value * density;
           exact += KRONROD[i] * g;
           absolute += KRONROD[i] * Math.abs(g);
           if (i % 2) coarse += GAUSS[i >> 1] * g;
@@ -76,7 +99,10 @@ export function expect(f, moments, { mean = 0, std = 1, floor = 0, slope = false
       return { low, middle, high, half, integral, size, error };
     });
     for (let m = 0; m < count; m++) {
-      whole[m] = Math.max(found.reduce((sum, panel) => sum + panel.size[m], magnitude[m]), floor);
+      whole[m] = Math.max(
+        found.reduce((sum, panel) => sum + panel.size[m], magnitude[m]),
+        floor,
+      );
     }
     const next = [];
     let narrowest = 1;

@@ -58,7 +58,8 @@ export const valueOf = (run) => run.value ?? SCHEMES[run.scheme].start ?? null;
 
 /** The scheme's keywords, as `fi.scheme` and Python take them; those that are the library's defaults are left out. */
 export function numbersOf(run) {
-  const row = SCHEMES[run.scheme], value = valueOf(run);
+  const row = SCHEMES[run.scheme],
+    value = valueOf(run);
   if (!row.number || (row.own && run.value === null)) return {};
   return row.number === "eps" ? { low: -value, high: value } : { [row.number]: value };
 }
@@ -74,13 +75,16 @@ export function branchOf(state) {
 function allowed(row, text) {
   if (row.kind === "choice") return row.values.includes(text) ? text : undefined;
   const value = Number(text);
-  const fits = text.trim() !== "" && value >= row.low && value <= row.high && (!row.whole || Number.isInteger(value));
+  const fits =
+    text.trim() !== "" && value >= row.low && value <= row.high && (!row.whole || Number.isInteger(value));
   return fits ? value : undefined;
 }
 
 /** {state, problems}: the problems are the parts of the address that mean nothing here, as they stand there. */
 export function parse(hash) {
-  const state = { ...DEFAULTS }, problems = [], runs = [];
+  const state = { ...DEFAULTS },
+    problems = [],
+    runs = [];
   for (const [key, text] of new URLSearchParams(hash.replace(/^#/, ""))) {
     if (key === "run") {
       const run = parseRun(text);
@@ -111,7 +115,9 @@ function fits({ scheme, value }) {
 
 /** The address's part for a state, which `parse` reads. */
 export function format(state) {
-  const found = Object.keys(SHARED).filter((key) => state[key] !== DEFAULTS[key]).map((key) => `${key}=${state[key]}`);
+  const found = Object.keys(SHARED)
+    .filter((key) => state[key] !== DEFAULTS[key])
+    .map((key) => `${key}=${state[key]}`);
   if (JSON.stringify(state.runs) !== JSON.stringify(RUNS)) {
     for (const { activation, scheme, value, bias } of state.runs) {
       const tail = bias ? `,${value ?? ""},${bias}` : value === null ? "" : `,${value}`;

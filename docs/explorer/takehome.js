@@ -3,11 +3,16 @@ import { numbersOf, widthsOf } from "./state.js";
 
 /** A float as Python writes it, so that it is a float there too. */
 const float = (value) => (Number.isInteger(value) ? `${value}.0` : String(value));
-const keywords = (run) => Object.entries(numbersOf(run)).map(([name, value]) => `, ${name}=${float(value)}`).join("");
+const keywords = (run) =>
+  Object.entries(numbersOf(run))
+    .map(([name, value]) => `, ${name}=${float(value)}`)
+    .join("");
 
 /** The list of widths, written briefly. */
 export function widthsText(widths) {
-  const [first, ...rest] = widths, middle = rest.slice(0, -1), last = rest[rest.length - 1];
+  const [first, ...rest] = widths,
+    middle = rest.slice(0, -1),
+    last = rest[rest.length - 1];
   if (widths.length <= 4) return `[${widths.join(", ")}]`;
   if (widths.every((n) => n === first)) return `[${first}] * ${widths.length}`;
   return `[${first}, *[${middle[0]}] * ${middle.length}, ${last}]`;
@@ -15,7 +20,8 @@ export function widthsText(widths) {
 
 /** The part of the state that names and shapes of weights come from: the deep stack's, or those that are trained. */
 export function drawnBy(state, data) {
-  if (state.view !== "training") return { widths: widthsOf(state), seed: state.seed, from: 0, name: "layer.{i}.weight", measured: true };
+  if (state.view !== "training")
+    return { widths: widthsOf(state), seed: state.seed, from: 0, name: "layer.{i}.weight", measured: true };
   const { inputs, classes } = data;
   const widths = [inputs, ...new Array(state.hidden).fill(state.units), classes];
   return { widths, seed: 0, from: 1, name: "layer{i}.weight", measured: false };
@@ -35,7 +41,10 @@ export function python(state, run, { widths, seed, from, name, measured }) {
   if (measured && state.norm === "none" && state.residual === "none") {
     const bias = run.bias ? `, bias=fi.distribution("constant", 1, value=${float(run.bias)})` : "";
     const rest = `${keywords(run)}${bias}, seed=${seed}, batch=${state.batch}`;
-    lines.push(`report = fi.propagation.probe(widths, "${run.activation}", "${run.scheme}"${rest})`, "print(fi.propagation.text(report))");
+    lines.push(
+      `report = fi.propagation.probe(widths, "${run.activation}", "${run.scheme}"${rest})`,
+      "print(fi.propagation.text(report))",
+    );
   }
   return lines.join("\n");
 }

@@ -16,8 +16,15 @@ function change(ratio) {
 
 /** Findings {level, what, ...values}, the worst first: `what` names the sentence in words.js. */
 export function judge({ layers, loss, target }, classes) {
-  const found = [...overflow(layers), ...gradient(layers, target), ...signal(layers), ...symmetry(layers), ...dead(layers),
-    ...saturated(layers), ...firstLoss(loss, classes)];
+  const found = [
+    ...overflow(layers),
+    ...gradient(layers, target),
+    ...signal(layers),
+    ...symmetry(layers),
+    ...dead(layers),
+    ...saturated(layers),
+    ...firstLoss(loss, classes),
+  ];
   return found.sort((a, b) => ORDER.indexOf(a.level) - ORDER.indexOf(b.level));
 }
 
@@ -27,7 +34,8 @@ function overflow(layers) {
 }
 
 function gradient(layers, target) {
-  const share = layers[0].gradient, steps = layers.length - 1;
+  const share = layers[0].gradient,
+    steps = layers.length - 1;
   if (share === null || steps < 1) return [];
   if (!Number.isFinite(share)) return [{ level: "fault", what: "gradient explodes", share: Infinity, steps }];
   const [verb, level] = change(share);
@@ -38,7 +46,8 @@ function gradient(layers, target) {
 const byBias = (layers) => layers.some(({ dead, unbiased }) => dead >= HALF && unbiased < HALF);
 
 function signal(layers) {
-  const first = layers[0].rms, last = layers[layers.length - 1].rms;
+  const first = layers[0].rms,
+    last = layers[layers.length - 1].rms;
   if (layers.length < 2 || !(first <= LARGEST && last <= LARGEST)) return [];
   if (first === 0) return [{ level: "fault", what: "no signal" }];
   const [verb, level] = change(last / first);
@@ -52,18 +61,21 @@ function symmetry(layers) {
 }
 
 function dead(layers) {
-  const at = most(layers, "dead"), share = layers[at].dead ?? 0;
+  const at = most(layers, "dead"),
+    share = layers[at].dead ?? 0;
   if (share < HALF) return [];
   const what = byBias(layers) ? "dead by bias" : "dead";
   return [{ level: share >= NEARLY_ALL ? "fault" : "warning", what, share, layer: at }];
 }
 
 function saturated(layers) {
-  const at = most(layers, "saturated"), share = layers[at].saturated ?? 0;
+  const at = most(layers, "saturated"),
+    share = layers[at].saturated ?? 0;
   return share < HALF ? [] : [{ level: "warning", what: "saturated", share, layer: at }];
 }
 
-const most = (layers, key) => layers.reduce((best, layer, i) => ((layer[key] ?? 0) > (layers[best][key] ?? 0) ? i : best), 0);
+const most = (layers, key) =>
+  layers.reduce((best, layer, i) => ((layer[key] ?? 0) > (layers[best][key] ?? 0) ? i : best), 0);
 
 function firstLoss(loss, classes) {
   if (loss === null || loss <= 2 * Math.log(classes)) return [];
@@ -78,18 +90,25 @@ export function remedies(findings, run, network, target) {
   const whats = new Set(findings.filter(({ level }) => level !== "fine").map(({ what }) => what));
   if (!whats.size) return [];
   const has = (...names) => names.some((name) => whats.has(name));
-  const found = [], gain = target === null ? null : Number(Math.sqrt(target).toPrecision(3));
+  const found = [],
+    gain = target === null ? null : Number(Math.sqrt(target).toPrecision(3));
   if (has("dead by bias")) found.push({ what: "bias", run: { bias: 0 } });
-  const asks = has("overflows", "no signal", "symmetric", "saturated") || [...whats].some((w) => /^(gradient|signal) /.test(w));
+  const asks =
+    has("overflows", "no signal", "symmetric", "saturated") ||
+    [...whats].some((w) => /^(gradient|signal) /.test(w));
   const plain = network.norm === "none";
   const already = run.scheme === "he_normal" && gain !== null && Math.abs(valueOf(run) / gain - 1) < 0.02;
-  if (asks && plain && gain !== null && !already) found.push({ what: "gain", gain, run: { scheme: "he_normal", value: gain } });
+  if (asks && plain && gain !== null && !already)
+    found.push({ what: "gain", gain, run: { scheme: "he_normal", value: gain } });
   if (asks && plain && (already || gain === null)) found.push({ what: "normalise", network: { norm: "layer" } });
-  if (asks && plain && gain === null) found.push({ what: "tanh", run: { activation: "tanh", scheme: "xavier_normal", value: null } });
+  if (asks && plain && gain === null)
+    found.push({ what: "tanh", run: { activation: "tanh", scheme: "xavier_normal", value: null } });
   if (asks && !plain && has("symmetric", "no signal", "overflows")) {
     found.push({ what: "random", run: { scheme: "he_normal", value: null } });
   }
-  if (asks && !plain && network.residual === "none" && !found.length) found.push({ what: "residual", network: { residual: "scaled" } });
-  if (has("dead") && run.activation !== "leaky_relu") found.push({ what: "leaky", run: { activation: "leaky_relu" } });
+  if (asks && !plain && network.residual === "none" && !found.length)
+    found.push({ what: "residual", network: { residual: "scaled" } });
+  if (has("dead") && run.activation !== "leaky_relu")
+    found.push({ what: "leaky", run: { activation: "leaky_relu" } });
   return found;
 }

@@ -5,14 +5,24 @@ import { measure, target, theory, theoryOfDead } from "./probe.js";
 import { branchOf, numbersOf, widthsOf } from "./state.js";
 import * as training from "./training.js";
 
-const FRAME = 40, GRID = 48, REACH = 2, SHOWN = 16, MOST_KEPT = 30;
-const TARGET = 0.5, DEPTHS = [2, 5, 10, 20], SCAN_STEPS = 300, SCAN_UNITS = 64, SCAN_SEEDS = 3;
+const FRAME = 40,
+  GRID = 48,
+  REACH = 2,
+  SHOWN = 16,
+  MOST_KEPT = 30;
+const TARGET = 0.5,
+  DEPTHS = [2, 5, 10, 20],
+  SCAN_STEPS = 300,
+  SCAN_UNITS = 64,
+  SCAN_SEEDS = 3;
 const JOBS = { depth, training: train, scan, nothing: () => {} };
 
 /** Thrown where a job has to end because there is a newer one. */
 class Superseded extends Error {}
 
-let latest = 0, library = null, digitsData = null;
+let latest = 0,
+  library = null,
+  digitsData = null;
 const cache = new Map();
 
 self.onmessage = async ({ data: { id, kind, state } }) => {
@@ -40,7 +50,8 @@ self.onmessage = async ({ data: { id, kind, state } }) => {
 const withNumbers = (run) => ({ ...run, numbers: numbersOf(run) });
 
 async function depth({ fi, state, post, pause }) {
-  const { batch, seed, norm, runs } = state, widths = widthsOf(state);
+  const { batch, seed, norm, runs } = state,
+    widths = widthsOf(state);
   const network = { widths, batch, seed, norm, branch: branchOf(state) };
   const known = async (what, run, make) => {
     const key = JSON.stringify([what, network, run]);
@@ -51,11 +62,14 @@ async function depth({ fi, state, post, pause }) {
     }
     return cache.get(key);
   };
-  const drawings = [], expected = [];
+  const drawings = [],
+    expected = [];
   for (const [i, run] of runs.entries()) {
     let layers = 0;
     const onward = () => pause((i + ++layers / (2 * widths.length)) / (3 * runs.length));
-    const { drawing, ...measured } = await known("measured", run, () => measure(fi, network, withNumbers(run), onward));
+    const { drawing, ...measured } = await known("measured", run, () =>
+      measure(fi, network, withNumbers(run), onward),
+    );
     drawings.push(drawing);
     post({ run: i, measured });
     await pause();
@@ -84,18 +98,27 @@ async function dataOf(fi, name) {
 }
 
 async function train({ fi, state, post, pause }) {
-  const data = await dataOf(fi, state.data), { optimiser, rate, steps, seeds } = state;
+  const data = await dataOf(fi, state.data),
+    { optimiser, rate, steps, seeds } = state;
   const widths = [data.inputs, ...new Array(state.hidden).fill(state.units), data.classes];
-  if (state.data !== "digits") post({ points: { x: Float32Array.from(data.x), labels: data.labels, reach: REACH } });
+  if (state.data !== "digits")
+    post({ points: { x: Float32Array.from(data.x), labels: data.labels, reach: REACH } });
   for (let seed = 0; seed < seeds; seed++) {
     for (const [i, run] of state.runs.entries()) {
-      const network = training.start(fi, widths, withNumbers(run), seed), next = batches(data.count, 32), losses = [];
+      const network = training.start(fi, widths, withNumbers(run), seed),
+        next = batches(data.count, 32),
+        losses = [];
       let shown = 0;
       for (let s = 0; s < steps; s++) {
         losses.push(training.step(network, ...training.rows(data, next()), { optimiser, rate }));
         const done = (seed * state.runs.length + i + (s + 1) / steps) / (seeds * state.runs.length);
         if (performance.now() - shown > 250 || s + 1 === steps) {
-          post({ run: i, seed, losses: training.smooth(losses), ...(seed ? {} : { snapshot: snapshot(network, data) }) });
+          post({
+            run: i,
+            seed,
+            losses: training.smooth(losses),
+            ...(seed ? {} : { snapshot: snapshot(network, data) }),
+          });
           shown = performance.now();
         }
         await pause(done);
@@ -106,7 +129,8 @@ async function train({ fi, state, post, pause }) {
 
 /** What can be seen of a network: its decisions in the plane, its first layer, how many units differ, what it gets right. */
 function snapshot(network, data) {
-  const first = network.layers[0], count = Math.min(first.units, SHOWN);
+  const first = network.layers[0],
+    count = Math.min(first.units, SHOWN);
   return {
     units: training.differentUnits(network),
     of: network.layers[0].units,
@@ -121,24 +145,32 @@ function snapshot(network, data) {
 function boundary(network) {
   const x = new Float64Array(2 * GRID * GRID);
   for (let k = 0; k < GRID * GRID; k++) {
-    x[2 * k] = REACH * (2 * ((k % GRID) + 0.5) / GRID - 1);
-    x[2 * k + 1] = REACH * (1 - 2 * (Math.floor(k / GRID) + 0.5) / GRID);
+    x[2 * k] = REACH * ((2 * ((k % GRID) + 0.5)) / GRID - 1);
+    x[2 * k + 1] = REACH * (1 - (2 * (Math.floor(k / GRID) + 0.5)) / GRID);
   }
-  const { hs } = training.forward(network, x, GRID * GRID), logits = hs[hs.length - 1];
-  return Float32Array.from({ length: GRID * GRID }, (_, k) => 1 / (1 + Math.exp(logits[2 * k] - logits[2 * k + 1])));
+  const { hs } = training.forward(network, x, GRID * GRID),
+    logits = hs[hs.length - 1];
+  return Float32Array.from(
+    { length: GRID * GRID },
+    (_, k) => 1 / (1 + Math.exp(logits[2 * k] - logits[2 * k + 1])),
+  );
 }
 
 /** Steps to a loss of 0.5 on the digits by depth, at the best of three rates, as examples/claims.py counts them. */
 async function scan({ fi, state, post, pause }) {
-  const data = await dataOf(fi, "digits"), all = DEPTHS.length * state.runs.length;
+  const data = await dataOf(fi, "digits"),
+    all = DEPTHS.length * state.runs.length;
   for (const [d, hidden] of DEPTHS.entries()) {
     for (const [i, run] of state.runs.entries()) {
-      const rates = run.activation === "sigmoid" ? [0.1, 0.3, 1] : [0.01, 0.03, 0.1], found = [];
+      const rates = run.activation === "sigmoid" ? [0.1, 0.3, 1] : [0.01, 0.03, 0.1],
+        found = [];
       for (const rate of rates) {
         const steps = [];
         for (let seed = 0; seed < SCAN_SEEDS; seed++) {
           const widths = [data.inputs, ...new Array(hidden).fill(SCAN_UNITS), data.classes];
-          const network = training.start(fi, widths, withNumbers(run), seed), next = batches(data.count, 32), losses = [];
+          const network = training.start(fi, widths, withNumbers(run), seed),
+            next = batches(data.count, 32),
+            losses = [];
           let arrived = null;
           for (let s = 0; s < SCAN_STEPS && arrived === null; s++) {
             losses.push(training.step(network, ...training.rows(data, next()), { optimiser: "sgd", rate }));
