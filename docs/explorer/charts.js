@@ -13,7 +13,7 @@ const MARKERS = [
   (x, y, r) => `<path d="M${x} ${y - 1.3 * r}L${x + 1.3 * r} ${y}L${x} ${y + 1.3 * r}L${x - 1.3 * r} ${y}Z"/>`,
 ];
 const round = (v) => Math.round(v * 100) / 100;
-export const escaped = (text) => String(text).replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+const escaped = (text) => String(text).replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
 function text(x, y, content, { look, size = 11, anchor = "start", weight = "normal", colour = look.ink }) {
   const style = `font-size="${size}" text-anchor="${anchor}" font-weight="${weight}" fill="${colour}"`;

@@ -1,5 +1,5 @@
 // The third view: the claims of docs/claims.md with their tables, each of which opens as an experiment.
-import { h } from "./dom.js";
+import { h, table } from "./dom.js";
 import { facts } from "./facts.js";
 import { PRESETS } from "./presets.js";
 
@@ -15,42 +15,17 @@ function inline(text) {
 
 const paragraphs = (claim) => claim.text.map((text) => h("p", {}, inline(text)));
 
-function tables(claim) {
-  return claim.tables.map(([heads, ...rows]) =>
-    h(
-      "div.scroll",
-      { tabIndex: 0, role: "region", "aria-label": claim.title },
-      h(
-        "table",
-        {},
-        h(
-          "thead",
-          {},
-          h(
-            "tr",
-            {},
-            heads.map((head) => h("th", { scope: "col" }, inline(head))),
-          ),
-        ),
-        h(
-          "tbody",
-          {},
-          rows.map(([first, ...cells]) =>
-            h(
-              "tr",
-              {},
-              h("th", { scope: "row" }, inline(first)),
-              cells.map((cell) => h("td", {}, cell)),
-            ),
-          ),
-        ),
-      ),
+const tables = (claim) =>
+  claim.tables.map(([heads, ...rows]) =>
+    table(
+      claim.title,
+      heads.map(inline),
+      rows.map((row) => row.map(inline)),
     ),
   );
-}
 
 /** The claims in a language of facts.js: {title, verdict, text, tables, level, state}. */
-export const claimsIn = (language) => facts.claims[language].map((claim, i) => ({ ...claim, ...PRESETS[i] }));
+const claimsIn = (language) => facts.claims[language].map((claim, i) => ({ ...claim, ...PRESETS[i] }));
 
 export function claimsView(words, app) {
   const results = h(

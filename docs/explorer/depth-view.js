@@ -2,7 +2,7 @@
 import { frame, histograms, lines, sheet } from "./charts.js";
 import { client } from "./client.js";
 import { named, sharedPanel } from "./controls.js";
-import { h, percent, reading, select, short, slider } from "./dom.js";
+import { h, percent, reading, select, short, slider, table } from "./dom.js";
 import { takePanel } from "./take-panel.js";
 import { verdictPanel } from "./verdict-panel.js";
 
@@ -28,7 +28,7 @@ export function depthView(words, app) {
   );
   const pictures = h("div.pictures"),
     key = h("p.note"),
-    table = h("div.scroll", { tabIndex: 0, role: "region", "aria-label": words.table });
+    values = h("div");
   const layer = slider(words.layer, { min: 1, max: 100, show: String }, (value) => app.change({ layer: value }));
   const kind = select(words.histogram, Object.entries(words.histograms), (value) =>
     app.change({ histogram: value }),
@@ -44,7 +44,7 @@ export function depthView(words, app) {
     key,
     reading(words.reading.depth),
     h("div.layer", {}, layer.element, kind.element),
-    table,
+    values,
     verdicts.element,
     take.element,
   );
@@ -61,8 +61,7 @@ export function depthView(words, app) {
     progress.hidden = false;
     progress.removeAttribute("value");
     app.busy(true);
-    const { runs, ...rest } = state;
-    worker.start("depth", { ...rest, runs }, (message) => {
+    worker.start("depth", state, (message) => {
       const { run, progress: share, done, error, measured, expected, target, dead } = message;
       if (error) app.fail(error);
       if (share !== undefined) progress.value = share;
@@ -97,7 +96,9 @@ export function depthView(words, app) {
     pictures.innerHTML = drawn(app.look(), size).join("");
     const missing = found.some(({ expected }) => expected === null);
     key.textContent = [words.legendTheory, missing ? words.noTheory : ""].join(" ");
-    table.replaceChildren(numbers());
+    const left = values.firstChild?.scrollLeft ?? 0;
+    values.replaceChildren(numbers());
+    values.firstChild.scrollLeft = left;
     verdicts.sync(state, found);
     take.sync(state);
   }
@@ -177,56 +178,22 @@ export function depthView(words, app) {
 
   /** The numbers of the layer that is pointed out. */
   function numbers() {
-    const heads = Object.values(words.columns),
-      { columns } = words;
+    const { start, rms, theory, gradient, dead: off, saturated } = words.columns;
     const rows = found.map(({ measured, expected, dead }, run) => {
-      const layer = measured?.layers[at()],
-        band = (one) => (one && one.mean > 0 ? theoryText(one) : "–");
+      const layer = measured?.layers[at()];
+      const band = (one) => (one && one.mean > 0 ? theoryText(one) : "–");
+      const predicted = dead?.[at()] !== undefined && layer?.dead !== null ? ` (${percent(dead[at()])})` : "";
       return [
-        named(state.runs[run], words),
+        [app.mark(run), named(state.runs[run], words)],
         short(layer?.rms),
         band(expected?.q[at()]),
         short(layer?.gradient),
         band(expected?.gradient[at()]),
-        percent(layer?.dead) +
-          (dead?.[at()] !== undefined && layer?.dead !== null ? ` (${percent(dead[at()])})` : ""),
+        percent(layer?.dead) + predicted,
         percent(layer?.saturated),
       ];
     });
-    const titles = [
-      columns.start,
-      columns.rms,
-      columns.theory,
-      columns.gradient,
-      columns.theory,
-      `${columns.dead} (${columns.theory})`,
-      columns.saturated,
-    ];
-    return h(
-      "table",
-      { "data-heads": heads.length },
-      h(
-        "thead",
-        {},
-        h(
-          "tr",
-          {},
-          titles.map((title) => h("th", { scope: "col" }, title)),
-        ),
-      ),
-      h(
-        "tbody",
-        {},
-        rows.map(([name, ...cells], run) =>
-          h(
-            "tr",
-            {},
-            h("th", { scope: "row" }, app.mark(run), name),
-            cells.map((cell) => h("td", {}, cell)),
-          ),
-        ),
-      ),
-    );
+    return table(words.table, [start, rms, theory, gradient, theory, `${off} (${theory})`, saturated], rows);
   }
 
   function theoryText({ mean, low, high }) {

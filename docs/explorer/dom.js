@@ -80,6 +80,28 @@ export function integer(label, { low, high }, onchange, extra = {}) {
   };
 }
 
+/** A table that scrolls in its box: `rows` begin with their heading, and cells are texts or lists of elements. */
+export function table(label, heads, rows) {
+  const head = h(
+    "tr",
+    {},
+    heads.map((title) => h("th", { scope: "col" }, title)),
+  );
+  const body = rows.map(([first, ...cells]) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, first),
+      cells.map((cell) => h("td", {}, cell)),
+    ),
+  );
+  return h(
+    "div.scroll",
+    { tabIndex: 0, role: "region", "aria-label": label },
+    h("table", {}, h("thead", {}, head), h("tbody", {}, body)),
+  );
+}
+
 /** A title that unfolds into a list of sentences. */
 export function reading([title, sentences]) {
   return h(

@@ -10,7 +10,7 @@ const MORE = {
 export const look = (theme) => ({ ...facts.look[theme], ...MORE[theme] });
 
 /** The reader's choice, kept where the docs' theme keeps it: "light", "dark" or "auto". */
-export const chosenTheme = () => localStorage.getItem("theme") ?? "auto";
+const chosenTheme = () => localStorage.getItem("theme") ?? "auto";
 
 export const systemTheme = matchMedia("(prefers-color-scheme: dark)");
 

@@ -35,7 +35,9 @@ export async function measure(fi, network, run, pause = () => {}) {
     };
   });
   const loss = whole && widths[depth] > 1 ? uniformLoss(states[depth - 1].h, widths[depth]) : null;
-  return { layers, loss, drawing: { net, x, batch, f } };
+  // Without the weights, which take up room.
+  const shape = { ...net, layers: net.layers.map(({ weights, ...layer }) => layer) };
+  return { layers, loss, drawing: { net: shape, x, batch, f } };
 }
 
 /** The Var(W) fan_in with which the gradient keeps its norm; null if there is none. */

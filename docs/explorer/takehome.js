@@ -9,7 +9,7 @@ const keywords = (run) =>
     .join("");
 
 /** The list of widths, written briefly. */
-export function widthsText(widths) {
+function widthsText(widths) {
   const [first, ...rest] = widths,
     middle = rest.slice(0, -1),
     last = rest[rest.length - 1];

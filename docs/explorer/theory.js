@@ -157,7 +157,7 @@ export function* deadShares(f, q, weights, biases, inputMoment, c, batch) {
 }
 
 /** The correlation of two inputs in the next layer. */
-export function correlate(f, c, q, weight, bias) {
+function correlate(f, c, q, weight, bias) {
   const at = Math.min(Math.max(q, LEAST_STD ** 2), 2 ** 54),
     whole = secondMoment(f, at);
   const next = weight * whole + bias;

@@ -55,7 +55,6 @@ export const words = {
   norms: { none: "none", layer: "layer norm", batch: "batch norm" },
   residual: "Residual branches",
   residuals: { none: "none", scaled: "x + f / √layers", plain: "x + f" },
-  more: "Sizes and seed",
   forward: "Forward: rms of h",
   backward: "Backward: norm of ∂L/∂h, last layer = 1",
   shares: "Dead units (line), saturated values (dotted)",

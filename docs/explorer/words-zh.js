@@ -52,7 +52,6 @@ export const words = {
   norms: { none: "无", layer: "层归一化", batch: "批归一化" },
   residual: "残差分支",
   residuals: { none: "无", scaled: "x + f / √层数", plain: "x + f" },
-  more: "尺寸与种子",
   forward: "前向：h 的均方根",
   backward: "反向：∂L/∂h 的范数（末层为 1）",
   shares: "死亡单元（实线）与饱和值（点线）",
