@@ -49,7 +49,8 @@ export function depthView(words, app) {
     take.element,
   );
   const worker = client();
-  let asked = "",
+  let computing = false,
+    asked = "",
     found = [],
     state = null;
 
@@ -60,6 +61,7 @@ export function depthView(words, app) {
     found = state.runs.map((_, i) => (found[i] ? { ...found[i], stale: true } : {}));
     progress.hidden = false;
     progress.removeAttribute("value");
+    computing = true;
     app.busy(true);
     worker.start("depth", state, (message) => {
       const { run, progress: share, done, error, measured, expected, target, dead } = message;
@@ -70,7 +72,7 @@ export function depthView(words, app) {
       if (dead !== undefined) Object.assign(found[run], { dead });
       if (done || error) {
         progress.hidden = true;
-        app.busy(false);
+        computing = false;
       }
       soon();
     });
@@ -101,6 +103,7 @@ export function depthView(words, app) {
     values.firstChild.scrollLeft = left;
     verdicts.sync(state, found);
     take.sync(state);
+    if (!computing) app.busy(false);
   }
 
   const at = () => Math.min(state.layer, state.depth) - 1;

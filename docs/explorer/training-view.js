@@ -90,7 +90,6 @@ export function trainingView(words, app) {
   function ended() {
     running = null;
     progress.hidden = true;
-    app.busy(false);
   }
 
   function stop() {
@@ -100,6 +99,7 @@ export function trainingView(words, app) {
   }
 
   function train() {
+    waiting = 0;
     found = state.runs.map(() => ({ losses: [] }));
     points = null;
     begin("training", ({ run, seed, losses, snapshot, points: drawn }) => {
@@ -134,6 +134,7 @@ export function trainingView(words, app) {
     measure.textContent = running === "scan" ? words.scanStop : words.scanRun;
     seen.replaceChildren(...found.map(one));
     take.sync(state);
+    if (!running && !waiting) app.busy(false);
   }
 
   function losses(look, box) {
