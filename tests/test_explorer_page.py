@@ -174,7 +174,8 @@ def test_steps_by_depth_are_those_of_the_claims(tab: tuple[Page, str]) -> None:
         0
     ]
     assert (arrival["depth"], arrival["rate"], arrival["counts"]) == (2, known["rate"], known["steps"][:3])
-    assert page.run("document.body.dataset.busy") == "false" and page.errors == []
+    page.wait(IDLE)
+    assert page.errors == []
 
 
 def test_a_claim_opens_as_its_experiment(tab: tuple[Page, str]) -> None:
