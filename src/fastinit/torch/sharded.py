@@ -255,7 +255,7 @@ def parts_of(task: Task) -> Iterator[Part]:
     if not task.local.numel():
         return
     for local, block in task.boxes():
-        to = host_memory(local)._replace(place=None if local.is_cpu else gpu_of(local))
+        to = host_memory(local)._replace(place=gpu_of(local))
         yield part_of(to, task.inner, task.name, task.shape, block)
 
 
