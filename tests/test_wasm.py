@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import BITS, NARROW, ROOT, read_vectors
+from conftest import BITS, NARROW, ROOT, fill_jobs, read_vectors
 from test_kernels import LAWS
 
 import fastinit as fi
@@ -106,8 +106,8 @@ def drawn(
     """The CPU's values."""
     out = np.empty(n, BITS[dtype])
     axes = ((n, 1, out.itemsize, ((0, index),)),)
-    if n:
-        _core.fill(law, parameters, streams.key(seed, name), dtype, out.ctypes.data, axes, 1, False, 0)
+    key = streams.key(seed, name)
+    fill_jobs([(law, parameters, key, dtype, out.ctypes.data, axes, False)], 1, 0)
     return out
 
 

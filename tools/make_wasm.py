@@ -12,7 +12,6 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
-from fastinit.drawing.streams import around_the_seed
 from fastinit.laws.distributions import Constant, Normal, TruncatedNormal, Uniform, truncated_std
 from fastinit.schemes.activations import ACTIVATIONS, GATED, OTHER_NAMES
 from fastinit.schemes.catalogue import CATEGORIES, Scheme
@@ -23,8 +22,8 @@ ROOT = Path(__file__).parents[1]
 EXPLORER = ROOT / "docs" / "explorer"
 SOURCES = [
     "wasm/exports.c",
-    "wasm/key.c",
     "wasm/orthogonal.c",
+    "key.c",
     "law.c",
     "scalar.c",
     "stream.c",
@@ -42,9 +41,7 @@ BY_NAME = ("truncated_normal", "orthogonal", "identity")
 
 def build(to: Path) -> None:
     """The kernels as a WebAssembly module; CalledProcessError if the compiler fails."""
-    tag = around_the_seed("")[0].rstrip(b"\0").decode()
-    sources = [f"csrc/{source}" for source in SOURCES]
-    command = ["clang", *FLAGS, f'-DFI_STREAM_TAG="{tag}"', *sources, "-o", str(to)]
+    command = ["clang", *FLAGS, *[f"csrc/{source}" for source in SOURCES], "-o", str(to)]
     subprocess.run(command, check=True, cwd=ROOT)
 
 

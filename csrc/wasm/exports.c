@@ -26,14 +26,16 @@ const char *EXPORT(dtype_name)(size_t i) { return i < FI_DTYPE_COUNT ? fi_dtypes
 /* Choose the stream and the law of the fills that follow. */
 void EXPORT(choose_stream)(uint64_t seed, const char *name, size_t length) {
     uint32_t key[4];
-    fi_key(key, seed, name, length);
+    fi_key(seed, name, length, key);
     fi_stream_init(&stream, key);
 }
 const char *EXPORT(choose_law)(enum fi_law_id id, enum fi_dtype_id dtype, const double *parameter) {
     return fi_law_init(&law, id, dtype, parameter);
 }
 
-void fi_draw(uint64_t index, size_t count, void *out) { kernels[law.kernel](&law, &stream, index, count, out, false); }
+void fi_values(uint64_t index, size_t count, void *out) {
+    kernels[law.kernel](&law, &stream, index, count, out, false);
+}
 
 /* The bytes that `orthogonal` needs before `out`. */
 size_t EXPORT(orthogonal_work)(size_t rows, size_t columns) {

@@ -48,7 +48,7 @@ void fi_haar(size_t rows, size_t columns, bool wide, double *q, double *work) {
     for (size_t last = columns, first; last; last = first) {
         first = (last - 1) / BLOCK * BLOCK;
         const size_t width = last - first, count = (rows - first) * width;
-        fi_draw(index, count, drawn);
+        fi_values(index, count, drawn);
         index += count;
         for (size_t k = last; k-- > first;) {
             const size_t from = k / TURN * TURN, length = stride - from; /* x is 0 before k and past the rows */

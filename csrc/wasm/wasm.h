@@ -3,11 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The key of a (seed, name), as drawing/streams.py has it. */
-void fi_key(uint32_t key[4], uint64_t seed, const char *name, size_t length);
-
 /* Values of the law and the stream that were chosen last. */
-__attribute__((export_name("fill"))) void fi_draw(uint64_t index, size_t count, void *out);
+__attribute__((export_name("fill"))) void fi_values(uint64_t index, size_t count, void *out);
 
 /* A matrix of Haar's law with orthonormal columns, rows >= columns, from standard normal values of the stream, which
  * are doubles if `wide`, else floats. Column c comes to memory from q + c * fi_haar_stride(rows) on. `work` has room
