@@ -6,10 +6,9 @@ import { deadShares, keepingVariance, predict, predictWide } from "./theory.js";
 const BINS = 48;
 
 /**
- * {layers, loss, drawing}: of every layer {rms, gradient, saturated, dead, unbiased, copies} and the histograms of h and of the
- * weights; null is what could
- * not be measured. `network` has widths, seed, batch, norm and branch, `run` activation, scheme, numbers and bias. The
- * drawing is what `theory` needs. `pause` is awaited now and then, and may end all by an error.
+ * {layers, loss, drawing}: of every layer {rms, gradient, saturated, dead, unbiased, copies} and the histograms of h and of
+ * the weights; null is what could not be measured. `network` has widths, seed, batch, norm and branch, `run` activation,
+ * scheme, numbers and bias. The drawing is what `theory` needs. `pause` is awaited now and then, and may end all by an error.
  */
 export async function measure(fi, network, run, pause = () => {}) {
   const f = activation(run.activation),

@@ -243,6 +243,7 @@ export function trainingView(words, app) {
       if (starts !== scanned) arrivals = [];
       scanned = starts;
       if (wanted !== asked) {
+        found = found.slice(0, state.runs.length);
         // While a slider moves, training waits.
         clearTimeout(waiting);
         waiting = setTimeout(train, asked ? WAIT : 0);
