@@ -167,11 +167,20 @@ def test_zeros_and_constants_stay_equal_while_training(tab: tuple[Page, str]) ->
 @pytest.mark.parametrize("view", ["depth", "training"])
 def test_starts_come_and_go(tab: tuple[Page, str], view: str) -> None:
     page = opened(tab, f"#view={view}&steps=20&seeds=1&{SMALL}&run=relu,zeros&run=tanh,he_normal")
-    for button, left in ((".runs > button", 3), (".runs > button", 4), (".card .remove", 3), (".card .remove", 2)):
+    for button, left in (
+        (".runs > button", 3),
+        (".runs > button", 4),
+        (".card .remove", 3),
+        (".card .remove", 2),
+    ):
         page.run(f"document.querySelector('{button}').click()")
         page.wait(IDLE)
-        assert len(page.run("window.explorer.report()")) == len(page.run("window.explorer.state().runs")) == left
-        assert page.run("[...document.querySelectorAll('fieldset.card')].filter(c => !c.hidden).length") == left
+        assert (
+            len(page.run("window.explorer.report()")) == len(page.run("window.explorer.state().runs")) == left
+        )
+        assert (
+            page.run("[...document.querySelectorAll('fieldset.card')].filter(c => !c.hidden).length") == left
+        )
     assert page.errors == []
 
 
