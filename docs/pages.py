@@ -23,6 +23,7 @@ CHINESE = {
         "fsdp2": "FSDP2 与张量并行",
         "torchtitan": "torchtitan",
         "engines": "其他训练引擎",
+        "started-right": "训练的起点对吗",
         "torch": "替换 torch.nn.init",
         "gpu": "NVIDIA GPU",
         "jax": "JAX、Flax 与 Equinox",

@@ -23,6 +23,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+import fastinit.torch as ft
+
 SEED = 2024
 BATCH, LENGTH, VOCABULARY = 4, 16, 2048
 # Degrees of torchtitan's parallelisms, and the schedule of its pipeline. Together they make up to 8 processes.
@@ -142,6 +144,7 @@ def _check(parts: list[Any], plan: Any) -> None:
     everywhere: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(everywhere, names)
     assert {name for some in everywhere for name in some} == set(expected)
+    assert ft.checksum(parts, plan) == fi.checksum(plan, seed=SEED)
 
 
 def _first_loss(parts: list[Any], schedule: Any, is_last: bool) -> float | None:
