@@ -110,7 +110,7 @@ def count(*names):
 def optional(module: str) -> Any:
     if os.environ.get("FASTINIT_REQUIRE_OPTIONAL"):
         return importlib.import_module(module)
-    return pytest.importorskip(module)
+    return pytest.importorskip(module, exc_type=ImportError)
 
 
 @pytest.fixture(scope="session")
