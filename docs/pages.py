@@ -32,7 +32,7 @@ CHINESE = {
         "inspect": "检查已有的检查点",
         "probe": "解读探测报告",
         "coming-from": "从 torch、JAX 或 Keras 迁移",
-        "clusters": "Dask 与 Ray",
+        "clusters": "集群、Dask 与 Ray",
     },
     "参考 · 英文": {
         "schemes": "方案目录",

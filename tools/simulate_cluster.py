@@ -9,6 +9,7 @@ counted, and elements of each shard are compared with the specification of the b
 from __future__ import annotations
 
 import argparse
+import gc
 import itertools
 import math
 import platform
@@ -147,6 +148,7 @@ class Model(nn.Module):
 @contextmanager
 def as_rank(given: Geometry, rank: int) -> Iterator[tuple[DeviceMesh, DeviceMesh]]:
     """This process as one of many: the mesh of stages, shards and tensor parallelism, and that of stages and experts."""
+    gc.collect()  # the modules of the rank before, which FSDP links in circles
     dist.init_process_group("fake", store=FakeStore(), rank=rank, world_size=given.ranks)
     debug._clear_sharding_prop_cache()  # which takes the mesh of one rank for another's
     try:
@@ -235,18 +237,18 @@ class Shares:
 
 
 def check_rank(given: Geometry, plan: fi.Plan, rank: int, elements: int) -> dict[str, float]:
-    """Fill what a rank holds, and compare: the elements that are drawn, and a sample of the values. Returns seconds."""
+    """Fill what a rank holds, and compare: the elements that are drawn, and a sample of the values. Returns seconds of CPU."""
     with as_rank(given, rank) as meshes:
-        times = {"arranged by torch": time.perf_counter()}
+        times = {"arranged by torch": time.process_time()}
         stage = arranged(given, *meshes)
         stage.to_empty(device="cpu")
-        times["understood"] = time.perf_counter()
+        times["understood"] = time.process_time()
         assert all(parameter.device_mesh.get_rank() == rank for parameter in stage.parameters())
         tasks = sharded.tasks_of(survey(stage), plan, "", strict=False)
-        times["drawn"] = time.perf_counter()
+        times["drawn"] = time.process_time()
         with mock.patch.object(sharded, "draw_block", wraps=sharded.draw_block) as drawn:
             ft.init_(stage, plan, seed=SEED, strict=False)
-        times["end"] = time.perf_counter()
+        times["end"] = time.process_time()
         assert sum(call.args[0].numel() for call in drawn.call_args_list) == elements, rank
         chance = np.random.default_rng(rank)
         for task in tasks:
@@ -273,11 +275,13 @@ def _check_values(values: Any, block: tuple[slice, ...], task: Any, chance: np.r
 
 
 def simulate(given: Geometry, sample: Sequence[int]) -> dict[str, Any]:
-    """Check all that the head of this file says; figures of it."""
-    start = time.perf_counter()
+    """Check all that the head of this file says. Returns figures of it: counts of elements, seconds of CPU, bytes."""
+    before = _peak()
+    start = time.process_time()
     plan = ft.record(lambda: Model(given))
-    figures: dict[str, Any] = {"plan, s": time.perf_counter() - start, "tensors": len(plan)}
-    shares, start = Shares(given), time.perf_counter()
+    figures: dict[str, Any] = {"plan, s": time.process_time() - start, "tensors": len(plan)}
+    figures["memory of the plan"] = _peak() - before
+    shares, start = Shares(given), time.process_time()
     held, copies = set(), 0
     for stage in range(given.stages):
         with as_rank(given, stage * given.ranks_of_stage) as meshes:
@@ -291,13 +295,20 @@ def simulate(given: Geometry, sample: Sequence[int]) -> dict[str, Any]:
     n = sum(math.prod(row.shape) for row in plan.values())
     assert shares.elements.sum() == n + copies
     figures |= {
-        "parameters": n, "ranks": given.ranks, "all shares, s": time.perf_counter() - start,
+        "parameters": n, "ranks": given.ranks, "all shares, s": time.process_time() - start,
         "copies": copies, "least": int(shares.elements.min()), "most": int(shares.elements.max()),
     }  # fmt: skip
+    before = _peak()
     runs = [check_rank(given, plan, rank, int(shares.elements.reshape(-1)[rank])) for rank in sample]
     for name in runs[0]:
         figures[f"{name}, s"] = max(run[name] for run in runs)
+    figures["memory of a rank"] = _peak() - before
     return figures
+
+
+def _peak() -> int:
+    """The most bytes that this process has had until now."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def main() -> None:
@@ -312,7 +323,6 @@ def main() -> None:
     sample = [0, LARGE.ranks - 1, *[chance.randrange(LARGE.ranks) for _ in range(given.ranks - 2)]]
     for name, value in simulate(LARGE, sample).items():
         print(f"{name:>24}: {value:,.3f}" if isinstance(value, float) else f"{name:>24}: {value:,}")
-    print(f"{'peak memory, GB':>24}: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f}")
     print(f"{'processor':>24}: {platform.machine()}, {fi.isa()}, {fi.get_num_threads()} threads")
 
 
