@@ -113,7 +113,9 @@ def _chosen(plan: Plan, own: Plan, parameters: Container[str]) -> Plan:
     """The plan for parameters; for buffers, and for what the plan leaves alone, what the model's own code says."""
     rows = {name: row for name, row in own.items() if name not in parameters or name in plan.unfilled}
     known = {**rows, **plan.parameters}
-    ties = {a: owner for a, owner in (own.ties | plan.ties).items() if owner in known or owner in own.buffers}
+    ties = {
+        a: owner for a, owner in {**own.ties, **plan.ties}.items() if owner in known or owner in own.buffers
+    }
     return replace(own, parameters=known, ties=ties)
 
 
