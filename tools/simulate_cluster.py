@@ -45,6 +45,7 @@ import reference
 
 import fastinit as fi
 import fastinit.torch as ft
+from fastinit.drawing.fill import Batch
 from fastinit.drawing.streams import key
 from fastinit.torch import sharded
 from fastinit.torch.survey import survey
@@ -246,10 +247,10 @@ def check_rank(given: Geometry, plan: fi.Plan, rank: int, elements: int) -> dict
         assert all(parameter.device_mesh.get_rank() == rank for parameter in stage.parameters())
         tasks = sharded.tasks_of(survey(stage), plan, "", strict=False)
         times["drawn"] = time.process_time()
-        with mock.patch.object(sharded, "draw_block", wraps=sharded.draw_block) as drawn:
+        with mock.patch.object(Batch, "add", autospec=True, side_effect=Batch.add) as drawn:
             ft.init_(stage, plan, seed=SEED, strict=False)
         times["end"] = time.process_time()
-        assert sum(call.args[0].numel() for call in drawn.call_args_list) == elements, rank
+        assert sum(math.prod(call.args[1].to.shape) for call in drawn.call_args_list) == elements, rank
         chance = np.random.default_rng(rank)
         for task in tasks:
             for target, block in task.boxes():
