@@ -55,7 +55,10 @@ def hub_plan(plan: Plan, model: Any, quantizer: Any = None) -> Plan:
     ties: dict[str, str] = {}
     for name, tensor in published.items():
         sources, operation = origins.of[id(tensor)]
-        first = next(iter(sources))
+        if operation:
+            of = " and ".join(map(repr, sorted(sources))) or "nothing"
+            raise ValueError(f"{name!r} is made from {of} by {operation}: its distribution is not known")
+        first = min(sources)
         if first in of_ties:
             owner = renamed.get(id(tensors[plan.ties[first]]))
             if tensor is not tensors[first] or owner is None:
@@ -63,7 +66,7 @@ def hub_plan(plan: Plan, model: Any, quantizer: Any = None) -> Plan:
             ties[name] = owner
             continue
         if tensor is not tensors[first]:
-            _check_cut(name, [rows[source] for source in sources], operation)
+            _check_cut(name, [rows[source] for source in sorted(sources)])
         for other in _others(rows[first].distribution):
             if renamed.get(id(tensors[neighbour(first, other)])) != neighbour(name, other):
                 raise ValueError(f"{name!r} follows from {neighbour(first, other)!r}, which has another name there")
@@ -74,7 +77,7 @@ def hub_plan(plan: Plan, model: Any, quantizer: Any = None) -> Plan:
 
 
 class _Origin(NamedTuple):
-    """From which named tensors one is made, and the operation that did more than to move elements, or ""."""
+    """From which named tensors one is made, and the first operation that did more than to move elements, or ""."""
 
     names: frozenset[str]
     operation: str
@@ -94,11 +97,10 @@ class _Origins(TorchFunctionMode):
         result = func(*args, **(kwargs or {}))
         given = [self.of[id(x)] for x in tree_leaves((args, kwargs)) if id(x) in self.of]
         names = frozenset[str]().union(*[origin.names for origin in given])
-        operation = next((origin.operation for origin in given if origin.operation), "")
-        if func.__name__ not in _MOVING:
-            operation = func.__name__
+        own = "" if func.__name__ in _MOVING else func.__name__
+        operation = next((origin.operation for origin in given if origin.operation), own)
         for made in tree_leaves(result):
-            if isinstance(made, Tensor) and id(made) not in self.of:
+            if isinstance(made, Tensor) and (own or id(made) not in self.of):  # own: it may be one of the given
                 self.alive.append(made)
                 self.of[id(made)] = _Origin(names, operation)
         return result
@@ -119,17 +121,15 @@ def _published(model: Any, tensors: dict[str, Tensor], quantizer: Any) -> dict[s
     return found
 
 
-def _check_cut(name: str, sources: list[Parameter], operation: str) -> None:
+def _check_cut(name: str, sources: list[Parameter]) -> None:
     """Raise ValueError unless a tensor that is cut out of others has a distribution of its own."""
-    of = " and ".join(repr(source.name) for source in sources)
-    if operation:
-        raise ValueError(f"{name!r} is made from {of} by {operation}, of which the distribution is not known")
     law = sources[0].distribution
     if not isinstance(law, Elementwise) or any(source.distribution != law for source in sources):
+        of = " and ".join(repr(source.name) for source in sources)
         laws = ", ".join(dict.fromkeys(str(source.distribution) for source in sources))
         raise ValueError(
             f"{name!r} is cut out of {of}, whose elements differ in distribution ({laws}): "
-            "write the model's own names, or give a recipe"
+            "write the model's own names, or give another recipe"
         )
 
 
