@@ -16,14 +16,14 @@ from conftest import ROOT, loaded, optional
 
 import fastinit as fi
 from fastinit import cli
-from fastinit.laws import Norms, Normal
+from fastinit.laws import Normal, Norms
 from fastinit.plans.parameter import Parameter
 from fastinit.plans.plan import Plan
 
 torch = optional("torch")
 transformers = optional("transformers")
 
-from fastinit.torch.recording import hub  # noqa: E402
+from fastinit.torch.recording import hub, huggingface  # noqa: E402
 from fastinit.torch.recording.huggingface import plan_of_config  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -38,7 +38,12 @@ DEEPSEEK = {
     "n_routed_experts": 4, "q_lora_rank": 32, "kv_lora_rank": 32, "qk_nope_head_dim": 16, "qk_rope_head_dim": 16,
     "v_head_dim": 32, "first_k_dense_replace": 1, "n_group": 1, "topk_group": 1, "num_experts_per_tok": 2,
 }  # fmt: skip
-FLOAT8 = {"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [128, 128], "activation_scheme": "dynamic"}
+FLOAT8 = {
+    "quant_method": "fp8",
+    "fmt": "e4m3",
+    "weight_block_size": [128, 128],
+    "activation_scheme": "dynamic",
+}
 # The class of each model, its sizes, and a name that its published checkpoints have.
 MODELS: dict[str, tuple[dict[str, Any], str]] = {
     "Qwen3MoeForCausalLM": ({**ROUTED, "num_experts": 4}, "model.layers.1.mlp.experts.3.up_proj.weight"),
@@ -89,7 +94,9 @@ def test_names_and_bytes_are_those_of_save_pretrained(model: str, tmp_path: Path
         }
         ours = loaded_by_torch(Path(output))
         assert known in ours
-        assert {n: (t.shape, t.dtype) for n, t in ours.items()} == {n: (t.shape, t.dtype) for n, t in theirs.items()}
+        assert {n: (t.shape, t.dtype) for n, t in ours.items()} == {
+            n: (t.shape, t.dtype) for n, t in theirs.items()
+        }
         assert saved is fresh or all(tensor.equal(theirs[name]) for name, tensor in ours.items())
     assert cli.main(["verify", output, "--model", folder, "--names", "hub", "--seed", "5"]) == 0
     own, named = plan_of_config(folder), plan_of_config(folder, names="hub")
@@ -121,9 +128,7 @@ def test_a_recipe_gives_each_expert_what_the_stacked_tensor_gets(tmp_path: Path)
 def test_what_cannot_be_named_is_refused(tmp_path: Path, capsys: Any) -> None:
     folder = configured(tmp_path / "model", "Qwen3MoeForCausalLM", {**ROUTED, "num_experts": 4})
     rules = tmp_path / "rules.toml"
-    rules.write_text(
-        '[[rule]]\nmatch = "*gate_up_proj"\nscheme = "orthogonal"\n[[rule]]\nscheme = "zeros"\n'
-    )
+    rules.write_text('[[rule]]\nmatch = "*gate_up_proj"\nscheme = "orthogonal"\n[[rule]]\nscheme = "zeros"\n')
     assert cli.main(["plan", folder, "--recipe", str(rules)]) == 0
     assert cli.main(["plan", folder, "--recipe", str(rules), "--names", "hub"]) == 2
     said = capsys.readouterr().err
@@ -173,8 +178,12 @@ def test_only_moved_elements_keep_their_distribution(monkeypatch: pytest.MonkeyP
     tied = Plan(plan.parameters, {"d": "a"}, "tied")
     again = renamed(tied, lambda t: {f"m.{name}": tensor for name, tensor in t.items()}, monkeypatch)
     assert again.ties == {"m.d": "m.a"} and list(again) == ["m.a", "m.b", "m.c"]
-    with pytest.raises(ValueError, match="'x' is a part of 'd', which is tied to 'a'"):
-        renamed(tied, lambda t: {"x": t.pop("d").reshape(6, 4), **t}, monkeypatch)
+    for change in (
+        lambda t: {"x": t.pop("d").reshape(6, 4), **t},
+        lambda t: {"x": torch.cat([t.pop("b"), t.pop("d")]), **t},
+    ):
+        with pytest.raises(ValueError, match="'x' is not the whole of 'd', which is tied to 'a'"):
+            renamed(tied, change, monkeypatch)
 
 
 def test_a_distribution_that_looks_at_another_tensor(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +199,9 @@ def test_a_distribution_that_looks_at_another_tensor(monkeypatch: pytest.MonkeyP
     arrays = fi.init(moved, seed=3)
     expected = np.linalg.norm(arrays["block.weight_v"].astype(np.float64), axis=1, keepdims=True)
     np.testing.assert_allclose(arrays["block.weight_g"], expected, rtol=1e-6)
-    with pytest.raises(ValueError, match="'net.weight_g' follows from 'net.weight_v', which has another name"):
+    with pytest.raises(
+        ValueError, match=r"'net.weight_g' follows from 'net.weight_v', which has another name"
+    ):
         renamed(plan, lambda t: {"net.v": t["net.weight_v"], "net.weight_g": t["net.weight_g"]}, monkeypatch)
 
 
@@ -264,8 +275,14 @@ def test_static_scales_of_whole_tensors_are_one(tmp_path: Path) -> None:
         tmp_path, "LlamaForCausalLM", GROUPED, dtype="bfloat16", quantization_config=quantised
     )
     plan = plan_of_config(folder, "dummy")
-    found = {name.rpartition(".")[2]: (row.shape, row.scheme) for name, row in plan.items() if "q_proj" in name}
-    assert found == {"weight": ((32, 32), "uniform"), "weight_scale_inv": ((), "ones"), "activation_scale": ((), "ones")}
+    found = {
+        name.rpartition(".")[2]: (row.shape, row.scheme) for name, row in plan.items() if "q_proj" in name
+    }
+    assert found == {
+        "weight": ((32, 32), "uniform"),
+        "weight_scale_inv": ((), "ones"),
+        "activation_scale": ((), "ones"),
+    }
 
 
 def test_deepseek_v3(tmp_path: Path) -> None:
@@ -323,3 +340,24 @@ def test_one_file_needs_little_memory(tmp_path: Path) -> None:
     (file,) = (tmp_path / "large").iterdir()
     assert file.stat().st_size > 480_000_000
     assert int(result.stdout.split()[-1]) < 32_000  # KB
+
+
+def test_what_transformers_keeps_in_float32(tmp_path: Path) -> None:
+    """The dtypes are those of a model that transformers has loaded."""
+    folder = configured(tmp_path, "DeepseekV3ForCausalLM", DEEPSEEK, dtype="bfloat16")
+    output = tmp_path / "model.safetensors"
+    assert cli.main(["init", folder, "--seed", "5", "-o", str(output)]) == 0
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder)
+    drawn = loaded_by_torch(output)
+    assert {tensor.dtype for tensor in drawn.values()} == {torch.bfloat16, torch.float32}
+    assert all(drawn[name].dtype == tensor.dtype for name, tensor in model.state_dict().items())
+    assert all(drawn[name].equal(tensor) for name, tensor in model.state_dict().items())
+
+
+def test_an_older_transformers_is_refused_for_quantised_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = configured(tmp_path, "LlamaForCausalLM", GROUPED, dtype="bfloat16", quantization_config=FLOAT8)
+    monkeypatch.setattr(huggingface, "version", lambda name: "5.3.1")
+    with pytest.raises(ImportError, match=r"a quantised model needs transformers 5\.24, not 5\.3\.1"):
+        plan_of_config(folder, "dummy")

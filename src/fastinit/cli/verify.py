@@ -88,4 +88,6 @@ def _plan(arguments: argparse.Namespace, said: Origin | None) -> Plan:
                 f"{file!r} was drawn from {said.source!r}, which is neither a recipe nor a file here; give --recipe, or "
                 "the folder of a config.json with --model"
             )
-    return options.plan_of(model or stored(file), options.recipe_of(arguments, name), arguments.dtype, arguments.names)
+    return options.plan_of(
+        model or stored(file), options.recipe_of(arguments, name), arguments.dtype, arguments.names
+    )

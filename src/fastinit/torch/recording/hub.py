@@ -58,18 +58,21 @@ def hub_plan(plan: Plan, model: Any, quantizer: Any = None) -> Plan:
         if operation:
             of = " and ".join(map(repr, sorted(sources))) or "nothing"
             raise ValueError(f"{name!r} is made from {of} by {operation}: its distribution is not known")
-        first = min(sources)
-        if first in of_ties:
-            owner = renamed.get(id(tensors[plan.ties[first]]))
-            if tensor is not tensors[first] or owner is None:
-                raise ValueError(f"{name!r} is a part of {first!r}, which is tied to {plan.ties[first]!r}")
+        first, *others = sorted(sources)
+        if tied := [source for source in (first, *others) if source in of_ties]:
+            owner = renamed.get(id(tensors[plan.ties[tied[0]]]))
+            if tensor is not tensors[tied[0]] or owner is None:
+                of = f"{tied[0]!r}, which is tied to {plan.ties[tied[0]]!r}"
+                raise ValueError(f"{name!r} is not the whole of {of}")
             ties[name] = owner
             continue
         if tensor is not tensors[first]:
-            _check_cut(name, [rows[source] for source in sorted(sources)])
+            _check_cut(name, [rows[source] for source in (first, *others)])
         for other in _others(rows[first].distribution):
             if renamed.get(id(tensors[neighbour(first, other)])) != neighbour(name, other):
-                raise ValueError(f"{name!r} follows from {neighbour(first, other)!r}, which has another name there")
+                raise ValueError(
+                    f"{name!r} follows from {neighbour(first, other)!r}, which has another name there"
+                )
         dtype = str(tensor.dtype).removeprefix("torch.")
         row = replace(rows[first], name=name, shape=tuple(tensor.shape), dtype=dtype)
         (unfilled if first in plan.unfilled else parameters)[name] = row
@@ -100,7 +103,8 @@ class _Origins(TorchFunctionMode):
         own = "" if func.__name__ in _MOVING else func.__name__
         operation = next((origin.operation for origin in given if origin.operation), own)
         for made in tree_leaves(result):
-            if isinstance(made, Tensor) and (own or id(made) not in self.of):  # own: it may be one of the given
+            # An operation in place returns one of the given.
+            if isinstance(made, Tensor) and (own or id(made) not in self.of):
                 self.alive.append(made)
                 self.of[id(made)] = _Origin(names, operation)
         return result
@@ -115,7 +119,8 @@ def _published(model: Any, tensors: dict[str, Tensor], quantizer: Any) -> dict[s
 
     if quantizer is not None:
         known = get_model_conversion_mapping(model, add_legacy=False)
-        with_scales = HfQuantizer.update_weight_conversions(quantizer, known, model)
+        add_scales: Any = HfQuantizer.update_weight_conversions
+        with_scales = add_scales(quantizer, known, model)
         model._weight_conversions = [one for one in with_scales if not isinstance(one, PrefixChange)]
     found: dict[str, Tensor] = revert_weight_conversion(model, tensors)
     return found

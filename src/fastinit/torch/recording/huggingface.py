@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from ...plans.recipe import Recipe, as_recipe
 from ..survey import survey
 from .hub import hub_plan
 from .record import record
+
+_LEAST = (5, 24)  # of transformers, whose quantisers in it name the scales of stacked experts
 
 
 def plan_of_config(
@@ -89,6 +92,8 @@ def _quantise(built: Any, config: Any) -> Any:
     """
     from transformers.quantizers.auto import AutoHfQuantizer
 
+    if tuple(map(int, (has := version("transformers")).split(".")[:2])) < _LEAST:
+        raise ImportError(f"a quantised model needs transformers {'.'.join(map(str, _LEAST))}, not {has}")
     method = config.quantization_config["quant_method"]
     if method != "fp8":
         raise ValueError(f"quant_method is {method!r}; what can be drawn is 'fp8'")
@@ -123,9 +128,10 @@ def _surveyed(built: Any, config: Any, recipe: Recipe | str) -> Plan:
 
 def _dtype(name: str, built: Any, dtype: torch.dtype) -> str:
     """The dtype in which transformers holds a parameter of a model that it loads in ``dtype``."""
-    kept = built._get_dtype_plan(dtype)  # patterns of what stays in float32
-    found = (of for pattern, of in kept.items() if re.search(pattern.replace("*", ".*"), name))
-    return str(next(found, dtype)).removeprefix("torch.")
+    kept = list(built._keep_in_fp32_modules_strict or ()) if dtype in (torch.float16, torch.bfloat16) else []
+    kept += list(built._keep_in_fp32_modules or ()) if dtype == torch.float16 else []
+    stays = any(re.search(pattern.replace("*", ".*"), name) for pattern in kept)
+    return "float32" if stays else str(dtype).removeprefix("torch.")
 
 
 def _check_blocks(plan: Plan, sizes: Iterable[int] | None) -> None:
