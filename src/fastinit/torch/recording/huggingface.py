@@ -23,7 +23,7 @@ from ...plans.plan import Plan
 from ...plans.recipe import Recipe, as_recipe
 from ..survey import survey
 from .hub import hub_plan
-from .record import record
+from .record import followed, recorded
 
 _LEAST = (5, 24)  # of transformers, whose quantisers in it name the scales of stacked experts
 
@@ -54,15 +54,16 @@ def plan_of_config(
     quantisation = getattr(config, "quantization_config", None)
     names = names or ("model" if quantisation is None else "hub")
     choose("names", names, {"model": None, "hub": None})
-    with torch.device("meta"):
-        built = model(config)
+    quantizer = None
     if quantisation is None:
-        quantizer, plan = None, _recorded(model, built, config, recipe)
+        plan, built = _recorded(model, config, recipe)
     elif recipe is None:
         raise ValueError(
             f"{path}: the model is quantised: no code initialises it; give a recipe, such as dummy"
         )
     else:
+        with torch.device("meta"):
+            built = model(config)
         quantizer = _quantise(built, config)
         plan = _surveyed(built, config, recipe)
     if names == "model":
@@ -73,15 +74,16 @@ def plan_of_config(
     return plan
 
 
-def _recorded(model: Any, built: Any, config: Any, recipe: Recipe | str | None) -> Plan:
-    """What the model's code draws, or the recipe's plan for its tensors."""
-    plan = record(lambda: model(config))
+def _recorded(model: Any, config: Any, recipe: Recipe | str | None) -> tuple[Plan, Any]:
+    """What the model's code draws, or the recipe's plan for its tensors; and the model, without memory."""
+    first, again = (followed(lambda: model(config), seed) for seed in (0, 1))
+    plan, built = recorded(first, again), first.model
     rows = {name: replace(row, dtype=_dtype(name, built, config.dtype)) for name, row in plan.items()}
     plan = replace(plan, parameters=rows)
-    if recipe is None:
-        return plan
-    chosen = plan_of(rows, recipe)
-    return replace(chosen, ties=plan.ties, unfilled=plan.unfilled, buffers=plan.buffers)
+    if recipe is not None:
+        chosen = plan_of(rows, recipe)
+        plan = replace(chosen, ties=plan.ties, unfilled=plan.unfilled, buffers=plan.buffers)
+    return plan, built
 
 
 def _quantise(built: Any, config: Any) -> Any:
