@@ -254,6 +254,7 @@ def test_float8_blocks(tmp_path: Path, capsys: Any) -> None:
     [
         ({"quant_method": "mxfp4"}, "quant_method is 'mxfp4'; what can be drawn is 'fp8'"),
         ({"quant_method": "gptq", "bits": 4}, "quant_method is 'gptq'"),
+        ({"quant_method": None}, "quant_method is None"),
         ({"scale_fmt": "ue8m0"}, r"q_a_proj.weight_scale_inv': it has dtype torch.float8_e8m0fnu"),
         ({"dequantize": True}, "has no layer that .* quantises"),
         ({"weight_block_size": [256, 256]}, r"would have shape \(1, 1\).* cuts the stacked experts"),

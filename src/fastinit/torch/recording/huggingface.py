@@ -96,7 +96,7 @@ def _quantise(built: Any, config: Any) -> Any:
 
     if tuple(map(int, (has := version("transformers")).split(".")[:2])) < _LEAST:
         raise ImportError(f"a quantised model needs transformers {'.'.join(map(str, _LEAST))}, not {has}")
-    method = config.quantization_config["quant_method"]
+    method = config.quantization_config.get("quant_method")
     if method != "fp8":
         raise ValueError(f"quant_method is {method!r}; what can be drawn is 'fp8'")
     quantizer = AutoHfQuantizer.from_config(config.quantization_config, pre_quantized=True)
