@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 import random
-from collections.abc import Iterator
 
-import cuda_stand_in
 import numpy as np
 import pytest
 from conftest import BITS
@@ -46,13 +43,6 @@ def exists(law: str, p: tuple[float, ...], dtype: str) -> bool:
 CASES = [(law, p, dtype) for law, p in LAWS for dtype in BITS if exists(law, p, dtype)]
 assert len(CASES) >= 6 * len(LAWS) - 8
 PLACE = Place(0, 7)
-
-
-@pytest.fixture
-def gpu(library: ctypes.CDLL) -> Iterator[HostDriver]:
-    with cuda_stand_in.devices(library) as stand_in:
-        stand_in.streams[7] = 0
-        yield stand_in
 
 
 def aligned(count: int, dtype: str, value: int = 0xA5) -> np.ndarray:

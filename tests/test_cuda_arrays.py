@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
 import sys
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,13 +16,6 @@ from cuda_stand_in import DeviceArray, DlpackArray, HostDriver
 import fastinit as fi
 from fastinit import cuda
 from fastinit.cuda import driver
-
-
-@pytest.fixture
-def gpu(library: ctypes.CDLL) -> Iterator[HostDriver]:
-    with cuda_stand_in.devices(library) as stand_in:
-        stand_in.streams |= {7: 0, 9: 1}
-        yield stand_in
 
 
 def zeros(shape: tuple[int, ...], dtype: str = "float32") -> np.ndarray:
@@ -135,17 +126,6 @@ def test_without_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
 # ------------------------------------------------------------------------------------------------- torch
 
 
-@pytest.fixture
-def on_gpu(gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> HostDriver:
-    """torch's CPU tensors pass for those of device 0, whose current stream is 7."""
-    optional("torch")
-    from fastinit.torch import sharded, tensors
-
-    for module in (tensors, sharded):
-        monkeypatch.setattr(module, "gpu_of", lambda tensor: cuda.Place(0, 7))
-    return gpu
-
-
 def test_fill_of_a_cuda_tensor(gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     torch = optional("torch")
 
@@ -177,7 +157,7 @@ def test_fill_of_a_cuda_tensor(gpu: HostDriver, monkeypatch: pytest.MonkeyPatch)
 def test_torch_functions(on_gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from fastinit.torch import normal_, orthogonal_, tensors, trunc_normal_, uniform_
+    from fastinit.torch import normal_, sparse_, tensors, trunc_normal_, uniform_
 
     for dtype in (torch.float32, torch.bfloat16, torch.float8_e4m3fn, torch.float64, torch.complex64):
         for function in (normal_, uniform_, trunc_normal_):
@@ -196,7 +176,7 @@ def test_torch_functions(on_gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) ->
                     torch.view_as_real(expected) if dtype.is_complex else expected.double(),
                 )
     on_gpu.launched.clear()
-    orthogonal_(torch.zeros(5, 5))
+    sparse_(torch.zeros(5, 5), 0.2)
     assert not on_gpu.launched  # the host's
 
 

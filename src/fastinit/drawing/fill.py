@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 from .. import _core, cuda
 from ..arguments import Shape, checked_shape
-from ..dtypes import COMPLEX, Array, numpy_dtype
+from ..dtypes import COMPLEX, numpy_dtype
 from ..laws.distributions import WORDS, Distribution, Words
 from ..laws.parts import of_reals
-from ..laws.structured import Stream, Structured
+from ..laws.structured import Structured
 from ..schemes.catalogue import Scheme
 from ..schemes.names import Keywords, SchemeName
 from ..schemes.resolve import resolve
-from . import blocks, config, memory, streams
+from . import blocks, config, memory, streams, structured
 from .blocks import Block
+from .parameters import checked_parameters
 from .streams import Seed
 
 _Out = TypeVar("_Out")
@@ -50,10 +51,11 @@ def draw(
         to, block = to.parts(), blocks.of_parts(block)
     part = to.shape
     parameters: tuple[float, ...] = ()
-    if isinstance(law, Structured):
+    library = structured.library_of(to, law, whole, block)
+    if library is None and isinstance(law, Structured):
         numpy_dtype(to.dtype)  # needs ml_dtypes for bfloat16
         memory.check_copy(to)
-    else:
+    elif library is None:
         parameters = checked_parameters(law, to.dtype)
     if to.place is not None and (missing := cuda.missing()):
         raise ModuleNotFoundError(missing)
@@ -64,7 +66,10 @@ def draw(
     if size == 0:
         return
     if isinstance(law, Structured):
-        memory.write(to, _structured(law, whole, block, number, name, to.dtype, n_threads))
+        if library is None:
+            memory.write(to, structured.on_host(law, whole, block, number, name, to.dtype, n_threads))
+        else:
+            structured.on_gpu(to, library, law, whole, block, number, name)
         return
     if to.place is not None:
         cuda.draw([device_draw(to, law, number, name, whole, block)])
@@ -88,46 +93,6 @@ def device_draw(
     axes, key = _axes(to, whole, block), streams.key(seed, name)
     parameters = checked_parameters(law, to.dtype)
     return cuda.Draw(to.place, law.law, parameters, to.dtype, key, to.address, axes)
-
-
-def _structured(
-    law: Structured, shape: tuple[int, ...], block: Block, seed: int, name: str, dtype: str, threads: int
-) -> Array:
-    """The block of the whole tensor; narrow dtypes are rounded from float32 once, at the end."""
-
-    def stream(name: str) -> Stream:
-        key = streams.key(seed, name)
-
-        def piece(law: Any, first: int, shape: tuple[int, ...], dtype: str) -> Array:
-            array = memory.empty(shape, dtype)
-            axes = ((array.size, 1, array.itemsize, ((0, first),)),)
-            address, parameters = memory.target(array).address, checked_parameters(law, dtype)
-            _core.fill(law.law, parameters, key, dtype, address, axes, threads, False, config.ISA)
-            return array
-
-        def other(of: str) -> Stream:
-            local = of.lstrip(".")
-            within = name.split(".")[: len(local) - len(of) - 1]
-            return stream(".".join([*within, local]))
-
-        return Stream(piece, "float64" if dtype == "float64" else "float32", other)
-
-    with np.errstate(over="ignore", invalid="ignore"):
-        whole = law.values(shape, stream(name))
-        values: Array = whole[block].astype(numpy_dtype(dtype), copy=False)
-    if not np.isfinite(values).all():
-        raise ValueError(f"{law} has values too large for {dtype}")
-    return values
-
-
-@lru_cache(maxsize=4096)
-def checked_parameters(law: Distribution | Words, dtype: str) -> tuple[float, ...]:
-    """The law's parameters, if it can be drawn in the dtype; models draw from few laws many times."""
-    try:
-        _core.check(law.law, dtype, law.parameters)
-    except ValueError as error:
-        raise ValueError(f"{law} {error} ({dtype})") from None
-    return law.parameters
 
 
 def fill(

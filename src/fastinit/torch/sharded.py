@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from .. import cuda
-from ..drawing.fill import checked_parameters, device_draw, fill
+from ..drawing.fill import device_draw, fill
+from ..drawing.parameters import checked_parameters
+from ..drawing.structured import by_gpu
 from ..laws.composed import Box, Patched
 from ..laws.distributions import Constant, Distribution, Elementwise
 from ..laws.parts import of_reals
@@ -273,8 +275,11 @@ def fill_task(task: Task, seed: int, threads: int) -> None:
     if not task.local.numel():
         return
     if not isinstance(task.inner, Elementwise):
-        whole = torch.empty(task.shape, dtype=task.local.dtype, device="cpu")
-        fill(host_memory(whole), task.law, seed=seed, name=task.name, threads=threads)
+        place = gpu_of(task.local) if by_gpu(task.law, DTYPES[task.local.dtype]) else None
+        device = task.local.device if place else "cpu"
+        whole = torch.empty(task.shape, dtype=task.local.dtype, device=device)
+        memory = host_memory(whole)._replace(place=place)
+        fill(memory, task.law, seed=seed, name=task.name, threads=threads)
         for target, block in task.boxes():
             target.copy_(whole[block])
         return

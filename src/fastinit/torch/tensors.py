@@ -20,6 +20,7 @@ from .. import cuda
 from ..arguments import real
 from ..drawing.fill import fill as fill_memory
 from ..drawing.memory import Memory, may_overlap
+from ..drawing.structured import by_gpu
 from ..dtypes import KNOWN
 from ..laws.distributions import Distribution, Normal, Uniform
 from ..laws.structured import Structured
@@ -112,7 +113,8 @@ def draw_block(
     In place, by the CPU or by the NVIDIA GPU that holds it; or piece by piece through host memory: on other devices, into
     another dtype than the values are drawn in, and into a tensor that is not stored as it reads.
     """
-    gpu = None if isinstance(law, Structured) else gpu_of(target)
+    drawn_there = by_gpu(law, DTYPES[dtype]) if isinstance(law, Structured) else True
+    gpu = gpu_of(target) if drawn_there else None
     if (target.is_cpu or gpu) and not target.is_neg() and target.dtype == dtype:
         memory = host_memory(target)._replace(place=gpu)
         fill_memory(memory, law, seed=seed, name=name, shape=shape, block=block, threads=threads)
