@@ -126,7 +126,8 @@ def test_without_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
 # ------------------------------------------------------------------------------------------------- torch
 
 
-def test_fill_of_a_cuda_tensor(gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("raw", [True, False])
+def test_fill_of_a_cuda_tensor(raw: bool, gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     torch = optional("torch")
 
     class OnGpu(torch.Tensor):  # type: ignore[name-defined,misc]
@@ -141,7 +142,14 @@ def test_fill_of_a_cuda_tensor(gpu: HostDriver, monkeypatch: pytest.MonkeyPatch)
         asked.append(ordinal)
         return SimpleNamespace(cuda_stream=9)
 
-    monkeypatch.setattr(torch.cuda, "current_stream", current_stream)
+    # As torch for CUDA has it, and as it would be without that private function.
+    if raw:
+        name = "_cuda_getCurrentRawStream"
+        monkeypatch.setattr(
+            torch._C, name, lambda ordinal: current_stream(ordinal).cuda_stream, raising=False
+        )
+    else:
+        monkeypatch.setattr(torch.cuda, "current_stream", current_stream)
     values = torch.zeros(20, 33, dtype=torch.bfloat16)
     out = values.T[1:].as_subclass(OnGpu)
     assert fi.fill(out, fi.Normal(), seed=0, name="w") is out
@@ -276,11 +284,11 @@ def test_what_a_gpu_is_checked_by(on_gpu: HostDriver, monkeypatch: pytest.Monkey
     host: list[bool] = []
 
     def fill(out: torch.Tensor, *arguments: Any, **options: Any) -> torch.Tensor:
-        from fastinit.torch.tensors import host_memory
+        from fastinit.torch.tensors import memory_of
 
         host.append(not host or not host[-1])  # the device's comes first, then the host's
         place = cuda.Place(0, 7) if host[-1] else None
-        real(host_memory(out)._replace(place=place), *arguments, **options)
+        real(memory_of(out, place), *arguments, **options)
         return out
 
     monkeypatch.setattr(checks.fi, "fill", fill)

@@ -35,9 +35,9 @@ BOUNDS = {"float64": 40 * 2**-52, "float32": 40 * 2**-23, "bfloat16": 2**-7, "fl
 
 def device_memory(tensor: Any) -> Memory:
     from fastinit import cuda
-    from fastinit.torch.tensors import host_memory
+    from fastinit.torch.tensors import memory_of
 
-    return host_memory(tensor)._replace(place=cuda.Place(0, 7))
+    return memory_of(tensor, cuda.Place(0, 7))
 
 
 @pytest.mark.parametrize(("law", "shape"), LAWS, ids=str)

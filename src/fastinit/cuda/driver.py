@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -37,10 +37,10 @@ def api() -> Any:
 
 def call(function: str, *arguments: Any) -> Any:
     """A function of the driver, by its name. RuntimeError if it fails."""
-    error, *results = getattr(api(), function)(*arguments)
-    if int(error):
-        raise RuntimeError(f"{function}: {error.name}")
-    return results[0] if results else None
+    result = getattr(api(), function)(*arguments)
+    if int(result[0]):
+        raise RuntimeError(f"{function}: {result[0].name}")
+    return result[1] if len(result) > 1 else None
 
 
 @cache
@@ -98,8 +98,13 @@ def launch(kernel: Any, crews: int, threads: int, arguments: Sequence[bytes], st
     """Queue a kernel on the stream. The driver copies the arguments before it returns."""
     pointers = (ctypes.c_char_p * len(arguments))(*arguments)
     call(
-        "cuLaunchKernel", kernel, crews, 1, 1, threads, 1, 1, 0, api().CUstream(stream), ctypes.addressof(pointers), 0
+        "cuLaunchKernel", kernel, crews, 1, 1, threads, 1, 1, 0, _stream(stream), ctypes.addressof(pointers), 0
     )  # fmt: skip
+
+
+@lru_cache
+def _stream(stream: int) -> Any:
+    return api().CUstream(stream)
 
 
 def kernel(kernels: Kernels, arch: str, kind: str) -> Any:

@@ -95,15 +95,15 @@ def launches(axes: Sequence[Axis], address: int, dtype: str) -> Iterator[Run | B
     for length, stride, byte_stride, ((_, first),) in axes:
         start += first * stride
         if length > 1:
-            steps.append(Step(length, stride, byte_stride))
+            steps.append((length, stride, byte_stride))
     start %= 1 << 64
-    consecutive = Step(1, 1, size) if not steps else steps[-1] if steps[-1].stride == 1 else None
-    in_line = len(steps) <= 1 and consecutive is not None and consecutive.bytes == size
-    if in_line and start % per_unit(dtype) == 0 and address % UNIT == 0:
-        yield from _runs(start, steps[0].length if steps else 1, address, dtype)
-        return
-    row = consecutive or Step(1, 1, size)
-    yield from _boxes(start, row, [step for step in steps if step is not row], address, dtype)
+    length, *steps_of_row = steps[-1] if steps else (1, 1, size)
+    if len(steps) <= 1 and steps_of_row == [1, size] and start * size % UNIT == 0 == address % UNIT:
+        return _runs(start, length, address, dtype)
+    *others, row = [Step(*step) for step in steps] or [Step(1, 1, size)]
+    if row.stride != 1:
+        others, row = [*others, row], Step(1, 1, size)
+    return _boxes(start, row, others, address, dtype)
 
 
 def _runs(start: int, count: int, address: int, dtype: str) -> Iterator[Run]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core, cuda
-from ..arguments import Shape, checked_shape
+from ..arguments import Shape, Sizes, checked_shape
 from ..dtypes import COMPLEX, numpy_dtype
 from ..laws.distributions import WORDS, Distribution, Words
 from ..laws.parts import of_reals
@@ -35,12 +35,12 @@ def draw(
     law: Distribution | Words,
     seed: Seed,
     name: str,
-    shape: Shape | None,
+    shape: Sizes | None,
     block: Block,
     threads: int | None,
 ) -> None:
     """Write the values of a part of a tensor into memory; see `fastinit.fill`. All is checked before the first write."""
-    whole = to.shape if shape is None else checked_shape(shape)
+    whole = to.shape if shape is None else shape
     part = whole if block is ... else blocks.block_shape(block, whole)
     if part != to.shape:
         what = "shape" if block is ... else "block"

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import _core, cuda
 from ..dtypes import COMPLEX, DTYPES, Array, nbytes, numpy_dtype
-from ..laws.distributions import Distribution
+from ..laws.distributions import Distribution, Words
 from ..laws.structured import Draw, Stream, Structured
 from . import blocks, config, memory, streams
 from .parameters import checked_parameters
@@ -55,14 +55,16 @@ class Library(NamedTuple):
         return self.xp.zeros(shape, dtype=getattr(self.xp, dtype), **self.where)
 
 
-def by_gpu(law: Distribution, dtype: str) -> bool:
+def by_gpu(law: Distribution | Words, dtype: str) -> bool:
     """Whether a GPU computes the law. A gain beyond the dtype is left to the host, which tells that values are too large."""
     return (
         isinstance(law, Structured) and law.portable and abs(getattr(law, "gain", 0)) <= DTYPES[dtype].largest
     )
 
 
-def library_of(to: memory.Memory, law: Distribution, whole: tuple[int, ...], block: Any) -> Library | None:
+def library_of(
+    to: memory.Memory, law: Distribution | Words, whole: tuple[int, ...], block: Any
+) -> Library | None:
     """What computes the law on the GPU that has the memory; None if the host does."""
     if to.place is None or to.dtype in COMPLEX or not by_gpu(law, to.dtype):
         return None

@@ -20,7 +20,7 @@ from ..laws.distributions import Constant, Distribution, Elementwise
 from ..laws.parts import of_reals
 from ..plans.plan import Plan
 from .survey import Survey
-from .tensors import DTYPES, draw_block, gpu_of, host_memory
+from .tensors import DTYPES, draw_block, gpu_of, memory_of
 
 Run = tuple[int, int]
 """(first index, length) along one dimension of the whole tensor."""
@@ -258,7 +258,7 @@ def queue(tasks: Iterable[Task], seed: int) -> None:
     cuda.draw(
         [
             device_draw(
-                host_memory(target)._replace(place=gpu_of(target)),
+                memory_of(target, gpu_of(target)),
                 task.inner,
                 seed,
                 task.name,
@@ -278,8 +278,7 @@ def fill_task(task: Task, seed: int, threads: int) -> None:
         place = gpu_of(task.local) if by_gpu(task.law, DTYPES[task.local.dtype]) else None
         device = task.local.device if place else "cpu"
         whole = torch.empty(task.shape, dtype=task.local.dtype, device=device)
-        memory = host_memory(whole)._replace(place=place)
-        fill(memory, task.law, seed=seed, name=task.name, threads=threads)
+        fill(memory_of(whole, place), task.law, seed=seed, name=task.name, threads=threads)
         for target, block in task.boxes():
             target.copy_(whole[block])
         return
