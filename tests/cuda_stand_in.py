@@ -142,9 +142,9 @@ class HostDriver:
         ordinal = self.current[-1] - 1000
         assert stream in (0, 1) or self.streams[stream] == ordinal, "a stream of another device"
         name, kind = self.functions[function]
-        sizes = (ctypes.c_uint32 * 6).in_dll(self.library, f"{kind}_sizes")
+        sizes = (ctypes.c_uint32 * 7).in_dll(self.library, f"{kind}_sizes")
         total = 0
-        pointers = (ctypes.c_void_p * 6).from_address(arguments)
+        pointers = (ctypes.c_void_p * 7).from_address(arguments)
         for i, size in enumerate(sizes[: list(sizes).index(0)]):
             total = -(-total // 8) * 8 + size
             assert pointers[i]
