@@ -67,6 +67,8 @@ class HostDriver:
         self.copied: list[tuple[int, int, int]] = []
         self.functions: dict[int, tuple[str, str]] = {}
         self.fails = ""
+        self.allocated: dict[int, np.ndarray] = {}
+        self.room = 1 << 30
         self.streams = {0: 0, 1: 0}  # of which device each is; 0 and 1 are the default streams of any
         self.CUstream, self.CUfunction = Stream, Function
         names = ("COMPUTE_CAPABILITY_MAJOR", "COMPUTE_CAPABILITY_MINOR", "MULTIPROCESSOR_COUNT")
@@ -108,6 +110,20 @@ class HostDriver:
     def cuPointerGetAttribute(self, attribute: str, address: int) -> Any:  # noqa: N802
         assert attribute == "ordinal"
         return OK, self.ordinals[address]
+
+    def cuMemAlloc(self, size: int) -> Any:  # noqa: N802
+        assert size > 0 and self.current
+        if size > self.room:
+            return Error(2), None
+        memory = np.full(size + 256, 0xA5, np.uint8)
+        address = -(-memory.ctypes.data // 256) * 256
+        self.allocated[address] = memory
+        return OK, Handle(address)
+
+    def cuMemFree(self, address: int) -> Any:  # noqa: N802
+        assert self.current
+        del self.allocated[address]
+        return (OK,)
 
     def cuLibraryLoadData(self, code: bytes, *options: Any) -> Any:  # noqa: N802
         assert options == ([], [], 0, [], [], 0)

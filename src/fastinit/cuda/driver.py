@@ -12,6 +12,7 @@ from ..extras import needs
 from .compiling import Kernels, cubin, nvrtc
 
 _loading = Lock()
+_OUT_OF_MEMORY = 2
 
 
 class Place(NamedTuple):
@@ -36,8 +37,10 @@ def api() -> Any:
 
 
 def call(function: str, *arguments: Any) -> Any:
-    """A function of the driver, by its name. RuntimeError if it fails."""
+    """A function of the driver, by its name. RuntimeError if it fails, MemoryError if the device's memory does not suffice."""
     result = getattr(api(), function)(*arguments)
+    if int(result[0]) == _OUT_OF_MEMORY:
+        raise MemoryError(f"{function}: {result[0].name}")
     if int(result[0]):
         raise RuntimeError(f"{function}: {result[0].name}")
     return result[1] if len(result) > 1 else None
@@ -92,6 +95,20 @@ class Current:
     def __exit__(self, *error: object) -> None:
         if self.pushed:
             call("cuCtxPopCurrent")
+
+
+class Buffer:
+    """New memory of a device, which is given back with the object. The driver waits then for what still uses it."""
+
+    def __init__(self, ordinal: int, size: int) -> None:
+        self.ordinal, self.address = ordinal, 0
+        with Current(ordinal):
+            self.address = int(call("cuMemAlloc", size))
+
+    def __del__(self) -> None:
+        if self.address:
+            with Current(self.ordinal):
+                call("cuMemFree", self.address)
 
 
 def launch(kernel: Any, crews: int, threads: int, arguments: Sequence[bytes], stream: int) -> None:

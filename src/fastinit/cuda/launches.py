@@ -21,9 +21,9 @@ Axis = tuple[int, int, int, tuple[tuple[int, int], ...]]
 
 
 class Rows(NamedTuple):
-    """How far the rows of a run lie apart, and the units of a row."""
+    """How far the rows of a run lie apart, in memory and in the tensor, and the units of a row."""
 
-    bytes: int
+    byte_stride: int
     blocks: int
     columns: int
 

@@ -18,7 +18,7 @@ _HUGE_PAGE = 1 << 21
 _ALIGNMENT = 64
 # DLPack's numbers of devices: plain memory and memory that CUDA has pinned; memory of a GPU and memory that moves.
 _HOST_DEVICES, _GPUS = (1, 3), (2, 13)
-_LEGACY_STREAM = 1  # the driver's number of the default stream
+LEGACY_STREAM = 1  # the driver's number of the default stream
 _BY_DLPACK = {row.dlpack: name for name, row in (DTYPES | COMPLEX).items()}
 
 
@@ -267,9 +267,9 @@ def stream_of(out: Any, ordinal: int) -> int:
         torch = sys.modules["torch"]
         # It has no public name; the public way makes an object of the stream, and takes ten times as long.
         raw = getattr(torch._C, "_cuda_getCurrentRawStream", None)
-        return int(raw(ordinal) if raw else torch.cuda.current_stream(ordinal).cuda_stream) or _LEGACY_STREAM
+        return int(raw(ordinal) if raw else torch.cuda.current_stream(ordinal).cuda_stream) or LEGACY_STREAM
     stream = getattr(out, "__cuda_array_interface__", {}).get("stream")
-    return _LEGACY_STREAM if stream is None else int(stream)
+    return LEGACY_STREAM if stream is None else int(stream)
 
 
 def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> bool:
