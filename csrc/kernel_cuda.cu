@@ -148,9 +148,9 @@ struct run {
     uint32_t units, rest;
 };
 
-/* Rows of a run that lie apart, by `blocks` in the tensor and by `bytes` in memory. Then `units` counts those of all rows;
- * `columns` of them are a row, and `rest`, if any, are the elements of a row's last one. Without columns there is one row.
- * A unit's row is the upper half of its number times `magic`, shifted right. */
+/* Rows of a run that lie apart, by `blocks` in the tensor and by `bytes` in memory. Then `units` counts those of all
+ * rows; `columns` of them are a row, and `rest`, if any, are the elements of a row's last one. Without columns there is
+ * one row. A unit's row is the upper half of its number times `magic`, shifted right. */
 struct rows {
     int64_t bytes;
     uint32_t blocks, columns, magic, shift;

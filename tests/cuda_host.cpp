@@ -1,7 +1,7 @@
 /* A GPU in software: the text that NVRTC compiles, by a host's C++ compiler. test_cuda.py builds it.
  *
- * The threads of a CUDA thread block are coroutines, which take turns from barrier to barrier. Thread blocks run one after
- * the other. Of what a GPU guarantees, only what the kernels rely on is here. */
+ * The threads of a CUDA thread block are coroutines, which take turns from barrier to barrier. Thread blocks run one
+ * after the other. Of what a GPU guarantees, only what the kernels rely on is here. */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -117,7 +117,8 @@ typedef void batch_kernel(struct fi_law, struct batch);
 typedef void box_kernel(struct fi_law, struct fi_stream, struct box);
 
 /* The sizes of the arguments, in their order. */
-extern const uint32_t run_sizes[] = {sizeof(fi_law), sizeof(fi_stream), sizeof(fi_shared_rounds), sizeof(run), sizeof(rows), 4, 0};
+extern const uint32_t run_sizes[] = {
+    sizeof(fi_law), sizeof(fi_stream), sizeof(fi_shared_rounds), sizeof(run), sizeof(rows), 4, 0};
 extern const uint32_t batch_sizes[] = {sizeof(fi_law), sizeof(batch), 0};
 extern const uint32_t box_sizes[] = {sizeof(fi_law), sizeof(fi_stream), sizeof(box), 0};
 

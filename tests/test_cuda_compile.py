@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -79,6 +81,39 @@ def test_every_kind_of_device(arch: str) -> None:
         code = compiling.compile(kernels, arch)
         assert code[:4] == b"\x7fELF"
         assert all(kernels.name(kind).encode() in code for kind in ("run", "batch", "box"))
+
+
+AMD = [
+    (NORMAL, True),
+    (Kernels("normal", "float64", False), False),
+    (Kernels("truncated_normal", "bfloat16", False), True),
+    (Kernels("uniform", "float8_e5m2", True), False),
+    (Kernels("constant", "float16", False), False),
+]
+
+
+@pytest.mark.parametrize(("kernels", "fused"), AMD, ids=str)
+def test_the_text_compiles_for_a_gpu_of_amd(kernels: Kernels, fused: bool, tmp_path: Path) -> None:
+    """By clang, without ROCm; nothing has run there. Only what the source fuses is fused, and no vector register is spilled."""
+    clang = shutil.which("clang")
+    if clang is None:
+        pytest.skip("clang is not installed")
+    code = tmp_path / "kernels.s"
+    command = [
+        clang, "-x", "hip", "--offload-arch=gfx90a", "--cuda-device-only", "-nogpuinc", "-nogpulib", "-std=c++17", "-O3",
+        "-ffp-contract=off", "-w", f"-DFI_ONLY={compiling.instance(kernels)}",
+        f'-DKERNELS_FILE="{Path(compiling.__file__).with_name("kernels.cu")}"', "-S", "-o", str(code),
+        str(Path(__file__).with_name("hip.h")),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True)
+    if "gfx90a" in done.stderr:
+        pytest.skip("this clang knows no gfx90a")
+    assert not done.returncode, done.stderr
+    text = code.read_text()
+    for kind in ("run", "batch", "box"):
+        assert f".amdhsa_kernel {kernels.name(kind)}\n" in text
+    assert set(re.findall(r"\.vgpr_spill_count: *(\d+)", text)) == {"0"}
+    assert bool(re.search(r"\bv_(pk_)?(fma|fmac|mac|mad)_f32", text)) == fused
 
 
 @needs_nvrtc
