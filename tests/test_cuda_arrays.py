@@ -53,6 +53,61 @@ def test_views_and_blocks(gpu: HostDriver) -> None:
         np.testing.assert_array_equal(view, whole[block])
 
 
+def test_versions_of_the_cuda_array_interface(gpu: HostDriver) -> None:
+    expected = fi.fill(zeros((6, 8)), fi.Normal(), seed=3)
+    gpu.streams |= {2: 0, 7: 0}
+    # Version 2 has no streams and may leave strides out; in 3 the stream is None, 1, 2 (of the thread) or a handle.
+    for version, keys, stream in ((2, {}, 1), (3, {"stream": None}, 1), (3, {"stream": 1}, 1), (3, {"stream": 2}, 2), (3, {"stream": 7}, 7)):  # fmt: skip
+        for strides in (None, "left out", (32, 4)):
+            values = zeros((6, 8))
+            out = DeviceArray(values, gpu, version=version, strides=strides, **keys)
+            if version == 2:
+                del out.__cuda_array_interface__["stream"]
+            if strides == "left out":
+                del out.__cuda_array_interface__["strides"]
+            assert fi.fill(out, fi.Normal(), seed=3) is out
+            np.testing.assert_array_equal(values, expected)
+            assert gpu.launched[-1][2:] == (0, stream)
+    # What numba and CuPy give as address, shape and strides are any integers.
+    values = zeros((8, 6)).T
+    numbers = {"shape": [np.int64(6), np.int64(8)], "strides": [np.int64(4), np.int64(24)]}
+    fi.fill(
+        DeviceArray(values, gpu, data=(np.uint64(values.ctypes.data), False), **numbers), fi.Normal(), seed=3
+    )
+    np.testing.assert_array_equal(values, expected)
+
+
+def test_arrays_without_elements(gpu: HostDriver) -> None:
+    for shape in ((0,), (0, 3), (3, 0, 5)):
+        for strides in (None, tuple([4] * len(shape))):
+            for data in ((0, False), (None, False)):
+                out = DeviceArray(zeros(shape), gpu, data=data, strides=strides)
+                assert fi.fill(out, fi.Normal(), seed=0) is out
+                if len(shape) > 1:
+                    assert fi.orthogonal(shape, out=out, seed=0) is out
+        with pytest.raises(ValueError, match="out is read-only"):
+            fi.fill(DeviceArray(zeros(shape), gpu, data=(0, True)), fi.Normal(), seed=0)
+    scalar = zeros(())
+    fi.fill(DeviceArray(scalar, gpu), fi.Normal(), seed=3)
+    assert scalar == fi.fill(zeros(()), fi.Normal(), seed=3)
+
+
+def test_dlpack_says_read_only(gpu: HostDriver) -> None:
+    values = zeros((4, 4))
+    values.flags.writeable = False
+    with pytest.raises(ValueError, match="out is read-only"):
+        fi.fill(DlpackArray(values), fi.Normal(), seed=0)
+    # An exporter that cannot say so by DLPack, as CuPy's, says it by its other interface.
+    both: Any = DlpackArray(zeros((4, 4)))
+    both.__cuda_array_interface__ = {"data": (both.values.ctypes.data, True)}
+    with pytest.raises(ValueError, match="out is read-only"):
+        fi.fill(both, fi.Normal(), seed=0)
+    # And its stream.
+    both.__cuda_array_interface__ = {"data": (both.values.ctypes.data, False), "stream": 7}
+    fi.fill(both, fi.Normal(), seed=0)
+    assert both.streams == [7] and gpu.launched[-1][2:] == (0, 7)
+
+
 def test_another_context_stays_current(gpu: HostDriver) -> None:
     gpu.current.append(cuda_stand_in.Handle(1001))
     fi.fill(DeviceArray(zeros((100,)), gpu, ordinal=0), fi.Normal(), seed=0)

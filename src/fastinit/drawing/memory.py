@@ -224,16 +224,18 @@ def _from_interface(out: Any) -> Memory:
     if interface.get("mask") is not None:
         raise TypeError("out must be a plain array, not a masked one")
     dtype = _array_dtype(np.dtype(interface["typestr"]))
-    shape, itemsize = tuple(interface["shape"]), nbytes((), dtype)
+    # Some libraries give integers of NumPy's, which overflow.
+    address, shape, itemsize = int(address or 0), tuple(map(int, interface["shape"])), nbytes((), dtype)
     strides = interface.get("strides")
     if strides is None:
         strides = [itemsize * math.prod(shape[i + 1 :]) for i in range(len(shape))]
+    strides = tuple(map(int, strides))
     place = None
     if math.prod(shape):  # otherwise there is no address
         ordinal = ordinal_of(address)
         place = Place(ordinal, stream_of(out, ordinal))
-    contiguous = _contiguous(shape, tuple(strides), itemsize)
-    return Memory(address, shape, tuple(strides), dtype, contiguous, out, place)
+    contiguous = _contiguous(shape, strides, itemsize)
+    return Memory(address, shape, strides, dtype, contiguous, out, place)
 
 
 def _is_torch(out: Any) -> bool:
