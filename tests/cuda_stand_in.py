@@ -41,6 +41,8 @@ class Error(int):
 
 
 OK = Error(0)
+# What may be called while a stream is captured into a graph: launches, and what concerns no stream.
+_CAPTURABLE = ("cuLaunchKernel", "cuCtxGetCurrent", "cuCtxPushCurrent", "cuCtxPopCurrent", "cuInit", "cuPointerGetAttribute")  # fmt: skip
 
 
 def build(folder: Path) -> ctypes.CDLL:
@@ -67,6 +69,7 @@ class HostDriver:
         self.copied: list[tuple[int, int, int]] = []
         self.functions: dict[int, tuple[str, str]] = {}
         self.fails = ""
+        self.capturing = False
         self.allocated: dict[int, np.ndarray] = {}
         self.room = 1 << 30
         self.streams = {0: 0, 1: 0}  # of which device each is; 0 and 1 are the default streams of any
@@ -80,6 +83,8 @@ class HostDriver:
     def __getattribute__(self, name: str) -> Any:
         if name.startswith("cu") and name[2:3].isupper() and object.__getattribute__(self, "fails") == name:
             return lambda *arguments: (Error(700),)
+        if name.startswith("cu") and name[2:3].isupper() and object.__getattribute__(self, "capturing"):
+            assert name in _CAPTURABLE, name
         return object.__getattribute__(self, name)
 
     def cuInit(self, flags: int) -> Any:  # noqa: N802

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +18,7 @@ from cuda_stand_in import DeviceArray, DlpackArray, HostDriver
 import fastinit as fi
 from fastinit import cuda
 from fastinit.cuda import driver
+from fastinit.cuda.compiling import Kernels
 
 
 def zeros(shape: tuple[int, ...], dtype: str = "float32") -> np.ndarray:
@@ -106,6 +109,44 @@ def test_dlpack_says_read_only(gpu: HostDriver) -> None:
     both.__cuda_array_interface__ = {"data": (both.values.ctypes.data, False), "stream": 7}
     fi.fill(both, fi.Normal(), seed=0)
     assert both.streams == [7] and gpu.launched[-1][2:] == (0, 7)
+
+
+def test_a_draw_that_is_captured_only_launches(on_gpu: HostDriver) -> None:
+    """Once the kernels are loaded: no allocation, copy or wait, which a CUDA graph could not hold."""
+    import torch
+
+    from fastinit.torch import init_, normal_
+
+    def everything() -> None:
+        fi.fill(DeviceArray(zeros((300,)), on_gpu, stream=7), fi.Normal(), seed=0)
+        fi.fill(DeviceArray(zeros((30, 40)).T, on_gpu, stream=7), fi.Normal(), seed=0)
+        normal_(torch.zeros(3, 5), generator=torch.Generator().manual_seed(1))
+        init_(torch.nn.Sequential(*[torch.nn.Linear(4, 4) for _ in range(9)]), "he_normal", seed=0)
+
+    everything()
+    kinds = [name.partition("_")[0] for name, *_ in on_gpu.launched]
+    assert set(kinds) == {"run", "box", "batch"}
+    on_gpu.capturing = True
+    everything()
+    assert len(on_gpu.launched) == 2 * len(kinds)
+
+
+def test_kernels_are_loaded_once_by_several_threads(gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled, real = list[Kernels](), driver.cubin
+
+    def slow(kernels: Kernels, arch: str) -> bytes:
+        compiled.append(kernels)
+        time.sleep(0.05)
+        return real(kernels, arch)
+
+    monkeypatch.setattr(driver, "cubin", slow)
+    wanted = [
+        (Kernels(law, "float32", False), kind) for law in ("normal", "constant") for kind in ("run", "box")
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        handles = list(pool.map(lambda one: driver.kernel(one[0], "90", one[1]), wanted * 4))
+    assert len(compiled) == len(gpu.loaded) == 2 and len(set(handles)) == 4
+    assert handles == handles[:4] * 4
 
 
 def test_another_context_stays_current(gpu: HostDriver) -> None:

@@ -33,15 +33,18 @@ COUNTS = [
     (Kernels("normal", "float8_e4m3fn", False), {"mul": 0, "add": 32, "fma": 96}),
     (Kernels("truncated_normal", "float32", True), {"mul": 8, "add": 8, "fma": 48}),
     (Kernels("truncated_normal", "bfloat16", True), {"mul": 16, "add": 16, "fma": 96}),
+    (Kernels("truncated_normal", "float32", False), {"mul": 0}),
+    (Kernels("constant", "bfloat16", False), {"mul": 0, "add": 0, "fma": 0}),
+    (Kernels("bits", "float32", False), {"mul": 0, "add": 0, "fma": 0}),
     (Kernels("truncated_normal", "float64", True), {"fma": 0}),
     (Kernels("normal", "float64", False), {"fma": 0}),
 ]
 
 
-def hot_loops(ptx: str, kernels: Kernels) -> list[str]:
-    """The two loops of a run, of several rows and of one: what lies between barriers and stores whole units. Rare words are
+def hot_loops(ptx: str, kernels: Kernels, kind: str = "run") -> list[str]:
+    """The loops of a kernel; a run has two, of several rows and of one: what lies between barriers and stores whole units. Rare words are
     drawn anew behind a barrier, and stored by elements. A kernel without barriers has both loops in one text."""
-    entry = ptx.partition(f".entry {kernels.name('run')}(")[2].partition("\n}\n")[0]
+    entry = ptx.partition(f".entry {kernels.name(kind)}(")[2].partition("\n}\n")[0]
     return [part for part in re.split(r"bar\.sync", entry) if "st.global.v4" in part]
 
 
@@ -54,7 +57,8 @@ def test_operations_of_a_run(kernels: Kernels, counts: dict[str, int]) -> None:
     for operation, count in counts.items():
         found = len(re.findall(rf"\b{operation}\.rn\.{kind}\b", loops))
         assert found == 2 * count, (operation, found)
-    assert not re.search(r"[ls][dt]\.local|\bcall\b", loops)
+    for each in ("run", "batch", "box"):
+        assert not re.search(r"[ls][dt]\.local|\bcall\b", "".join(hot_loops(ptx, kernels, each)))
     # Nothing is fused that csrc does not fuse, nothing is flushed or approximate, in scalar code either.
     assert not re.search(r"\bfma\.rn\.f64|\bmad\.f|\.ftz\b|\.approx\b", ptx)
     if kind == "f64" or kernels.law == "uniform":
