@@ -44,9 +44,8 @@ def nvidia_ordinal(device: Any) -> int | None:
     without these names the host draws.
     """
     maker = str(getattr(getattr(device, "client", None), "platform_version", "")).lower()
-    return (
-        getattr(device, "local_hardware_id", None) if device.platform == "gpu" and "cuda" in maker else None
-    )
+    is_nvidias = device.platform == "gpu" and "cuda" in maker
+    return getattr(device, "local_hardware_id", None) if is_nvidias else None
 
 
 def uncommitted(array: jax.Array) -> jax.Array:

@@ -69,9 +69,8 @@ def sharded_array(
     sharding = placed or otherwise
     devices = _devices(sharding)
     if math.prod(whole) and devices and not inside_a_trace() and all(map(gpu.draws, devices)):
-        with contextlib.suppress(
-            MemoryError
-        ):  # JAX's own pool, which holds most of a GPU's memory, may have room
+        # Without memory the host draws: JAX's own pool, which holds most of a GPU's memory, may have room.
+        with contextlib.suppress(MemoryError):
             return _on_gpus(whole, dtype.name, sharding, devices, draw_one)
 
     def part(block: Any) -> Array:
