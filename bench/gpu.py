@@ -87,7 +87,13 @@ class Table:
     ) -> None:  # fmt: skip
         row = Row(what, versus, target, elements=elements)
         if other and ours:
-            row.timed(paired(self.device, other, ours, self.scale.pairs, calls))
+            try:
+                row.timed(paired(self.device, other, ours, self.scale.pairs, calls))
+            except (
+                MemoryError,
+                RuntimeError,
+            ) as error:  # of torch's too; the rest is to be measured all the same
+                print(f"{what} against {versus}: {error}", flush=True)
         self.rows.append(row)
 
 

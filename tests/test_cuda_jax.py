@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import optional
+from conftest import ROOT, optional
 from cuda_stand_in import HostDriver
 
 import fastinit as fi
@@ -112,3 +116,39 @@ def test_which_devices_are_nvidias() -> None:
     assert _private.nvidia_ordinal(Device("gpu", "PJRT C API\ncuda 12080")) == 3
     assert _private.nvidia_ordinal(Device("gpu", "rocm 60200")) is None
     assert _private.nvidia_ordinal(jax.devices()[0]) is None
+
+
+def test_each_device_draws_its_shards(library: ctypes.CDLL) -> None:
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-c", SHARDS, library._name]
+    path = os.pathsep.join([str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")])
+    env = {**os.environ, **flags, "PYTHONPATH": path}
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["right"] * 3
+
+
+SHARDS = """
+import ctypes, gc, sys
+import cuda_stand_in, jax, numpy as np
+from jax.sharding import NamedSharding, PartitionSpec as P
+import fastinit as fi, fastinit.jax as fj
+from fastinit.jax import gpu
+
+gpu.nvidia_ordinal, gpu._CUDA = (lambda device: device.id), 1
+mesh = jax.make_mesh((2,), ("x",))
+expected = fi.fill(np.zeros((16, 64), np.float32), fi.Normal(), seed=3)
+with cuda_stand_in.devices(ctypes.CDLL(sys.argv[1])) as stand_in:
+    for spec in (P("x"), P(None, "x"), P()):
+        stand_in.launched.clear()
+        placed = NamedSharding(mesh, spec)
+        found = fj.normal(1.0)(jax.random.key(3), (16, 64), "float32", placed)
+        assert found.sharding == placed and [launch[2:] for launch in stand_in.launched] == [(0, 1), (1, 1)]
+        addresses = {shard.data.unsafe_buffer_pointer() for shard in found.addressable_shards}
+        assert addresses == set(stand_in.allocated)
+        np.testing.assert_array_equal(found, expected)
+        print("right")
+        del found
+        gc.collect()
+        assert not stand_in.allocated
+"""

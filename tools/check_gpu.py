@@ -97,7 +97,7 @@ def values(checks: Checks, short: int, long: int) -> None:
                 assert dtype.startswith("float8"), error
 
 
-def targets(checks: Checks) -> Iterator[str]:
+def targets(checks: Checks, libraries: bool) -> Iterator[str]:
     """Views, memory formats, shards, offsets; streams, graphs, threads, devices."""
     import torch
 
@@ -129,6 +129,8 @@ def targets(checks: Checks) -> Iterator[str]:
     if checks.device == "cpu":
         return
     yield from on_device(checks)
+    if libraries:
+        yield from (with_cupy(checks), with_jax(checks))
 
 
 def on_device(checks: Checks) -> Iterator[str]:
@@ -181,7 +183,6 @@ def on_device(checks: Checks) -> Iterator[str]:
             "another device", fi.fill(out, law, seed=5), fi.fill(torch.empty(100_000), law, seed=5)
         )
     yield "devices"
-    yield from (with_cupy(checks), with_jax(checks))
 
 
 def with_cupy(checks: Checks) -> str:
@@ -242,8 +243,8 @@ def model(checks: Checks) -> None:
         checks.compare(f"init_: {name}", a.detach(), b.detach())
 
 
-def check(device: str, short: int = 1 << 20, long: int = 1 << 26) -> Checks:
-    """All of it, with a line for each part."""
+def check(device: str, short: int = 1 << 20, long: int = 1 << 26, libraries: bool = True) -> Checks:
+    """All of it, with a line for each part; without other ``libraries`` than torch if they would take too long."""
     checks, began = Checks(device), time.time()
     for part in (lambda: values(checks, short, long), lambda: model(checks)):
         part()
@@ -251,7 +252,7 @@ def check(device: str, short: int = 1 << 20, long: int = 1 << 26) -> Checks:
             f"{checks.values} values compared, {len(checks.wrong)} draws differ [{time.time() - began:.0f} s]",
             flush=True,
         )
-    for what in targets(checks):
+    for what in targets(checks, libraries):
         print(
             f"{what}: {checks.values} values, {len(checks.wrong)} draws differ [{time.time() - began:.0f} s]",
             flush=True,
@@ -285,7 +286,7 @@ def main() -> int:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/gpu")
     folder.mkdir(parents=True, exist_ok=True)
     if "--watched" in sys.argv:
-        return bool(check("cuda", 1 << 14, 1 << 14).wrong)
+        return bool(check("cuda", 1 << 14, 1 << 14, libraries=False).wrong)
     sys.stdout = Report(folder / "report.txt")
     card, began = torch.cuda.get_device_properties(0), time.time()
     print(
