@@ -18,7 +18,18 @@ from . import blocks, config, memory, streams
 from .parameters import checked_parameters
 
 
-def on_host(
+def write(
+    to: memory.Memory, law: Structured, name: str, whole: tuple[int, ...], block: Any, seed: int, threads: int
+) -> None:  # fmt: skip
+    """Write a part of a tensor; all has been checked."""
+    library = library_of(to, law, whole, block)
+    if library is None:
+        memory.write(to, _on_host(law, whole, block, seed, name, to.dtype, threads))
+    else:
+        _on_gpu(to, library, law, whole, block, seed, name)
+
+
+def _on_host(
     law: Structured, shape: tuple[int, ...], block: Any, seed: int, name: str, dtype: str, threads: int
 ) -> Array:
     """The block of the whole tensor; narrow dtypes are rounded from float32 once, at the end."""
@@ -26,10 +37,10 @@ def on_host(
     def draw(key: bytes) -> Draw:
         def piece(law: Any, first: int, shape: tuple[int, ...], dtype: str) -> Array:
             array = memory.empty(shape, dtype)
-            address, parameters = memory.target(array).address, checked_parameters(law, dtype)
-            _core.fill(
-                law.law, parameters, key, dtype, address, _consecutive(first, shape, dtype), threads, False, config.ISA
-            )  # fmt: skip
+            address, parameters = memory.address_of(array), checked_parameters(law, dtype)
+            job = _core.Jobs(config.ISA)
+            job.add(law.law, parameters, key, dtype, address, _consecutive(first, shape, dtype), False)
+            job.run(threads)
             return array
 
         return piece
@@ -80,7 +91,7 @@ def library_of(
     return None
 
 
-def on_gpu(
+def _on_gpu(
     to: memory.Memory, library: Library, law: Structured, shape: tuple[int, ...], block: Any, seed: int, name: str
 ) -> None:  # fmt: skip
     """Queue all of it on the stream of the target. The matrix products are those of float64, which no setting makes coarser, and the
@@ -119,5 +130,5 @@ def _stream(
     return Stream(draw(streams.key(seed, name)), dtype, other, *where, **more)
 
 
-def _consecutive(first: int, shape: tuple[int, ...], dtype: str) -> tuple[blocks.Axis, ...]:
+def _consecutive(first: int, shape: tuple[int, ...], dtype: str) -> blocks.Axes:
     return ((math.prod(shape), 1, nbytes((), dtype), ((0, first),)),)
