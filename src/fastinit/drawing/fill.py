@@ -135,7 +135,10 @@ class Batch:
         """Write all values: what the kernels draw in one call of the core, what GPUs draw in one of their queues."""
         if self._launches:
             cuda.draw(self._launches)
-        self._jobs.run(threads)
+        if self._owners:
+            self._jobs.run(threads)
+        if not self._structured:
+            return
 
         def compute(part: Part, threads: int) -> None:
             structured.write(*part, self.seed, threads)
