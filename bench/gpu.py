@@ -13,6 +13,7 @@ from parts import QUICK, Row, Scale
 from timing import NORMAL, TRUNCATED, UNIFORM, Call, Pairs
 
 import fastinit as fi
+from fastinit import cuda
 
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX would take most of the memory
 
@@ -43,7 +44,7 @@ def available() -> bool:
         import torch
     except ModuleNotFoundError:
         return False
-    return torch.cuda.is_available() and not torch.version.hip and not fi.cuda.missing()
+    return torch.cuda.is_available() and not torch.version.hip and not cuda.missing()
 
 
 def seconds(device: str, call: Call, calls: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -214,6 +215,21 @@ def test_what_a_gpu_is_checked_by(on_gpu: HostDriver, monkeypatch: pytest.Monkey
     found = checks.check("cpu", 3000, 5000)
     assert not found.wrong and found.values > 1_000_000
     assert {"run", "box", "batch"} == {name.partition("_")[0] for name, *_ in on_gpu.launched}
+
+
+def test_without_a_gpu_the_check_says_so() -> None:
+    """In a process of its own: a name that this one has imported may be missing there."""
+    torch = optional("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "check_gpu.py")], capture_output=True, text=True
+    )
+    assert done.returncode == 2 and not done.stderr, done.stderr
+    assert done.stdout.strip() in (cuda.missing(), "torch sees no NVIDIA GPU")
+    program = "import sys; sys.path.insert(0, 'bench'); import torch, gpu; torch.cuda.is_available = lambda: True; print(gpu.available())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.split() == [str(not cuda.missing())], done.stderr
 
 
 def test_bench_runs(on_gpu: HostDriver) -> None:

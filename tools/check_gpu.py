@@ -28,6 +28,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX would take most of the memory
 
 import fastinit as fi
+from fastinit import cuda
+from fastinit.drawing import random_bits
 from fastinit.drawing.streams import key
 
 LAWS = [
@@ -139,10 +141,10 @@ def on_device(checks: Checks) -> Iterator[str]:
 
     law = fi.Normal()
     words, at = torch.zeros(1 << 20, dtype=torch.int32, device="cuda"), torch.cuda.current_stream()
-    place = fi.cuda.Place(0, int(at.cuda_stream))
+    place = cuda.Place(0, int(at.cuda_stream))
     axes = ((words.numel(), 1, 4, ((0, 0),)),)
-    fi.cuda.draw([fi.cuda.Draw(place, "bits", (), "float32", key(5, "w"), words.data_ptr(), axes)])
-    expected = fi.drawing.random_bits(words.numel(), seed=5, name="w")
+    cuda.draw([cuda.Draw(place, "bits", (), "float32", key(5, "w"), words.data_ptr(), axes)])
+    expected = random_bits(words.numel(), seed=5, name="w")
     checks.compare("words", words, torch.from_numpy(expected.view(np.int32)))
     side = torch.cuda.Stream()
     with torch.cuda.stream(side):
@@ -281,7 +283,7 @@ def main() -> int:
     from parts import Scale
 
     if not gpu.available():
-        print(fi.cuda.missing() or "torch sees no NVIDIA GPU")
+        print(cuda.missing() or "torch sees no NVIDIA GPU")
         return 2
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/gpu")
     folder.mkdir(parents=True, exist_ok=True)
