@@ -159,7 +159,7 @@ def test_what_is_refused(gpu: HostDriver) -> None:
     refused(DeviceArray(values, gpu, typestr=">f4"), ValueError, "foreign byte order")
     refused(DeviceArray(values, gpu, strides=(0, 4)), ValueError, "out overlaps itself")
     refused(DlpackArray(values, device=(10, 0)), ValueError, "not on DLPack device type 10")
-    with pytest.raises(ValueError, match="array must be in the CPU's memory, not on a GPU"):
+    with pytest.raises(ValueError, match="values must be in the CPU's memory, not on a GPU"):
         fi.checksum(DlpackArray(values))
     empty = DeviceArray(zeros((0, 3)), gpu)
     assert fi.fill(empty, fi.Normal(), seed=0) is empty

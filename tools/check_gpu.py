@@ -223,7 +223,7 @@ def with_jax(checks: Checks) -> str:
         drawn = fj.normal(1.0)(jax.random.key(5), (4000, 4000), dtype)
         twice = np.asarray(drawn * 2, np.float32)  # queued at once
         expected = fi.fill(np.zeros((4000, 4000), drawn.dtype), fi.Normal(), seed=5)
-        for what, found in (("", np.asarray(drawn, np.float32)), (", computed with", twice / 2)):
+        for what, found in (("", np.array(drawn, np.float32)), (", computed with", twice / 2)):
             checks.compare(f"JAX{what}: {dtype}", torch.from_numpy(found), torch.from_numpy(expected.astype(np.float32)))  # fmt: skip
         assert jnp.isfinite(drawn).all()
     return "JAX"
