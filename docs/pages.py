@@ -35,6 +35,7 @@ CHINESE = {
         "jax": "JAX、Flax 与 Equinox",
         "keras": "Keras",
         "checkpoints": "大于内存的检查点",
+        "loading": "引擎读取的检查点",
         "inspect": "检查已有的检查点",
         "probe": "解读探测报告",
         "coming-from": "从 torch、JAX 或 Keras 迁移",

@@ -29,11 +29,15 @@ SEED = 2024
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-def recipe(name: str, page: str = "engines.md", **names: Any) -> dict[str, Any]:
+def shown(name: str, page: str = "engines.md") -> str:
     text = (ROOT / "docs" / page).read_text()
     blocks = re.findall(rf"<!-- {name} -->\n```python\n(.*?)```", text, re.DOTALL)
     assert blocks
-    exec("\n".join(blocks), names)
+    return "\n".join(blocks)
+
+
+def recipe(name: str, page: str = "engines.md", **names: Any) -> dict[str, Any]:
+    exec(shown(name, page), names)
     return names
 
 

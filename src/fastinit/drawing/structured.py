@@ -13,7 +13,7 @@ import numpy as np
 from .. import _core, cuda
 from ..dtypes import COMPLEX, DTYPES, Array, nbytes, numpy_dtype
 from ..laws.distributions import Distribution, Words
-from ..laws.structured import Draw, Stream, Structured
+from ..laws.structured import Draw, Stream, Structured, neighbour
 from . import blocks, config, memory, streams
 from .parameters import checked_parameters
 
@@ -123,9 +123,7 @@ def _stream(
     draw: Callable[[bytes], Draw], seed: int, name: str, dtype: str, *where: Any, **more: Any
 ) -> Stream:
     def other(of: str) -> Stream:
-        local = of.lstrip(".")
-        within = name.split(".")[: len(local) - len(of) - 1]
-        return _stream(draw, seed, ".".join([*within, local]), dtype, *where, **more)
+        return _stream(draw, seed, neighbour(name, of), dtype, *where, **more)
 
     return Stream(draw(streams.key(seed, name)), dtype, other, *where, **more)
 
