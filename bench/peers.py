@@ -87,12 +87,12 @@ def torch_he_normal(shape: tuple[int, ...]) -> Draw | None:
     return torch and (lambda: torch.nn.init.kaiming_normal_(torch.empty(shape)))
 
 
-def transformers_gpt2() -> Draw | None:
+def transformers_gpt2(**sizes: int) -> Draw | None:
     if not (torch_module() and installed("transformers")):
         return None
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    return lambda: GPT2LMHeadModel(GPT2Config())
+    return lambda: GPT2LMHeadModel(GPT2Config(**sizes))
 
 
 def transformers_llama() -> Draw | None:
@@ -109,3 +109,16 @@ def transformers_llama() -> Draw | None:
 
 
 DRAWS = {"NumPy": numpy_draw, "torch": torch_draw, "JAX": jax_draw}
+
+
+def transformers_llama_8b(**sizes: int) -> Draw | None:
+    """Llama 3's 8 billion parameters."""
+    if not (torch_module() and installed("transformers")):
+        return None
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    numbers = {
+        "vocab_size": 128256, "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32,
+        "num_attention_heads": 32, "num_key_value_heads": 8,
+    }  # fmt: skip
+    return lambda: LlamaForCausalLM(LlamaConfig(**(numbers | sizes), tie_word_embeddings=False))

@@ -148,9 +148,37 @@ struct run {
     uint32_t units, rest;
 };
 
+/* Rows of a run that lie apart, by `blocks` in the tensor and by `bytes` in memory. Then `units` counts those of all
+ * rows; `columns` of them are a row, and `rest`, if any, are the elements of a row's last one. Without columns there is
+ * one row. A unit's row is the upper half of its number times `magic`, shifted right. */
+struct rows {
+    int64_t bytes;
+    uint32_t blocks, columns, magic, shift;
+};
+
+/* Where a unit of a run is, and whether the run has the whole of it; if not, how many of its elements. */
+struct place {
+    uint64_t block;
+    char *to;
+    bool whole;
+    int end;
+};
+FN struct place place_of(int dtype, bool apart, const struct run *run, const struct rows *rows, uint32_t unit) {
+    const uint32_t row = apart ? __umulhi(unit, rows->magic) >> rows->shift : 0,
+                   column = apart ? unit - row * rows->columns : unit;
+    const bool last = apart ? unit < run->units && column + 1 == rows->columns : unit == run->units;
+    struct place place;
+    place.block = run->block + (uint64_t)row * rows->blocks + (uint64_t)column * UNIT_BLOCKS(dtype);
+    place.to = run->out + (int64_t)row * rows->bytes + (uint64_t)column * 16;
+    place.whole = unit < run->units && !(apart && last && run->rest);
+    place.end = place.whole ? PER_UNIT(dtype) : last ? (int)run->rest : 0;
+    return place;
+}
+
 /* A crew's part of a run: `rounds` times UNITS units for each of its threads. */
-FN void draw_run(int kernel, int dtype, bool shortcut, const struct fi_law *law, const struct fi_stream *stream,
-                 const struct fi_shared_rounds *shared, const struct run *run, uint32_t rounds, uint32_t crew) {
+FN void draw_run(int kernel, int dtype, bool shortcut, bool apart, const struct fi_law *law,
+                 const struct fi_stream *stream, const struct fi_shared_rounds *shared, const struct run *run,
+                 const struct rows *rows, uint32_t rounds, uint32_t crew) {
     const int units = UNITS(dtype);
     const uint32_t first = crew * rounds * (CREW * units);
     begin(kernel, dtype);
@@ -159,16 +187,15 @@ FN void draw_run(int kernel, int dtype, bool shortcut, const struct fi_law *law,
         uint32_t x[2][4];
         bool rare = false;
         EACH(u, units) {
-            const uint32_t block = (uint32_t)run->block + (at + WARP * u) * UNIT_BLOCKS(dtype);
-            rare |= draw_unit(kernel, dtype, shortcut, law, stream, shared, block, x[u]);
+            const struct place place = place_of(dtype, apart, run, rows, at + WARP * u);
+            rare |= draw_unit(kernel, dtype, shortcut, law, stream, shared, (uint32_t)place.block, x[u]);
         }
         EACH(u, units) {
-            const uint32_t unit = at + WARP * u;
-            char *const to = run->out + (uint64_t)unit * 16;
-            if (unit < run->units)
-                store_unit(to, x[u]);
-            else if (unit == run->units && run->rest)
-                store_elements(dtype, x[u], 0, (int)run->rest, to, SIZE(dtype));
+            const struct place place = place_of(dtype, apart, run, rows, at + WARP * u);
+            if (place.whole)
+                store_unit(place.to, x[u]);
+            else if (place.end)
+                store_elements(dtype, x[u], 0, place.end, place.to, SIZE(dtype));
         }
         if (rare) note(at);
     }
@@ -179,9 +206,8 @@ FN void draw_run(int kernel, int dtype, bool shortcut, const struct fi_law *law,
 #pragma unroll 1
     for (uint32_t i = threadIdx.x; i < count; i += CREW) {
         const uint32_t unit = all ? first + i : notes[i / units] + WARP * (i % units);
-        if (unit > run->units) continue;
-        redraw(kernel, dtype, law, stream, run->block * PER_BLOCK(dtype) + (uint64_t)unit * PER_UNIT(dtype), 0,
-               unit < run->units ? PER_UNIT(dtype) : (int)run->rest, run->out + (uint64_t)unit * 16, SIZE(dtype));
+        const struct place place = place_of(dtype, apart, run, rows, unit);
+        redraw(kernel, dtype, law, stream, place.block * PER_BLOCK(dtype), 0, place.end, place.to, SIZE(dtype));
     }
 }
 
@@ -209,7 +235,8 @@ FN void draw_batch(int kernel, int dtype, bool shortcut, const struct fi_law *la
     __syncthreads();
     struct fi_shared_rounds shared;
     fi_shared_rounds_init(&shared, &stream, (uint32_t)(piece->run.block >> 32));
-    draw_run(kernel, dtype, shortcut, law, &stream, &shared, &piece->run, batch->rounds,
+    const struct rows none = {0, 0, 0, 0, 0};
+    draw_run(kernel, dtype, shortcut, false, law, &stream, &shared, &piece->run, &none, batch->rounds,
              blockIdx.x - batch->first_crew[low]);
 }
 
@@ -299,8 +326,13 @@ FN void draw_box(int kernel, int dtype, bool shortcut, const struct fi_law *law,
     extern "C" __global__ void __launch_bounds__(CREW, CREWS) run_##law_name##_##dtype_name##suffix(                   \
         const __grid_constant__ struct fi_law law, const __grid_constant__ struct fi_stream stream,                    \
         const __grid_constant__ struct fi_shared_rounds shared, const __grid_constant__ struct run run,                \
-        uint32_t rounds) {                                                                                             \
-        draw_run(FI_##law_name, FI_##dtype_name, shortcut, &law, &stream, &shared, &run, rounds, blockIdx.x);          \
+        const __grid_constant__ struct rows rows, uint32_t rounds) {                                                   \
+        if (rows.columns)                                                                                              \
+            draw_run(FI_##law_name, FI_##dtype_name, shortcut, true, &law, &stream, &shared, &run, &rows, rounds,      \
+                     blockIdx.x);                                                                                      \
+        else                                                                                                           \
+            draw_run(FI_##law_name, FI_##dtype_name, shortcut, false, &law, &stream, &shared, &run, &rows, rounds,     \
+                     blockIdx.x);                                                                                      \
     }                                                                                                                  \
     extern "C" __global__ void __launch_bounds__(CREW, 1) batch_##law_name##_##dtype_name##suffix(                     \
         const __grid_constant__ struct fi_law law, const __grid_constant__ struct batch batch) {                       \

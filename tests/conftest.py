@@ -6,16 +6,17 @@ import ctypes
 import importlib
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import cuda_stand_in
 import numpy as np
 import pytest
+from cuda_stand_in import HostDriver
 from hypothesis import settings
 
-from fastinit import _core
+from fastinit import _core, cuda
 from fastinit.dtypes import DTYPES, numpy_dtype
 
 # Examples are the same in every run; a failure is always a bug.
@@ -128,3 +129,22 @@ def optional(module: str) -> Any:
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """The text of the GPU's kernels, built for the host."""
     return cuda_stand_in.build(tmp_path_factory.mktemp("cuda"))
+
+
+@pytest.fixture
+def gpu(library: ctypes.CDLL) -> Iterator[HostDriver]:
+    """Stand-in devices 0 and 1, whose streams are 7 and 9."""
+    with cuda_stand_in.devices(library) as stand_in:
+        stand_in.streams |= {7: 0, 9: 1}
+        yield stand_in
+
+
+@pytest.fixture
+def on_gpu(gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> HostDriver:
+    """torch's CPU tensors pass for those of device 0, whose current stream is 7."""
+    optional("torch")
+    from fastinit.torch import sharded, tensors
+
+    for module in (tensors, sharded):
+        monkeypatch.setattr(module, "gpu_of", lambda tensor: cuda.Place(0, 7))
+    return gpu

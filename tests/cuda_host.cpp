@@ -1,7 +1,7 @@
 /* A GPU in software: the text that NVRTC compiles, by a host's C++ compiler. test_cuda.py builds it.
  *
- * The threads of a CUDA thread block are coroutines, which take turns from barrier to barrier. Thread blocks run one after
- * the other. Of what a GPU guarantees, only what the kernels rely on is here. */
+ * The threads of a CUDA thread block are coroutines, which take turns from barrier to barrier. Thread blocks run one
+ * after the other. Of what a GPU guarantees, only what the kernels rely on is here. */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -112,18 +112,20 @@ static void launch(uint32_t blocks, uint32_t threads, std::function<void()> call
 #include KERNELS_FILE
 
 extern "C" {
-typedef void run_kernel(struct fi_law, struct fi_stream, struct fi_shared_rounds, struct run, uint32_t);
+typedef void run_kernel(struct fi_law, struct fi_stream, struct fi_shared_rounds, struct run, struct rows, uint32_t);
 typedef void batch_kernel(struct fi_law, struct batch);
 typedef void box_kernel(struct fi_law, struct fi_stream, struct box);
 
 /* The sizes of the arguments, in their order. */
-extern const uint32_t run_sizes[] = {sizeof(fi_law), sizeof(fi_stream), sizeof(fi_shared_rounds), sizeof(run), 4, 0};
+extern const uint32_t run_sizes[] = {
+    sizeof(fi_law), sizeof(fi_stream), sizeof(fi_shared_rounds), sizeof(run), sizeof(rows), 4, 0};
 extern const uint32_t batch_sizes[] = {sizeof(fi_law), sizeof(batch), 0};
 extern const uint32_t box_sizes[] = {sizeof(fi_law), sizeof(fi_stream), sizeof(box), 0};
 
 void launch_run(run_kernel *kernel, uint32_t blocks, uint32_t threads, void **a) {
     launch(blocks, threads, [=] {
-        kernel(*(fi_law *)a[0], *(fi_stream *)a[1], *(fi_shared_rounds *)a[2], *(run *)a[3], *(uint32_t *)a[4]);
+        kernel(*(fi_law *)a[0], *(fi_stream *)a[1], *(fi_shared_rounds *)a[2], *(run *)a[3], *(rows *)a[4],
+               *(uint32_t *)a[5]);
     });
 }
 void launch_batch(batch_kernel *kernel, uint32_t blocks, uint32_t threads, void **a) {

@@ -41,6 +41,8 @@ class Error(int):
 
 
 OK = Error(0)
+# What may be called while a stream is captured into a graph: launches, and what concerns no stream.
+_CAPTURABLE = ("cuLaunchKernel", "cuCtxGetCurrent", "cuCtxPushCurrent", "cuCtxPopCurrent", "cuInit", "cuPointerGetAttribute")  # fmt: skip
 
 
 def build(folder: Path) -> ctypes.CDLL:
@@ -67,6 +69,9 @@ class HostDriver:
         self.copied: list[tuple[int, int, int]] = []
         self.functions: dict[int, tuple[str, str]] = {}
         self.fails = ""
+        self.capturing = False
+        self.allocated: dict[int, np.ndarray] = {}
+        self.room = 1 << 30
         self.streams = {0: 0, 1: 0}  # of which device each is; 0 and 1 are the default streams of any
         self.CUstream, self.CUfunction = Stream, Function
         names = ("COMPUTE_CAPABILITY_MAJOR", "COMPUTE_CAPABILITY_MINOR", "MULTIPROCESSOR_COUNT")
@@ -78,6 +83,8 @@ class HostDriver:
     def __getattribute__(self, name: str) -> Any:
         if name.startswith("cu") and name[2:3].isupper() and object.__getattribute__(self, "fails") == name:
             return lambda *arguments: (Error(700),)
+        if name.startswith("cu") and name[2:3].isupper() and object.__getattribute__(self, "capturing"):
+            assert name in _CAPTURABLE, name
         return object.__getattribute__(self, name)
 
     def cuInit(self, flags: int) -> Any:  # noqa: N802
@@ -108,6 +115,20 @@ class HostDriver:
     def cuPointerGetAttribute(self, attribute: str, address: int) -> Any:  # noqa: N802
         assert attribute == "ordinal"
         return OK, self.ordinals[address]
+
+    def cuMemAlloc(self, size: int) -> Any:  # noqa: N802
+        assert size > 0 and self.current
+        if size > self.room:
+            return Error(2), None
+        memory = np.full(size + 256, 0xA5, np.uint8)
+        address = -(-memory.ctypes.data // 256) * 256
+        self.allocated[address] = memory
+        return OK, Handle(address)
+
+    def cuMemFree(self, address: int) -> Any:  # noqa: N802
+        assert self.current
+        del self.allocated[address]
+        return (OK,)
 
     def cuLibraryLoadData(self, code: bytes, *options: Any) -> Any:  # noqa: N802
         assert options == ([], [], 0, [], [], 0)
@@ -142,9 +163,9 @@ class HostDriver:
         ordinal = self.current[-1] - 1000
         assert stream in (0, 1) or self.streams[stream] == ordinal, "a stream of another device"
         name, kind = self.functions[function]
-        sizes = (ctypes.c_uint32 * 6).in_dll(self.library, f"{kind}_sizes")
+        sizes = (ctypes.c_uint32 * 7).in_dll(self.library, f"{kind}_sizes")
         total = 0
-        pointers = (ctypes.c_void_p * 6).from_address(arguments)
+        pointers = (ctypes.c_void_p * 7).from_address(arguments)
         for i, size in enumerate(sizes[: list(sizes).index(0)]):
             total = -(-total // 8) * 8 + size
             assert pointers[i]

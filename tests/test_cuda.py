@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 import random
-from collections.abc import Iterator
 
-import cuda_stand_in
 import numpy as np
 import pytest
 from conftest import BITS, fill_jobs
@@ -46,13 +43,6 @@ def exists(law: str, p: tuple[float, ...], dtype: str) -> bool:
 CASES = [(law, p, dtype) for law, p in LAWS for dtype in BITS if exists(law, p, dtype)]
 assert len(CASES) >= 6 * len(LAWS) - 8
 PLACE = Place(0, 7)
-
-
-@pytest.fixture
-def gpu(library: ctypes.CDLL) -> Iterator[HostDriver]:
-    with cuda_stand_in.devices(library) as stand_in:
-        stand_in.streams[7] = 0
-        yield stand_in
 
 
 def aligned(count: int, dtype: str, value: int = 0xA5) -> np.ndarray:
@@ -137,6 +127,40 @@ def test_shards_and_strides_are_those_of_the_cpu(
         on_cpu(law, p, dtype, KEYS[1], axes, expected)
         draw([Draw(PLACE, law, p, dtype, KEYS[1], found.ctypes.data, axes)])
         np.testing.assert_array_equal(found, expected)
+
+
+APART = [
+    # shape of the whole, block, bytes between the ends of rows in memory, launches
+    ((3000, 256), (slice(5, 2900), slice(64, 160)), 0, ["run"]),
+    ((50, 1024), (slice(3, 40), slice(512, 1024)), 48, ["run"]),
+    ((50, 160), (slice(3, 40, 3), slice(32, 130)), 14 * 64, ["run"]),  # a part of a unit at the end of each row
+    ((9, 40, 64), (slice(2, 9), slice(None), slice(0, 32)), 0, ["run"]),
+    ((1 << 21, 1 << 14), (slice((1 << 20) - 3, (1 << 20) + 4), slice(1 << 13, (1 << 13) + 700)), 0, ["run", "run"]),
+    # The border of blocks with one upper half lies within a row: it is two runs, and the row before it is one.
+    ((64, 3 << 28), (slice(20, 24), slice((1 << 28) - 160, (1 << 28) + 160)), 0, ["run", "batch"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("shape", "block", "gap", "kinds"), APART, ids=str)
+@pytest.mark.parametrize("law", ["normal", "uniform", "truncated_normal"])
+def test_aligned_rows_are_runs(
+    shape: tuple[int, ...], block: tuple[slice, ...], gap: int, kinds: list[str], law: str, gpu: HostDriver
+) -> None:
+    # Of the last law nearly all words are rare: crews have no room for their notes.
+    p = {"normal": (0.0, 1.0), "uniform": (-1.0, 1.0), "truncated_normal": (0.0, 1.0, -0.01, 0.02)}[law]
+    for dtype in BITS:
+        if (dtype == "float64" and shape[-1] > 1024) or not exists(law, p, dtype):
+            continue
+        size, part = BITS[dtype].itemsize, blocks.block_shape(block, shape)
+        room = (*part[:-1], -(-(part[-1] * size) // 16) * 16 // size + gap // size)
+        expected, found = aligned(math.prod(room), dtype), aligned(math.prod(room), dtype)
+        view = expected.reshape(room)[..., : part[-1]]
+        axes = blocks.axes(shape, block, view.strides, size)
+        on_cpu(law, p, dtype, KEYS[1], axes, expected)
+        gpu.launched.clear()
+        draw([Draw(PLACE, law, p, dtype, KEYS[1], found.ctypes.data, axes)])
+        np.testing.assert_array_equal(found, expected)
+        assert [name.partition("_")[0] for name, *_ in gpu.launched] == kinds
 
 
 def test_short_runs_share_launches(gpu: HostDriver) -> None:

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
-import importlib.util
-import sys
-from collections.abc import Iterator
-from types import SimpleNamespace
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import cuda_stand_in
 import numpy as np
 import pytest
-from conftest import ROOT, optional
+from conftest import optional
 from cuda_stand_in import DeviceArray, DlpackArray, HostDriver
 
 import fastinit as fi
 from fastinit import cuda
 from fastinit.cuda import driver
-
-
-@pytest.fixture
-def gpu(library: ctypes.CDLL) -> Iterator[HostDriver]:
-    with cuda_stand_in.devices(library) as stand_in:
-        stand_in.streams |= {7: 0, 9: 1}
-        yield stand_in
+from fastinit.cuda.compiling import Kernels
 
 
 def zeros(shape: tuple[int, ...], dtype: str = "float32") -> np.ndarray:
@@ -62,6 +53,79 @@ def test_views_and_blocks(gpu: HostDriver) -> None:
         np.testing.assert_array_equal(view, whole[block])
 
 
+def test_versions_of_the_cuda_array_interface(gpu: HostDriver) -> None:
+    expected = fi.fill(zeros((6, 8)), fi.Normal(), seed=3)
+    gpu.streams |= {2: 0, 7: 0}
+    # Version 2 has no streams and may leave strides out; in 3 the stream is None, 1, 2 (of the thread) or a handle.
+    for version, keys, stream in ((2, {}, 1), (3, {"stream": None}, 1), (3, {"stream": 1}, 1), (3, {"stream": 2}, 2), (3, {"stream": 7}, 7)):  # fmt: skip
+        for strides in (None, "left out", (32, 4)):
+            values = zeros((6, 8))
+            out = DeviceArray(values, gpu, version=version, strides=strides, **keys)
+            if version == 2:
+                del out.__cuda_array_interface__["stream"]
+            if strides == "left out":
+                del out.__cuda_array_interface__["strides"]
+            assert fi.fill(out, fi.Normal(), seed=3) is out
+            np.testing.assert_array_equal(values, expected)
+            assert gpu.launched[-1][2:] == (0, stream)
+    # What numba and CuPy give as address, shape and strides are any integers.
+    values = zeros((8, 6)).T
+    numbers = {"shape": [np.int64(6), np.int64(8)], "strides": [np.int64(4), np.int64(24)]}
+    fi.fill(
+        DeviceArray(values, gpu, data=(np.uint64(values.ctypes.data), False), **numbers), fi.Normal(), seed=3
+    )
+    np.testing.assert_array_equal(values, expected)
+
+
+def test_arrays_without_elements(gpu: HostDriver) -> None:
+    for shape in ((0,), (0, 3), (3, 0, 5)):
+        for strides in (None, tuple([4] * len(shape))):
+            for data in ((0, False), (None, False)):
+                out = DeviceArray(zeros(shape), gpu, data=data, strides=strides)
+                assert fi.fill(out, fi.Normal(), seed=0) is out
+                if len(shape) > 1:
+                    assert fi.orthogonal(shape, out=out, seed=0) is out
+        with pytest.raises(ValueError, match="out is read-only"):
+            fi.fill(DeviceArray(zeros(shape), gpu, data=(0, True)), fi.Normal(), seed=0)
+    scalar = zeros(())
+    fi.fill(DeviceArray(scalar, gpu), fi.Normal(), seed=3)
+    assert scalar == fi.fill(zeros(()), fi.Normal(), seed=3)
+
+
+def test_dlpack_says_read_only(gpu: HostDriver) -> None:
+    values = zeros((4, 4))
+    values.flags.writeable = False
+    with pytest.raises(ValueError, match="out is read-only"):
+        fi.fill(DlpackArray(values), fi.Normal(), seed=0)
+    # An exporter that cannot say so by DLPack, as CuPy's, says it by its other interface.
+    both: Any = DlpackArray(zeros((4, 4)))
+    both.__cuda_array_interface__ = {"data": (both.values.ctypes.data, True)}
+    with pytest.raises(ValueError, match="out is read-only"):
+        fi.fill(both, fi.Normal(), seed=0)
+    # And its stream.
+    both.__cuda_array_interface__ = {"data": (both.values.ctypes.data, False), "stream": 7}
+    fi.fill(both, fi.Normal(), seed=0)
+    assert both.streams == [7] and gpu.launched[-1][2:] == (0, 7)
+
+
+def test_kernels_are_loaded_once_by_several_threads(gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled, real = list[Kernels](), driver.cubin
+
+    def slow(kernels: Kernels, arch: str) -> bytes:
+        compiled.append(kernels)
+        time.sleep(0.05)
+        return real(kernels, arch)
+
+    monkeypatch.setattr(driver, "cubin", slow)
+    wanted = [
+        (Kernels(law, "float32", False), kind) for law in ("normal", "constant") for kind in ("run", "box")
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        handles = list(pool.map(lambda one: driver.kernel(one[0], "90", one[1]), wanted * 4))
+    assert len(compiled) == len(gpu.loaded) == 2 and len(set(handles)) == 4
+    assert handles == handles[:4] * 4
+
+
 def test_another_context_stays_current(gpu: HostDriver) -> None:
     gpu.current.append(cuda_stand_in.Handle(1001))
     fi.fill(DeviceArray(zeros((100,)), gpu, ordinal=0), fi.Normal(), seed=0)
@@ -95,7 +159,7 @@ def test_what_is_refused(gpu: HostDriver) -> None:
     refused(DeviceArray(values, gpu, typestr=">f4"), ValueError, "foreign byte order")
     refused(DeviceArray(values, gpu, strides=(0, 4)), ValueError, "out overlaps itself")
     refused(DlpackArray(values, device=(10, 0)), ValueError, "not on DLPack device type 10")
-    with pytest.raises(ValueError, match="array must be in the CPU's memory, not on a GPU"):
+    with pytest.raises(ValueError, match="values must be in the CPU's memory, not on a GPU"):
         fi.checksum(DlpackArray(values))
     empty = DeviceArray(zeros((0, 3)), gpu)
     assert fi.fill(empty, fi.Normal(), seed=0) is empty
@@ -130,193 +194,3 @@ def test_without_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModuleNotFoundError, match="drawing on a GPU needs x: y"):
         fi.fill(DlpackArray(zeros((3,))), fi.Normal(), seed=rng)
     assert rng.bit_generator.state == before
-
-
-# ------------------------------------------------------------------------------------------------- torch
-
-
-@pytest.fixture
-def on_gpu(gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> HostDriver:
-    """torch's CPU tensors pass for those of device 0, whose current stream is 7."""
-    optional("torch")
-    from fastinit.torch import sharded, tensors
-
-    for module in (tensors, sharded):
-        monkeypatch.setattr(module, "gpu_of", lambda tensor: cuda.Place(0, 7))
-    return gpu
-
-
-def test_fill_of_a_cuda_tensor(gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> None:
-    torch = optional("torch")
-
-    class OnGpu(torch.Tensor):  # type: ignore[name-defined,misc]
-        is_cuda = True
-
-        def get_device(self) -> int:
-            return 1
-
-    asked: list[int] = []
-
-    def current_stream(ordinal: int) -> SimpleNamespace:
-        asked.append(ordinal)
-        return SimpleNamespace(cuda_stream=9)
-
-    monkeypatch.setattr(torch.cuda, "current_stream", current_stream)
-    values = torch.zeros(20, 33, dtype=torch.bfloat16)
-    out = values.T[1:].as_subclass(OnGpu)
-    assert fi.fill(out, fi.Normal(), seed=0, name="w") is out
-    expected = fi.fill(torch.zeros(32, 20, dtype=torch.bfloat16), fi.Normal(), seed=0, name="w")
-    assert torch.equal(values.T[1:], expected) and not values[:, 0].any()
-    assert asked == [1] and {launch[2:] for launch in gpu.launched} == {(1, 9)}
-    with pytest.raises(TypeError, match=r"out must be of dtype .*, not torch\.int32"):
-        fi.fill(torch.zeros(3, dtype=torch.int32).as_subclass(OnGpu), fi.Normal(), seed=0)
-    with pytest.raises(ValueError, match="out overlaps itself"):
-        fi.fill(torch.zeros(3).expand(4, 3).as_subclass(OnGpu), fi.Normal(), seed=0)
-
-
-def test_torch_functions(on_gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    from fastinit.torch import normal_, orthogonal_, tensors, trunc_normal_, uniform_
-
-    for dtype in (torch.float32, torch.bfloat16, torch.float8_e4m3fn, torch.float64, torch.complex64):
-        for function in (normal_, uniform_, trunc_normal_):
-            if dtype.is_complex and function is trunc_normal_:
-                continue
-            for tensor in (torch.zeros(37, 45, dtype=dtype), torch.zeros(4, 3, 5, 6, dtype=dtype).to(memory_format=torch.channels_last),
-                           torch.zeros(20, 40, dtype=dtype)[::2, 3:].T):  # fmt: skip
-                on_gpu.launched.clear()
-                function(tensor, generator=torch.Generator().manual_seed(5))
-                assert on_gpu.launched and {launch[2:] for launch in on_gpu.launched} == {(0, 7)}
-                with monkeypatch.context() as host:
-                    host.setattr(tensors, "gpu_of", lambda tensor: None)
-                    expected = function(torch.zeros_like(tensor), generator=torch.Generator().manual_seed(5))
-                assert torch.equal(
-                    torch.view_as_real(tensor) if dtype.is_complex else tensor.double(),
-                    torch.view_as_real(expected) if dtype.is_complex else expected.double(),
-                )
-    on_gpu.launched.clear()
-    orthogonal_(torch.zeros(5, 5))
-    assert not on_gpu.launched  # the host's
-
-
-def test_a_cuda_generator_gives_seeds_without_the_device(on_gpu: HostDriver) -> None:
-    import torch
-
-    from fastinit.torch import normal_
-
-    class Generator(torch.Generator):
-        """As torch's for CUDA: it counts by an offset, of which 4 is a step."""
-
-        offset = 0
-
-        @property
-        def device(self) -> torch.device:  # type: ignore[override]
-            return torch.device("cuda", 0)
-
-        def get_offset(self) -> int:
-            return self.offset
-
-        def set_offset(self, offset: int) -> None:
-            assert offset % 4 == 0
-            self.offset = offset
-
-    draws = []
-    for seed in (1, 1, 2):
-        generator = Generator()
-        generator.manual_seed(seed)
-        draws.append([normal_(torch.zeros(100), generator=generator) for _ in range(2)])
-        assert generator.offset == 8
-        with pytest.raises(ValueError, match="mean"):
-            normal_(torch.zeros(3), mean=float("nan"), generator=generator)
-        assert generator.offset == 8
-    (a, b), (c, d), (e, _) = draws
-    assert torch.equal(a, c) and torch.equal(b, d) and not torch.equal(a, b) and not torch.equal(a, e)
-
-
-def test_a_model_shares_launches(on_gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-    from torch import nn
-
-    from fastinit.torch import init_, sharded, tensors
-
-    def model() -> nn.Module:
-        layers: list[nn.Module] = []
-        for _ in range(100):
-            layers += [nn.Linear(16, 16), nn.ReLU()]
-        return nn.Sequential(nn.Conv2d(3, 8, 3), *layers, nn.Linear(16, 300000 // 16)).to(torch.bfloat16)
-
-    found = init_(model(), "he_normal", seed=4)
-    with monkeypatch.context() as host:
-        for module in (tensors, sharded):
-            host.setattr(module, "gpu_of", lambda tensor: None)
-        expected = init_(model(), "he_normal", seed=4)
-    for (name, a), b in zip(found.named_parameters(), expected.parameters(), strict=True):
-        assert torch.equal(a, b), name
-    names = [name for name, *_ in on_gpu.launched]
-    # 102 weights of 2 stds (the last one is of the same as the 100 before it) and 102 biases.
-    assert len(names) == 2 + 1 + 2, names
-    assert names.count("batch_normal_bfloat16") == 2 and names.count("batch_constant_bfloat16") == 2
-
-
-def test_shards_of_a_model(on_gpu: HostDriver) -> None:
-    import torch
-
-    from fastinit.drawing.fill import Batch
-    from fastinit.laws.distributions import Normal
-    from fastinit.torch.sharded import Task, drawn_in_place, parts_of
-
-    # Runs of a strided shard: two pieces of the rows, and all columns but the first.
-    local = torch.zeros(6, 31)
-    task = Task(local, local, Normal(), "w", (16, 32), (((2, 3), (10, 3)), ((1, 31),)))
-    assert drawn_in_place(task)
-    batch = Batch(9)
-    for part in parts_of(task):
-        batch.add(part)
-    batch.run(1)
-    assert on_gpu.launched
-    whole = fi.fill(zeros((16, 32)), Normal(), seed=9, name="w")
-    np.testing.assert_array_equal(local.numpy(), np.concatenate([whole[2:5, 1:], whole[10:13, 1:]]))
-
-
-def _program(path: str) -> Any:
-    """A program of bench or tools, which import each other by name."""
-    file = ROOT / path
-    if (folder := str(ROOT / "bench")) not in sys.path:
-        sys.path.insert(0, folder)
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[file.stem] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_what_a_gpu_is_checked_by(on_gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    # Tensors that pass for those of a GPU say so by DLPack too, unless they are the check's own.
-    checks = _program("tools/check_gpu.py")
-    real = fi.fill
-    host: list[bool] = []
-
-    def fill(out: torch.Tensor, *arguments: Any, **options: Any) -> torch.Tensor:
-        from fastinit.torch.tensors import host_memory
-
-        host.append(not host or not host[-1])  # the device's comes first, then the host's
-        place = cuda.Place(0, 7) if host[-1] else None
-        real(host_memory(out)._replace(place=place), *arguments, **options)
-        return out
-
-    monkeypatch.setattr(checks.fi, "fill", fill)
-    found = checks.check("cpu", 3000, 5000)
-    assert not found.wrong and found.values > 1_000_000
-    assert {"run", "box", "batch"} == {name.partition("_")[0] for name, *_ in on_gpu.launched}
-
-
-def test_bench_runs(on_gpu: HostDriver) -> None:
-    parts = _program("bench/parts.py")
-    gpu = _program("bench/gpu.py")
-    scale = parts.Scale(buffer=1 << 12, tensors=5, pairs=1, calls=1)
-    rows = gpu.gpu_part(scale, "cpu")
-    assert len([row for row in rows if row.value is not None]) >= 18

@@ -328,7 +328,7 @@ def test_a_call_takes_one_number() -> None:
 
 def test_seeds_use_64_bits() -> None:
     g = generator()
-    seeds = [tensors._Seed(g).number for _ in range(200)]
+    seeds = [int(tensors._Seed(g)) for _ in range(200)]
     assert all(0 <= seed < 2**64 for seed in seeds)
     bits = np.array([[seed >> bit & 1 for bit in range(64)] for seed in seeds]).mean(0)
     assert (abs(bits - 0.5) < 5 * 0.5 / 200**0.5).all()

@@ -1,14 +1,17 @@
 """Everything that a GPU can tell, in one run of less than 4 minutes: ``python tools/check_gpu.py [FOLDER]``.
 
 First the values: hundreds of millions of them against those of the CPU, with all kinds of targets, streams, CUDA graphs and
-threads. Then the speed, which is the part "gpu" of bench/versus.py. The report and its figures go to FOLDER. The exit status
-is 1 if a value differs. Where NVIDIA's compute-sanitizer is installed, it watches a small run.
+threads. Then the speed, which is the part "gpu" of bench/versus.py. Last, where NVIDIA's compute-sanitizer is installed, it
+watches a small run. FOLDER, build/gpu by default, gets report.txt, figures.json and sanitizer.log. The exit status is 1 if a
+value differs or the sanitizer complains, and 2 without a GPU.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -22,8 +25,12 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX would take most of the memory
 
 import fastinit as fi
+from fastinit import cuda
+from fastinit.drawing import random_bits
+from fastinit.drawing.streams import key
 
 LAWS = [
     fi.Constant(0.1), fi.Uniform(-0.05, 0.05), fi.Uniform(1.0, 1.125), fi.Normal(0.0, 0.02), fi.Normal(3.0, 0.5),
@@ -56,12 +63,16 @@ class Checks:
             self.wrong.append(what)
             print("DIFFERS:", what, flush=True)
 
-    def fill(self, what: str, law: Any, new: Callable[[str], Any], name: str = "w", **part: Any) -> None:
-        """``new`` makes the target on a device."""
+    def fill(
+        self, what: str, law: Any, new: Callable[[str], Any], bound: float | None = None, **part: Any
+    ) -> None:
+        """``new`` makes the target on a device. All bits are compared, or values within a bound."""
         found, expected = new(self.device), new("cpu")
-        fi.fill(found, law, seed=5, name=name, **part)
+        fi.fill(found, law, seed=5, name="w", **part)
         host = expected.contiguous()
-        fi.fill(host, law, seed=5, name=name, **part)
+        fi.fill(host, law, seed=5, name="w", **part)
+        if bound is not None and abs(found.cpu().double() - host.double()).max() <= bound:
+            found = host.clone()
         self.compare(f"{what}: {law}, {found.dtype}", found, host)
 
 
@@ -88,7 +99,7 @@ def values(checks: Checks, short: int, long: int) -> None:
                 assert dtype.startswith("float8"), error
 
 
-def targets(checks: Checks) -> Iterator[str]:
+def targets(checks: Checks, libraries: bool) -> Iterator[str]:
     """Views, memory formats, shards, offsets; streams, graphs, threads, devices."""
     import torch
 
@@ -112,8 +123,29 @@ def targets(checks: Checks) -> Iterator[str]:
         shard = (slice(7, 200), slice(33, 96))
         checks.fill("a shard, out of step", law, empty(193, 63), shape=(1000, 127), block=shard)
     yield "views and shards"
+    for scheme, whole in (("orthogonal", (700, 600)), ("delta_orthogonal", (60, 40, 3)), ("conv_orthogonal", (30, 40, 3, 3))):  # fmt: skip
+        for kind, bound in ((torch.float32, 40 * 2**-23), (torch.float64, 40 * 2**-52), (torch.bfloat16, 2**-7)):  # fmt: skip
+            law, empty = fi.distribution(scheme, whole), functools.partial(torch.zeros, whole, dtype=kind)
+            checks.fill("near", law, lambda device, empty=empty: empty(device=device), bound)
+    yield "orthogonal matrices"
     if checks.device == "cpu":
         return
+    yield from on_device(checks)
+    if libraries:
+        yield from (with_cupy(checks), with_jax(checks))
+
+
+def on_device(checks: Checks) -> Iterator[str]:
+    """What only a GPU can show."""
+    import torch
+
+    law = fi.Normal()
+    words, at = torch.zeros(1 << 20, dtype=torch.int32, device="cuda"), torch.cuda.current_stream()
+    place = cuda.Place(0, int(at.cuda_stream))
+    axes = ((words.numel(), 1, 4, ((0, 0),)),)
+    cuda.draw([cuda.Draw(place, "bits", (), "float32", key(5, "w"), words.data_ptr(), axes)])
+    expected = random_bits(words.numel(), seed=5, name="w")
+    checks.compare("words", words, torch.from_numpy(expected.view(np.int32)))
     side = torch.cuda.Stream()
     with torch.cuda.stream(side):
         slow = torch.zeros(1 << 26, device="cuda")
@@ -152,16 +184,49 @@ def targets(checks: Checks) -> Iterator[str]:
         checks.compare(
             "another device", fi.fill(out, law, seed=5), fi.fill(torch.empty(100_000), law, seed=5)
         )
+    yield "devices"
+
+
+def with_cupy(checks: Checks) -> str:
+    """Arrays of CuPy, by DLPack; orthogonal matrices by its products."""
+    import torch
+
     try:
         import cupy
     except ModuleNotFoundError:
-        yield "devices; no CuPy"
-        return
+        return "no CuPy"
+    law = fi.Normal()
     array = cupy.zeros((300, 400), cupy.float32)
     fi.fill(array.T, law, seed=5)
     expected = torch.from_numpy(np.ascontiguousarray(fi.fill(np.empty((400, 300), np.float32), law, seed=5)))
     checks.compare("CuPy", torch.from_dlpack(array).T, expected)
-    yield "devices, CuPy"
+    square = fi.fill(cupy.zeros((300, 300), cupy.float32), fi.distribution("orthogonal", (300, 300)), seed=5)
+    if not abs(square @ square.T - cupy.eye(300)).max() < 1e-5:
+        checks.wrong.append("CuPy: orthogonal")
+    return "CuPy"
+
+
+def with_jax(checks: Checks) -> str:
+    """New arrays of JAX, and what JAX computes of them at once."""
+    import torch
+
+    try:
+        import jax
+        import jax.numpy as jnp
+
+        import fastinit.jax as fj
+    except ModuleNotFoundError:
+        return "no JAX"
+    if jax.default_backend() != "gpu":
+        return "JAX sees no GPU"
+    for dtype in ("float32", "bfloat16"):
+        drawn = fj.normal(1.0)(jax.random.key(5), (4000, 4000), dtype)
+        twice = np.asarray(drawn * 2, np.float32)  # queued at once
+        expected = fi.fill(np.zeros((4000, 4000), drawn.dtype), fi.Normal(), seed=5)
+        for what, found in (("", np.array(drawn, np.float32)), (", computed with", twice / 2)):
+            checks.compare(f"JAX{what}: {dtype}", torch.from_numpy(found), torch.from_numpy(expected.astype(np.float32)))  # fmt: skip
+        assert jnp.isfinite(drawn).all()
+    return "JAX"
 
 
 def model(checks: Checks) -> None:
@@ -180,8 +245,8 @@ def model(checks: Checks) -> None:
         checks.compare(f"init_: {name}", a.detach(), b.detach())
 
 
-def check(device: str, short: int = 1 << 20, long: int = 1 << 26) -> Checks:
-    """All of it, with a line for each part."""
+def check(device: str, short: int = 1 << 20, long: int = 1 << 26, libraries: bool = True) -> Checks:
+    """All of it, with a line for each part; without other ``libraries`` than torch if they would take too long."""
     checks, began = Checks(device), time.time()
     for part in (lambda: values(checks, short, long), lambda: model(checks)):
         part()
@@ -189,12 +254,27 @@ def check(device: str, short: int = 1 << 20, long: int = 1 << 26) -> Checks:
             f"{checks.values} values compared, {len(checks.wrong)} draws differ [{time.time() - began:.0f} s]",
             flush=True,
         )
-    for what in targets(checks):
+    for what in targets(checks, libraries):
         print(
             f"{what}: {checks.values} values, {len(checks.wrong)} draws differ [{time.time() - began:.0f} s]",
             flush=True,
         )
     return checks
+
+
+class Report:
+    """Standard output, and the same in a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.shown, self.kept = sys.stdout, path.open("w")
+
+    def write(self, text: str) -> int:
+        self.kept.write(text)
+        return self.shown.write(text)
+
+    def flush(self) -> None:
+        self.kept.flush()
+        self.shown.flush()
 
 
 def main() -> int:
@@ -203,18 +283,19 @@ def main() -> int:
     from parts import Scale
 
     if not gpu.available():
-        print(fi.cuda.missing() or "torch sees no NVIDIA GPU")
+        print(cuda.missing() or "torch sees no NVIDIA GPU")
         return 2
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/gpu")
     folder.mkdir(parents=True, exist_ok=True)
     if "--watched" in sys.argv:
-        return bool(check("cuda", 1 << 14, 1 << 14).wrong)
-    card = torch.cuda.get_device_properties(0)
+        return bool(check("cuda", 1 << 14, 1 << 14, libraries=False).wrong)
+    sys.stdout = Report(folder / "report.txt")
+    card, began = torch.cuda.get_device_properties(0), time.time()
     print(
         f"{card.name}, {card.multi_processor_count} multiprocessors; torch {torch.__version__}, CUDA {torch.version.cuda}"
     )
     checks = check("cuda")
-    rows = gpu.gpu_part(Scale(pairs=5, calls=1000))
+    rows = gpu.gpu_part(Scale(pairs=4, calls=1000))
     for row in rows:
         if row.value is not None:
             rate = f"{row.elements / row.ours * 1e-9:7.0f} G/s" if row.elements and row.ours else " " * 11
@@ -223,10 +304,13 @@ def main() -> int:
     figures = {"card": card.name, "torch": torch.__version__, "values": checks.values, "differ": checks.wrong,
                "rows": [asdict(row) for row in rows]}  # fmt: skip
     (folder / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    print(f"measured [{time.time() - began:.0f} s]", flush=True)
+    complaints = False
     if tool := shutil.which("compute-sanitizer"):
         command = [tool, "--error-exitcode", "3", sys.executable, __file__, str(folder), "--watched"]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            complaints = done.returncode != 0
             print(f"compute-sanitizer: exit status {done.returncode}")
             (folder / "sanitizer.log").write_text(done.stdout + done.stderr)
         except subprocess.TimeoutExpired:
@@ -234,7 +318,7 @@ def main() -> int:
     print(
         f"DIFFER: {checks.wrong[:20]}" if checks.wrong else f"all {checks.values} values are those of the CPU"
     )
-    return bool(checks.wrong)
+    return bool(checks.wrong) or complaints
 
 
 if __name__ == "__main__":

@@ -37,6 +37,15 @@ class Jobs:
     def run(self, threads: int) -> None: ...
 
 def read_dlpack(capsule: object) -> tuple[int, tuple[int, ...], tuple[int, ...], int, int, int, bool]: ...
+def write_dlpack(
+    owner: object,
+    address: int,
+    shape: tuple[int, ...],
+    code: int,
+    bits: int,
+    device_type: int,
+    device: int,
+) -> object: ...
 def inspect(
     dtype: str,
     address: int,

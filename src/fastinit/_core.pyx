@@ -5,9 +5,14 @@ cimport cython
 from cpython.buffer cimport PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
-from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid, PyCapsule_New
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
+from libc.stdlib cimport free, malloc
+
+cdef extern from "Python.h" nogil:
+    int Py_IsInitialized()
 
 cdef extern from "stdbool.h":
     ctypedef bint c_bool "bool"  # a bint is an int, and a function that returns one is of another type
@@ -108,7 +113,7 @@ cdef extern from "coefficients.h" nogil:
 
 cdef extern from *:
     """
-    /* The part of DLPack's published ABI (version 1) that is read here. */
+    /* The part of DLPack's published ABI that is read (version 1) and written here. */
     typedef struct {
         void *data;
         struct { int32_t type, id; } device;
@@ -124,13 +129,23 @@ cdef extern from *:
         uint64_t flags;
         fi_dl_tensor tensor;
     } fi_dl_versioned;
+    /* What is written: the form that all versions read. */
+    typedef struct fi_dl_managed {
+        fi_dl_tensor tensor;
+        void *context;
+        void (*deleter)(struct fi_dl_managed *);
+    } fi_dl_managed;
     """
     struct fi_dl_dtype:
         uint8_t code
         uint8_t bits
         uint16_t lanes
+    struct fi_dl_device:
+        int32_t type
+        int32_t id
     ctypedef struct fi_dl_tensor:
         void *data
+        fi_dl_device device
         int32_t ndim
         fi_dl_dtype dtype
         int64_t *shape
@@ -142,6 +157,11 @@ cdef extern from *:
         fi_dl_version version
         uint64_t flags
         fi_dl_tensor tensor
+
+    ctypedef struct fi_dl_managed:
+        fi_dl_tensor tensor
+        void *context
+        void (*deleter)(fi_dl_managed *) noexcept nogil
 
 LAWS = tuple([fi_law_names[i].decode() for i in range(FI_LAW_COUNT)])
 DTYPES = tuple([fi_dtypes[i].name.decode() for i in range(FI_DTYPE_COUNT)])
@@ -189,6 +209,47 @@ def read_dlpack(object capsule):
         step *= shape[i]
     return (<uintptr_t>tensor.data + tensor.byte_offset, shape, tuple(reversed(strides)),
             tensor.dtype.code, tensor.dtype.bits, tensor.dtype.lanes, read_only)
+
+
+cdef void release(fi_dl_managed *managed) noexcept nogil:
+    """What an importer calls when it has done with a tensor, from any thread; perhaps when Python has ended."""
+    if Py_IsInitialized():
+        with gil:
+            Py_DECREF(<object>managed.context)
+    free(managed)
+
+
+cdef void forget(object capsule) noexcept:
+    """The end of a capsule. One that was imported has another name."""
+    cdef fi_dl_managed *managed
+    if PyCapsule_IsValid(capsule, "dltensor"):
+        managed = <fi_dl_managed *>PyCapsule_GetPointer(capsule, "dltensor")
+        managed.deleter(managed)
+
+
+def write_dlpack(object owner, uintptr_t address, tuple shape, int code, int bits, int device_type, int device):
+    """A DLPack capsule of a tensor in C order, which keeps its owner alive."""
+    cdef size_t n = len(shape)
+    cdef fi_dl_managed *managed = <fi_dl_managed *>malloc(sizeof(fi_dl_managed) + n * sizeof(int64_t))
+    if managed == NULL:
+        raise MemoryError
+    cdef int64_t *sizes = <int64_t *>(managed + 1)
+    try:
+        for i in range(n):
+            sizes[i] = shape[i]
+        managed.tensor.data = <void *>address
+        managed.tensor.device.type, managed.tensor.device.id = device_type, device
+        managed.tensor.ndim = <int32_t>n
+        managed.tensor.dtype.code, managed.tensor.dtype.bits, managed.tensor.dtype.lanes = code, bits, 1
+        managed.tensor.shape, managed.tensor.strides = sizes, NULL
+        managed.tensor.byte_offset = 0
+        managed.context, managed.deleter = <void *>owner, release
+        capsule = PyCapsule_New(managed, "dltensor", forget)
+    except BaseException:
+        free(managed)
+        raise
+    Py_INCREF(owner)
+    return capsule
 
 
 cdef c_bool interrupted(void *context) noexcept with gil:

@@ -20,6 +20,9 @@ Sizes: TypeAlias = tuple[int, ...]
 
 def real(argument: str, value: object, *, finite: bool = True) -> float:
     """`value` as a float. A bool, a str or an array is not a real number."""
+    # Most are plain, and the tests of others cost more than a small draw may.
+    if type(value) is float and math.isfinite(value):
+        return value + 0.0
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{argument} must be a real number, got {value!r} ({type(value).__name__})")
     try:

@@ -6,6 +6,6 @@ take the caller's stream and return at once (`drawing`).
 """
 
 from .drawing import Draw, copy, draw
-from .driver import Place, missing, ordinal_of
+from .driver import Buffer, Place, missing, ordinal_of
 
-__all__ = ["Draw", "Place", "copy", "draw", "missing", "ordinal_of"]
+__all__ = ["Buffer", "Draw", "Place", "copy", "draw", "missing", "ordinal_of"]

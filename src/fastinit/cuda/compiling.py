@@ -71,11 +71,16 @@ def options_for(arch: str) -> tuple[str, ...]:
     return (f"-arch=sm_{max(fitting)}", *_OPTIONS)
 
 
+def instance(kernels: Kernels) -> str:
+    """What makes the source's kernels for one law and dtype."""
+    shortcut = kernels.shortcut
+    return f"KERNELS({kernels.law}, {kernels.dtype}, {str(shortcut).lower()}, {'_shortcut' * shortcut})"
+
+
 def compile(kernels: Kernels, arch: str, kind: str = "CUBIN") -> bytes:
     """The code of the kernels. ``kind`` is "CUBIN" for machine code or "PTX" for text."""
     functions = nvrtc()
-    only = f"KERNELS({kernels.law}, {kernels.dtype}, {str(kernels.shortcut).lower()}, {'_shortcut' * kernels.shortcut})"
-    options = [option.encode() for option in (*options_for(arch), f"-DFI_ONLY={only}")]
+    options = [option.encode() for option in (*options_for(arch), f"-DFI_ONLY={instance(kernels)}")]
     created = functions.nvrtcCreateProgram(source().encode(), b"fastinit.cu", 0, None, None)
     program = _checked("nvrtcCreateProgram", created)[1]
     try:

@@ -13,7 +13,7 @@ from ..dtypes import DTYPES
 from . import driver
 from .compiling import Kernels
 from .driver import Place
-from .launches import PIECES, Axis, Box, Run, launches
+from .launches import ONE_ROW, PIECES, Axis, Box, Run, launches
 
 _CREW = 256  # the threads that CUDA calls a block
 _CREWS = 8  # of a launch to each multiprocessor, before a crew draws more than it must
@@ -48,7 +48,7 @@ def draw(draws: Iterable[Draw]) -> None:
     for place, name, parameters, dtype, key, address, axes in draws:
         kernels, law = _law(name, dtype, parameters)
         for part in launches(axes, address, dtype):
-            if isinstance(part, Run) and part.units < _SHORT:
+            if isinstance(part, Run) and part.rows is None and part.units < _SHORT:
                 short[place, kernels, law].append((key, part))
             else:
                 _launch(place, kernels, law, key, part)
@@ -71,8 +71,9 @@ def _launch(place: Place, kernels: Kernels, law: bytes, key: bytes, part: Run | 
     with driver.Current(place.ordinal) as device:
         if isinstance(part, Run):
             stream, shared = stream_argument(key, part.block >> 32)
-            rounds, crews = _crews(device, _thread_units(kernels.dtype), part.units + (part.rest > 0))
-            arguments = [law, stream, shared, part.packed(), struct.pack("<I", rounds)]
+            rounds, crews = _crews(device, _thread_units(kernels.dtype), part.all_units)
+            rows = part.rows.packed() if part.rows else ONE_ROW
+            arguments = [law, stream, shared, part.packed(), rows, struct.pack("<I", rounds)]
             kernel = driver.kernel(kernels, device.arch, "run")
         else:
             stream, _ = stream_argument(key, 0)
@@ -84,7 +85,7 @@ def _launch(place: Place, kernels: Kernels, law: bytes, key: bytes, part: Run | 
 
 def _launch_batch(place: Place, kernels: Kernels, law: bytes, pieces: Sequence[_Piece]) -> None:
     with driver.Current(place.ordinal) as device:
-        units = [run.units + (run.rest > 0) for _, run in pieces]
+        units = [run.all_units for _, run in pieces]
         each = _thread_units(kernels.dtype)
         rounds, _ = _crews(device, each, sum(units))
         first_crews, crews = [], 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from ..extras import needs
 from .compiling import Kernels, cubin, nvrtc
 
 _loading = Lock()
+_OUT_OF_MEMORY = 2
 
 
 class Place(NamedTuple):
@@ -36,11 +37,13 @@ def api() -> Any:
 
 
 def call(function: str, *arguments: Any) -> Any:
-    """A function of the driver, by its name. RuntimeError if it fails."""
-    error, *results = getattr(api(), function)(*arguments)
-    if int(error):
-        raise RuntimeError(f"{function}: {error.name}")
-    return results[0] if results else None
+    """A function of the driver, by its name. RuntimeError if it fails, MemoryError if the device's memory does not suffice."""
+    result = getattr(api(), function)(*arguments)
+    if int(result[0]) == _OUT_OF_MEMORY:
+        raise MemoryError(f"{function}: {result[0].name}")
+    if int(result[0]):
+        raise RuntimeError(f"{function}: {result[0].name}")
+    return result[1] if len(result) > 1 else None
 
 
 @cache
@@ -94,12 +97,31 @@ class Current:
             call("cuCtxPopCurrent")
 
 
+class Buffer:
+    """New memory of a device, which is given back with the object. The driver waits then for what still uses it."""
+
+    def __init__(self, ordinal: int, size: int) -> None:
+        self.ordinal, self.address = ordinal, 0
+        with Current(ordinal):
+            self.address = int(call("cuMemAlloc", size))
+
+    def __del__(self) -> None:
+        if self.address:
+            with Current(self.ordinal):
+                call("cuMemFree", self.address)
+
+
 def launch(kernel: Any, crews: int, threads: int, arguments: Sequence[bytes], stream: int) -> None:
     """Queue a kernel on the stream. The driver copies the arguments before it returns."""
     pointers = (ctypes.c_char_p * len(arguments))(*arguments)
     call(
-        "cuLaunchKernel", kernel, crews, 1, 1, threads, 1, 1, 0, api().CUstream(stream), ctypes.addressof(pointers), 0
+        "cuLaunchKernel", kernel, crews, 1, 1, threads, 1, 1, 0, _stream(stream), ctypes.addressof(pointers), 0
     )  # fmt: skip
+
+
+@lru_cache
+def _stream(stream: int) -> Any:
+    return api().CUstream(stream)
 
 
 def kernel(kernels: Kernels, arch: str, kind: str) -> Any:

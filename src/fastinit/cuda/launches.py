@@ -20,16 +20,36 @@ Axis = tuple[int, int, int, tuple[tuple[int, int], ...]]
 """An axis as the CPU's kernels take it: length, elements of the whole per step, bytes per step, its one run."""
 
 
+class Rows(NamedTuple):
+    """How far the rows of a run lie apart, in memory and in the tensor, and the units of a row."""
+
+    byte_stride: int
+    blocks: int
+    columns: int
+
+    def packed(self) -> bytes:
+        return struct.pack("<q4I", *self, *divider(self.columns))
+
+
+ONE_ROW = bytes(24)
+
+
 class Run(NamedTuple):
-    """Consecutive elements in aligned memory: whole units, then the elements of a part of one."""
+    """Consecutive elements in aligned memory: whole units, then the elements of a part of one. Or several such rows: then
+    ``units`` counts those of all of them, and each row's last one has ``rest`` elements, unless that is 0."""
 
     block: int
     address: int
     units: int
     rest: int
+    rows: Rows | None = None
+
+    @property
+    def all_units(self) -> int:
+        return self.units + (self.rest > 0 and self.rows is None)
 
     def packed(self) -> bytes:
-        return struct.pack("<QQII", *self)
+        return struct.pack("<QQII", *self[:4])
 
 
 class Step(NamedTuple):
@@ -95,15 +115,17 @@ def launches(axes: Sequence[Axis], address: int, dtype: str) -> Iterator[Run | B
     for length, stride, byte_stride, ((_, first),) in axes:
         start += first * stride
         if length > 1:
-            steps.append(Step(length, stride, byte_stride))
+            steps.append((length, stride, byte_stride))
     start %= 1 << 64
-    consecutive = Step(1, 1, size) if not steps else steps[-1] if steps[-1].stride == 1 else None
-    in_line = len(steps) <= 1 and consecutive is not None and consecutive.bytes == size
-    if in_line and start % per_unit(dtype) == 0 and address % UNIT == 0:
-        yield from _runs(start, steps[0].length if steps else 1, address, dtype)
-        return
-    row = consecutive or Step(1, 1, size)
-    yield from _boxes(start, row, [step for step in steps if step is not row], address, dtype)
+    length, *steps_of_row = steps[-1] if steps else (1, 1, size)
+    if len(steps) <= 1 and steps_of_row == [1, size] and start * size % UNIT == 0 == address % UNIT:
+        return _runs(start, length, address, dtype)
+    *others, row = [Step(*step) for step in steps] or [Step(1, 1, size)]
+    if row.stride != 1:
+        others, row = [*others, row], Step(1, 1, size)
+    if len(others) == 1 and _are_runs(start, row, others[0], address, dtype):
+        return _rows(start, row, others[0], address, dtype)
+    return _boxes(start, row, others, address, dtype)
 
 
 def _runs(start: int, count: int, address: int, dtype: str) -> Iterator[Run]:
@@ -113,6 +135,31 @@ def _runs(start: int, count: int, address: int, dtype: str) -> Iterator[Run]:
         n = min(count, blocks_end - start % blocks_end, MOST_UNITS * per_unit(dtype))
         yield Run(start // per_block(dtype), address, *divmod(n, per_unit(dtype)))
         start, count, address = start + n, count - n, address + n * DTYPES[dtype].size
+
+
+def _are_runs(start: int, row: Step, other: Step, address: int, dtype: str) -> bool:
+    """Whether rows consist of units in the tensor and in memory; and are not so far apart that a launch would have few."""
+    unit = per_unit(dtype)
+    in_memory = row.bytes == DTYPES[dtype].size and address % UNIT == other.bytes % UNIT == 0
+    in_tensor = start % unit == other.stride % unit == 0 and other.stride < per_block(dtype) << 28
+    return in_memory and in_tensor and unit < row.length <= MOST_UNITS
+
+
+def _rows(start: int, row: Step, other: Step, address: int, dtype: str) -> Iterator[Run]:
+    """Rows of units, as many to a launch as have the same upper half of their blocks' numbers."""
+    columns, rest = -(-row.length // per_unit(dtype)), row.length % per_unit(dtype)
+    blocks, apart = columns * per_unit(dtype) // per_block(dtype), other.stride // per_block(dtype)
+    done = 0
+    while done < other.length:
+        first, place = start // per_block(dtype) + done * apart, address + done * other.bytes
+        fitting = ((1 << 32) - first % (1 << 32) - blocks) // apart + 1
+        count = min(other.length - done, fitting, MOST_UNITS // columns)
+        if count > 1:
+            yield Run(first, place, count * columns, rest, Rows(other.bytes, apart, columns))
+        else:
+            count = 1
+            yield from _runs(first * per_block(dtype), row.length, place, dtype)
+        done += count
 
 
 def _boxes(start: int, row: Step, others: list[Step], address: int, dtype: str) -> Iterator[Box]:

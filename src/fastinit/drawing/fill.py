@@ -15,12 +15,13 @@ from ..arguments import Shape, checked_shape
 from ..dtypes import COMPLEX, Array, numpy_dtype
 from ..laws.distributions import WORDS, Distribution, Elementwise, Words
 from ..laws.parts import of_reals
-from ..laws.structured import Stream, Structured, neighbour
+from ..laws.structured import Structured
 from ..schemes.catalogue import Scheme
 from ..schemes.names import Keywords, SchemeName
 from ..schemes.resolve import resolve
-from . import blocks, config, memory, streams
+from . import blocks, config, memory, streams, structured
 from .blocks import Block
+from .parameters import checked_parameters
 from .spread import spread
 from .streams import Seed
 
@@ -58,8 +59,9 @@ def part_of(
     if to.dtype in COMPLEX:
         to, block = to.parts(), blocks.of_parts(block)
     if isinstance(law, Structured):
-        numpy_dtype(to.dtype)  # needs ml_dtypes for bfloat16
-        memory.check_copy(to)
+        if structured.library_of(to, law, whole, block) is None:
+            numpy_dtype(to.dtype)  # needs ml_dtypes for bfloat16
+            memory.check_copy(to)
     else:
         checked_parameters(law, to.dtype)
     if to.place is not None and (missing := cuda.missing()):
@@ -133,49 +135,15 @@ class Batch:
         """Write all values: what the kernels draw in one call of the core, what GPUs draw in one of their queues."""
         if self._launches:
             cuda.draw(self._launches)
-        self._jobs.run(threads)
+        if self._owners:
+            self._jobs.run(threads)
+        if not self._structured:
+            return
 
         def compute(part: Part, threads: int) -> None:
-            memory.write(part.to, _structured(part, self.seed, threads))
+            structured.write(*part, self.seed, threads)
 
         spread(self._structured, compute, threads, beside=lambda part: part.to.place is None)
-
-
-def _structured(part: Part, seed: int, threads: int) -> Array:
-    """The part of the whole tensor; narrow dtypes are rounded from float32 once, at the end."""
-    dtype = part.to.dtype
-
-    def stream(name: str) -> Stream:
-        key = streams.key(seed, name)
-
-        def piece(law: Any, first: int, shape: tuple[int, ...], dtype: str) -> Array:
-            array = memory.empty(shape, dtype)
-            axes: blocks.Axes = ((array.size, 1, array.itemsize, ((0, first),)),)
-            address, parameters = memory.address_of(array), checked_parameters(law, dtype)
-            job = _core.Jobs(config.ISA)
-            job.add(law.law, parameters, key, dtype, address, axes, False)
-            job.run(threads)
-            return array
-
-        wide = "float64" if dtype == "float64" else "float32"
-        return Stream(piece, wide, lambda of: stream(neighbour(name, of)))
-
-    with np.errstate(over="ignore", invalid="ignore"):
-        whole = part.law.values(part.whole, stream(part.name))
-        values: Array = whole[part.block].astype(numpy_dtype(dtype), copy=False)
-    if not np.isfinite(values).all():
-        raise ValueError(f"{part.law} has values too large for {dtype}")
-    return values
-
-
-@lru_cache(maxsize=4096)
-def checked_parameters(law: Distribution | Words, dtype: str) -> tuple[float, ...]:
-    """The law's parameters, if it can be drawn in the dtype; models draw from few laws many times."""
-    try:
-        _core.check(law.law, dtype, law.parameters)
-    except ValueError as error:
-        raise ValueError(f"{law} {error} ({dtype})") from None
-    return law.parameters
 
 
 def fill(

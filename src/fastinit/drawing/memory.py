@@ -18,7 +18,7 @@ _HUGE_PAGE = 1 << 21
 _ALIGNMENT, _WORTH_ALIGNING = 64, 1 << 14
 # DLPack's numbers of devices: plain memory and memory that CUDA has pinned; memory of a GPU and memory that moves.
 _HOST_DEVICES, _GPUS = (1, 3), (2, 13)
-_LEGACY_STREAM = 1  # the driver's number of the default stream
+LEGACY_STREAM = 1  # the driver's number of the default stream
 _ITEMSIZES = {name: nbytes((), name) for name in KNOWN}
 _BY_DLPACK = {row.dlpack: name for name, row in (DTYPES | COMPLEX).items()}
 
@@ -227,16 +227,18 @@ def _from_interface(out: Any) -> Memory:
     if interface.get("mask") is not None:
         raise TypeError("out must be a plain array, not a masked one")
     dtype = _array_dtype(np.dtype(interface["typestr"]))
-    shape, itemsize = tuple(interface["shape"]), nbytes((), dtype)
+    # Some libraries give integers of NumPy's, which overflow.
+    address, shape, itemsize = int(address or 0), tuple(map(int, interface["shape"])), nbytes((), dtype)
     strides = interface.get("strides")
     if strides is None:
         strides = [itemsize * math.prod(shape[i + 1 :]) for i in range(len(shape))]
+    strides = tuple(map(int, strides))
     place = None
     if math.prod(shape):  # otherwise there is no address
         ordinal = ordinal_of(address)
         place = Place(ordinal, stream_of(out, ordinal))
-    contiguous = _contiguous(shape, tuple(strides), itemsize)
-    return Memory(address, shape, tuple(strides), dtype, contiguous, out, place)
+    contiguous = _contiguous(shape, strides, itemsize)
+    return Memory(address, shape, strides, dtype, contiguous, out, place)
 
 
 def _is_torch(out: Any) -> bool:
@@ -267,9 +269,12 @@ def _from_torch(tensor: Any) -> Memory:
 def stream_of(out: Any, ordinal: int) -> int:
     """The stream on which an array's owner works: torch's and CuPy's current one, else the default stream."""
     if _is_torch(out):
-        return int(sys.modules["torch"].cuda.current_stream(ordinal).cuda_stream) or _LEGACY_STREAM
+        torch = sys.modules["torch"]
+        # It has no public name; the public way makes an object of the stream, and takes ten times as long.
+        raw = getattr(torch._C, "_cuda_getCurrentRawStream", None)
+        return int(raw(ordinal) if raw else torch.cuda.current_stream(ordinal).cuda_stream) or LEGACY_STREAM
     stream = getattr(out, "__cuda_array_interface__", {}).get("stream")
-    return _LEGACY_STREAM if stream is None else int(stream)
+    return LEGACY_STREAM if stream is None else int(stream)
 
 
 def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> bool:

@@ -13,7 +13,9 @@ from typing import Any
 import jax
 from jax.core import Tracer
 
-__all__ = ["Tracer", "boxed", "equinox", "exporting", "flax_nnx", "inside_a_trace", "markers_of"]
+__all__ = [
+    "Tracer", "boxed", "equinox", "exporting", "flax_nnx", "inside_a_trace", "markers_of", "nvidia_ordinal", "uncommitted",
+]  # fmt: skip
 
 # jax.core.Tracer: a key without a value is told from one with a value. Without it, the import of fastinit.jax fails.
 
@@ -35,6 +37,26 @@ def exporting(context: Any) -> bool:
     the lowering. If that went away, JAX would refuse such a program.
     """
     return getattr(context.module_context.lowering_parameters, "for_export", False)
+
+
+def nvidia_ordinal(device: Any) -> int | None:
+    """The driver's number of a device, if it is an NVIDIA GPU. That it is NVIDIA's shows in the version of its client only;
+    without these names the host draws.
+    """
+    maker = str(getattr(getattr(device, "client", None), "platform_version", "")).lower()
+    is_nvidias = device.platform == "gpu" and "cuda" in maker
+    return getattr(device, "local_hardware_id", None) if is_nvidias else None
+
+
+def uncommitted(array: jax.Array) -> jax.Array:
+    """An array that may go anywhere, as JAX's own new ones; what comes by DLPack has to stay on its device. It is said by the class
+    of all arrays, which has no public name. Without it the array stays there.
+    """
+    made: Any = type(array)
+    try:
+        return made(array.aval, array.sharding, [array], committed=False)
+    except (AttributeError, TypeError):
+        return array
 
 
 def flax_nnx() -> ModuleType | None:

@@ -1,8 +1,11 @@
-"""New JAX arrays: drawn into memory of the host, shard by shard."""
+"""New JAX arrays: drawn into memory of the host or of NVIDIA GPUs, shard by shard."""
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,6 +15,7 @@ from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec
 from ..drawing import memory
 from ..drawing.blocks import block_shape
 from ..dtypes import Array
+from . import gpu
 from ._private import Tracer, inside_a_trace
 
 
@@ -58,15 +62,47 @@ def sharded_array(
     otherwise: Any = None,
 ) -> jax.Array:
     """A new array, by shards if ``out_sharding`` or the context's mesh has some; without both, it goes where
-    ``otherwise`` says. JAX keeps aligned memory without a copy: each shard gets its own.
+    ``otherwise`` says. NVIDIA GPUs draw their shards themselves. On the CPU JAX keeps aligned memory without a copy: each
+    shard gets its own.
     """
     placed = placed_at(out_sharding, len(whole))
+    sharding = placed or otherwise
+    devices = _devices(sharding)
+    if math.prod(whole) and devices and not inside_a_trace() and all(map(gpu.draws, devices)):
+        # Without memory the host draws: JAX's own pool, which holds most of a GPU's memory, may have room.
+        with contextlib.suppress(MemoryError):
+            return _on_gpus(whole, dtype.name, sharding, devices, draw_one)
 
     def part(block: Any) -> Array:
         out = memory.empty(block_shape(block, whole), dtype.name)
         draw_one(out, block=block)
         return out
 
-    if placed is None and not isinstance(otherwise, NamedSharding):
-        return jax.device_put(part(...), otherwise)
-    return jax.make_array_from_callback(whole, placed or otherwise, part, dtype=dtype)
+    if not isinstance(sharding, NamedSharding):
+        return jax.device_put(part(...), sharding)
+    return jax.make_array_from_callback(whole, sharding, part, dtype=dtype)
+
+
+def _devices(sharding: Any) -> list[Any]:
+    """The devices of this process that will have a part of an array; JAX's default one if nothing was said."""
+    if sharding is not None:
+        return sorted(sharding.addressable_devices, key=lambda device: int(device.id))
+    default: Any = jax.config.jax_default_device  # type: ignore[attr-defined]
+    if isinstance(default, str):
+        return jax.local_devices(backend=default)[:1]
+    return [default] if default is not None else jax.local_devices()[:1]
+
+
+def _on_gpus(
+    whole: tuple[int, ...], dtype: str, sharding: Any, devices: list[Any], draw_one: Callable[..., object]
+) -> jax.Array:
+    if sharding is None:
+        return gpu.new_array(whole, dtype, devices[0], False, partial(draw_one, block=...))
+    blocks = sharding.addressable_devices_indices_map(whole)
+    parts = [
+        gpu.new_array(
+            block_shape(blocks[device], whole), dtype, device, True, partial(draw_one, block=blocks[device])
+        )
+        for device in devices
+    ]
+    return jax.make_array_from_single_device_arrays(whole, sharding, parts)

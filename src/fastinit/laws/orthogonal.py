@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,6 +24,7 @@ class Orthogonal(Structured):
     """
 
     law: ClassVar[str] = "orthogonal"
+    portable: ClassVar[bool] = True
     gain: float = 1.0
     axis: int = 0
     packed: int = 1
@@ -54,8 +55,9 @@ class Orthogonal(Structured):
         if count == 1:
             whole = haar(rows, columns, stream, self.gain)
         else:
-            whole = np.stack([haar(rows, columns, stream, self.gain) for _ in range(count)])
-        return whole.reshape(sizes).transpose(np.argsort(order))
+            whole = stream.xp.stack([haar(rows, columns, stream, self.gain) for _ in range(count)])
+        result: Array = stream.xp.moveaxis(whole.reshape(sizes), tuple(range(len(order))), tuple(order))
+        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class DeltaOrthogonal(Grouped):
     """A convolution: gain times a semi-orthogonal matrix for each group at the centre tap (k - 1) // 2, else 0."""
 
     law: ClassVar[str] = "delta_orthogonal"
+    portable: ClassVar[bool] = True
 
     def fill(self, weight: Array, stream: Stream) -> None:
         n_out, n_in, *kernel = weight.shape
@@ -78,26 +81,32 @@ def haar(rows: int, columns: int, stream: Stream, gain: float = 1.0, block: int 
     """
     if rows < columns:
         return haar(columns, rows, stream, gain, block).T
-    sign = np.ones(columns, stream.dtype)
-    result = stream.zeros((rows, columns))
-    np.fill_diagonal(result, 1)
+    xp = stream.xp
+    result, sign = stream.zeros((rows, columns)), stream.zeros((columns,))
+    result[:columns] += xp.diag(xp.ones_like(sign))
     for first in reversed(range(0, columns, block)):
         last = min(first + block, columns)
         v = stream.draw(Normal(), (rows - first, last - first))
-        v[: last - first] = np.tril(v[: last - first])
-        head = np.diagonal(v).copy()
-        towards = np.where(head >= 0, v.dtype.type(1), v.dtype.type(-1))
-        norms = np.sqrt((v * v).sum(0))
-        np.fill_diagonal(v, head + towards * np.where(norms > 0, norms, 1))
+        v[: last - first] = xp.tril(v[: last - first])
+        norms = xp.sqrt((v * v).sum(0))
+        one = xp.ones_like(norms)
+        towards = xp.where(xp.diagonal(v) >= 0, one, -one)
+        v[: last - first] += xp.diag(towards * xp.where(norms > 0, norms, one))
         sign[first:last] = -towards
         # The product of the reflections is 1 - V T V'; 1/T is the upper half of V' V with its diagonal halved.
-        upper = np.triu(v.T @ v)
-        np.fill_diagonal(upper, np.diagonal(upper) / 2)
-        right = np.linalg.inv(upper) @ (v.T @ result[first:, first:])
+        gram = v.T @ v
+        upper = xp.triu(gram, 1) + xp.diag(xp.diagonal(gram) / 2)
+        right = _inverse(xp, upper) @ (v.T @ result[first:, first:])
         for at in range(first, rows, 512):  # by strips, which stay in the cache
             result[at : at + 512, first:] -= v[at - first : at - first + 512] @ right
     result *= gain * sign
     return result
+
+
+def _inverse(xp: Any, matrix: Array) -> Array:
+    """torch's `inv` would wait for the device, to raise for a singular matrix, which this one is not."""
+    inverse: Array = xp.linalg.inv_ex(matrix)[0] if hasattr(xp.linalg, "inv_ex") else xp.linalg.inv(matrix)
+    return inverse
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +119,7 @@ class ConvOrthogonal(Grouped):
     """
 
     law: ClassVar[str] = "conv_orthogonal"
+    portable: ClassVar[bool] = True
 
     def fill(self, weight: Array, stream: Stream) -> None:
         if weight.shape[0] < weight.shape[1]:
@@ -119,14 +129,14 @@ class ConvOrthogonal(Grouped):
         for length in range(2, max(kernel, default=1) + 1):
             for axis, k in enumerate(kernel):
                 if length <= k:
-                    taps = _lengthened(taps, axis, haar(n_out, n_out // 2, stream))
-        weight[...] = np.moveaxis(taps, (-2, -1), (0, 1))
+                    taps = _lengthened(taps, axis, haar(n_out, n_out // 2, stream), stream.xp)
+        weight[...] = stream.xp.moveaxis(taps, (-2, -1), (0, 1))
 
 
-def _lengthened(taps: Array, axis: int, half: Array) -> Array:
+def _lengthened(taps: Array, axis: int, half: Array, xp: Any) -> Array:
     """The kernel (taps, outputs, inputs), followed by the two taps P = half half' and 1 - P along one axis."""
-    none = np.zeros_like(taps.take([0], axis))
-    later, sooner = np.concatenate([none, taps], axis), np.concatenate([taps, none], axis)
+    none = xp.zeros_like(taps[(slice(None),) * axis + (slice(1),)])
+    later, sooner = xp.concatenate([none, taps], axis), xp.concatenate([taps, none], axis)
     longer: Array = later + half @ (half.T @ (sooner - later))
     return longer
 

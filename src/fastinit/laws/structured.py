@@ -7,10 +7,11 @@ the whole shape.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -35,14 +36,20 @@ def neighbour(name: str, of: str) -> str:
 
 
 class Stream:
-    """Consecutive pieces of one parameter's stream, in float32 or float64 (``dtype``)."""
+    """Consecutive pieces of one parameter's stream, in float32 or float64 (``dtype``). ``where`` are further arguments of the
+    library's `zeros`."""
 
-    def __init__(self, draw: Draw, dtype: str, of: Callable[[str], Stream]) -> None:
+    def __init__(
+        self, draw: Draw, dtype: str, of: Callable[[str], Stream], xp: Any = np, **where: Any
+    ) -> None:
         self.dtype = dtype
+        self.xp = xp
+        """The library of its arrays: NumPy, or torch or CuPy for a law that is `portable`."""
         self.of = of
         """The stream, from its beginning, of the parameter that is the `neighbour` of that name."""
         self._draw = draw
         self._at = 0
+        self._where = where
 
     def draw(self, law: Distribution, shape: Sizes) -> Array:
         """New values of any distribution, from the stream's next words."""
@@ -58,11 +65,11 @@ class Stream:
 
     def zeros(self, shape: Sizes) -> Array:
         """A new array of zeros in the stream's dtype; takes nothing from the stream."""
-        return np.zeros(shape, self.dtype)
+        return self.xp.zeros(shape, dtype=getattr(self.xp, self.dtype), **self._where)  # type: ignore[no-any-return]
 
     def _piece(self, law: Distribution | Words, shape: Sizes) -> Array:
         values = self._draw(law, self._at, shape, self.dtype)
-        self._at += values.size
+        self._at += math.prod(shape)
         return values
 
 
@@ -72,6 +79,10 @@ class Structured(Distribution):
 
     `moments` is None and `support` infinite: the elements are not independent draws of one law.
     """
+
+    portable: ClassVar[bool] = False
+    """Whether `values` asks nothing of the stream's arrays that torch's and CuPy's have not. Such a law has a ``gain``, which no
+    value exceeds."""
 
     def check(self, shape: Sizes) -> None:
         """Raise ValueError for a shape that the distribution does not have; any will do by default."""
@@ -110,10 +121,14 @@ class Grouped(Structured):
     def values(self, shape: Sizes, stream: Stream) -> Array:
         whole = stream.zeros(shape)
         layout = checked_layout(shape, self.layout, self.transposed)
-        view = whole.transpose(canonical_order(layout))
-        for index in np.ndindex(view.shape[: layout.count("b")]):
-            for group in np.split(view[index], self.groups, axis=1 if self.transposed else 0):
-                self.fill(group, stream)
+        order = canonical_order(layout)
+        view = stream.xp.moveaxis(whole, tuple(order), tuple(range(len(order))))
+        axis = 1 if self.transposed else 0
+        for index in np.ndindex(tuple(view.shape[: layout.count("b")])):
+            weight = view[index]
+            size = weight.shape[axis] // self.groups
+            for first in range(0, size * self.groups, size or 1):
+                self.fill(weight[(slice(None),) * axis + (slice(first, first + size),)], stream)
         return whole
 
     def fill(self, weight: Array, stream: Stream) -> None:

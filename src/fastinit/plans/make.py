@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from numpy.typing import DTypeLike
 
 from ..arguments import checked_shape, file_path
-from ..drawing.fill import checked_parameters
+from ..drawing.parameters import checked_parameters
 from ..drawing.streams import encoded_name
 from ..dtypes import Array, dtype_name, is_integer, part_of
 from ..laws.composed import Patched

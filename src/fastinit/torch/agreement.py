@@ -23,7 +23,7 @@ from .buffers import buffers_of, fill_buffer
 from .modules import reshard
 from .sharded import Run, Task, fill_task, listed, tasks_of
 from .survey import survey
-from .tensors import host_memory, pieces
+from .tensors import memory_of, pieces
 
 _Parts: TypeAlias = nn.Module | Iterable[nn.Module] | Mapping[str, nn.Module]
 _PIECE = 1 << 20  # elements
@@ -203,7 +203,7 @@ def _sum(task: Task) -> int:
     for box, block in task.boxes():
         for part, place in pieces(box, block, _PIECE):
             host = part.cpu().resolve_neg()
-            result += total(as_array(host_memory(host)), task.name, task.shape, place)
+            result += total(as_array(memory_of(host)), task.name, task.shape, place)
     return result
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function_variadic
 
-from ..laws.distributions import Constant, Normal, TruncatedNormal, Uniform
+from ..laws.distributions import Constant, Distribution, Normal, TruncatedNormal, Uniform
 from .scaling import kaiming_std, xavier_std
 from .tensors import InvalidValueError, fill, non_negative, number
 
@@ -21,17 +22,23 @@ if TYPE_CHECKING:
 _EMPTY = "Initializing zero-element tensors is a no-op"
 
 
+@lru_cache(maxsize=4096)
+def _law(kind: Callable[..., Distribution], *numbers: float) -> Distribution:
+    """A distribution, made and checked once: that costs as much as the rest of a small call."""
+    return kind(*numbers)
+
+
 def _no_grad_uniform_(tensor: Tensor, a: float, b: float, generator: torch.Generator | None = None) -> Tensor:
     a, b = number("a", a), number("b", b)
     if a > b:
         raise InvalidValueError(f"a must not be above b, got a={a}, b={b}")
-    return fill(tensor, Uniform(a, b), generator)
+    return fill(tensor, _law(Uniform, a, b), generator)
 
 
 def _no_grad_normal_(
     tensor: Tensor, mean: float, std: float, generator: torch.Generator | None = None
 ) -> Tensor:
-    return fill(tensor, Normal(number("mean", mean), non_negative("std", std)), generator)
+    return fill(tensor, _law(Normal, number("mean", mean), non_negative("std", std)), generator)
 
 
 def _no_grad_trunc_normal_(
@@ -46,7 +53,8 @@ def _no_grad_trunc_normal_(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. All values come from one tail.",
             stacklevel=3,
         )
-    return fill(tensor, TruncatedNormal(mean, std, a, b) if a < b else Constant(a), generator)
+    law = _law(TruncatedNormal, mean, std, a, b) if a < b else Constant(a)
+    return fill(tensor, law, generator)
 
 
 def uniform_(

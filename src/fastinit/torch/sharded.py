@@ -11,13 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..drawing.fill import Part, checked_parameters, fill, part_of
+from ..drawing.fill import Part, fill, part_of
+from ..drawing.parameters import checked_parameters
+from ..drawing.structured import by_gpu
 from ..laws.composed import Box, Patched
 from ..laws.distributions import Constant, Distribution, Elementwise
 from ..laws.parts import of_reals
 from ..plans.plan import Plan
 from .survey import Survey
-from .tensors import DTYPES, draw_block, gpu_of, host_memory
+from .tensors import DTYPES, draw_block, gpu_of, memory_of
 
 Run = tuple[int, int]
 """(first index, length) along one dimension of the whole tensor."""
@@ -255,16 +257,17 @@ def parts_of(task: Task) -> Iterator[Part]:
     if not task.local.numel():
         return
     for local, block in task.boxes():
-        to = host_memory(local)._replace(place=gpu_of(local))
-        yield part_of(to, task.inner, task.name, task.shape, block)
+        yield part_of(memory_of(local, gpu_of(local)), task.inner, task.name, task.shape, block)
 
 
 def fill_task(task: Task, seed: int, threads: int) -> None:
     if not task.local.numel():
         return
     if not isinstance(task.inner, Elementwise):
-        whole = torch.empty(task.shape, dtype=task.local.dtype, device="cpu")
-        fill(host_memory(whole), task.law, seed=seed, name=task.name, threads=threads)
+        place = gpu_of(task.local) if by_gpu(task.law, DTYPES[task.local.dtype]) else None
+        device = task.local.device if place else "cpu"
+        whole = torch.empty(task.shape, dtype=task.local.dtype, device=device)
+        fill(memory_of(whole, place), task.law, seed=seed, name=task.name, threads=threads)
         for target, block in task.boxes():
             target.copy_(whole[block])
         return

@@ -9,7 +9,6 @@ import math
 import struct
 import warnings
 from collections.abc import Iterator
-from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -19,7 +18,8 @@ from torch import Tensor
 from .. import cuda
 from ..arguments import real
 from ..drawing.fill import fill as fill_memory
-from ..drawing.memory import Memory, may_overlap
+from ..drawing.memory import Memory, may_overlap, stream_of
+from ..drawing.structured import by_gpu
 from ..dtypes import KNOWN
 from ..laws.distributions import Distribution, Normal, Uniform
 from ..laws.structured import Structured
@@ -44,9 +44,14 @@ class _Seed:
         if not isinstance(generator, torch.Generator | None):
             raise TypeError(f"generator must be a torch.Generator, not {type(generator).__name__}")
         self.generator = generator
+        self.number: int | None = None
 
-    @cached_property
-    def number(self) -> int:
+    def __index__(self) -> int:
+        if self.number is None:
+            self.number = self._next()
+        return self.number
+
+    def _next(self) -> int:
         device = "cpu" if self.generator is None else self.generator.device
         if self.generator is not None and self.generator.device.type == "cuda":
             # The host has this generator's state: to read a number that the device drew would wait for the device.
@@ -55,9 +60,6 @@ class _Seed:
             return int.from_bytes(blake2b(struct.pack("<QQ", *state), digest_size=8).digest(), "little")
         word = torch.empty((), dtype=torch.int64, device=device)
         return int(word.random_(-(2**63), None, generator=self.generator)) % 2**64
-
-    def __index__(self) -> int:
-        return self.number
 
 
 def fill(tensor: Tensor, law: Distribution, generator: torch.Generator | None) -> Tensor:
@@ -77,7 +79,7 @@ def fill(tensor: Tensor, law: Distribution, generator: torch.Generator | None) -
     if tensor.numel() and not tensor.is_meta and not isinstance(tensor, FakeTensor):
         target = torch.view_as_real(tensor.detach()) if tensor.is_complex() else tensor
         try:
-            draw_block(target, law, seed=seed, name="", shape=tuple(target.shape), dtype=target.dtype)
+            draw_block(target, law, seed=seed, name="", dtype=target.dtype)
         except ValueError as error:
             raise InvalidValueError(str(error)) from None
     torch.autograd.graph.increment_version(tensor)
@@ -102,28 +104,30 @@ def draw_block(
     *,
     seed: Any,
     name: str,
-    shape: tuple[int, ...],
+    shape: tuple[int, ...] | None = None,
     dtype: torch.dtype,
     block: Any = ...,
     threads: int | None = None,
 ) -> None:
-    """A block of the whole tensor (slices with bounds, or all of it) into a target that has been checked.
+    """A block of the whole tensor (slices with bounds; without a shape, all of it) into a target that has been checked.
 
     In place, by the CPU or by the NVIDIA GPU that holds it; or piece by piece through host memory: on other devices, into
     another dtype than the values are drawn in, and into a tensor that is not stored as it reads.
     """
-    gpu = None if isinstance(law, Structured) else gpu_of(target)
+    drawn_there = by_gpu(law, DTYPES[dtype]) if isinstance(law, Structured) else True
+    gpu = gpu_of(target) if drawn_there else None
     if (target.is_cpu or gpu) and not target.is_neg() and target.dtype == dtype:
-        memory = host_memory(target)._replace(place=gpu)
+        memory = memory_of(target, gpu)
         fill_memory(memory, law, seed=seed, name=name, shape=shape, block=block, threads=threads)
         return
     # A structured law is computed whole for any piece.
     most = target.numel() if isinstance(law, Structured) else _STAGING_BYTES // dtype.itemsize
     buffer = torch.empty(min(target.numel(), most), dtype=dtype, device="cpu", pin_memory=target.is_cuda)
-    places = tuple([slice(0, size) for size in shape]) if block is ... else block
+    places = tuple([slice(0, size) for size in target.shape]) if block is ... else block
+    shape = tuple(target.shape) if shape is None else shape
     for part, place in pieces(target.detach(), places, most):
         values = buffer[: part.numel()].view(part.shape)
-        fill_memory(host_memory(values), law, seed=seed, name=name, shape=shape, block=place, threads=threads)
+        fill_memory(memory_of(values), law, seed=seed, name=name, shape=shape, block=place, threads=threads)
         part.copy_(values)
 
 
@@ -148,18 +152,20 @@ def gpu_of(tensor: Tensor) -> cuda.Place | None:
     where NVIDIA's packages are not installed."""
     if not tensor.is_cuda or torch.version.hip or cuda.missing():
         return None
-    return cuda.Place(tensor.get_device(), int(torch.cuda.current_stream(tensor.device).cuda_stream))
+    ordinal = tensor.get_device()
+    return cuda.Place(ordinal, stream_of(tensor, ordinal))
 
 
-def host_memory(tensor: Tensor) -> Memory:
-    """Where the tensor lies, for the kernels: DLPack would refuse pinned memory, and cost half of a small call."""
+def memory_of(tensor: Tensor, place: cuda.Place | None = None) -> Memory:
+    """Where the tensor lies, for the kernels: DLPack would refuse pinned memory, and cost half of a small call. ``place`` is
+    the GPU that has it."""
     address = tensor.data_ptr()
     if not address:
         raise UnsupportedTensorError("tensor holds no memory that could be filled")
     size = tensor.element_size()
     strides = tuple([size * stride for stride in tensor.stride()])
     dtype, contiguous = DTYPES[tensor.dtype], tensor.is_contiguous()
-    return Memory(address, tuple(tensor.shape), strides, dtype, contiguous, tensor)
+    return Memory(address, tuple(tensor.shape), strides, dtype, contiguous, tensor, place)
 
 
 def check_target(tensor: Tensor) -> None:
