@@ -79,6 +79,7 @@ struct fi_stream {
 #endif
 
 void fi_stream_init(struct fi_stream *stream, const uint32_t key[4]);
+void fi_blake2b(const void *text, size_t length, void *hash, size_t size);
 
 /* The part of the first three rounds that all blocks share whose numbers have the same upper half c1. A field holds,
  * for one counter word after one round (c2_1: word c2 after round 1), what does not depend on the lower half. */
@@ -243,5 +244,9 @@ enum { FI_MAX_THREADS = 256 };
 
 /* Run the job on at most `threads` threads. Returns false if it was interrupted. */
 bool fi_run_job(const struct fi_job *job);
+
+/* The handler of XLA's custom call. */
+struct xla_frame;
+struct xla_error *fi_xla_draw(struct xla_frame *frame);
 
 #endif

@@ -4,7 +4,7 @@
 from cpython.buffer cimport PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid, PyCapsule_New
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 
 cdef extern from "stdbool.h":
@@ -93,6 +93,7 @@ cdef extern from "fastinit.h" nogil:
     const char *fi_law_init(fi_law *law, fi_law_id id, fi_dtype_id dtype, const double *parameter)
     const fi_isa *fi_isa_at(size_t i)
     c_bool fi_run_job(const fi_job *job)
+    void fi_xla_draw()
 
 cdef extern from "coefficients.h" nogil:
     const float quantile_f[6][32]
@@ -319,6 +320,11 @@ def fill(str law, tuple parameters, bytes key, str dtype, uintptr_t address, tup
         PyMem_Free(c_runs)
     if not done:
         raise errors[0]
+
+
+def xla_handler():
+    """The handler of XLA's custom call, as `jax.ffi.register_ffi_target` takes it."""
+    return PyCapsule_New(<void *>fi_xla_draw, "xla._CUSTOM_CALL_TARGET", NULL)
 
 
 def inspect(str dtype, uintptr_t address, size_t rows, size_t row_count, uint64_t word, int isa,

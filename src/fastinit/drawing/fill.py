@@ -26,7 +26,7 @@ from .streams import Seed
 _Out = TypeVar("_Out")
 
 # From here on the target does not fit a core's cache, and stores go past it.
-_STREAMING_BYTES = 4 << 20
+STREAMING_BYTES = 4 << 20
 
 
 def draw(
@@ -70,7 +70,7 @@ def draw(
         cuda.draw([device_draw(to, law, number, name, whole, block)])
         return
     axes, key = _axes(to, whole, block), streams.key(number, name)
-    streaming = size * to.itemsize >= _STREAMING_BYTES
+    streaming = size * to.itemsize >= STREAMING_BYTES
     _core.fill(law.law, parameters, key, to.dtype, to.address, axes, n_threads, streaming, config.ISA)
 
 
