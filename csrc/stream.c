@@ -1,4 +1,5 @@
-/* The stream of one name: the hash that is its key, its round keys, the shared part of its blocks' rounds, and single blocks. */
+/* The stream of one name: the hash that is its key, its round keys, the shared part of its blocks' rounds, and single
+ * blocks. */
 #include "fastinit.h"
 
 #include <string.h>

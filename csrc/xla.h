@@ -7,21 +7,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { XLA_MAJOR = 0, XLA_MINOR = 1, XLA_METADATA = 1, XLA_EXECUTE = 3, XLA_BUFFER = 1 };
-enum xla_attribute_type { XLA_ARRAY = 1, XLA_SCALAR = 3, XLA_STRING = 4 };
-enum xla_error_code { XLA_INVALID_ARGUMENT = 3 };
-enum xla_type {
-    XLA_S8 = 2,
-    XLA_S64 = 5,
-    XLA_U32 = 8,
-    XLA_F16 = 10,
-    XLA_F32 = 11,
-    XLA_F64 = 12,
-    XLA_C64 = 15,
-    XLA_BF16 = 16,
-    XLA_C128 = 18,
-    XLA_F8E5M2 = 19,
-    XLA_F8E4M3FN = 20
+enum { XLA_MAJOR = 0, XLA_MINOR = 1 };
+enum { XLA_METADATA = 1 };                              /* of extensions */
+enum { XLA_EXECUTE = 3 };                               /* of stages */
+enum { XLA_BUFFER = 1 };                                /* of arguments and results */
+enum { XLA_ARRAY = 1, XLA_SCALAR = 3, XLA_STRING = 4 }; /* of attributes */
+enum { XLA_INVALID_ARGUMENT = 3 };                      /* of errors */
+enum {                                                  /* of elements */
+       XLA_S8 = 2,
+       XLA_S64 = 5,
+       XLA_U32 = 8,
+       XLA_F16 = 10,
+       XLA_F32 = 11,
+       XLA_F64 = 12,
+       XLA_C64 = 15,
+       XLA_BF16 = 16,
+       XLA_C128 = 18,
+       XLA_F8E5M2 = 19,
+       XLA_F8E4M3FN = 20
 };
 
 struct xla_extension {
