@@ -36,15 +36,20 @@ const struct fi_isa *fi_isa_at(size_t i) {
     return i < n ? found[i] : NULL;
 }
 
-/* Elements that a thread takes at a time, elements for each thread, bytes of the buffer for strided memory. To start a
+/* Elements that a thread takes at a time, elements for each thread, bytes of the buffer for strided memory, elements of a
+ * grain. To start a
  * thread takes about 40 us: two threads are as fast as one at 2^18 elements (docs/speed.md). */
-enum { CHUNK = 1 << 16, PER_THREAD = 1 << 17, SCATTER_BYTES = 1 << 14 };
+enum { CHUNK = 1 << 16, PER_THREAD = 1 << 17, SCATTER_BYTES = 1 << 14, GRAIN = 64 };
 
+/* The elements of the jobs, one job after another. Each job begins at a whole grain, so that threads part at cache lines. */
 struct shared {
-    const struct fi_job *job;
+    const struct fi_job *jobs;
+    size_t n_jobs;
     uint64_t count;
     atomic_ullong next;
     atomic_bool stop;
+    bool (*interrupted)(void *);
+    void *context;
 };
 
 /* The global index of local position `at` along the axis. `left` becomes the number of positions left in its run. */
@@ -165,20 +170,44 @@ static double seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+static uint64_t elements(const struct fi_job *job) {
+    uint64_t count = 1;
+    for (size_t a = 0; a < job->n_axes; a++) count *= job->axes[a].length;
+    return count;
+}
+
+/* Write elements [at, end) of all jobs. */
+static void fill_jobs(const struct shared *shared, uint64_t at, uint64_t end) {
+    size_t low = 0, high = shared->n_jobs;
+    while (high - low > 1) {
+        const size_t middle = (low + high) / 2;
+        if (shared->jobs[middle].before <= at)
+            low = middle;
+        else
+            high = middle;
+    }
+    for (const struct fi_job *job = &shared->jobs[low]; at < end; job++) {
+        const uint64_t count = elements(job), grains = (count + GRAIN - 1) / GRAIN;
+        const uint64_t first = at - job->before, stop = least(end - job->before, count);
+        if (first < stop) fill_range(job, first, stop);
+        at = least(end, job->before + grains * GRAIN);
+    }
+}
+
 /* Fill chunk after chunk until none is left. The caller's rounding mode and flush-to-zero flags have no influence; they
  * are set aside and restored. */
 static void work(struct shared *shared, bool calling_thread) {
-    const struct fi_job *job = shared->job;
     fenv_t caller;
     fegetenv(&caller);
     fesetenv(FE_DFL_ENV);
-    double asked = calling_thread && job->interrupted ? seconds() : 0;
+    const bool asks = calling_thread && shared->interrupted;
+    double asked = asks ? seconds() : 0;
     while (!atomic_load_explicit(&shared->stop, memory_order_relaxed)) {
         const uint64_t at = atomic_fetch_add_explicit(&shared->next, CHUNK, memory_order_relaxed);
         if (at >= shared->count) break;
-        fill_range(job, at, shared->count - at < CHUNK ? shared->count : at + CHUNK);
-        if (calling_thread && job->interrupted && seconds() - asked > 0.03) {
-            if (job->interrupted(job->context)) atomic_store(&shared->stop, true);
+        fill_jobs(shared, at, shared->count - at < CHUNK ? shared->count : at + CHUNK);
+        if (asks && seconds() - asked > 0.03) {
+            if (shared->interrupted(shared->context)) atomic_store(&shared->stop, true);
             asked = seconds();
         }
     }
@@ -193,18 +222,23 @@ static void *worker(void *shared) {
 }
 #endif
 
-bool fi_run_job(const struct fi_job *job) {
-    struct shared shared = {.job = job, .count = 1};
-    for (size_t a = 0; a < job->n_axes; a++) shared.count *= job->axes[a].length;
+bool fi_draw(struct fi_job *jobs, size_t n_jobs, int threads, bool (*interrupted)(void *), void *context) {
+    struct shared shared = {.jobs = jobs, .n_jobs = n_jobs, .interrupted = interrupted, .context = context};
+    for (size_t i = 0; i < n_jobs; i++) {
+        jobs[i].before = shared.count;
+        shared.count += (elements(&jobs[i]) + GRAIN - 1) / GRAIN * GRAIN;
+    }
     if (shared.count == 0) return true;
 #ifndef _WIN32
     /* If a thread cannot be started, the others take its chunks. */
     pthread_t thread[FI_MAX_THREADS];
     int started = 0;
-    while (started < job->threads - 1 && (uint64_t)started + 2 <= shared.count / PER_THREAD) {
+    while (started < threads - 1 && (uint64_t)started + 2 <= shared.count / PER_THREAD) {
         if (pthread_create(&thread[started], NULL, worker, &shared)) break;
         started++;
     }
+#else
+    (void)threads;
 #endif
     work(&shared, true);
 #ifndef _WIN32

@@ -78,8 +78,13 @@ struct fi_stream {
 #define FI_ROLLED
 #endif
 
+/* The key of a name under a seed: BLAKE2b (RFC 7693) of both and of the stream's version, 128 bits. */
+#define FI_STREAM_TAG "fastinit stream 1"
+void fi_key(uint64_t seed, const char *name, size_t length, uint32_t key[4]);
+/* The seed that a key of JAX stands for: of two words the high and the low half, of at most 32 words their BLAKE2b. */
+uint64_t fi_seed(const uint32_t *words, size_t count);
+
 void fi_stream_init(struct fi_stream *stream, const uint32_t key[4]);
-void fi_blake2b(const void *text, size_t length, void *hash, size_t size);
 
 /* The part of the first three rounds that all blocks share whose numbers have the same upper half c1. A field holds,
  * for one counter word after one round (c2_1: word c2 after round 1), what does not depend on the lower half. */
@@ -234,16 +239,15 @@ struct fi_job {
     char *out;
     const struct fi_axis *axes; /* outermost first, at least one */
     size_t n_axes;
-    int threads;
     bool streaming;
-    bool (*interrupted)(void *); /* asked now and then on the calling thread; true stops the job */
-    void *context;
+    uint64_t before; /* set by fi_draw: the elements of the jobs before it, in whole grains */
 };
 
 enum { FI_MAX_THREADS = 256 };
 
-/* Run the job on at most `threads` threads. Returns false if it was interrupted. */
-bool fi_run_job(const struct fi_job *job);
+/* Run the jobs on at most `threads` threads. `interrupted`, unless NULL, is asked now and then on the calling thread; true
+ * stops all. Returns false if it did. */
+bool fi_draw(struct fi_job *jobs, size_t n_jobs, int threads, bool (*interrupted)(void *), void *context);
 
 /* The handler of XLA's custom call. */
 struct xla_frame;

@@ -14,6 +14,8 @@
 #define FI_ISA_SSE2
 #elif defined(__ARM_NEON) && defined(__aarch64__)
 #define FI_ISA_NEON
+#elif defined(__wasm_simd128__)
+#define FI_ISA_WASM
 #endif
 #endif
 
@@ -26,7 +28,11 @@ typedef double D __attribute__((vector_size(4 * N)));
 typedef uint16_t H __attribute__((vector_size(4 * N))); /* 2N lanes of 16 bits */
 
 #define FN static inline __attribute__((always_inline))
+#if defined(FI_ISA_WASM) /* the module has half the size, and normals are a third faster */
+#define EACH(i, count) for (int i = 0; i < (count); i++)
+#else
 #define EACH(i, count) _Pragma("GCC unroll 18") for (int i = 0; i < (count); i++)
+#endif
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 /* Lists over the lanes of a vector. EACH4 and EACH2 repeat the lane numbers of the first 128 bits, in lanes of 32 and
@@ -92,6 +98,8 @@ FN W mul_even(U a, U b) {
     return (W)_mm256_mul_epu32((__m256i)a, (__m256i)b);
 #elif defined(FI_ISA_SSE2)
     return (W)_mm_mul_epu32((__m128i)a, (__m128i)b);
+#elif defined(FI_ISA_WASM)
+    return (W)wasm_u64x2_extmul_low_u32x4((v128_t)SHUFFLE4(a, 0, 2, 0, 2), (v128_t)SHUFFLE4(b, 0, 2, 0, 2));
 #else
     return ((W)a & 0xffffffffu) * ((W)b & 0xffffffffu);
 #endif
@@ -116,6 +124,8 @@ FN bool any(U x) {
     return !_mm256_testz_si256((__m256i)x, (__m256i)x);
 #elif defined(FI_ISA_SSE2)
     return _mm_movemask_epi8(_mm_cmpeq_epi32((__m128i)x, _mm_setzero_si128())) != 0xffff;
+#elif defined(FI_ISA_WASM)
+    return wasm_v128_any_true((v128_t)x);
 #else
     W w = (W)x;
     return (w[0] | w[1]) != 0;
@@ -142,6 +152,11 @@ FN F min_f(F a, F b) { return (F)_mm_min_ps((__m128)a, (__m128)b); }
 FN F max_f(F a, F b) { return (F)_mm_max_ps((__m128)a, (__m128)b); }
 FN D min_d(D a, D b) { return (D)_mm_min_pd((__m128d)a, (__m128d)b); }
 FN D max_d(D a, D b) { return (D)_mm_max_pd((__m128d)a, (__m128d)b); }
+#elif defined(FI_ISA_WASM) /* pmin(a, b) is b < a ? b : a */
+FN F min_f(F a, F b) { return (F)wasm_f32x4_pmin((v128_t)b, (v128_t)a); }
+FN F max_f(F a, F b) { return (F)wasm_f32x4_pmax((v128_t)b, (v128_t)a); }
+FN D min_d(D a, D b) { return (D)wasm_f64x2_pmin((v128_t)b, (v128_t)a); }
+FN D max_d(D a, D b) { return (D)wasm_f64x2_pmax((v128_t)b, (v128_t)a); }
 #else
 FN F min_f(F a, F b) { return select_f(a < b, a, b); }
 FN F max_f(F a, F b) { return select_f(a > b, a, b); }
@@ -177,6 +192,15 @@ typedef struct {
 #if defined(FI_ISA_SSE2)
 FN D2 widen(F x) { return (D2){(D)_mm_cvtps_pd((__m128)x), (D)_mm_cvtps_pd(_mm_movehl_ps((__m128)x, (__m128)x))}; }
 FN F narrow(D2 x) { return (F)_mm_movelh_ps(_mm_cvtpd_ps((__m128d)x.low), _mm_cvtpd_ps((__m128d)x.high)); }
+#elif defined(FI_ISA_WASM)
+FN D2 widen(F x) {
+    return (D2){(D)wasm_f64x2_promote_low_f32x4((v128_t)x),
+                (D)wasm_f64x2_promote_low_f32x4((v128_t)SHUFFLE4((U)x, 2, 3, 2, 3))};
+}
+FN F narrow(D2 x) {
+    const v128_t low = wasm_f32x4_demote_f64x2_zero((v128_t)x.low), high = wasm_f32x4_demote_f64x2_zero((v128_t)x.high);
+    return (F)SHUFFLE2((U)low, (U)high, 0, 2);
+}
 #else
 FN D2 widen(F x) { return (D2){{x[0], x[1]}, {x[2], x[3]}}; }
 FN F narrow(D2 x) { return (F){(float)x.low[0], (float)x.low[1], (float)x.high[0], (float)x.high[1]}; }
@@ -197,6 +221,8 @@ FN F fma_f(F a, F b, F c) {
 }
 #if defined(FI_ISA_SSE2)
 FN D sqrt_d(D a) { return (D)_mm_sqrt_pd((__m128d)a); }
+#elif defined(FI_ISA_WASM)
+FN D sqrt_d(D a) { return (D)wasm_f64x2_sqrt((v128_t)a); }
 #else
 FN D sqrt_d(D a) { return (D){__builtin_sqrt(a[0]), __builtin_sqrt(a[1])}; }
 #endif

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #endif
 
-enum { MAX_AXES = 64 };
+enum { MAX_AXES = 64, MAX_WORDS = 32 };
 
 static bool is_called(const struct xla_span *span, const char *name) {
     return span->length == strlen(name) && memcmp(span->text, name, span->length) == 0;
@@ -75,19 +75,6 @@ static const char *read_law(const struct xla_frame *frame, enum fi_dtype_id dtyp
     return "attribute 'law' is not a distribution that this version knows";
 }
 
-/* The stream of a key: what is hashed lies in `text`, with the seed's eight bytes at `seed`. */
-static void read_stream(const uint32_t *words, size_t count, const uint8_t *text, size_t length, uint8_t *seed,
-                        struct fi_stream *stream) {
-    uint32_t key[4];
-    const uint32_t two[2] = {words[1], words[0]};
-    if (count == 2)
-        memcpy(seed, two, sizeof two);
-    else
-        fi_blake2b(words, count * sizeof *words, seed, 8);
-    fi_blake2b(text, length, key, sizeof key);
-    fi_stream_init(stream, key);
-}
-
 /* The axes of a part that lies in memory without gaps, outermost first, at the end of `axes`; axes that follow each
  * other in the whole too become one. Returns the first, with the index of the first element in `start`. */
 static struct fi_axis *read_axes(const int64_t *part, const int64_t *whole, const uint32_t *starts, int64_t rank,
@@ -133,15 +120,15 @@ static const char *draw(const struct xla_frame *frame) {
     if (!words || !starts || !out || frame->arguments.count != 2 || frame->results.count != 1)
         return "two arguments and one result must be buffers";
     const struct xla_array *whole = array(frame, "whole", XLA_S64);
-    const struct xla_array *before = array(frame, "before", XLA_S8), *after = array(frame, "after", XLA_S8);
+    const struct xla_span *name = attribute(frame, "name", XLA_STRING);
     const int64_t *isa = number(frame, "isa"), *threads = number(frame, "threads");
     const int64_t *streaming = number(frame, "streaming");
-    if (!whole || !before || !after || !isa || !threads || !streaming)
-        return "an attribute is absent or of another type";
+    if (!whole || !name || !isa || !threads || !streaming) return "an attribute is absent or of another type";
     if (*threads < 1) return "attribute 'threads' must be at least 1";
     const int64_t rank = (int64_t)whole->length, lead = out->rank - rank;
     if (words->type != XLA_U32 || starts->type != XLA_U32 || rank > MAX_AXES || lead < 0 || words->rank != lead + 1 ||
-        starts->rank != lead + 1 || starts->lengths[lead] != rank || words->lengths[lead] < 1)
+        starts->rank != lead + 1 || starts->lengths[lead] != rank || words->lengths[lead] < 1 ||
+        words->lengths[lead] > MAX_WORDS)
         return "keys, places and shape do not fit together";
     for (int64_t a = 0; a < lead; a++)
         if (words->lengths[a] != out->lengths[a] || starts->lengths[a] != out->lengths[a])
@@ -160,30 +147,26 @@ static const char *draw(const struct xla_frame *frame) {
     if (!out->data || !words->data || (rank && !starts->data)) return "a buffer has no memory";
 
     ask_for_huge_pages(out->data, keys * bytes);
-    const size_t n_words = (size_t)words->lengths[lead], length = before->length + 8 + after->length;
-    uint8_t *text = malloc(length);
-    if (!text) return "no memory";
-    memcpy(text, before->values, before->length);
-    memcpy(text + before->length + 8, after->values, after->length);
+    const size_t n_words = (size_t)words->lengths[lead];
     for (uint64_t i = 0; i < keys; i++) {
         struct fi_axis axes[MAX_AXES + 2], *end = axes + MAX_AXES + 2;
         struct fi_stream stream;
         struct fi_run start;
-        read_stream((const uint32_t *)words->data + i * n_words, n_words, text, length, text + before->length, &stream);
+        uint32_t key[4];
+        fi_key(fi_seed((const uint32_t *)words->data + i * n_words, n_words), name->text, name->length, key);
+        fi_stream_init(&stream, key);
         const struct fi_axis *first =
             read_axes(part, whole->values, (const uint32_t *)starts->data + i * (uint64_t)rank, rank,
                       fi_dtypes[dtype].size, parts, &start, end);
-        const struct fi_job job = {.isa = chosen,
-                                   .law = &law,
-                                   .stream = &stream,
-                                   .out = (char *)out->data + i * bytes,
-                                   .axes = first,
-                                   .n_axes = (size_t)(end - first),
-                                   .threads = *threads < FI_MAX_THREADS ? (int)*threads : FI_MAX_THREADS,
-                                   .streaming = *streaming != 0};
-        fi_run_job(&job);
+        struct fi_job job = {.isa = chosen,
+                             .law = &law,
+                             .stream = &stream,
+                             .out = (char *)out->data + i * bytes,
+                             .axes = first,
+                             .n_axes = (size_t)(end - first),
+                             .streaming = *streaming != 0};
+        fi_draw(&job, 1, *threads < FI_MAX_THREADS ? (int)*threads : FI_MAX_THREADS, NULL, NULL);
     }
-    free(text);
     return NULL;
 }
 

@@ -14,7 +14,6 @@ enum { XLA_BUFFER = 1 };                                /* of arguments and resu
 enum { XLA_ARRAY = 1, XLA_SCALAR = 3, XLA_STRING = 4 }; /* of attributes */
 enum { XLA_INVALID_ARGUMENT = 3 };                      /* of errors */
 enum {                                                  /* of elements */
-       XLA_S8 = 2,
        XLA_S64 = 5,
        XLA_U32 = 8,
        XLA_F16 = 10,

@@ -55,6 +55,14 @@ def loaded(path: Path) -> dict[str, np.ndarray]:
     }
 
 
+def fill_jobs(jobs: list[tuple[Any, ...]], threads: int, isa: int) -> None:
+    """Run jobs of the core: (law, parameters, key, dtype, address, axes, streaming) each."""
+    at_once = _core.Jobs(isa)
+    for job in jobs:
+        at_once.add(*job)
+    at_once.run(threads)
+
+
 Kernel = Callable[..., np.ndarray]
 
 
@@ -81,7 +89,7 @@ def kernel(request: pytest.FixtureRequest) -> Kernel:
         axes = ((count, 1, bits.itemsize, ((0, index),)),)
         address = room.ctypes.data + start * bits.itemsize
         if count:
-            _core.fill(law, parameters, key, dtype, address, axes, threads, streaming, request.param)
+            fill_jobs([(law, parameters, key, dtype, address, axes, streaming)], threads, request.param)
         outside = np.concatenate([room[:start], room[start + count :]])
         assert (outside == room[0]).all(), "written outside the target"
         return room[start : start + count].copy()

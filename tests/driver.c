@@ -26,8 +26,8 @@ int main(int argc, char **argv) {
     char *out = malloc(count * size);
     const struct fi_run run = {0, index};
     const struct fi_axis axis = {count, 1, (int64_t)size, &run, 1};
-    const struct fi_job job = {fi_isa_at((size_t)isa), &law, &stream, out, &axis, 1, 2, true, NULL, NULL};
-    if (!out || !fi_run_job(&job)) return 5;
+    struct fi_job job = {fi_isa_at((size_t)isa), &law, &stream, out, &axis, 1, true, 0};
+    if (!out || !fi_draw(&job, 1, 2, NULL, NULL)) return 5;
 #ifdef _WIN32
     _setmode(1, _O_BINARY);
 #endif

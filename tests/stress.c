@@ -33,8 +33,8 @@ static uint64_t first_index(enum fi_dtype_id dtype) { return (dtype == FI_float6
 
 static void run(const struct fi_isa *isa, const struct fi_law *law, void *out, const struct fi_axis *axes,
                 size_t n_axes, int threads, bool streaming) {
-    const struct fi_job job = {isa, law, &stream, out, axes, n_axes, threads, streaming, NULL, NULL};
-    if (!fi_run_job(&job)) abort();
+    struct fi_job job = {isa, law, &stream, out, axes, n_axes, streaming, 0};
+    if (!fi_draw(&job, 1, threads, NULL, NULL)) abort();
 }
 
 static void fail(const char *isa, size_t law, size_t dtype, const char *what, size_t at) {

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import cuda_stand_in
 import numpy as np
 import pytest
-from conftest import BITS
+from conftest import BITS, fill_jobs
 from cuda_stand_in import HostDriver
 
 from fastinit import _core
@@ -65,7 +65,7 @@ def aligned(count: int, dtype: str, value: int = 0xA5) -> np.ndarray:
 def on_cpu(
     law: str, p: tuple[float, ...], dtype: str, key: bytes, axes: tuple[blocks.Axis, ...], out: np.ndarray
 ) -> None:
-    _core.fill(law, p, key, dtype, out.ctypes.data, axes, 1, False, 0)
+    fill_jobs([(law, p, key, dtype, out.ctypes.data, axes, False)], 1, 0)
 
 
 @pytest.mark.parametrize(("law", "p", "dtype"), CASES, ids=str)

@@ -262,14 +262,19 @@ def test_a_model_shares_launches(on_gpu: HostDriver, monkeypatch: pytest.MonkeyP
 def test_shards_of_a_model(on_gpu: HostDriver) -> None:
     import torch
 
+    from fastinit.drawing.fill import Batch
     from fastinit.laws.distributions import Normal
-    from fastinit.torch.sharded import Task, drawn_by_gpu, queue
+    from fastinit.torch.sharded import Task, drawn_in_place, parts_of
 
     # Runs of a strided shard: two pieces of the rows, and all columns but the first.
     local = torch.zeros(6, 31)
     task = Task(local, local, Normal(), "w", (16, 32), (((2, 3), (10, 3)), ((1, 31),)))
-    assert drawn_by_gpu(task)
-    queue([task], 9)
+    assert drawn_in_place(task)
+    batch = Batch(9)
+    for part in parts_of(task):
+        batch.add(part)
+    batch.run(1)
+    assert on_gpu.launched
     whole = fi.fill(zeros((16, 32)), Normal(), seed=9, name="w")
     np.testing.assert_array_equal(local.numpy(), np.concatenate([whole[2:5, 1:], whole[10:13, 1:]]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from typing import Any
 
@@ -94,7 +95,7 @@ def test_torch_tensors() -> None:
 
 
 def test_new_arrays_are_aligned() -> None:
-    assert all(fi.zeros((n,)).ctypes.data % 64 == 0 for n in (1, 7, 1000, 100_000))
+    assert all(fi.zeros((n,)).ctypes.data % 64 == 0 for n in (1 << 12, 10_007, 100_000))
 
 
 def test_large_fill_with_threads() -> None:
@@ -125,6 +126,16 @@ def test_seed_types(seed: Any) -> None:
 def test_seed_values(seed: int) -> None:
     with pytest.raises(ValueError, match="seed"):
         fi.normal(3, seed=seed)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**63 + 5, 2**64 - 1])
+def test_keys_are_blake2b(seed: int) -> None:
+    """Of texts that end within a block of 128 bytes, at its end, and behind it."""
+    for length in range(400):
+        name = "w\u00e9\u4e2d."[: length % 5] + "n" * length
+        text = str.encode(name)
+        whole = b"fastinit stream 1\0" + seed.to_bytes(8, "little") + len(text).to_bytes(8, "little") + text
+        assert streams.key(seed, name) == hashlib.blake2b(whole, digest_size=16).digest()
 
 
 def test_names() -> None:

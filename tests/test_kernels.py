@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 from typing import Any
 
 import numpy as np
 import pytest
 import reference
-from conftest import ISAS, NARROW, Kernel, read_vectors
+from conftest import ISAS, NARROW, Kernel, fill_jobs, read_vectors
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -146,7 +147,7 @@ def test_any_part_is_the_part_of_the_whole(data: st.DataObject) -> None:
     for isa in range(len(ISAS)):
         out = np.zeros(count, want.dtype)
         axes = ((count, 1, out.itemsize, ((0, index),)),)
-        _core.fill(law, parameters, KEY, dtype, out.ctypes.data, axes, threads, streaming, isa)
+        fill_jobs([(law, parameters, KEY, dtype, out.ctypes.data, axes, streaming)], threads, isa)
         np.testing.assert_array_equal(out, want)
 
 
@@ -156,9 +157,34 @@ def test_runs_of_global_indices(kernel: Kernel) -> None:
     out = np.zeros((12, 9), np.uint32)
     rows, columns = ((0, 3), (5, 20), (11, 39)), ((0, 1), (4, 11))
     axes = ((12, 30, 36, rows), (9, 1, 4, columns))
-    _core.fill("normal", (0.0, 1.0), KEY, "float32", out.ctypes.data, axes, 2, False, 0)
+    fill_jobs([("normal", (0.0, 1.0), KEY, "float32", out.ctypes.data, axes, False)], 2, 0)
     take = lambda runs, n: [s + i - a for i in range(n) for a, s in [max(r for r in runs if r[0] <= i)]]  # noqa: E731
     np.testing.assert_array_equal(out, whole[np.ix_(take(rows, 12), take(columns, 9))])
+
+
+@pytest.mark.parametrize("isa", range(len(ISAS)), ids=ISAS)
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_many_tensors_at_once(threads: int, isa: int) -> None:
+    """Of every law and dtype that goes with it, of many sizes, nothing among them; together more than one thread takes."""
+    sizes = [0, 1, 3, 64, 0, 0, 65, 1000, 70_001, 16, 0]
+    jobs: list[tuple[Any, ...]] = []
+    outs, wants = [], []
+    for i, ((law, parameters), dtype) in enumerate(itertools.product(LAWS.values(), _core.DTYPES)):
+        if law == "bits" and dtype in NARROW:
+            continue
+        count = sizes[i % len(sizes)]
+        want = expected(law, parameters, dtype, 0, count)
+        room = np.full(count + 2, 0x5A, want.dtype)
+        axes: Any = count if i % 2 else ((count, 1, room.itemsize, ((0, 0),)),)
+        jobs.append((law, parameters, KEY, dtype, room[1:].ctypes.data, axes, count > 1000 and i % 3 == 0))
+        outs.append(room)
+        wants.append(want)
+    assert sum(map(len, wants)) > 2**18
+    fill_jobs(jobs, threads, isa)
+    for job, out, want in zip(jobs, outs, wants, strict=True):
+        assert out[0] == out[-1] == 0x5A, job
+        np.testing.assert_array_equal(out[1:-1], want, str(job))
+    fill_jobs([], threads, isa)
 
 
 @pytest.mark.parametrize("line", read_vectors("golden.txt"), ids=lambda line: "-".join(line[:2]))

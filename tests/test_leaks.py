@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import fill_jobs
 
 import fastinit as fi
 from fastinit import _core, checkpoints
@@ -52,14 +53,14 @@ def fills() -> list[Callable[[], object]]:
         lambda: fi.gain("rellu"),
         lambda: fi.distribution("normal", (3, 4), std=float("nan")),
         # Past the checks of Python, as no caller of the package can.
-        lambda: _core.fill(*normal, key[:3], "float32", at, axes, 1, False, 0),
-        lambda: _core.fill(*normal, key, "float32", at, (), 1, False, 0),
-        lambda: _core.fill(*normal, key, "float32", at, axes, 1, False, 99),
-        lambda: _core.fill(*normal, key, "float32", at, ((16, 1, 4, ((0, 0), (1, -1))),), 1, False, 0),
-        lambda: _core.fill(*normal, key, "float32", at, ((16, 1, 4, ((0,),)),), 1, False, 0),
-        lambda: _core.fill(*normal, key, "float32", at, ((16, 1),), 1, False, 0),
-        lambda: _core.fill("normal", (0.0, "x"), key, "float32", at, axes, 1, False, 0),
-        lambda: _core.fill("normol", (0.0, 1.0), key, "float32", at, axes, 1, False, 0),
+        lambda: fill_jobs([(*normal, key[:3], "float32", at, axes, False)], 1, 0),
+        lambda: fill_jobs([(*normal, key, "float32", at, (), False)], 1, 0),
+        lambda: fill_jobs([(*normal, key, "float32", at, axes, False)], 1, 99),
+        lambda: fill_jobs([(*normal, key, "float32", at, ((16, 1, 4, ((0, 0), (1, -1))),), False)], 1, 0),
+        lambda: fill_jobs([(*normal, key, "float32", at, ((16, 1, 4, ((0,),)),), False)], 1, 0),
+        lambda: fill_jobs([(*normal, key, "float32", at, ((16, 1),), False)], 1, 0),
+        lambda: fill_jobs([("normal", (0.0, "x"), key, "float32", at, axes, False)], 1, 0),
+        lambda: fill_jobs([("normol", (0.0, 1.0), key, "float32", at, axes, False)], 1, 0),
         lambda: _core.check("uniform", "float16", (0.0, 1e6)),
         lambda: _core.address(3),
         lambda: _core.read_dlpack(3),

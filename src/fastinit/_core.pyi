@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, TypeAlias
 
 LAWS: tuple[str, ...]
 DTYPES: tuple[str, ...]
@@ -6,6 +6,9 @@ FORMATS: dict[str, tuple[int, int]]
 MAX_THREADS: int
 BINS: int
 PHILOX: dict[str, Any]
+STREAM_TAG: bytes
+
+Axis: TypeAlias = tuple[int, int, int, tuple[tuple[int, int], ...]]
 
 def address(array: object) -> int: ...
 def available_isas() -> tuple[str, ...]: ...
@@ -14,17 +17,22 @@ def law_argument(law: str, dtype: str, parameters: tuple[float, ...]) -> tuple[s
 def stream_argument(key: bytes, c1: int) -> tuple[bytes, bytes]: ...
 def prepare(law: str, dtype: str, parameters: tuple[float, ...]) -> dict[str, Any]: ...
 def coefficients() -> dict[str, Any]: ...
-def fill(
-    law: str,
-    parameters: tuple[float, ...],
-    key: bytes,
-    dtype: str,
-    address: int,
-    axes: tuple[tuple[int, int, int, tuple[tuple[int, int], ...]], ...],
-    threads: int,
-    streaming: bool,
-    isa: int,
-) -> None: ...
+def key(seed: int, name: str) -> bytes: ...
+
+class Jobs:
+    def __init__(self, isa: int) -> None: ...
+    def add(
+        self,
+        law: str,
+        parameters: tuple[float, ...],
+        key: bytes,
+        dtype: str,
+        address: int,
+        axes: int | tuple[Axis, ...],
+        streaming: bool,
+    ) -> None: ...
+    def run(self, threads: int) -> None: ...
+
 def xla_handler() -> object: ...
 def read_dlpack(capsule: object) -> tuple[int, tuple[int, ...], tuple[int, ...], int, int, int, bool]: ...
 def inspect(

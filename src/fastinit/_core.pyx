@@ -3,8 +3,9 @@
 
 from cpython.buffer cimport PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid, PyCapsule_New
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 
 cdef extern from "stdbool.h":
@@ -25,6 +26,7 @@ cdef extern from "fastinit.h" nogil:
     const char *const *fi_law_names
     struct fi_dtype:
         const char *name
+        size_t size
         int precision
         int least_exponent
     const fi_dtype *fi_dtypes
@@ -71,10 +73,7 @@ cdef extern from "fastinit.h" nogil:
         char *out
         const fi_axis *axes
         size_t n_axes
-        int threads
         c_bool streaming
-        c_bool (*interrupted)(void *) noexcept
-        void *context
     struct fi_moments:
         uint64_t count
     struct fi_chunk:
@@ -86,13 +85,15 @@ cdef extern from "fastinit.h" nogil:
     void fi_inspect(const fi_isa *isa, const fi_chunk *chunk, fi_moments *moments, uint32_t *counts,
                     uint64_t *hashes)
     void fi_merge(fi_moments *a, const fi_moments *b)
+    const char *FI_STREAM_TAG
+    void fi_key(uint64_t seed, const char *name, size_t length, uint32_t *key)
     void fi_stream_init(fi_stream *stream, const uint32_t *key)
     struct fi_shared_rounds:
         pass
     void fi_shared_rounds_init(fi_shared_rounds *shared, const fi_stream *stream, uint32_t c1)
     const char *fi_law_init(fi_law *law, fi_law_id id, fi_dtype_id dtype, const double *parameter)
     const fi_isa *fi_isa_at(size_t i)
-    c_bool fi_run_job(const fi_job *job)
+    c_bool fi_draw(fi_job *jobs, size_t n_jobs, int threads, c_bool (*interrupted)(void *) noexcept, void *context)
     void fi_xla_draw()
 
 cdef extern from "coefficients.h" nogil:
@@ -148,6 +149,7 @@ FORMATS = {fi_dtypes[i].name.decode(): (fi_dtypes[i].precision, fi_dtypes[i].lea
            for i in range(FI_DTYPE_COUNT)}
 MAX_THREADS = FI_MAX_THREADS
 BINS = FI_BINS
+STREAM_TAG = FI_STREAM_TAG + b"\0"
 PHILOX = {"rounds": FI_ROUNDS, "multipliers": (FI_PHILOX_M0, FI_PHILOX_M1), "weyl": (FI_PHILOX_W0, FI_PHILOX_W1)}
 
 cdef dict law_ids = {name: i for i, name in enumerate(LAWS)}
@@ -275,51 +277,134 @@ def coefficients():
             "LN2_LOW": LN2_LOW, "TWO_PI": TWO_PI, "HALF_LOG_2PI": HALF_LOG_2PI, "ROOT_2PI": ROOT_2PI}
 
 
-def fill(str law, tuple parameters, bytes key, str dtype, uintptr_t address, tuple axes, int threads,
-         bint streaming, int isa):
-    """Write the law's values to the memory at ``address``.
+def key(uint64_t seed, str name):
+    """128 bits of BLAKE2b over the stream version, the seed and the length-prefixed UTF-8 name."""
+    cdef Py_ssize_t length
+    cdef const char *text = PyUnicode_AsUTF8AndSize(name, &length)
+    cdef uint32_t words[4]
+    fi_key(seed, text, length, words)
+    return (<char *>words)[:16]
 
-    ``axes``: for each axis, outermost first, (length, global stride in elements, stride in bytes, runs);
-    ``runs`` are (local position, global index) pairs. ``isa`` indexes `available_isas`. The caller vouches for
-    the memory and keeps its owner alive.
-    """
-    cdef fi_law prepared
-    cdef fi_stream stream
-    cdef fi_job job
-    cdef size_t n_runs = 0, i
-    cdef list errors = []
-    cdef bint done
-    read_law(&prepared, law, dtype, parameters)
+
+cdef struct Job:
+    size_t law
+    fi_stream stream
+    char *out
+    c_bool streaming
+    fi_axis whole  # the one axis of a tensor in C order
+    fi_run start
+    fi_axis *axes  # of others, and their runs behind them
+    size_t n_axes
+
+
+cdef fi_axis *read_axes(tuple axes) except NULL:
+    cdef size_t n_runs = 0
     if not axes:
         raise ValueError("a job has at least one axis")
-    read_stream(&stream, key)
     for axis in axes:
         n_runs += len(axis[3])
-    cdef fi_axis *c_axes = <fi_axis *>PyMem_Malloc(len(axes) * sizeof(fi_axis))
-    cdef fi_run *c_runs = <fi_run *>PyMem_Malloc(n_runs * sizeof(fi_run))
-    cdef fi_run *run = c_runs
+    cdef fi_axis *read = <fi_axis *>PyMem_Malloc(len(axes) * sizeof(fi_axis) + n_runs * sizeof(fi_run))
+    cdef fi_axis *c_axis = read
+    cdef fi_run *run = <fi_run *>(read + len(axes))
+    if read == NULL:
+        raise MemoryError
     try:
-        if c_axes == NULL or c_runs == NULL:
-            raise MemoryError
-        for i, (length, global_stride, byte_stride, runs) in enumerate(axes):
-            c_axes[i].length, c_axes[i].global_stride, c_axes[i].byte_stride = length, global_stride, byte_stride
-            c_axes[i].runs, c_axes[i].n_runs = run, len(runs)
+        for length, global_stride, byte_stride, runs in axes:
+            c_axis.length, c_axis.global_stride, c_axis.byte_stride = length, global_stride, byte_stride
+            c_axis.runs, c_axis.n_runs = run, len(runs)
+            c_axis += 1
             for local, start in runs:
                 run.local, run.start = local, start
                 run += 1
-        job.isa = fi_isa_at(isa)
-        if job.isa == NULL:
+    except BaseException:
+        PyMem_Free(read)
+        raise
+    return read
+
+
+cdef class Jobs:
+    """Parts of tensors to be written to memory: `add` each, then `run` all of them at once. The caller vouches for the
+    memory and keeps its owners alive. ``isa`` indexes `available_isas`.
+    """
+    cdef const fi_isa *isa
+    cdef Job *jobs
+    cdef fi_law *laws
+    cdef size_t n_jobs, room, n_laws, law_room
+    cdef dict numbers
+
+    def __cinit__(self, int isa):
+        self.isa = fi_isa_at(isa)
+        self.numbers = {}
+        if self.isa == NULL:
             raise ValueError(f"no instruction set {isa}")
-        job.law, job.stream, job.out = &prepared, &stream, <char *>address
-        job.axes, job.n_axes, job.threads, job.streaming = c_axes, len(axes), min(threads, MAX_THREADS), streaming
-        job.interrupted, job.context = interrupted, <void *>errors
+
+    def __dealloc__(self):
+        cdef size_t i
+        for i in range(self.n_jobs):
+            PyMem_Free(self.jobs[i].axes)
+        PyMem_Free(self.jobs)
+        PyMem_Free(self.laws)
+
+    cdef size_t law(self, str law, str dtype, tuple parameters) except? <size_t>-1:
+        """Its place among the laws that are prepared; tensors of one law and dtype share it."""
+        kind = (law, dtype, parameters)
+        number = self.numbers.get(kind)
+        if number is not None:
+            return <size_t>number
+        if self.n_laws == self.law_room:
+            self.law_room = 2 * self.law_room + 1
+            laws = <fi_law *>PyMem_Realloc(self.laws, self.law_room * sizeof(fi_law))
+            if laws == NULL:
+                raise MemoryError
+            self.laws = laws
+        read_law(&self.laws[self.n_laws], law, dtype, parameters)
+        self.numbers[kind] = self.n_laws
+        self.n_laws += 1
+        return self.n_laws - 1
+
+    def add(self, str law, tuple parameters, bytes key, str dtype, uintptr_t address, object axes, bint streaming):
+        """A tensor of so many elements in C order, or a part by its axes, outermost first: (length, global stride in
+        elements, stride in bytes, runs). ``runs`` are (local position, global index) pairs.
+        """
+        cdef Job *job
+        if self.n_jobs == self.room:
+            self.room = 2 * self.room + 1
+            jobs = <Job *>PyMem_Realloc(self.jobs, self.room * sizeof(Job))
+            if jobs == NULL:
+                raise MemoryError
+            self.jobs = jobs
+        job = &self.jobs[self.n_jobs]
+        job.law = self.law(law, dtype, parameters)
+        read_stream(&job.stream, key)
+        job.out, job.streaming, job.axes, job.n_axes = <char *>address, streaming, NULL, 1
+        if isinstance(axes, tuple):
+            job.axes, job.n_axes = read_axes(axes), len(axes)
+        else:
+            job.whole.length, job.whole.global_stride, job.whole.n_runs = axes, 1, 1
+            job.whole.byte_stride = fi_dtypes[<int>dtype_ids[dtype]].size
+            job.start.local, job.start.start = 0, 0
+        self.n_jobs += 1
+
+    def run(self, int threads):
+        """Write the values of all that was added."""
+        cdef list errors = []
+        cdef size_t i
+        cdef bint done
+        cdef Job *job
+        cdef fi_job *jobs = <fi_job *>PyMem_Malloc(self.n_jobs * sizeof(fi_job))
+        if jobs == NULL:
+            raise MemoryError
+        for i in range(self.n_jobs):
+            job = &self.jobs[i]
+            job.whole.runs = &job.start
+            jobs[i].isa, jobs[i].law, jobs[i].stream = self.isa, &self.laws[job.law], &job.stream
+            jobs[i].out, jobs[i].streaming, jobs[i].n_axes = job.out, job.streaming, job.n_axes
+            jobs[i].axes = &job.whole if job.axes == NULL else job.axes
         with nogil:
-            done = fi_run_job(&job)
-    finally:
-        PyMem_Free(c_axes)
-        PyMem_Free(c_runs)
-    if not done:
-        raise errors[0]
+            done = fi_draw(jobs, self.n_jobs, min(threads, FI_MAX_THREADS), interrupted, <void *>errors)
+        PyMem_Free(jobs)
+        if not done:
+            raise errors[0]
 
 
 def xla_handler():

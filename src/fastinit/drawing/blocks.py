@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from functools import lru_cache
 from types import EllipsisType
 from typing import Any, SupportsIndex, TypeAlias
 
@@ -11,6 +12,7 @@ Block: TypeAlias = Index | tuple[Index, ...]
 """A part of a tensor, as NumPy's basic indices name it."""
 Axis = tuple[int, int, int, tuple[tuple[int, int], ...]]
 """(length, elements of the whole tensor per step, bytes per step, runs of (local position, global index))"""
+Axes: TypeAlias = tuple[Axis, ...]
 
 
 def normalize(block: Any, shape: tuple[int, ...]) -> tuple[tuple[int, int, int, bool], ...]:
@@ -85,7 +87,8 @@ def axes(shape: tuple[int, ...], block: Any, strides: tuple[int, ...], itemsize:
     return tuple(result)
 
 
-def contiguous(size: int, itemsize: int) -> tuple[Axis, ...]:
+@lru_cache
+def contiguous(size: int, itemsize: int) -> Axes:
     """The axes of a whole tensor in C order."""
     return ((size, 1, itemsize, ((0, 0),)),)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, TypeVar, Unpack
+from typing import Any, NamedTuple, TypeVar, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .. import _core, cuda
 from ..arguments import Shape, checked_shape
 from ..dtypes import COMPLEX, Array, numpy_dtype
-from ..laws.distributions import WORDS, Distribution, Words
+from ..laws.distributions import WORDS, Distribution, Elementwise, Words
 from ..laws.parts import of_reals
 from ..laws.structured import Stream, Structured
 from ..schemes.catalogue import Scheme
@@ -21,12 +21,51 @@ from ..schemes.names import Keywords, SchemeName
 from ..schemes.resolve import resolve
 from . import blocks, config, memory, streams
 from .blocks import Block
+from .spread import spread
 from .streams import Seed
 
 _Out = TypeVar("_Out")
 
 # From here on the target does not fit a core's cache, and stores go past it.
 STREAMING_BYTES = 4 << 20
+
+
+class Part(NamedTuple):
+    """A part of a tensor to be drawn into memory; all has been checked."""
+
+    to: memory.Memory
+    law: Any
+    name: str
+    whole: tuple[int, ...]
+    block: Block
+
+    @property
+    def nbytes(self) -> int:
+        """What drawing takes: a structured law is computed whole."""
+        return math.prod(self.whole if isinstance(self.law, Structured) else self.to.shape) * self.to.itemsize
+
+
+def part_of(
+    to: memory.Memory, law: Distribution | Words, name: str, shape: Shape | None, block: Block
+) -> Part:
+    """What is to be written to the memory for ``whole[block]`` of a tensor; see `fastinit.fill`."""
+    whole = to.shape if shape is None else checked_shape(shape)
+    asked = whole if block is ... else blocks.block_shape(block, whole)
+    if asked != to.shape:
+        what = "shape" if block is ... else "block"
+        raise ValueError(f"out has shape {to.shape}, but {what} asks for {asked}")
+    law, whole = of_reals(law, whole, to.dtype)
+    if to.dtype in COMPLEX:
+        to, block = to.parts(), blocks.of_parts(block)
+    if isinstance(law, Structured):
+        numpy_dtype(to.dtype)  # needs ml_dtypes for bfloat16
+        memory.check_copy(to)
+    else:
+        checked_parameters(law, to.dtype)
+    if to.place is not None and (missing := cuda.missing()):
+        raise ModuleNotFoundError(missing)
+    streams.encoded_name(name)
+    return Part(to, law, name, whole, block)
 
 
 def draw(
@@ -38,71 +77,84 @@ def draw(
     block: Block,
     threads: int | None,
 ) -> None:
-    """Write the values of a part of a tensor into memory; see `fastinit.fill`. All is checked before the first write."""
-    whole = to.shape if shape is None else checked_shape(shape)
-    part = whole if block is ... else blocks.block_shape(block, whole)
-    if part != to.shape:
-        what = "shape" if block is ... else "block"
-        raise ValueError(f"out has shape {to.shape}, but {what} asks for {part}")
+    """Write the values of a part of a tensor into memory. All is checked before the first write."""
     n_threads = config.threads_for(threads)
-    law, whole = of_reals(law, whole, to.dtype)
-    if to.dtype in COMPLEX:
-        to, block = to.parts(), blocks.of_parts(block)
-    part = to.shape
-    parameters: tuple[float, ...] = ()
-    if isinstance(law, Structured):
-        numpy_dtype(to.dtype)  # needs ml_dtypes for bfloat16
-        memory.check_copy(to)
-    else:
-        parameters = checked_parameters(law, to.dtype)
-    if to.place is not None and (missing := cuda.missing()):
-        raise ModuleNotFoundError(missing)
+    part = part_of(to, law, name, shape, block)
     # Last of the checks: a Generator given as the seed moves on only when values are drawn.
-    streams.encoded_name(name)
-    number = streams.resolve_seed(seed)
-    size = math.prod(part)
-    if size == 0:
-        return
-    if isinstance(law, Structured):
-        memory.write(to, _structured(law, whole, block, number, name, to.dtype, n_threads))
-        return
-    if to.place is not None:
-        cuda.draw([device_draw(to, law, number, name, whole, block)])
-        return
-    axes, key = _axes(to, whole, block), streams.key(number, name)
-    streaming = size * to.itemsize >= STREAMING_BYTES
-    _core.fill(law.law, parameters, key, to.dtype, to.address, axes, n_threads, streaming, config.ISA)
+    batch = Batch(streams.resolve_seed(seed))
+    batch.add(part)
+    batch.run(n_threads)
 
 
-def _axes(to: memory.Memory, whole: tuple[int, ...], block: Block) -> tuple[blocks.Axis, ...]:
-    if block is ... and to.contiguous:
-        return blocks.contiguous(math.prod(to.shape), to.itemsize)
-    return blocks.axes(whole, block, to.strides, to.itemsize)
+class Batch:
+    """Tensors that are drawn at once, under one seed: added, and checked, one by one; then written by `run`."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self._jobs = _core.Jobs(config.ISA)
+        self._launches: list[cuda.Draw] = []
+        self._structured: list[Part] = []
+        self._owners: list[object] = []  # of the memory, until all is written
+
+    def new(self, shape: tuple[int, ...], dtype: str, law: Distribution, name: str) -> Array:
+        """A new array, to be written by `run`."""
+        array = memory.empty(shape, dtype)
+        if isinstance(law, Elementwise) and dtype not in COMPLEX:
+            parameters, key = checked_parameters(law, dtype), _core.key(self.seed, name)
+            streaming = array.nbytes >= STREAMING_BYTES
+            self._jobs.add(law.law, parameters, key, dtype, memory.address_of(array), array.size, streaming)
+            self._owners.append(array)
+        else:
+            self.add(part_of(memory.target(array), law, name, None, ...))
+        return array
+
+    def add(self, part: Part) -> None:
+        to, law, name, whole, block = part
+        if 0 in to.shape:
+            return
+        if isinstance(law, Structured):
+            self._structured.append(part)
+            return
+        size, itemsize = math.prod(to.shape), to.itemsize
+        if block is ... and to.contiguous:
+            axes = blocks.contiguous(size, itemsize)
+        else:
+            axes = blocks.axes(whole, block, to.strides, itemsize)
+        key, parameters = _core.key(self.seed, name), checked_parameters(law, to.dtype)
+        if to.place is not None:
+            launch = cuda.Draw(to.place, law.law, parameters, to.dtype, key, to.address, axes)
+            self._launches.append(launch)
+        else:
+            streaming = size * itemsize >= STREAMING_BYTES
+            self._jobs.add(law.law, parameters, key, to.dtype, to.address, axes, streaming)
+            self._owners.append(to.owner)
+
+    def run(self, threads: int) -> None:
+        """Write all values: what the kernels draw in one call of the core, what GPUs draw in one of their queues."""
+        if self._launches:
+            cuda.draw(self._launches)
+        self._jobs.run(threads)
+
+        def compute(part: Part, threads: int) -> None:
+            memory.write(part.to, _structured(part, self.seed, threads))
+
+        spread(self._structured, compute, threads, beside=lambda part: part.to.place is None)
 
 
-def device_draw(
-    to: memory.Memory, law: Distribution | Words, seed: int, name: str, whole: tuple[int, ...], block: Block
-) -> cuda.Draw:
-    """What `draw` queues for memory of a GPU, to be queued with others; all has been checked."""
-    assert to.place is not None
-    axes, key = _axes(to, whole, block), streams.key(seed, name)
-    parameters = checked_parameters(law, to.dtype)
-    return cuda.Draw(to.place, law.law, parameters, to.dtype, key, to.address, axes)
-
-
-def _structured(
-    law: Structured, shape: tuple[int, ...], block: Block, seed: int, name: str, dtype: str, threads: int
-) -> Array:
-    """The block of the whole tensor; narrow dtypes are rounded from float32 once, at the end."""
+def _structured(part: Part, seed: int, threads: int) -> Array:
+    """The part of the whole tensor; narrow dtypes are rounded from float32 once, at the end."""
+    dtype = part.to.dtype
 
     def stream(name: str) -> Stream:
         key = streams.key(seed, name)
 
         def piece(law: Any, first: int, shape: tuple[int, ...], dtype: str) -> Array:
             array = memory.empty(shape, dtype)
-            axes = ((array.size, 1, array.itemsize, ((0, first),)),)
-            address, parameters = memory.target(array).address, checked_parameters(law, dtype)
-            _core.fill(law.law, parameters, key, dtype, address, axes, threads, False, config.ISA)
+            axes: blocks.Axes = ((array.size, 1, array.itemsize, ((0, first),)),)
+            address, parameters = memory.address_of(array), checked_parameters(law, dtype)
+            job = _core.Jobs(config.ISA)
+            job.add(law.law, parameters, key, dtype, address, axes, False)
+            job.run(threads)
             return array
 
         def other(of: str) -> Stream:
@@ -113,10 +165,10 @@ def _structured(
         return Stream(piece, "float64" if dtype == "float64" else "float32", other)
 
     with np.errstate(over="ignore", invalid="ignore"):
-        whole = law.values(shape, stream(name))
-        values: Array = whole[block].astype(numpy_dtype(dtype), copy=False)
+        whole = part.law.values(part.whole, stream(part.name))
+        values: Array = whole[part.block].astype(numpy_dtype(dtype), copy=False)
     if not np.isfinite(values).all():
-        raise ValueError(f"{law} has values too large for {dtype}")
+        raise ValueError(f"{part.law} has values too large for {dtype}")
     return values
 
 

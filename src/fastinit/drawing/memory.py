@@ -15,10 +15,11 @@ from ..cuda import Place, copy, ordinal_of
 from ..dtypes import COMPLEX, DTYPES, KNOWN, Array, dtype_name, nbytes, numpy_dtype, part_of
 
 _HUGE_PAGE = 1 << 21
-_ALIGNMENT = 64
+_ALIGNMENT, _WORTH_ALIGNING = 64, 1 << 14
 # DLPack's numbers of devices: plain memory and memory that CUDA has pinned; memory of a GPU and memory that moves.
 _HOST_DEVICES, _GPUS = (1, 3), (2, 13)
 _LEGACY_STREAM = 1  # the driver's number of the default stream
+_ITEMSIZES = {name: nbytes((), name) for name in KNOWN}
 _BY_DLPACK = {row.dlpack: name for name, row in (DTYPES | COMPLEX).items()}
 
 
@@ -33,7 +34,7 @@ class Memory(NamedTuple):
 
     @property
     def itemsize(self) -> int:
-        return nbytes((), self.dtype)
+        return _ITEMSIZES[self.dtype]
 
     def parts(self) -> Memory:
         """Complex values as their real and imaginary parts, along one more axis; real ones as they are."""
@@ -44,22 +45,23 @@ class Memory(NamedTuple):
 
 
 def empty(shape: tuple[int, ...], dtype: str) -> Array:
-    """A new C-order array, uninitialised, aligned to 64 bytes; from 2 MiB on to a huge page.
+    """A new C-order array, uninitialised; from 16 KiB on aligned to 64 bytes, from 2 MiB on to a huge page.
 
     NumPy asks the system for huge pages where the buffer is large; they are had by the threads that fill it. What
     comes before the first one is never touched and takes no memory; the last one is had whole where that adds no more than
     an eighth.
     """
-    kind = numpy_dtype(dtype)
-    size = math.prod(shape)
-    alignment = _HUGE_PAGE if size * kind.itemsize >= _HUGE_PAGE else _ALIGNMENT
-    rest = -size % (_HUGE_PAGE // kind.itemsize)
+    kind, size, itemsize = numpy_dtype(dtype), math.prod(shape), _ITEMSIZES[dtype]
+    if size * itemsize < _WORTH_ALIGNING:
+        return np.empty(shape, kind)
+    alignment = _HUGE_PAGE if size * itemsize >= _HUGE_PAGE else _ALIGNMENT
+    rest = -size % (_HUGE_PAGE // itemsize)
     last = rest if rest <= size // 8 else 0
     try:
-        buffer = np.empty(size + last + alignment // kind.itemsize, kind)
+        buffer = np.empty(size + last + alignment // itemsize, kind)
     except ValueError:  # more than there are addresses
         raise MemoryError(f"no memory for shape {shape} of {dtype}") from None
-    start = -_address(buffer, dtype) % alignment // kind.itemsize
+    start = -address_of(buffer) % alignment // itemsize
     return buffer[start : start + size].reshape(shape)
 
 
@@ -78,7 +80,7 @@ def target(out: Any) -> Memory:
         name, flags = _array_dtype(out.dtype), out.flags
         if not flags.writeable:
             raise ValueError("out is read-only")
-        memory = Memory(_address(out, name), out.shape, out.strides, name, flags.c_contiguous, out)
+        memory = Memory(address_of(out), out.shape, out.strides, name, flags.c_contiguous, out)
     elif _is_jax_array(out):
         raise TypeError(
             "out must be an array that can be written; a jax.Array is immutable: fastinit.jax makes new ones"
@@ -158,7 +160,8 @@ def readable(values: Any, argument: str) -> Array:
     return as_array(memory)
 
 
-def _address(array: Array, dtype: str) -> int:
+def address_of(array: Array) -> int:
+    """Where the array's values begin."""
     # Python's buffers have only NumPy's own dtypes.
     return _core.address(array) if array.dtype.isbuiltin == 1 else int(array.ctypes.data)
 

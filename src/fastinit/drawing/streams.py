@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import operator
 import os
-from hashlib import blake2b
 from typing import TypeAlias
 
 import numpy as np
 
+from .. import _core
+
 Seed: TypeAlias = "int | np.integer | np.random.SeedSequence | np.random.Generator | None"
 
-STREAM_VERSION = 1
-_TAG = b"fastinit stream %d\0" % STREAM_VERSION
+STREAM_VERSION = int(_core.STREAM_TAG.split()[-1].rstrip(b"\0"))
 
 
 def resolve_seed(seed: Seed) -> int:
@@ -62,14 +62,13 @@ def key(seed: int, name: str) -> bytes:
     >>> key(0, "a").hex() == key(0, "b").hex()
     False
     """
-    before, after = around_the_seed(name)
-    return blake2b(before + seed.to_bytes(8, "little") + after, digest_size=16).digest()
+    return _core.key(seed, name)
 
 
 def around_the_seed(name: str) -> tuple[bytes, bytes]:
     """What is hashed before and after the seed's eight bytes."""
     encoded = encoded_name(name)
-    return _TAG, len(encoded).to_bytes(8, "little") + encoded
+    return _core.STREAM_TAG, len(encoded).to_bytes(8, "little") + encoded
 
 
 def encoded_name(name: str, argument: str = "name") -> bytes:

@@ -18,7 +18,6 @@ from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec
 from .. import _core
 from ..drawing import config
 from ..drawing.fill import STREAMING_BYTES
-from ..drawing.streams import around_the_seed
 from ..dtypes import Array
 from ..laws.distributions import Distribution
 
@@ -51,7 +50,6 @@ def drawn(
     divide the result among the devices.
     """
     lead, shape = words.ndim - 1, (*words.shape[:-1], *part)
-    before, after = (np.frombuffer(text, np.int8) for text in around_the_seed(name))
     threads = max(1, config.get_num_threads() // jax.local_device_count("cpu"))
 
     def call(words: Any, place: Any, shape: tuple[int, ...]) -> Any:
@@ -61,8 +59,7 @@ def drawn(
             law=law.law,
             parameters=np.array(law.parameters, np.float64),
             whole=np.array(whole, np.int64),
-            before=before,
-            after=after,
+            name=name,
             isa=np.int64(config.ISA),
             threads=np.int64(threads),
             streaming=np.int64(math.prod(shape[lead:]) * dtype.itemsize >= STREAMING_BYTES),

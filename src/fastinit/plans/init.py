@@ -3,60 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 from numpy.typing import DTypeLike
 
 from ..drawing.config import threads_for
-from ..drawing.fill import fill
-from ..drawing.memory import empty
+from ..drawing.fill import Batch
 from ..drawing.streams import Seed, resolve_seed
 from ..dtypes import Array
 from .make import plan as plan_of
-from .parameter import Parameter
 from .plan import Plan, written_plan
 from .recipe import RecipeLike
-
-_WORTH_A_POOL = 4 << 20  # bytes
-_WORTH_ALL_THREADS = 64 << 20
-
-
-class Job(Protocol):
-    """What is to be written."""
-
-    @property
-    def nbytes(self) -> int: ...
-
-
-_Job = TypeVar("_Job", bound=Job)
-
-
-def spread(
-    jobs: Iterable[_Job],
-    run: Callable[[_Job, int], object],
-    workers: int,
-    beside: Callable[[_Job], bool] = lambda job: True,
-) -> None:
-    """Do each job by ``run(job, threads)``, with ``workers`` threads in all. ``beside`` says which may run beside others."""
-    # One thread for each job keeps all of them busy from end to end; what is too large for that goes first, with all.
-    by_size = sorted(jobs, key=lambda job: -job.nbytes)
-    total = sum(job.nbytes for job in by_size)
-    pooled = workers > 1 and total >= _WORTH_A_POOL
-    share = min(total / workers, _WORTH_ALL_THREADS) if pooled else 0.0
-    small = [job for job in by_size if job.nbytes < share and beside(job)]
-    for job in by_size:
-        if job.nbytes >= share or not beside(job):
-            run(job, workers)
-    if small:
-        from concurrent.futures import ThreadPoolExecutor  # here, to keep the package's import short
-
-        with ThreadPoolExecutor(workers) as pool:
-            try:
-                list(pool.map(lambda job: run(job, 1), small))
-            except BaseException:  # Ctrl-C: not after all the others
-                pool.shutdown(cancel_futures=True)
-                raise
 
 
 def init(
@@ -108,11 +66,7 @@ def init(
     else:
         plan = plan_of(params, "default" if recipe is None else recipe, dtype=dtype)
     number, workers = resolve_seed(seed), threads_for(threads)
-    arrays = {name: empty(parameter.shape, parameter.dtype) for name, parameter in plan.items()}
-
-    def one(parameter: Parameter, threads: int) -> None:
-        law, array = parameter.distribution, arrays[parameter.name]
-        fill(array, law, seed=number, name=parameter.name, threads=threads)
-
-    spread(plan.values(), one, workers)
+    batch = Batch(number)
+    arrays = {name: batch.new(row.shape, row.dtype, row.distribution, name) for name, row in plan.items()}
+    batch.run(workers)
     return arrays | {alias: arrays[owner] for alias, owner in plan.ties.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar
@@ -12,8 +12,9 @@ from torch import nn
 
 from ..arguments import choose, flag, instance
 from ..drawing.config import threads_for
+from ..drawing.fill import Batch, Part
+from ..drawing.spread import spread
 from ..drawing.streams import Seed, encoded_name, resolve_seed
-from ..plans.init import spread
 from ..plans.make import Choice, make_plan
 from ..plans.model import Model, TensorSpec
 from ..plans.parameter import BUFFER, FROZEN, Parameter
@@ -24,11 +25,12 @@ from . import _private, auto
 from .buffers import buffers_of, fill_buffer
 from .own import own_chooser
 from .parametrised import recompute
-from .sharded import Task, drawn_by_gpu, fill_task, queue, tasks_of
+from .sharded import Task, drawn_in_place, fill_task, parts_of, tasks_of
 from .survey import Survey, survey
 from .weights import put_together, taken_apart
 
 _Model = TypeVar("_Model", bound=nn.Module)
+_PIECE_BYTES = 1 << 28
 
 
 def plan(
@@ -196,20 +198,23 @@ def draw(
         )
     number, total, done = resolve_seed(seed), sum(task.nbytes for task in tasks), 0
 
-    def run(task: Task, threads: int) -> None:
+    def finished(nbytes: int) -> None:
         nonlocal done
-        fill_task(task, number, threads)
-        done += task.nbytes
+        done += nbytes
         progress(done, total)
 
-    queued: list[Task] = []
-    others: list[Task] = []
-    for task in tasks:
-        (queued if drawn_by_gpu(task) else others).append(task)
-    if queued:
-        queue(queued, number)
-        done = sum(task.nbytes for task in queued)
-        progress(done, total)
+    def run(task: Task, threads: int) -> None:
+        fill_task(task, number, threads)
+        finished(task.nbytes)
+
+    in_place = [part for task in tasks if drawn_in_place(task) for part in parts_of(task)]
+    for parts in _in_pieces(in_place):
+        batch = Batch(number)
+        for part in parts:
+            batch.add(part)
+        batch.run(workers)
+        finished(sum(part.nbytes for part in parts))
+    others = [task for task in tasks if not drawn_in_place(task)]
     spread(others, run, workers, beside=lambda task: task.local.is_cpu)
     for filling in buffers:
         fill_buffer(filling, number, workers)
@@ -218,6 +223,20 @@ def draw(
         torch.autograd.graph.increment_version(task.parameter)
         if task.local is not task.parameter:
             torch.autograd.graph.increment_version(task.local)
+
+
+def _in_pieces(parts: Iterable[Part]) -> Iterator[list[Part]]:
+    """Parts that are drawn at once; between pieces the caller hears how far it is."""
+    piece: list[Part] = []
+    size = 0
+    for part in parts:
+        piece.append(part)
+        size += part.nbytes
+        if size >= _PIECE_BYTES:
+            yield piece
+            piece, size = [], 0
+    if piece:
+        yield piece
 
 
 def _reshard(model: nn.Module) -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .. import cuda
-from ..drawing.fill import checked_parameters, device_draw, fill
+from ..drawing.fill import Part, checked_parameters, fill, part_of
 from ..laws.composed import Box, Patched
 from ..laws.distributions import Constant, Distribution, Elementwise
 from ..laws.parts import of_reals
@@ -245,28 +244,19 @@ def task_of(
     return Task(parameter, local, law, name, shape, runs)
 
 
-def drawn_by_gpu(task: Task) -> bool:
-    """Whether the NVIDIA GPU that holds the tensor draws it, in its dtype: so do not those with patches."""
+def drawn_in_place(task: Task) -> bool:
+    """Whether the processor that holds the tensor draws all of it, in its dtype: so do not those with patches."""
     plain = isinstance(task.inner, Elementwise) and not task.patches and not task.local.is_neg()
-    return plain and bool(task.local.numel()) and gpu_of(task.local) is not None
+    return plain and (task.local.is_cpu or (bool(task.local.numel()) and gpu_of(task.local) is not None))
 
 
-def queue(tasks: Iterable[Task], seed: int) -> None:
-    """Draw what GPUs draw. Tensors of one distribution and dtype share launches."""
-    cuda.draw(
-        [
-            device_draw(
-                host_memory(target)._replace(place=gpu_of(target)),
-                task.inner,
-                seed,
-                task.name,
-                task.shape,
-                block,
-            )
-            for task in tasks
-            for target, block in task.boxes()
-        ]
-    )
+def parts_of(task: Task) -> Iterator[Part]:
+    """What is drawn in place for a task."""
+    if not task.local.numel():
+        return
+    for local, block in task.boxes():
+        to = host_memory(local)._replace(place=gpu_of(local))
+        yield part_of(to, task.inner, task.name, task.shape, block)
 
 
 def fill_task(task: Task, seed: int, threads: int) -> None:

@@ -6,8 +6,7 @@ from ...arguments import positive, positive_integer, real
 from ...laws.biases import Chrono, ForgetGate, StepSize
 from ...laws.distributions import Constant
 from ...laws.exact_math import log
-from ..scaling import of_variance
-from .row import FANS, REQUIRED, Number, Scheme, Target
+from .row import FANS, REQUIRED, ByFans, Number, OfNumbers, Scheme, Target
 from .scaled import TORCH_LINEAR
 
 
@@ -58,7 +57,7 @@ ROWS = (
         mean="0",
         std="1 / sqrt(3 * fan_in)",
         source=TORCH_LINEAR,
-        build=lambda w: of_variance(1 / 3, "fan_in", "uniform", w.fan),
+        build=ByFans("uniform", "fan_in", 1 / 3),
         geometry=FANS,
         note="A bias has one axis, which says no fan: give `fan_in`.",
         example="(4,), fan_in=16",
@@ -73,7 +72,7 @@ ROWS = (
         mean=None,
         std=None,
         source="Jozefowicz et al. 2015, https://proceedings.mlr.press/v37/jozefowicz15.html",
-        build=lambda w, **numbers: ForgetGate(**numbers),
+        build=OfNumbers(ForgetGate),
         numbers=(
             Number("value", float, 1.0, "The bias of the forget gate."),
             _GATES,
@@ -92,7 +91,7 @@ ROWS = (
         mean=None,
         std=None,
         source="Tallec and Ollivier 2018, https://arxiv.org/abs/1804.11188",
-        build=lambda w, **numbers: Chrono(**numbers),
+        build=OfNumbers(Chrono),
         numbers=(
             Number(
                 "t_max", float, REQUIRED, "The longest span to remember, in time steps. It must be 2 or more."
@@ -145,7 +144,7 @@ ROWS = (
         mean=None,
         std=None,
         source="Gu and Dao 2023, https://arxiv.org/abs/2312.00752",
-        build=lambda w, **numbers: StepSize(**numbers),
+        build=OfNumbers(StepSize),
         numbers=(
             Number("low", float, 1e-3, "The shortest step. It must be positive."),
             Number("high", float, 0.1, "The longest step, at most 700."),

@@ -13,7 +13,7 @@ from ...laws.parts import complex_values
 from ...laws.patterns import Given
 from ...laws.transformed import ComplexTruncatedNormal, ComplexUniform, LogUniform, check_complex
 from ..scaling import truncated
-from .row import REQUIRED, Number, Scheme, Target
+from .row import REQUIRED, Number, OfNumbers, Scheme, Target
 
 
 def _complex_normal(w: Target, std: float) -> Normal:
@@ -38,7 +38,7 @@ ROWS = (
         mean="0",
         std="0",
         source=None,
-        build=lambda w: Constant(0.0),
+        build=OfNumbers(Constant, {"value": 0.0}),
         random=False,
     ),
     Scheme(
@@ -50,7 +50,7 @@ ROWS = (
         mean="1",
         std="0",
         source=None,
-        build=lambda w: Constant(1.0),
+        build=OfNumbers(Constant, {"value": 1.0}),
         random=False,
     ),
     Scheme(
@@ -62,7 +62,7 @@ ROWS = (
         mean="value",
         std="0",
         source=None,
-        build=lambda w, value: Constant(value),
+        build=OfNumbers(Constant),
         numbers=(Number("value", float, 0.0, "The value of every element."),),
         random=False,
     ),
@@ -75,7 +75,7 @@ ROWS = (
         mean="(low + high) / 2",
         std="(high - low) / sqrt(12)",
         source=None,
-        build=lambda w, low, high: Uniform(low, high),
+        build=OfNumbers(Uniform),
         numbers=(
             Number("low", float, 0.0, "The lower bound, which may be drawn."),
             Number("high", float, 1.0, "The upper bound, which is never drawn."),
@@ -91,7 +91,7 @@ ROWS = (
         mean="mean",
         std="std",
         source=None,
-        build=lambda w, mean, std: Normal(mean, std),
+        build=OfNumbers(Normal),
         numbers=(_MEAN, _STD),
     ),
     Scheme(
@@ -144,7 +144,7 @@ ROWS = (
         mean="(high - low) / ln(high / low)",
         std="sqrt(mean * (low + high) / 2 - mean^2)",
         source=None,
-        build=lambda w, low, high: LogUniform(low, high),
+        build=OfNumbers(LogUniform),
         numbers=(
             Number("low", float, 1e-3, "The lower bound. It must be positive."),
             Number("high", float, 1e-1, "The upper bound."),
@@ -175,7 +175,7 @@ ROWS = (
         mean="0",
         std="0.961962 * std",
         source=None,
-        build=lambda w, std: ComplexTruncatedNormal(std),
+        build=OfNumbers(ComplexTruncatedNormal),
         numbers=(Number("std", float, 1.0, "The standard deviation of the complex values before the cut."),),
         note=f"{_PAIRS} The std after the cut is .96196182800821354 std.",
         example="(4, 2)",
@@ -190,7 +190,7 @@ ROWS = (
         mean="0",
         std="radius / sqrt(2)",
         source=None,
-        build=lambda w, radius: ComplexUniform(radius),
+        build=OfNumbers(ComplexUniform),
         numbers=(Number("radius", float, 1.0, "The radius of the disk."),),
         note=_PAIRS,
         example="(4, 2)",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
+from ...arguments import non_negative
 from ...laws.distributions import Distribution
 from ...laws.layout import checked_layout
 from ...laws.patterns import Channelwise
 from ..fans import Geometry, Stride
+from ..scaling import Kind, Mode, he, of_variance, scaled
 
 
 class _Required:
@@ -145,3 +147,45 @@ class Target(NamedTuple):
 
     def channelwise(self, taps: str, gain: float) -> Channelwise:
         return Channelwise(gain, *self.places, taps)
+
+
+# How most rows build their distribution, as data: tools/make_wasm.py writes it for other languages.
+
+
+@dataclass(frozen=True)
+class OfNumbers:
+    """The distribution whose fields are the row's numbers, and those that are `fixed`."""
+
+    law: type[Distribution]
+    fixed: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    def __call__(self, w: Target, **numbers: Any) -> Distribution:
+        return self.law(**self.fixed, **numbers)
+
+
+@dataclass(frozen=True)
+class ByFans:
+    """A distribution of mean 0 and a variance that some fan divides.
+
+    `kind` is the distribution's and `mode` says which fan; what is None is a keyword of the row. `variance` is the variance
+    times the fan, or the keyword that gives it; `std` is the keyword that gives the root of that instead. Where a row has a
+    keyword `activation`, its gain is the default of `std`.
+    """
+
+    kind: Kind | None
+    mode: Mode | None
+    variance: float | str = 1.0
+    std: str | None = None
+
+    def __call__(
+        self, w: Target, *, mode: Any = None, distribution: Any = None, **numbers: Any
+    ) -> Distribution:
+        kind, mode = self.kind or distribution, self.mode or mode
+        if "activation" in numbers:
+            return he(w.fan, kind, mode, **numbers)
+        if self.std is not None:
+            return scaled(w.fan, kind, mode, non_negative(self.std, numbers[self.std]))
+        variance = self.variance
+        if isinstance(variance, str):
+            variance = non_negative(variance, numbers[variance])
+        return of_variance(variance, mode, kind, w.fan)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from ...arguments import flag, non_negative, positive
+from ...arguments import flag, positive
 from ...laws.distributions import Distribution, Uniform
 from ..activations import ActivationFunction
-from ..scaling import Kind, Mode, he, of_variance, scaled
-from .row import FANS, Number, Scheme, Target
+from ..scaling import Kind, Mode
+from .row import FANS, ByFans, Number, Scheme, Target
 
 GLOROT = "Glorot and Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html"
 HE = "He et al. 2015, https://arxiv.org/abs/1502.01852"
@@ -54,9 +54,7 @@ ROWS = (
         mean="0",
         std="sqrt(scale / fan)",
         source=HE,
-        build=lambda w, scale, mode, distribution: of_variance(
-            non_negative("scale", scale), mode, distribution, w.fan
-        ),
+        build=ByFans(None, None, variance="scale"),
         numbers=(
             Number("scale", float, 1.0, "The variance times the fan."),
             _MODE,
@@ -79,7 +77,7 @@ ROWS = (
         mean="0",
         std="gain * sqrt(2 / (fan_in + fan_out))",
         source=GLOROT,
-        build=lambda w, gain: scaled(w.fan, "uniform", "fan_avg", gain),
+        build=ByFans("uniform", "fan_avg", std="gain"),
         numbers=(_GAIN,),
         geometry=FANS,
         aliases=("glorot_uniform",),
@@ -95,7 +93,7 @@ ROWS = (
         mean="0",
         std="gain * sqrt(2 / (fan_in + fan_out))",
         source=GLOROT,
-        build=lambda w, gain: scaled(w.fan, "normal", "fan_avg", gain),
+        build=ByFans("normal", "fan_avg", std="gain"),
         numbers=(_GAIN,),
         geometry=FANS,
         aliases=("glorot_normal",),
@@ -112,7 +110,7 @@ ROWS = (
         mean="0",
         std="gain / sqrt(fan_in)",
         source=HE,
-        build=lambda w, **numbers: he(w.fan, "uniform", **numbers),
+        build=ByFans("uniform", None, std="gain"),
         numbers=_OF_ACTIVATION,
         geometry=FANS,
         aliases=("kaiming_uniform",),
@@ -127,7 +125,7 @@ ROWS = (
         mean="0",
         std="gain / sqrt(fan_in)",
         source=HE,
-        build=lambda w, **numbers: he(w.fan, "normal", **numbers),
+        build=ByFans("normal", None, std="gain"),
         numbers=_OF_ACTIVATION,
         geometry=FANS,
         aliases=("kaiming_normal",),
@@ -143,7 +141,7 @@ ROWS = (
         mean="0",
         std="1 / sqrt(fan_in)",
         source=LECUN,
-        build=lambda w: of_variance(1.0, "fan_in", "uniform", w.fan),
+        build=ByFans("uniform", "fan_in"),
         geometry=FANS,
         note="Caffe2 calls it XavierFill.",
     ),
@@ -156,7 +154,7 @@ ROWS = (
         mean="0",
         std="1 / sqrt(fan_in)",
         source=LECUN,
-        build=lambda w: of_variance(1.0, "fan_in", "normal", w.fan),
+        build=ByFans("normal", "fan_in"),
         geometry=FANS,
         note="The normal distribution is not truncated; JAX and Keras truncate theirs: variance_scaling().",
     ),
@@ -169,7 +167,7 @@ ROWS = (
         mean="0",
         std="1 / sqrt(3 * fan_in)",
         source=TORCH_LINEAR,
-        build=lambda w: of_variance(1 / 3, "fan_in", "uniform", w.fan),
+        build=ByFans("uniform", "fan_in", 1 / 3),
         geometry=FANS,
     ),
     Scheme(
@@ -181,7 +179,7 @@ ROWS = (
         mean="0",
         std="scale / sqrt(fan_in)",
         source="Sussillo and Abbott 2014, https://arxiv.org/abs/1412.6558",
-        build=lambda w, scale: scaled(w.fan, "uniform", "fan_in", non_negative("scale", scale)),
+        build=ByFans("uniform", "fan_in", std="scale"),
         numbers=(Number("scale", float, 1.0, "A factor on the std."),),
         geometry=FANS,
         specialist=True,

@@ -11,7 +11,7 @@ from ...laws.patterns import Channelwise, Hadamard, Identity, Stft, ZerO
 from ...laws.sparse import NMSparse, Sparse
 from ...laws.transformed import Icnr, shape_before
 from ..names import SchemeName
-from .row import FANS, PLACES, Number, Scheme, Target
+from .row import FANS, PLACES, Number, OfNumbers, Scheme, Target
 
 
 def _n_m_sparse(w: Target, n: int, m: int, gain: float) -> NMSparse:
@@ -73,7 +73,7 @@ ROWS = (
         mean="0",
         std="std * sqrt(1 - sparsity)",
         source="Martens 2010, https://www.cs.toronto.edu/~jmartens/docs/Deep_HessianFree.pdf",
-        build=lambda w, **numbers: Sparse(**numbers),
+        build=OfNumbers(Sparse),
         numbers=(
             Number("sparsity", float, 0.9, "The share of zeros in a column, from 0 to 1."),
             Number("std", float, 0.01, "The standard deviation of the values that are not zero."),
@@ -114,7 +114,7 @@ ROWS = (
         mean=None,
         std=None,
         source="Sylvester 1867, Philosophical Magazine 34",
-        build=lambda w, gain: Hadamard(gain),
+        build=OfNumbers(Hadamard),
         numbers=(_GAIN,),
         note="The longer of the last two axes must be a power of two. Leading axes stack such matrices.",
         specialist=True,
@@ -213,7 +213,7 @@ ROWS = (
         mean=None,
         std=None,
         source="Keras, keras.initializers.STFT, https://keras.io/api/layers/initializers/",
-        build=lambda w, **numbers: Stft(**numbers),
+        build=OfNumbers(Stft),
         numbers=(
             Number(
                 "side",
