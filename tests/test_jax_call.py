@@ -105,6 +105,8 @@ def test_transformations() -> None:
     np.testing.assert_array_equal(jax.jit(lambda keys: jax.lax.map(draw, keys))(keys), eager)
     scanned = jax.lax.scan(lambda total, key: (total + draw(key), draw(key)), jnp.zeros((3, 4)), keys)[1]
     np.testing.assert_array_equal(scanned, eager)
+    with jax.disable_jit():
+        np.testing.assert_array_equal(jax.vmap(draw)(keys), eager)
     gradient = jax.jit(jax.grad(lambda x, key: (x * draw(key)).sum()))(jnp.ones((3, 4)), keys[1])
     np.testing.assert_array_equal(gradient, eager[1])
     branches = [partial(draw, key) for key in keys]
@@ -249,7 +251,11 @@ except NotImplementedError as error:
 
 # Exported for devices that are not there.
 abstract = NamedSharding(AbstractMesh((4, 2), ("a", "b"), axis_types=(AxisType.Auto,) * 2), P("a", "b"))
-exported = jax.export.export(jax.jit(lambda k: init(k, shape), out_shardings=abstract), platforms=["cpu", "tpu"])(key)
+program = jax.jit(lambda k: init(k, shape), out_shardings=abstract)
+assert "CustomSPMDPartitioning" in program.trace(key).lower(lowering_platforms=("cpu",)).as_text()
+many = NamedSharding(AbstractMesh((32,), ("a",), axis_types=(AxisType.Auto,)), P("a"))
+assert "@fastinit_draw" in jax.jit(lambda k: init(k, shape), out_shardings=many).trace(key).lower(lowering_platforms=("cpu",)).as_text()
+exported = jax.export.export(program, platforms=["cpu", "tpu"])(key)
 assert exported.nr_devices == 8 and "@fastinit_draw" not in exported.mlir_module()
 checked += 1
 print(checked, "checked")

@@ -59,7 +59,8 @@ def with_devices(context: Any) -> tuple[Any, tuple[Any, ...]]:
     each has its own (`shard_map`). JAX tells their number. Which ones they are does not matter here, only their order.
     """
     axes = context.module_context.axis_context
-    devices = tuple(jax.devices("cpu")[: getattr(axes, "num_devices", 0)])
+    count, devices = getattr(axes, "num_devices", 0), tuple(jax.devices("cpu"))
+    devices = devices[:count] if count <= len(devices) else ()  # more: to be lowered only
     if devices:
         axes = replace(axes, device_assignment=devices)
         context = context.replace(module_context=context.module_context.replace(axis_context=axes))

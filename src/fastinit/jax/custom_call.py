@@ -97,9 +97,8 @@ def drawn(
 def _shards(result: Any, devices: tuple[Any, ...]) -> tuple[Array, tuple[int, ...]]:
     """Where each device's shard begins, and the shape of all, of which the last along an axis may reach past the end."""
     n = len(devices)
-    cube = result.sharding.devices_indices_map(
-        (n,) * result.ndim
-    )  # n is a multiple of the shards along each axis
+    # Of a cube, because n is a multiple of the number of shards along each axis.
+    cube = result.sharding.devices_indices_map((n,) * result.ndim)
     spans = np.array([[along.indices(n)[:2] for along in cube[device]] for device in devices])
     spans = spans.reshape(n, result.ndim, 2)
     width = spans[0, :, 1] - spans[0, :, 0]

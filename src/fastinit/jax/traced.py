@@ -100,6 +100,7 @@ def _abstract(words: Any, place: Any, *, part: tuple[int, ...], dtype: Any, **_:
     return ShapedArray((*words.shape[:-1], *part), dtype)
 
 
+@jax.disable_jit(False)  # there is no other way to run it
 @partial(jax.jit, static_argnames=("law", "name", "whole", "part", "dtype"))
 def _eager(words: Any, place: Any, **law: Any) -> Any:
     return _draw.bind(words, place, **law)
