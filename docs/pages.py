@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -14,7 +15,12 @@ from sphinx.transforms import SphinxTransform
 
 # The sidebar of the Chinese pages: a caption, and beneath it each page with its title.
 CHINESE = {
-    "": {"zh/index": "首页", "zh/getting-started": "快速上手", "zh/claims": "检验常见说法"},
+    "": {
+        "zh/index": "首页",
+        "zh/getting-started": "快速上手",
+        "zh/explorer": "初始化实验台",
+        "zh/claims": "检验常见说法",
+    },
     "指南 · 英文": {
         "choosing": "如何选择方案",
         "torch-models": "torch 模型",
@@ -163,8 +169,17 @@ def _sidebar(app: Sphinx, pagename: str) -> Iterator[str]:
         yield "</ul>"
 
 
+def with_explorer(app: Sphinx, error: Exception | None) -> None:
+    """Puts the explorer beside the pages, as it is."""
+    if error is None and app.builder.format == "html":
+        explorer = Path(app.outdir) / "explorer"
+        shutil.rmtree(explorer, ignore_errors=True)
+        shutil.copytree(Path(app.srcdir) / "explorer", explorer)
+
+
 def setup(app: Sphinx) -> None:
     app.add_transform(Pictures)
     app.add_transform(ProseTables)
     app.connect("source-read", with_tables)
+    app.connect("build-finished", with_explorer)
     app.connect("html-page-context", in_its_language, priority=400)  # before the theme reads the context

@@ -429,6 +429,12 @@ def test_slopes_near_zero(name: str, q: float) -> None:
     assert slope_moment(as_activation(name), q) == pytest.approx(expected, rel=2 * q + 1e-6, abs=2e-8)
 
 
+@pytest.mark.parametrize("name", ["squared_relu", "square", "cos", "gaussian", "tanhshrink"])
+@pytest.mark.parametrize("q", [1e-9, 1e-12, 1e-20])
+def test_a_square_is_not_negative(name: str, q: float) -> None:
+    assert slope_moment(as_activation(name), q) >= 0
+
+
 def test_steep_functions() -> None:
     steep = as_activation(lambda h: np.sin(30 * h))
     assert second_moment(steep, 1.0) == pytest.approx(0.5, rel=1e-9)

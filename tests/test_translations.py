@@ -15,6 +15,7 @@ ENGLISH = {
     ROOT / "README.zh-CN.md": ROOT / "README.md",
     ROOT / "docs" / "zh" / "index.md": ROOT / "docs" / "index.md",
     ROOT / "docs" / "zh" / "getting-started.md": ROOT / "docs" / "getting-started.md",
+    ROOT / "docs" / "zh" / "explorer.md": ROOT / "docs" / "explorer.md",
     ROOT / "docs" / "zh" / "claims.md": ROOT / "docs" / "claims.md",
 }
 SWITCH = re.compile(r"^\[(?:English|简体中文)\]\((.*)\)$", re.MULTILINE)

@@ -29,7 +29,7 @@ def second_moment_slope(f: Activation, q: float) -> float:
 
 def slope_moment(f: Activation, q: float) -> float:
     """E[f'(h)^2] for h ~ N(0, q)."""
-    return _from_zero(lambda std: expect(f, lambda s: s.slope**2, std=std), q)
+    return max(_from_zero(lambda std: expect(f, lambda s: s.slope**2, std=std), q), 0.0)
 
 
 def pair_moment(f: Activation, q: float, c: float) -> float:
