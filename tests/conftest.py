@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,8 +118,10 @@ def count(*names):
 
 def optional(module: str) -> Any:
     if os.environ.get("FASTINIT_REQUIRE_OPTIONAL"):
-        return importlib.import_module(module)
-    return pytest.importorskip(module)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as importorskip does
+            return importlib.import_module(module)
+    return pytest.importorskip(module, exc_type=ImportError)
 
 
 @pytest.fixture(scope="session")

@@ -103,7 +103,7 @@ Calls: TypeAlias = list[tuple[Callable[..., Any], dict[str, Any]]]
 PLAN = fi.plan({"fc.weight": (4, 3)})
 REPORT = propagation.probe([4, 4, 4], "relu", "he_normal", seed=0)
 CALLS: Calls = [
-    (fi.checksum, {"array": np.ones(3)}),
+    (fi.checksum, {"values": np.ones(3)}),
     (fi.diff, {"a": PLAN, "b": PLAN}),
     (fi.distribution, {"scheme": "he_normal", "shape": (4, 4)}),
     (fi.fans, {"shape": (4, 4)}),
@@ -163,6 +163,8 @@ def of_torch() -> Calls:
         (init.init_, {"model": model, "seed": 0}),
         (init.record, {"factory": lambda: torch.nn.Linear(3, 4)}),
         (init.init_, {"model": model, "recipe": init.plan(model), "seed": 0}),
+        (init.checksum, {"model": model, "plan": init.plan(model)}),
+        (init.verify, {"model": model, "plan": init.plan(model), "seed": 0}),
         (init.probe, {"model": model, "batch": batch}),
         (init.calibrate, {"model": model, "batch": torch.eye(3)}),
     ]

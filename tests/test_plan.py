@@ -439,6 +439,33 @@ def test_checksum_by_hand() -> None:
     assert fi.checksum(x, name="w") == by_hand
 
 
+def test_checksums_of_models(tmp_path: Path) -> None:
+    """A model's is the sum of its tensors'; the same for arrays, files and a plan. Integers do not count."""
+    plan = fi.plan({"a": (3, 500), "b": (7,)}, "he_normal", dtype="bfloat16")
+    arrays = fi.init(plan, seed=4)
+    expected = sum(fi.checksum(array, name=name) for name, array in arrays.items()) % 2**64
+    assert fi.checksum(arrays) == fi.checksum(plan, seed=4) == expected
+    assert fi.checksum({**arrays, "count": np.zeros(3, np.int64), "c": arrays["a"]}) == expected
+    assert fi.checksum({**arrays, "c": arrays["a"].copy()}) != expected
+    assert fi.checksum(plan.astype("float32"), seed=4) != expected != fi.checksum(plan, seed=5)
+    for size, name in ((None, "m.safetensors"), (1000, "folder")):
+        checkpoints.write(plan, tmp_path / name, seed=4, max_shard_size=size)
+        assert fi.checksum(tmp_path / name) == fi.checksum(str(tmp_path / name)) == expected
+    data = bytearray((tmp_path / "m.safetensors").read_bytes())
+    data[-1] ^= 1
+    (tmp_path / "m.safetensors").write_bytes(data)
+    assert fi.checksum(tmp_path / "m.safetensors") != expected
+    for given in ({"name": "a"}, {"shape": 3}, {"block": 0}, {"seed": 4}):
+        with pytest.raises(TypeError, match=next(iter(given))):
+            fi.checksum(arrays, **given)
+    with pytest.raises(TypeError, match="seed"):
+        fi.checksum(plan)
+    with pytest.raises(TypeError, match=r"values\['a'\]"):
+        fi.checksum({"a": [1.0]})
+    with pytest.raises(FileNotFoundError):
+        fi.checksum("nothing.safetensors")
+
+
 def test_bad_checksums() -> None:
     x = np.zeros((2, 3), np.float32)
     with pytest.raises(ValueError, match="shape"):
@@ -447,6 +474,23 @@ def test_bad_checksums() -> None:
         fi.checksum(x.astype(np.int32))
     with pytest.raises(TypeError, match="array"):
         fi.checksum([1.0])
+
+
+def test_prefixes() -> None:
+    shapes = {"fc.weight": (4, 8), "fc.bias": (4,)}
+    plan = fi.plan(shapes, "he_normal", prefix="q1.")
+    assert plan == fi.plan({"q1." + name: shape for name, shape in shapes.items()}, "he_normal")
+    assert plan == fi.plan(shapes, "he_normal").prefixed("q1.")
+    for given in ((shapes, "he_normal"), (fi.plan(shapes, "he_normal"),)):
+        arrays = fi.init(*given, seed=3, prefix="q1.")
+        assert fi.verify(arrays, plan, seed=3) == []
+    weight = np.zeros((4, 8), np.float32)
+    counted = {"w": weight, "again": weight, "count": np.zeros((), np.int64)}
+    tied = fi.plan(counted, "he_normal", prefix="a.").prefixed("b.")
+    assert list(tied) == ["b.a.w"] and tied.ties == {"b.a.again": "b.a.w"}
+    assert tied.unfilled["b.a.count"].name == "b.a.count" and fi.Plan.from_json(tied.to_json()) == tied
+    with pytest.raises(TypeError, match="prefix"):
+        plan.prefixed(3)  # type: ignore[arg-type]
 
 
 def test_a_plan_is_drawn_as_it_is() -> None:

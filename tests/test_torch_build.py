@@ -88,6 +88,32 @@ def test_a_plan_of_the_callers() -> None:
     assert model.positions.tolist() == [0, 1, 2, 3, 4]  # by the model's code
 
 
+def test_two_networks_from_one_seed() -> None:
+    """The prefix has the meaning that it has in init_: names are those of a larger model."""
+    plan = ft.record(Net)
+    for prefix in ("q1.", "q2."):
+        model, named = ft.build(Net, seed=7, prefix=prefix), plan.prefixed(prefix)
+        arrays = fi.init(plan, seed=7, prefix=prefix)
+        assert arrays.keys() == {prefix + name for name in (*plan, *plan.ties)}
+        for name, tensor in model.state_dict().items():
+            if tensor.is_floating_point():
+                assert np.array_equal(tensor, arrays[prefix + name]), name
+        assert ft.checksum({prefix: model}, named) == fi.checksum(arrays) == fi.checksum(named, seed=7)
+        assert ft.verify({prefix: model}, named, seed=7) == []
+        for other in (ft.build(Net, seed=7, plan=named, prefix=prefix),
+                      ft.init_(Net(), named, seed=7, prefix=prefix)):  # fmt: skip
+            assert ft.checksum({prefix: other}, named) == fi.checksum(named, seed=7)
+        assert not np.array_equal(arrays[prefix + "first"], fi.init(plan, seed=7)["first"])
+    both = nn.ModuleDict(
+        {"q1": ft.build(Net, seed=7, prefix="q1."), "q2": ft.build(Net, seed=7, prefix="q2.")}
+    )
+    whole = ft.build(lambda: nn.ModuleDict({"q1": Net(), "q2": Net()}), seed=7)
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, both.state_dict()[name]), name
+    with pytest.raises(ValueError, match=r"'q1\.embed\.weight' is not in the plan"):
+        ft.build(Net, seed=7, plan=plan, prefix="q1.")
+
+
 class Unknown(nn.Module):
     """A parameter that is never written: only a plan says what it gets."""
 

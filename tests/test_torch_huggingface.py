@@ -226,37 +226,6 @@ def test_a_config_folder_on_the_command_line(tmp_path: Path, capsys: Any) -> Non
     assert "Nothing" in capsys.readouterr().err
 
 
-def test_dummy_weights_of_a_quantised_model(tmp_path: Path) -> None:
-    """DeepSeek-V3's float8 blocks, as its configuration says them."""
-    import torch
-
-    config = transformers.DeepseekV3Config(
-        vocab_size=64, hidden_size=256, intermediate_size=256, moe_intermediate_size=128, num_hidden_layers=2,
-        num_attention_heads=4, num_key_value_heads=4, n_routed_experts=4, q_lora_rank=32, kv_lora_rank=32,
-        qk_nope_head_dim=16, qk_rope_head_dim=16, v_head_dim=32, first_k_dense_replace=1, n_group=1, topk_group=1,
-        num_experts_per_tok=2, architectures=["DeepseekV3ForCausalLM"], dtype="bfloat16",
-        quantization_config={
-            "quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [128, 128], "activation_scheme": "dynamic",
-        },
-    )  # fmt: skip
-    config.save_pretrained(tmp_path)
-    output = tmp_path / "model.safetensors"
-    assert cli.main(["init", str(tmp_path), "--seed", "0", "-o", str(output)]) == 2  # no code initialises it
-    assert cli.main(["init", str(tmp_path), "--recipe", "dummy", "--seed", "0", "-o", str(output)]) == 0
-    from safetensors import safe_open
-
-    with safe_open(output, "pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    weight = tensors["model.layers.0.mlp.gate_proj.weight"]
-    # The least value of the dtype is 2^-9: bounds of .001 are 0 there.
-    assert weight.dtype == torch.float8_e4m3fn and not weight.float().any()
-    scale = tensors["model.layers.1.mlp.experts.gate_up_proj_scale_inv"]
-    assert scale.dtype == torch.float32 and scale.shape == (4, 2, 2) and (scale == 1).all()
-    norm = tensors["model.norm.weight"]
-    assert norm.dtype == torch.bfloat16 and 0 < norm.abs().max() <= 1e-3
-    assert cli.main(["verify", str(output)]) == 0
-
-
 def test_every_activation_of_transformers_has_a_gain() -> None:
     """Each name's gain is that of the module behind it, by 2**20 values."""
     import torch

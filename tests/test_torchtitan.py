@@ -12,16 +12,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, optional
 from processes import in_processes
 
 import fastinit as fi
 
-pytest.importorskip("torchtitan.trainer", exc_type=ImportError)
+optional("torchtitan.trainer")
 
-import torch
-import torch.distributed as dist
-from torch import nn
+import torch  # noqa: E402
+import torch.distributed as dist  # noqa: E402
+from torch import nn  # noqa: E402
+
+import fastinit.torch as ft  # noqa: E402
 
 SEED = 2024
 BATCH, LENGTH, VOCABULARY = 4, 16, 2048
@@ -142,6 +144,7 @@ def _check(parts: list[Any], plan: Any) -> None:
     everywhere: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(everywhere, names)
     assert {name for some in everywhere for name in some} == set(expected)
+    assert ft.checksum(parts, plan) == fi.checksum(plan, seed=SEED)
 
 
 def _first_loss(parts: list[Any], schedule: Any, is_last: bool) -> float | None:

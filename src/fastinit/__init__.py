@@ -7,8 +7,7 @@ from .drawing.config import available_isas, get_num_threads, isa, set_num_thread
 
 if TYPE_CHECKING:
     from . import checkpoints, drawing, inspection, laws, plans, propagation, schemes
-    from .checkpoints import verify
-    from .drawing.checksum import checksum
+    from .checkpoints import checksum, verify
     from .drawing.fill import fill
     from .drawing.functions import (
         complex_normal,
@@ -116,7 +115,7 @@ _HOMES = {
     "Recipe": "plans.recipe",
     "TruncatedNormal": "laws.distributions",
     "Uniform": "laws.distributions",
-    "checksum": "drawing.checksum",
+    "checksum": "checkpoints",
     "diff": "plans.lint",
     "distribution": "schemes.resolve",
     "fans": "schemes.fans",

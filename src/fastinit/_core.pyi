@@ -1,5 +1,7 @@
 from typing import Any, TypeAlias
 
+from typing_extensions import disjoint_base
+
 LAWS: tuple[str, ...]
 DTYPES: tuple[str, ...]
 FORMATS: dict[str, tuple[int, int]]
@@ -8,7 +10,7 @@ BINS: int
 PHILOX: dict[str, Any]
 STREAM_TAG: bytes
 
-Axis: TypeAlias = tuple[int, int, int, tuple[tuple[int, int], ...]]
+_Axis: TypeAlias = tuple[int, int, int, tuple[tuple[int, int], ...]]
 
 def address(array: object) -> int: ...
 def available_isas() -> tuple[str, ...]: ...
@@ -19,8 +21,9 @@ def prepare(law: str, dtype: str, parameters: tuple[float, ...]) -> dict[str, An
 def coefficients() -> dict[str, Any]: ...
 def key(seed: int, name: str) -> bytes: ...
 
+@disjoint_base
 class Jobs:
-    def __init__(self, isa: int) -> None: ...
+    def __new__(cls, isa: int) -> Jobs: ...
     def add(
         self,
         law: str,
@@ -28,7 +31,7 @@ class Jobs:
         key: bytes,
         dtype: str,
         address: int,
-        axes: int | tuple[Axis, ...],
+        axes: int | tuple[_Axis, ...],
         streaming: bool,
     ) -> None: ...
     def run(self, threads: int) -> None: ...

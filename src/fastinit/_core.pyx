@@ -1,6 +1,7 @@
 # cython: language_level=3, freethreading_compatible=True, embedsignature=True, autotestdict=False
 """The boundary: numbers and a pointer in, values written. No scheme, shape or fan comes this far."""
 
+cimport cython
 from cpython.buffer cimport PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
@@ -322,6 +323,7 @@ cdef fi_axis *read_axes(tuple axes) except NULL:
     return read
 
 
+@cython.auto_pickle(False)
 cdef class Jobs:
     """Parts of tensors to be written to memory: `add` each, then `run` all of them at once. The caller vouches for the
     memory and keeps its owners alive. ``isa`` indexes `available_isas`.

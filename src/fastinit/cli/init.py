@@ -34,6 +34,7 @@ def add(commands: Any) -> None:
         "--seed", type=int, help="an integer in [0, 2**64); if not given, a fresh one, which is shown"
     )
     options.add_recipe(parser, "that of the model of a config.json, or else 'default'")
+    options.add_names(parser)
     options.add_dtype(parser)
     parser.add_argument(
         "--max-shard-size", metavar="SIZE", help="write a folder of files of at most this size, such as 5GB"
@@ -53,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError("--resume and --of need the --seed of the other runs")
     seed, plan = (
         resolve_seed(arguments.seed),
-        options.plan_of(arguments.model, options.recipe_of(arguments), arguments.dtype),
+        options.plan_of(arguments.model, options.recipe_of(arguments), arguments.dtype, arguments.names),
     )
     total = plan.nbytes
     if arguments.max_shard_size is not None:

@@ -53,6 +53,15 @@ def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
     )
 
 
+def add_names(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--names",
+        choices=("model", "hub"),
+        help="for the folder of a config.json: names and shapes of transformers' model, or those of the checkpoints on the "
+        "Hugging Face Hub, which inference engines read; by default the former, for a quantised model the latter",
+    )
+
+
 def add_dtype(parser: argparse.ArgumentParser) -> None:
     names = ", ".join([*(f"{name} ({row.short})" for name, row in DTYPES.items()), *COMPLEX])
     parser.add_argument("--dtype", help=f"instead of the model's own dtype: {names}")
@@ -104,13 +113,19 @@ def describes_model(path: str) -> bool:
     return os.path.exists(os.path.join(path, "config.json"))
 
 
-def plan_of(model: str | Mapping[str, Any], recipe: Recipe | str | None, dtype: str | None) -> Plan:
+def plan_of(
+    model: str | Mapping[str, Any], recipe: Recipe | str | None, dtype: str | None, names: str | None
+) -> Plan:
     """The plan for a model's file, folder or tensors."""
     dtype = dtype and dtype_name(dtype)
+    if names and not (isinstance(model, str) and describes_model(model)):
+        raise ValueError(
+            f"--names {names} needs the folder of a config.json: transformers knows both names of its models"
+        )
     if not isinstance(model, str):
         return plan(model, recipe or "default", dtype=dtype)
     if describes_model(model):
-        of_config = _plan_of_config(model, recipe)
+        of_config = _plan_of_config(model, recipe, names)
         return of_config.astype(dtype) if dtype else of_config
     made = written_plan(model)
     if made is not None and recipe is not None:
@@ -127,10 +142,10 @@ def plan_of(model: str | Mapping[str, Any], recipe: Recipe | str | None, dtype: 
     return plan(stored(model), recipe or "default", dtype=dtype)
 
 
-def _plan_of_config(folder: str, recipe: Recipe | str | None) -> Plan:
+def _plan_of_config(folder: str, recipe: Recipe | str | None, names: str | None) -> Plan:
     """What the code of the model of a config.json would draw, or what a recipe gives it."""
     for package in ("torch", "transformers"):
         needs(package, extra="hf", what="a folder with a config.json")
     from ..torch.recording.huggingface import plan_of_config  # only here: torch and transformers
 
-    return plan_of_config(folder, recipe)
+    return plan_of_config(folder, recipe, names)

@@ -21,11 +21,12 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("model", help=options.MODEL)
     options.add_recipe(parser, "that of the model of a config.json, or else 'default'")
+    options.add_names(parser)
     options.add_dtype(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    plan = options.plan_of(arguments.model, options.recipe_of(arguments), arguments.dtype)
+    plan = options.plan_of(arguments.model, options.recipe_of(arguments), arguments.dtype, arguments.names)
     if arguments.json:
         print(plan.to_json())
         return 0

@@ -36,6 +36,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--model", help=f"compare names and shapes too. {options.MODEL}; by default, the file's own tensors"
     )
+    options.add_names(parser)
     options.add_dtype(parser)
     options.add_threads(parser)
 
@@ -73,7 +74,7 @@ def _plan(arguments: argparse.Namespace, said: Origin | None) -> Plan:
     file, model = arguments.file, arguments.model
     name = said.source.removeprefix("recipe ") if said else ""
     if not (arguments.recipe or arguments.size):
-        if said and not model and not arguments.dtype:
+        if said and not (model or arguments.dtype or arguments.names):
             return said.plan
         if model and (written_plan(model) or (not options.is_known(name) and options.describes_model(model))):
             name = ""  # the model brings its own
@@ -87,4 +88,6 @@ def _plan(arguments: argparse.Namespace, said: Origin | None) -> Plan:
                 f"{file!r} was drawn from {said.source!r}, which is neither a recipe nor a file here; give --recipe, or "
                 "the folder of a config.json with --model"
             )
-    return options.plan_of(model or stored(file), options.recipe_of(arguments, name), arguments.dtype)
+    return options.plan_of(
+        model or stored(file), options.recipe_of(arguments, name), arguments.dtype, arguments.names
+    )

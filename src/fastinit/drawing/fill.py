@@ -15,7 +15,7 @@ from ..arguments import Shape, checked_shape
 from ..dtypes import COMPLEX, Array, numpy_dtype
 from ..laws.distributions import WORDS, Distribution, Elementwise, Words
 from ..laws.parts import of_reals
-from ..laws.structured import Stream, Structured
+from ..laws.structured import Stream, Structured, neighbour
 from ..schemes.catalogue import Scheme
 from ..schemes.names import Keywords, SchemeName
 from ..schemes.resolve import resolve
@@ -157,12 +157,8 @@ def _structured(part: Part, seed: int, threads: int) -> Array:
             job.run(threads)
             return array
 
-        def other(of: str) -> Stream:
-            local = of.lstrip(".")
-            within = name.split(".")[: len(local) - len(of) - 1]
-            return stream(".".join([*within, local]))
-
-        return Stream(piece, "float64" if dtype == "float64" else "float32", other)
+        wide = "float64" if dtype == "float64" else "float32"
+        return Stream(piece, wide, lambda of: stream(neighbour(name, of)))
 
     with np.errstate(over="ignore", invalid="ignore"):
         whole = part.law.values(part.whole, stream(part.name))

@@ -24,14 +24,23 @@ Draw = Callable[[Distribution | Words, int, Sizes, str], Array]
 """(elementwise law, first index in the stream, shape, dtype) -> a new array of the stream's values from that index on."""
 
 
+def neighbour(name: str, of: str) -> str:
+    """The parameter ``of`` in the module of the parameter ``name``; each dot before it leads to the module that owns that one.
+
+    >>> neighbour("net.0.weight_g", "weight_v"), neighbour("net.0.p.bias", ".weight")
+    ('net.0.weight_v', 'net.0.weight')
+    """
+    local = of.lstrip(".")
+    return ".".join([*name.split(".")[: len(local) - len(of) - 1], local])
+
+
 class Stream:
     """Consecutive pieces of one parameter's stream, in float32 or float64 (``dtype``)."""
 
     def __init__(self, draw: Draw, dtype: str, of: Callable[[str], Stream]) -> None:
         self.dtype = dtype
         self.of = of
-        """The stream, from its beginning, of the parameter of that name in the same module; each dot before the name leads to
-        the module that owns that one."""
+        """The stream, from its beginning, of the parameter that is the `neighbour` of that name."""
         self._draw = draw
         self._at = 0
 

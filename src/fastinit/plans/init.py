@@ -22,6 +22,7 @@ def init(
     recipe: RecipeLike | None = None,
     *,
     seed: Seed,
+    prefix: str = "",
     dtype: DTypeLike | None = None,
     threads: int | None = None,
 ) -> dict[str, Array]:
@@ -34,8 +35,10 @@ def init(
     recipe, dtype
         Those of `fastinit.plan`; a plan has its own. The recipe is "default" if None.
     seed
-        With a parameter's name it is the stream: equal names have equal values under one seed. Give the names of
-        each of two networks that are drawn with one seed a prefix of their own. None is fresh entropy.
+        With a parameter's name it is the stream: equal names have equal values under one seed. None is fresh entropy.
+    prefix
+        Goes before every name, those of a plan too: ``"critic."`` for the critic of a larger model. Two networks that are
+        drawn with one seed need a prefix each.
     threads
         How many threads draw, by default all that the process may use. The values do not depend on it.
 
@@ -54,17 +57,19 @@ def init(
     >>> arrays = init({"fc.weight": (4, 8), "fc.bias": (4,)}, seed=0)
     >>> arrays["fc.weight"].shape, float(arrays["fc.bias"].sum())
     ((4, 8), 0.0)
+    >>> list(init({"fc.weight": (4, 8), "fc.bias": (4,)}, seed=0, prefix="critic."))
+    ['critic.fc.weight', 'critic.fc.bias']
     """
     if isinstance(params, Plan):
         if recipe is not None or dtype is not None:
             raise TypeError(
                 f"a plan has its own distributions, but recipe={recipe!r}, dtype={dtype!r} was given too"
             )
-        plan = params
+        plan = params.prefixed(prefix)
     elif recipe is None and isinstance(params, str | os.PathLike) and (written := written_plan(params)):
-        plan = written if dtype is None else written.astype(dtype)
+        plan = (written if dtype is None else written.astype(dtype)).prefixed(prefix)
     else:
-        plan = plan_of(params, "default" if recipe is None else recipe, dtype=dtype)
+        plan = plan_of(params, "default" if recipe is None else recipe, prefix=prefix, dtype=dtype)
     number, workers = resolve_seed(seed), threads_for(threads)
     batch = Batch(number)
     arrays = {name: batch.new(row.shape, row.dtype, row.distribution, name) for name, row in plan.items()}

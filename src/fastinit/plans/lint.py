@@ -102,7 +102,8 @@ def _look(parameter: Parameter) -> Iterator[tuple[str, str]]:
     if not isinstance(law, Elementwise):
         return
     mean, std = law.moments()
-    weight = sum(n > 1 for n in parameter.shape) >= 2 and not parameter.name.endswith("bias")
+    other = parameter.name.endswith(("bias", "_scale", "_scale_inv", ".scales"))  # of quantised weights
+    weight = sum(n > 1 for n in parameter.shape) >= 2 and not other
     if weight and std == 0 and "norm" not in parameter.module.lower():
         yield "constant", f"all {size:,} weights are {mean:g}"
     low, high = (_rounded(bound, parameter.dtype) for bound in law.reach())

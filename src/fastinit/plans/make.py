@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike
 
 from ..arguments import checked_shape, file_path
 from ..drawing.fill import checked_parameters
+from ..drawing.streams import encoded_name
 from ..dtypes import Array, dtype_name, is_integer, part_of
 from ..laws.composed import Patched
 from ..laws.distributions import Constant, Distribution
@@ -162,6 +163,7 @@ def plan(
     params: Mapping[str, Any] | str | os.PathLike[str],
     recipe: RecipeLike = "default",
     *,
+    prefix: str = "",
     dtype: DTypeLike | None = None,
 ) -> Plan:
     """What `init` would draw for a model: the distribution of every parameter, by name. Nothing is drawn.
@@ -176,6 +178,8 @@ def plan(
         A recipe, its name or TOML file; a scheme's name, for all weights; or a mapping of globs to schemes or rules, which
         go before the recipe "default". What "default" and a scheme give to biases, norms and other roles is in
         docs/recipes.md, "Roles"; roles are found by names and, in a file, by types of modules.
+    prefix
+        Goes before every name: ``"encoder."`` for the encoder of a larger model.
     dtype
         For all parameters, instead of the model's own.
 
@@ -206,7 +210,11 @@ def plan(
             "params is a torch module: fastinit.torch.plan takes it, and record its own initialisation"
         )
     model = _model_of(params) if isinstance(params, Mapping) else read_model(file_path("params", params))
-    return make_plan(model, as_recipe(recipe), chosen)
+    encoded_name(prefix, "prefix")
+    named = {prefix + name: tensor for name, tensor in model.tensors.items()}
+    ties = {prefix + alias: prefix + owner for alias, owner in model.ties.items()}
+    left = {prefix + name: replace(row, name=prefix + name) for name, row in model.unfilled.items()}
+    return make_plan(Model(named, ties, left), as_recipe(recipe), chosen)
 
 
 def _model_of(params: Mapping[Any, Any]) -> Model:

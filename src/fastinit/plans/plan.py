@@ -19,7 +19,7 @@ from ..arguments import checked_shape, instance
 from ..drawing.blocks import Block, block_shape
 from ..drawing.fill import fill
 from ..drawing.memory import empty
-from ..drawing.streams import Seed
+from ..drawing.streams import Seed, encoded_name
 from ..dtypes import Array, dtype_name, numpy_dtype
 from ..files import atomic
 from ..files.safetensors import parse_json
@@ -158,6 +158,23 @@ class Plan(Mapping[str, Parameter]):
         """
         kind = dtype_name(dtype)
         return replace(self, parameters={name: replace(row, dtype=kind) for name, row in self.items()})
+
+    def prefixed(self, prefix: str) -> Plan:
+        """The plan of the same model as a part of a larger one, in which its names begin with the prefix.
+
+        >>> import fastinit as fi
+        >>> list(fi.plan({"fc.weight": (4, 8)}).prefixed("critic."))
+        ['critic.fc.weight']
+        """
+        encoded_name(prefix, "prefix")
+        kept = {prefix + name: replace(row, name=prefix + name) for name, row in self.unfilled.items()}
+        return replace(
+            self,
+            parameters={prefix + name: replace(row, name=prefix + name) for name, row in self.items()},
+            ties={prefix + alias: prefix + owner for alias, owner in self.ties.items()},
+            unfilled=kept,
+            buffers={prefix + name: replace(row, name=prefix + name) for name, row in self.buffers.items()},
+        )
 
     def __str__(self) -> str:
         return self.text()

@@ -1,8 +1,8 @@
 """A drop-in for `torch.nn.init`: `import fastinit.torch as init` in place of `import torch.nn.init as init`.
 
 What torch has not: a plan of a whole model (`plan`) or of its own code (`record`), and its values in place, sharded or not
-(`init_`); the drop-in under code that cannot be edited (`patched`); what an initialisation does to a model (`probe`), and
-gains from data (`calibrate`).
+(`init_`), and checked (`checksum`, `verify`); the drop-in under code that cannot be edited (`patched`); what an initialisation
+does to a model (`probe`), and gains from data (`calibrate`).
 
 The names that begin with an underscore are private in torch too, but imported by much code elsewhere.
 """
@@ -21,6 +21,7 @@ from ._private import _calculate_correct_fan as _calculate_correct_fan
 from ._private import _calculate_fan_in_and_fan_out as _calculate_fan_in_and_fan_out
 from ._private import _no_grad_fill_ as _no_grad_fill_
 from ._private import _no_grad_zero_ as _no_grad_zero_
+from .agreement import checksum, verify
 from .build import build
 from .deprecated import (
     constant,
@@ -59,6 +60,7 @@ __all__ = [
     "build",
     "calculate_gain",
     "calibrate",
+    "checksum",
     "constant",
     "constant_",
     "dirac",
@@ -84,6 +86,7 @@ __all__ = [
     "trunc_normal_",
     "uniform",
     "uniform_",
+    "verify",
     "xavier_normal",
     "xavier_normal_",
     "xavier_uniform",

@@ -33,7 +33,6 @@ from torch.nn.modules.conv import _ConvNd as _ConvNd
 from torch.nn.modules.conv import _ConvTransposeNd as _ConvTransposeNd
 
 # The hooks of the older kind of weight norm and of spectral norm. A function has the name of their module in `torch.nn.utils`.
-# The hooks of the older kind of weight norm and of spectral norm. A function has the name of their module in `torch.nn.utils`.
 from torch.nn.utils.spectral_norm import SpectralNorm as SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm as WeightNorm
 
@@ -120,6 +119,12 @@ def fsdp1_shards(model: nn.Module) -> set[int]:
     handles = [getattr(module, "_handle", None) for module in model.modules() if isinstance(module, made)]
     cut = [handle.flat_param for handle in handles if handle and handle.is_sharded(handle.flat_param)]
     return {id(parameter) for flat in cut for parameter in flat._params or ()}
+
+
+def device_of_group(group: Any) -> str:
+    """Which kind of device a group of processes reduces tensors on. Without it NCCL would be handed those of the CPU: no public
+    name tells for a group with several backends."""
+    return str(torch.distributed.distributed_c10d._get_object_coll_device(group))
 
 
 def shard_of_engine(tensor: Tensor) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..arguments import instance
-from ..drawing.streams import Seed
+from ..drawing.streams import Seed, encoded_name
 from ..plans.plan import Plan
 from ..terminal import progress
 from . import _private
@@ -18,7 +18,7 @@ from .modules import draw
 from .parametrised import computed_weights
 from .recording.record import Followed, followed, recorded
 from .recording.trace import on_meta
-from .survey import Survey, clean_modules, survey
+from .survey import clean_modules, survey
 
 _Model = TypeVar("_Model", bound=nn.Module)
 _LONG = 1 << 30  # bytes, from which on a terminal shows a bar
@@ -32,6 +32,7 @@ def build(
     device: torch.device | str | int | None = None,
     dtype: torch.dtype | None = None,
     plan: Plan | None = None,
+    prefix: str = "",
     threads: int | None = None,
 ) -> _Model:
     """The model that ``factory()`` builds, its parameters drawn each from the stream of its own name.
@@ -45,14 +46,16 @@ def build(
     factory
         Builds and returns the module; see `record`.
     seed
-        With a parameter's name it is the stream: equal names have equal values under one seed. Two networks of one seed need
-        one module that holds both, or `init_` with a ``prefix`` each. None is fresh entropy.
+        With a parameter's name it is the stream: equal names have equal values under one seed. None is fresh entropy.
     device
         Where the model is to be; the CPU by default.
     dtype
         For all floating-point parameters and buffers, instead of their own, as by ``model.to(dtype)``.
     plan
         What is drawn for the parameters, from `plan`, `record` or a file; what the model's own code draws by default.
+    prefix
+        As in `init_`: goes before the model's names, and a plan's names begin with it. Two networks that are drawn with one
+        seed need a prefix each.
     threads
         See `fastinit.fill`.
 
@@ -81,14 +84,16 @@ def build(
         raise ValueError("device must have memory, unlike 'meta'")
     if plan is not None:
         instance("plan", plan, Plan)
+    encoded_name(prefix, "prefix")
     if isinstance(factory, nn.Module):
         raise TypeError("factory must build a module, not be one: init_ draws into it")
     first = followed(factory, 0)
-    own = recorded(first, followed(factory, 1), known=plan or ())
+    known = {name.removeprefix(prefix) for name in plan or () if name.startswith(prefix)}
+    own = recorded(first, followed(factory, 1), known).prefixed(prefix)
     memory = _Memory(first, place, dtype)
     seen = survey(first.model)
-    chosen = own if plan is None else _chosen(plan, own, seen)
-    _check(seen.buffers, chosen)
+    chosen = own if plan is None else _chosen(plan, own, {prefix + name for name in seen.parameters})
+    _check([prefix + name for name in seen.buffers], chosen)
     memory.give()
     seen = survey(first.model)
     with progress() as show:
@@ -96,6 +101,7 @@ def build(
         draw(
             seen,
             chosen,
+            prefix=prefix,
             seed=seed,
             threads=threads,
             progress=show if total >= _LONG else lambda done, total: None,
@@ -103,10 +109,14 @@ def build(
     return cast(_Model, first.model)
 
 
-def _chosen(plan: Plan, own: Plan, seen: Survey) -> Plan:
+def _chosen(plan: Plan, own: Plan, parameters: Container[str]) -> Plan:
     """The plan for parameters; for buffers, and for what the plan leaves alone, what the model's own code says."""
-    rows = {name: row for name, row in own.items() if name not in seen.parameters or name in plan.unfilled}
-    return replace(own, parameters={**rows, **plan.parameters}, ties={**own.ties, **plan.ties})
+    rows = {name: row for name, row in own.items() if name not in parameters or name in plan.unfilled}
+    known = {**rows, **plan.parameters}
+    ties = {
+        a: owner for a, owner in {**own.ties, **plan.ties}.items() if owner in known or owner in own.buffers
+    }
+    return replace(own, parameters=known, ties=ties)
 
 
 def _check(buffers: Iterable[str], plan: Plan) -> None:

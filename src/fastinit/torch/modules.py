@@ -162,7 +162,7 @@ def init_(
     True
     """
     instance("model", model, nn.Module)
-    _reshard(model)
+    reshard(model)
     seen = survey(model)
     if isinstance(recipe, Plan):
         given = {"layouts": layouts, "rules": rules, "frozen": frozen, **numbers}
@@ -239,7 +239,7 @@ def _in_pieces(parts: Iterable[Part]) -> Iterator[list[Part]]:
         yield piece
 
 
-def _reshard(model: nn.Module) -> None:
+def reshard(model: nn.Module) -> None:
     """Give up the gathered copies that FSDP2 keeps after a forward pass: what is written to them is lost."""
     for module in _private.fsdp2_modules(model):
         module.reshard()

@@ -192,11 +192,11 @@ def tasks_of(seen: Survey, plan: Plan, prefix: str, strict: bool) -> list[Task]:
             f"parameter {name!r} of the plan is not in the model" for name in plan if name not in filled
         ]
     if faults:
-        raise ValueError(_listed(faults))
+        raise ValueError(listed(faults))
     return tasks
 
 
-def _listed(faults: Sequence[str]) -> str:
+def listed(faults: Sequence[str]) -> str:
     more = f"; and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
     return "; ".join(faults[:_NAMED]) + more
 

@@ -121,13 +121,13 @@ def draw_block(
     most = target.numel() if isinstance(law, Structured) else _STAGING_BYTES // dtype.itemsize
     buffer = torch.empty(min(target.numel(), most), dtype=dtype, device="cpu", pin_memory=target.is_cuda)
     places = tuple([slice(0, size) for size in shape]) if block is ... else block
-    for part, place in _pieces(target.detach(), places, most):
+    for part, place in pieces(target.detach(), places, most):
         values = buffer[: part.numel()].view(part.shape)
         fill_memory(host_memory(values), law, seed=seed, name=name, shape=shape, block=place, threads=threads)
         part.copy_(values)
 
 
-def _pieces(
+def pieces(
     tensor: Tensor, block: tuple[slice, ...], most: int, axis: int = 0
 ) -> Iterator[tuple[Tensor, tuple[slice, ...]]]:
     """Parts of a tensor with at most ``most`` elements, and the blocks that they are of the whole."""
@@ -140,7 +140,7 @@ def _pieces(
         part = tensor.narrow(axis, start, min(rows, size - start))
         first = block[axis].start + start
         place = (*block[:axis], slice(first, first + part.size(axis)), *block[axis + 1 :])
-        yield from _pieces(part, place, most, axis + 1)
+        yield from pieces(part, place, most, axis + 1)
 
 
 def gpu_of(tensor: Tensor) -> cuda.Place | None:
