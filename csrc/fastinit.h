@@ -81,6 +81,8 @@ struct fi_stream {
 /* The key of a name under a seed: BLAKE2b (RFC 7693) of both and of the stream's version, 128 bits. */
 #define FI_STREAM_TAG "fastinit stream 1"
 void fi_key(uint64_t seed, const char *name, size_t length, uint32_t key[4]);
+/* The seed that a key of JAX stands for: of two words the high and the low half, of at most 32 words their BLAKE2b. */
+uint64_t fi_seed(const uint32_t *words, size_t count);
 
 void fi_stream_init(struct fi_stream *stream, const uint32_t key[4]);
 
@@ -246,5 +248,9 @@ enum { FI_MAX_THREADS = 256 };
 /* Run the jobs on at most `threads` threads. `interrupted`, unless NULL, is asked now and then on the calling thread; true
  * stops all. Returns false if it did. */
 bool fi_draw(struct fi_job *jobs, size_t n_jobs, int threads, bool (*interrupted)(void *), void *context);
+
+/* The handler of XLA's custom call. */
+struct xla_frame;
+struct xla_error *fi_xla_draw(struct xla_frame *frame);
 
 #endif

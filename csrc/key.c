@@ -1,4 +1,4 @@
-/* The key of a name under a seed, by BLAKE2b (RFC 7693), without a key of its own and with 16 bytes of digest. */
+/* The key of a name under a seed, and the seed of a key of JAX, by BLAKE2b (RFC 7693) without a key of its own. */
 #include "fastinit.h"
 
 #include <string.h>
@@ -65,4 +65,15 @@ void fi_key(uint64_t seed, const char *name, size_t length, uint32_t key[4]) {
     memset(block + used + length, 0, BLOCK - used - length);
     absorb(state, block, total + length, true);
     memcpy(key, state, 16);
+}
+
+uint64_t fi_seed(const uint32_t *words, size_t count) {
+    if (count == 2) return (uint64_t)words[0] << 32 | words[1];
+    uint64_t state[8];
+    uint8_t block[BLOCK] = {0};
+    memcpy(state, START, sizeof state);
+    state[0] ^= 0x01010000 ^ sizeof *state;
+    memcpy(block, words, count * sizeof *words);
+    absorb(state, block, count * sizeof *words, true);
+    return state[0];
 }

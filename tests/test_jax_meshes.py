@@ -108,7 +108,7 @@ for kinds in ((Auto, Auto), (Explicit, Explicit), (Auto, Explicit), (Explicit, A
             check(call)
         if kinds == (Auto, Auto):
             with pytest.raises(NotImplementedError, match="shard_map"):
-                jax.jit(mapped("a", axis_names={"a"})(fj.normal()))(key)
+                jax.jit(mapped("a", axis_names={"a"})(fj.orthogonal()))(key)
 mesh = jax.make_mesh((4, 2), ("a", "b"), axis_types=(Auto, Auto))
 for place in (jax.devices()[3], NamedSharding(mesh, P())):
     moved = jax.device_put(key, place)

@@ -100,6 +100,7 @@ cdef extern from "fastinit.h" nogil:
     const char *fi_law_init(fi_law *law, fi_law_id id, fi_dtype_id dtype, const double *parameter)
     const fi_isa *fi_isa_at(size_t i)
     c_bool fi_draw(fi_job *jobs, size_t n_jobs, int threads, c_bool (*interrupted)(void *) noexcept, void *context)
+    void fi_xla_draw()
 
 cdef extern from "coefficients.h" nogil:
     const float quantile_f[6][32]
@@ -467,6 +468,11 @@ cdef class Jobs:
         PyMem_Free(jobs)
         if not done:
             raise errors[0]
+
+
+def xla_handler():
+    """The handler of XLA's custom call, as `jax.ffi.register_ffi_target` takes it."""
+    return PyCapsule_New(<void *>fi_xla_draw, "xla._CUSTOM_CALL_TARGET", NULL)
 
 
 def inspect(str dtype, uintptr_t address, size_t rows, size_t row_count, uint64_t word, int isa,

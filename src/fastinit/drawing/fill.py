@@ -28,7 +28,7 @@ from .streams import Seed
 _Out = TypeVar("_Out")
 
 # From here on the target does not fit a core's cache, and stores go past it.
-_STREAMING_BYTES = 4 << 20
+STREAMING_BYTES = 4 << 20
 
 
 class Part(NamedTuple):
@@ -103,7 +103,7 @@ class Batch:
         array = memory.empty(shape, dtype)
         if isinstance(law, Elementwise) and dtype not in COMPLEX:
             parameters, key = checked_parameters(law, dtype), _core.key(self.seed, name)
-            streaming = array.nbytes >= _STREAMING_BYTES
+            streaming = array.nbytes >= STREAMING_BYTES
             self._jobs.add(law.law, parameters, key, dtype, memory.address_of(array), array.size, streaming)
             self._owners.append(array)
         else:
@@ -127,7 +127,7 @@ class Batch:
             launch = cuda.Draw(to.place, law.law, parameters, to.dtype, key, to.address, axes)
             self._launches.append(launch)
         else:
-            streaming = size * itemsize >= _STREAMING_BYTES
+            streaming = size * itemsize >= STREAMING_BYTES
             self._jobs.add(law.law, parameters, key, to.dtype, to.address, axes, streaming)
             self._owners.append(to.owner)
 

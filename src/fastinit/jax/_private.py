@@ -7,6 +7,7 @@ be there if they are.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -14,8 +15,18 @@ import jax
 from jax.core import Tracer
 
 __all__ = [
-    "Tracer", "boxed", "equinox", "exporting", "flax_nnx", "inside_a_trace", "markers_of", "nvidia_ordinal", "uncommitted",
-]  # fmt: skip
+    "Tracer",
+    "boxed",
+    "equinox",
+    "exporting",
+    "flax_nnx",
+    "inside_a_trace",
+    "markers_of",
+    "nvidia_ordinal",
+    "on_the_cpu",
+    "uncommitted",
+    "with_devices",
+]
 
 # jax.core.Tracer: a key without a value is told from one with a value. Without it, the import of fastinit.jax fails.
 
@@ -57,6 +68,26 @@ def uncommitted(array: jax.Array) -> jax.Array:
         return made(array.aval, array.sharding, [array], committed=False)
     except (AttributeError, TypeError):
         return array
+
+
+def on_the_cpu(context: Any) -> bool:
+    """Whether a program is lowered for the CPU only. JAX has its platforms in the lowering's context. If they went away, the
+    lowering would fail.
+    """
+    return tuple(context.module_context.platforms) == ("cpu",)
+
+
+def with_devices(context: Any) -> tuple[Any, tuple[Any, ...]]:
+    """The context of a lowering as `custom_partitioning` needs it, and the devices among which XLA divides the program; none if
+    each has its own (`shard_map`). JAX tells their number. Which ones they are does not matter here, only their order.
+    """
+    axes = context.module_context.axis_context
+    count, devices = getattr(axes, "num_devices", 0), tuple(jax.devices("cpu"))
+    devices = devices[:count] if count <= len(devices) else ()  # more: to be lowered only
+    if devices:
+        axes = replace(axes, device_assignment=devices)
+        context = context.replace(module_context=context.module_context.replace(axis_context=axes))
+    return context, devices
 
 
 def flax_nnx() -> ModuleType | None:

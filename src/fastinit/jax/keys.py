@@ -31,3 +31,8 @@ def seed_of(words: Array) -> int:
     if words.size == 2:
         return int(words[0]) << 32 | int(words[1])
     return int.from_bytes(blake2b(words.astype("<u4").tobytes(), digest_size=8).digest(), "little")
+
+
+def words_of_seed(seed: int) -> Array:
+    """The words of the key that stands for a seed."""
+    return np.array([seed >> 32, seed & (2**32 - 1)], np.uint32)

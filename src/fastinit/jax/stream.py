@@ -18,6 +18,7 @@ _ORDERS = ["0123456789abcdef", "ea489fd61c02b753", "b8c052fdae367194", "7931dcbe
            "2c6a0b834d75fe19", "c51fed4a0763928b", "db7ec13950f4862a", "6fe9b308c2d714a5", "a2847615fb9e3cd0"]
 # fmt: on
 _ROUNDS = 12
+_BLOCK = 128  # bytes
 
 
 class Stream(NamedTuple):
@@ -25,13 +26,13 @@ class Stream(NamedTuple):
     counter: tuple[Any, Any]
 
 
-def stream_of(words: Any) -> Stream:
-    """The stream of one key of JAX, without a name."""
+def stream_of(words: Any, name: str = "") -> Stream:
+    """The stream of one key of JAX and a name."""
     if words.size == 2:
         low, high = words[1], words[0]
     else:
         low, high = _halves(_blake2b(_bytes(words), size=8)[0])
-    before, after = around_the_seed("")
+    before, after = around_the_seed(name)
     seed = _bytes(jnp.stack([low, high]))
     first, second = _blake2b(jnp.concatenate([_constant(before), seed, _constant(after)]), size=16)[:2]
     return Stream(_halves(first), _halves(second))
@@ -67,13 +68,21 @@ def _bytes(words: Any) -> Any:
 
 
 def _blake2b(text: Any, size: int) -> Any:
-    """The hash of so many bytes, as 64-bit words; the text fits one block of 128 bytes."""
-    padded = jnp.concatenate([text, jnp.zeros(128 - len(text), jnp.uint64)]).reshape(16, 8)
+    """The hash of so many bytes, as 64-bit words."""
+    start = jnp.array(_START, jnp.uint64)
+    chained = start.at[0].set(start[0] ^ jnp.uint64(0x01010000 ^ size))
+    for at in range(0, len(text), _BLOCK):
+        chained = _compressed(chained, text[at : at + _BLOCK], min(at + _BLOCK, len(text)), len(text))
+    return chained
+
+
+def _compressed(chained: Any, text: Any, end: int, length: int) -> Any:
+    """The state after the block of a text of that length that ends there."""
+    padded = jnp.concatenate([text, jnp.zeros(_BLOCK - len(text), jnp.uint64)]).reshape(16, 8)
     message = (padded << jnp.arange(0, 64, 8, dtype=jnp.uint64)).sum(axis=1, dtype=jnp.uint64)
     orders = jnp.array([[int(digit, 16) for digit in order] for order in _ORDERS])
     start = jnp.array(_START, jnp.uint64)
-    chained = start.at[0].set(start[0] ^ jnp.uint64(0x01010000 ^ size))
-    last = jnp.array([len(text), 0, 2**64 - 1, 0], jnp.uint64)
+    last = jnp.array([end, 0, 2**64 - 1 if end == length else 0, 0], jnp.uint64)
 
     def mix(rows: Any, x: Any, y: Any) -> Any:
         a, b, c, d = rows

@@ -1,4 +1,6 @@
-"""The arrays of a traced function: drawn by a callback to the host when it runs, or by XLA itself if the program is exported."""
+"""The arrays of a traced function, drawn when it runs: on the CPU by a custom call, elsewhere by a callback to the host, and by
+XLA itself if the program is exported. Structured distributions are always drawn by the callback.
+"""
 
 from __future__ import annotations
 
@@ -12,45 +14,49 @@ import numpy as np
 from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import batching, mlir
-from jax.sharding import AxisType, PartitionSpec
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from ..drawing import memory
 from ..drawing.fill import fill
 from ..dtypes import Array
 from ..laws.parts import of_reals
 from ..laws.structured import Structured
-from . import xla
-from ._private import exporting
+from . import custom_call, xla
+from ._private import exporting, on_the_cpu, with_devices
 from .arrays import placed_at
 from .keys import seed_of
 from .stream import stream_of
 
 
 def traced_array(
-    words: Any, law: Any, whole: tuple[int, ...], dtype: np.dtype[Any], out_sharding: Any
+    words: Any,
+    law: Any,
+    whole: tuple[int, ...],
+    dtype: np.dtype[Any],
+    out_sharding: Any,
+    name: str = "",
 ) -> jax.Array:
     """The values of an eager call, drawn when the traced function runs; if sharded, each shard by itself."""
-    sharding = placed_at(out_sharding, len(whole), words)
-    if sharding is not None and AxisType.Manual in sharding.mesh.axis_types:
-        raise NotImplementedError(
-            f"shard_map must take all axes of {sharding.mesh}: JAX calls no host otherwise"
-        )
-    # Whatever is wrong with the distribution is said now: a callback could not.
+    # Whatever is wrong with the distribution is said now: a running program could not.
     nothing = (0,) * len(whole)
     nowhere = memory.empty(nothing, dtype.name)
     fill(nowhere, law, seed=0, shape=whole, block=(slice(0, 0),) * len(whole))
+    if max(whole, default=0) > 2**32:
+        raise ValueError(f"shape must have axes of at most 2**32 under jit, got {whole}")
+    sharding = _asked_for(out_sharding, law, whole, dtype, words)
     part = whole if sharding is None else sharding.shard_shape(whole)
 
     def draw(words: Any, *starts: Any) -> Any:
-        place = jnp.array(starts, jnp.int32).reshape(len(whole))
-        return _draw.bind(words, place, law=law, whole=whole, part=part, dtype=dtype)
+        place = jnp.array(starts, jnp.uint32).reshape(len(whole))
+        return _draw.bind(words, place, law=law, name=name, whole=whole, part=part, dtype=dtype)
 
     if sharding is None:
         return draw(words, *nothing)
     axes = (*sharding.spec, *[None] * (len(whole) - len(sharding.spec)))
 
     def shard(words: Any) -> Any:
-        return draw(words, *[jax.lax.axis_index(a) * n if a else 0 for a, n in zip(axes, part, strict=True)])
+        along = [jax.lax.axis_index(a).astype(jnp.uint32) if a else 0 for a in axes]
+        return draw(words, *[i * np.uint32(n) for i, n in zip(along, part, strict=True)])
 
     mapped = jax.shard_map(
         shard, mesh=sharding.mesh, in_specs=PartitionSpec(), out_specs=sharding.spec, check_vma=False
@@ -58,8 +64,35 @@ def traced_array(
     return mapped(words)
 
 
-# A primitive, because only its lowering knows whether the program is exported. It takes keys, and where in the whole array
-# the part of each begins; under vmap there are several, along leading axes.
+def drawn_by_call(law: Any, whole: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+    """Whether a custom call draws such an array."""
+    return jax.default_backend() == "cpu" and _real(law, whole, dtype) is not None
+
+
+def _asked_for(
+    out_sharding: Any, law: Any, whole: tuple[int, ...], dtype: np.dtype[Any], words: Any
+) -> NamedSharding | None:
+    """How the array must lie; None if there is no mesh, or if XLA may divide it."""
+    sharding = placed_at(out_sharding, len(whole), words)
+    if sharding is None:
+        return None
+    kinds = set(sharding.mesh.axis_types)
+    manual = AxisType.Manual in kinds
+    if out_sharding is None and (manual or kinds == {AxisType.Auto}) and drawn_by_call(law, whole, dtype):
+        return None
+    if manual:
+        raise NotImplementedError(f"shard_map must take all axes of {sharding.mesh} for {law} here")
+    return sharding
+
+
+def _real(law: Any, whole: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    """What each real number is drawn from; None if NumPy puts the tensor together."""
+    law = of_reals(law, whole, dtype.name)[0]
+    return None if isinstance(law, Structured) else law
+
+
+# A primitive, because only its lowering knows where the program runs. It takes keys, and where in the whole array the part of
+# each begins; under vmap there are several, along leading axes.
 _draw = Primitive("fastinit_draw")
 
 
@@ -67,7 +100,8 @@ def _abstract(words: Any, place: Any, *, part: tuple[int, ...], dtype: Any, **_:
     return ShapedArray((*words.shape[:-1], *part), dtype)
 
 
-@partial(jax.jit, static_argnames=("law", "whole", "part", "dtype"))
+@jax.disable_jit(False)  # there is no other way to run it
+@partial(jax.jit, static_argnames=("law", "name", "whole", "part", "dtype"))
 def _eager(words: Any, place: Any, **law: Any) -> Any:
     return _draw.bind(words, place, **law)
 
@@ -82,7 +116,12 @@ def _batched(given: Any, axes: Any, **law: Any) -> tuple[Any, int]:
 
 
 def _lowered(context: Any, *given: Any, law: Any, **where: Any) -> Any:
-    how = _by_xla if exporting(context) else _by_host
+    how, real = _by_host, _real(law, where["whole"], where["dtype"])
+    if exporting(context):
+        how = _by_xla
+    elif real is not None and on_the_cpu(context) and custom_call.works():
+        context, devices = with_devices(context)
+        how, law = partial(custom_call.drawn, devices=devices), real
     return mlir.lower_fun(partial(how, law=law, **where), multiple_results=False)(context, *given)
 
 
@@ -93,21 +132,35 @@ mlir.register_lowering(_draw, _lowered)
 
 
 def _by_host(
-    words: Any, place: Any, *, law: Any, whole: tuple[int, ...], part: tuple[int, ...], dtype: Any
+    words: Any,
+    place: Any,
+    *,
+    law: Any,
+    name: str,
+    whole: tuple[int, ...],
+    part: tuple[int, ...],
+    dtype: Any,
 ) -> Any:
     def on_host(words: Any, starts: Any) -> Array:
         words, starts = np.asarray(words), np.asarray(starts)
         out = memory.empty(words.shape[:-1] + part, dtype.name)
         for i in np.ndindex(words.shape[:-1]):  # under vmap: one key, one tensor
             block = tuple(slice(s, s + n) for s, n in zip(starts[i].tolist(), part, strict=True))
-            fill(out[(*i, ...)], law, seed=seed_of(words[i]), shape=whole, block=block)
+            fill(out[(*i, ...)], law, seed=seed_of(words[i]), name=name, shape=whole, block=block)
         return out
 
     return jax.pure_callback(on_host, jax.ShapeDtypeStruct((*words.shape[:-1], *part), dtype), words, place)
 
 
 def _by_xla(
-    words: Any, place: Any, *, law: Any, whole: tuple[int, ...], part: tuple[int, ...], dtype: Any
+    words: Any,
+    place: Any,
+    *,
+    law: Any,
+    name: str,
+    whole: tuple[int, ...],
+    part: tuple[int, ...],
+    dtype: Any,
 ) -> Any:
     if complex_ := dtype.kind == "c":
         (law, whole), part = of_reals(law, whole, dtype.name), (*part, 2)
@@ -118,7 +171,7 @@ def _by_xla(
             f"jax.export: {law} is put together by NumPy on the host, which an exported program does not have;"
             " draw it before, and export the function that takes the array"
         )
-    one = partial(_one_by_xla, law=law, whole=whole, part=part, dtype=dtype)
+    one = partial(_one_by_xla, law=law, name=name, whole=whole, part=part, dtype=dtype)
     for _ in words.shape[:-1]:
         one = jax.vmap(one)
     with jax.enable_x64(True):
@@ -127,9 +180,16 @@ def _by_xla(
 
 
 def _one_by_xla(
-    words: Any, place: Any, *, law: Any, whole: tuple[int, ...], part: tuple[int, ...], dtype: Any
+    words: Any,
+    place: Any,
+    *,
+    law: Any,
+    name: str,
+    whole: tuple[int, ...],
+    part: tuple[int, ...],
+    dtype: Any,
 ) -> Any:
-    stream, from_zero = stream_of(words), part == whole
+    stream, from_zero = stream_of(words, name), part == whole
     if from_zero:
         index = jnp.arange(math.prod(whole), dtype=jnp.uint64)
     else:

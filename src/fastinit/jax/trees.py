@@ -21,10 +21,12 @@ from ..plans.parameter import Parameter
 from ..plans.plan import Plan
 from ..plans.recipe import RecipeLike, as_recipe
 from ..plans.roles import OWN
-from ._private import Tracer
+from ._private import Tracer, inside_a_trace
 from .arrays import sharded_array
+from .keys import words_of_seed
 from .layers import described, type_of
 from .leaves import Leaf, leaves_of
+from .traced import drawn_by_call, traced_array
 
 
 def plan(
@@ -180,9 +182,12 @@ def _value(leaf: Leaf, planned: Plan, seed: int, prefix: str) -> Any:
     parameter = planned.parameters.get(name)
     if parameter is not None:
         sharding = getattr(leaf.value, "sharding", None)
-        write = partial(fill, scheme=parameter.distribution, seed=seed, name=name, shape=parameter.shape)
         placed = sharding if isinstance(sharding, NamedSharding) else None
-        return sharded_array(parameter.shape, numpy_dtype(parameter.dtype), placed, write)
+        law, shape, dtype = parameter.distribution, parameter.shape, numpy_dtype(parameter.dtype)
+        if inside_a_trace() and drawn_by_call(law, shape, dtype):
+            return traced_array(words_of_seed(seed), law, shape, dtype, placed, name)
+        write = partial(fill, scheme=law, seed=seed, name=name, shape=shape)
+        return sharded_array(shape, dtype, placed, write)
     if not leaf.is_abstract:
         return leaf.value
     if leaf.begins == "random":
