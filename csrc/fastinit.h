@@ -80,9 +80,9 @@ struct fi_stream {
 
 /* The key of a name under a seed: BLAKE2b (RFC 7693) of both and of the stream's version, 128 bits. */
 #define FI_STREAM_TAG "fastinit stream 1"
-void fi_key(uint64_t seed, const char *name, size_t length, uint32_t key[4]);
+FI_RARE void fi_key(uint64_t seed, const char *name, size_t length, uint32_t key[4]);
 /* The seed that a key of JAX stands for: of two words the high and the low half, of at most 32 words their BLAKE2b. */
-uint64_t fi_seed(const uint32_t *words, size_t count);
+FI_RARE uint64_t fi_seed(const uint32_t *words, size_t count);
 
 void fi_stream_init(struct fi_stream *stream, const uint32_t key[4]);
 
@@ -245,12 +245,19 @@ struct fi_job {
 
 enum { FI_MAX_THREADS = 256 };
 
-/* Run the jobs on at most `threads` threads. `interrupted`, unless NULL, is asked now and then on the calling thread; true
- * stops all. Returns false if it did. */
+/* Run the jobs on at most `threads` threads. `interrupted`, unless NULL, is asked now and then on the calling thread;
+ * true stops all. Returns false if it did. */
 bool fi_draw(struct fi_job *jobs, size_t n_jobs, int threads, bool (*interrupted)(void *), void *context);
 
-/* The handler of XLA's custom call. */
+/* The handlers of XLA's custom calls, on the CPU and on NVIDIA's GPUs. */
 struct xla_frame;
 struct xla_error *fi_xla_draw(struct xla_frame *frame);
+struct xla_error *fi_xla_draw_cuda(struct xla_frame *frame);
+
+/* What the second one calls: the addresses of the driver's functions, named as in xla_cuda.c, and the kernels of a law
+ * and a dtype, under any name, as functions of a device's context. False if there is no memory. */
+enum { FI_DRIVER_FUNCTIONS = 4 };
+void fi_xla_cuda_driver(void *const functions[FI_DRIVER_FUNCTIONS]);
+bool fi_xla_cuda_kernels(const char *name, size_t length, void *context, void *origins, void *keyed);
 
 #endif

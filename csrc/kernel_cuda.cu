@@ -22,7 +22,17 @@ typedef unsigned long long uint64_t;
 #include "coefficients.h"
 #include "vec_cuda.h"
 
-enum { GROUP_BLOCKS = 1, MAX_GROUPS = 4, BATCH = 8, CREW = 256, WARP = 32, NOTES = 256, PIECES = 80, AXES = 6 };
+enum {
+    GROUP_BLOCKS = 1,
+    MAX_GROUPS = 4,
+    BATCH = 8,
+    CREW = 256,
+    WARP = 32,
+    NOTES = 256,
+    PIECES = 80,
+    AXES = 6,
+    MOST_AXES = 64
+};
 /* Crews that a multiprocessor holds at a time, which bounds the registers. */
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ == 750
 #define CREWS 4
@@ -258,18 +268,18 @@ struct box {
     uint32_t n_axes, along, units, rounds;
 };
 
-/* The first element of unit `at`, where it lies, and which of its elements belong to the row. */
+/* The first element of unit `at` of a box whose element `start` lies at `out`, where it lies, and which of its elements
+ * belong to the row. */
 struct spot {
     uint64_t first;
     char *to;
     int from, end;
 };
-FN struct spot locate(int dtype, const struct box *box, uint32_t at) {
+FN struct spot locate(int dtype, const struct box *box, char *out, uint64_t start, uint32_t at) {
     const int per_unit = PER_UNIT(dtype);
-    uint64_t start = box->start;
     uint32_t column = 0;
     struct spot spot;
-    spot.to = box->out;
+    spot.to = out;
     EACH(a, AXES) { /* unrolled: then all that is read of the box has an address that is known */
         if (a == box->n_axes) break;
         const struct box::box_axis *const axis = &box->axes[a];
@@ -292,11 +302,11 @@ FN struct spot locate(int dtype, const struct box *box, uint32_t at) {
 }
 
 FN void draw_box(int kernel, int dtype, bool shortcut, const struct fi_law *law, const struct fi_stream *stream,
-                 const struct box *box) {
+                 const struct box *box, char *out, uint64_t start) {
     const uint32_t first = blockIdx.x * box->rounds * CREW;
     begin(kernel, dtype);
     for (uint32_t round = 0, at = first + threadIdx.x; round < box->rounds && at < box->units; round++, at += CREW) {
-        const struct spot spot = locate(dtype, box, at);
+        const struct spot spot = locate(dtype, box, out, start, at);
         const uint64_t block = spot.first / PER_BLOCK(dtype);
         struct fi_shared_rounds shared;
         uint32_t x[4];
@@ -315,13 +325,48 @@ FN void draw_box(int kernel, int dtype, bool shortcut, const struct fi_law *law,
                    count = all ? (left < most ? left : most) : noted;
 #pragma unroll 1
     for (uint32_t i = threadIdx.x; i < count; i += CREW) {
-        const struct spot spot = locate(dtype, box, all ? first + i : notes[i]);
+        const struct spot spot = locate(dtype, box, out, start, all ? first + i : notes[i]);
         redraw(kernel, dtype, law, stream, spot.first, spot.from, spot.end, spot.to, box->element_bytes);
     }
 }
 
-/* The kernels of a law and a dtype: run_normal_float32, batch_normal_float32, box_normal_float32. The macro FI_ONLY
- * chooses one law and dtype, as KERNELS(normal, float32, false, ). */
+/* The stream's key and the first element of a part that are known on the device only: XLA keeps keys and places there.
+ * A tensor for each of `count` keys of `n_words` words; places are `rank` indices, and strides are the whole's. */
+struct origin {
+    uint32_t key[4], start[2];
+};
+struct origins {
+    const uint32_t *words, *places;
+    const char *name;
+    struct origin *out;
+    uint64_t count, n_words, rank, name_length, strides[MOST_AXES];
+};
+FI_RARE void find_origin(const struct origins *all) {
+    const uint64_t i = (uint64_t)blockIdx.x * CREW + threadIdx.x;
+    if (i >= all->count) return;
+    uint64_t start = 0;
+    for (uint64_t a = 0; a < all->rank; a++) start += all->places[i * all->rank + a] * all->strides[a];
+    struct origin *const to = &all->out[i];
+    fi_key(fi_seed(all->words + i * all->n_words, all->n_words), all->name, all->name_length, to->key);
+    to->start[0] = (uint32_t)start, to->start[1] = (uint32_t)(start >> 32);
+}
+
+/* A box for each origin, one in each row of the grid, `apart` bytes from the one before. Its place and its start count
+ * from the tensor's. */
+FN void draw_keyed(int kernel, int dtype, bool shortcut, const struct fi_law *law, const struct box *box,
+                   const struct origin *origins, char *out, uint64_t apart) {
+    __shared__ struct fi_stream stream;
+    const struct origin *const origin = &origins[blockIdx.y];
+    if (threadIdx.x == 0) fi_stream_init(&stream, origin->key);
+    __syncthreads();
+    const uint64_t start = (uint64_t)origin->start[1] << 32 | origin->start[0];
+    draw_box(kernel, dtype, shortcut, law, &stream, box, out + blockIdx.y * apart + (uint64_t)box->out,
+             start + box->start);
+}
+
+/* The kernels of a law and a dtype: run_normal_float32, batch_normal_float32, box_normal_float32, and what draws in a
+ * program of XLA: origins_normal_float32, keyed_normal_float32. The macro FI_ONLY chooses one law and dtype, as
+ * KERNELS(normal, float32, false, ). */
 #define KERNELS(law_name, dtype_name, shortcut, suffix)                                                                \
     extern "C" __global__ void __launch_bounds__(CREW, CREWS) run_##law_name##_##dtype_name##suffix(                   \
         const __grid_constant__ struct fi_law law, const __grid_constant__ struct fi_stream stream,                    \
@@ -341,7 +386,16 @@ FN void draw_box(int kernel, int dtype, bool shortcut, const struct fi_law *law,
     extern "C" __global__ void __launch_bounds__(CREW, 1) box_##law_name##_##dtype_name##suffix(                       \
         const __grid_constant__ struct fi_law law, const __grid_constant__ struct fi_stream stream,                    \
         const __grid_constant__ struct box box) {                                                                      \
-        draw_box(FI_##law_name, FI_##dtype_name, shortcut, &law, &stream, &box);                                       \
+        draw_box(FI_##law_name, FI_##dtype_name, shortcut, &law, &stream, &box, box.out, box.start);                   \
+    }                                                                                                                  \
+    extern "C" __global__ void __launch_bounds__(CREW, 1)                                                              \
+        origins_##law_name##_##dtype_name##suffix(const __grid_constant__ struct origins origins) {                    \
+        find_origin(&origins);                                                                                         \
+    }                                                                                                                  \
+    extern "C" __global__ void __launch_bounds__(CREW, 1) keyed_##law_name##_##dtype_name##suffix(                     \
+        const __grid_constant__ struct fi_law law, const __grid_constant__ struct box box,                             \
+        const struct origin *origins, char *out, uint64_t apart) {                                                     \
+        draw_keyed(FI_##law_name, FI_##dtype_name, shortcut, &law, &box, origins, out, apart);                         \
     }
 #ifndef FI_ONLY
 #define M(dtype_name, ...)                                                                                             \
@@ -358,6 +412,8 @@ KERNELS(bits, float64, false, )
 #else
 FI_ONLY
 #endif
+
+#include "key.c"
 
 #include "stream.c"
 

@@ -32,10 +32,10 @@ static void absorb(uint64_t state[8], const uint8_t block[BLOCK], uint64_t lengt
     memcpy(v + 8, START, sizeof START);
     v[12] ^= length;
     if (last) v[14] = ~v[14];
+    FI_ROLLED
     for (int round = 0; round < ROUNDS; round++) {
         const uint8_t *at = ORDER[round % 10];
-        for (int i = 0; i < 4; i++)
-            mix(&v[i], &v[4 + i], &v[8 + i], &v[12 + i], word[at[2 * i]], word[at[2 * i + 1]]);
+        for (int i = 0; i < 4; i++) mix(&v[i], &v[4 + i], &v[8 + i], &v[12 + i], word[at[2 * i]], word[at[2 * i + 1]]);
         for (int i = 0; i < 4; i++)
             mix(&v[i], &v[4 + (i + 1) % 4], &v[8 + (i + 2) % 4], &v[12 + (i + 3) % 4], word[at[8 + 2 * i]],
                 word[at[9 + 2 * i]]);

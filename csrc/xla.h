@@ -15,6 +15,7 @@ enum { XLA_ARRAY = 1, XLA_SCALAR = 3, XLA_STRING = 4 }; /* of attributes */
 enum { XLA_INVALID_ARGUMENT = 3 };                      /* of errors */
 enum {                                                  /* of elements */
        XLA_S64 = 5,
+       XLA_U8 = 6,
        XLA_U32 = 8,
        XLA_F16 = 10,
        XLA_F32 = 11,
@@ -52,12 +53,26 @@ struct xla_error_request {
     const char *message;
     int code;
 };
+struct xla_error_destroyer {
+    size_t size;
+    struct xla_extension *extensions;
+    struct xla_error *error;
+};
+struct xla_stream_request {
+    size_t size;
+    struct xla_extension *extensions;
+    void *context, *stream; /* of the frame; the answer */
+};
 struct xla_api {
     size_t size;
     struct xla_extension *extensions;
     struct xla_version version;
     const void *internal;
     struct xla_error *(*create_error)(struct xla_error_request *);
+    void (*get_message)(void); /* not called here */
+    void (*destroy_error)(struct xla_error_destroyer *);
+    void (*register_handler)(void); /* not called here */
+    struct xla_error *(*get_stream)(struct xla_stream_request *);
 };
 
 struct xla_buffer {

@@ -63,7 +63,7 @@ static uint32_t half_bits(float x) {
 static uint32_t atomicAdd(uint32_t *place, uint32_t n) { return (*place += n) - n; }
 
 struct position {
-    uint32_t x;
+    uint32_t x, y;
 };
 static position threadIdx, blockIdx, blockDim;
 
@@ -85,11 +85,12 @@ static void enter() {
 }
 static void __syncthreads() { swapcontext(&coroutines[threadIdx.x].context, &scheduler); }
 
-static void launch(uint32_t blocks, uint32_t threads, std::function<void()> call) {
+static void launch(uint32_t blocks, uint32_t lines, uint32_t threads, std::function<void()> call) {
     kernel_call = call;
     if (coroutines.size() < threads) coroutines.resize(threads);
     blockDim.x = threads;
-    for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++) {
+    for (uint32_t block = 0; block < blocks * lines; block++) {
+        blockIdx = {block % blocks, block / blocks};
         for (uint32_t i = 0; i < threads; i++) {
             coroutine &one = coroutines[i];
             getcontext(&one.context);
@@ -115,23 +116,35 @@ extern "C" {
 typedef void run_kernel(struct fi_law, struct fi_stream, struct fi_shared_rounds, struct run, struct rows, uint32_t);
 typedef void batch_kernel(struct fi_law, struct batch);
 typedef void box_kernel(struct fi_law, struct fi_stream, struct box);
+typedef void origins_kernel(struct origins);
+typedef void keyed_kernel(struct fi_law, struct box, const struct origin *, char *, uint64_t);
 
 /* The sizes of the arguments, in their order. */
 extern const uint32_t run_sizes[] = {
     sizeof(fi_law), sizeof(fi_stream), sizeof(fi_shared_rounds), sizeof(run), sizeof(rows), 4, 0};
 extern const uint32_t batch_sizes[] = {sizeof(fi_law), sizeof(batch), 0};
 extern const uint32_t box_sizes[] = {sizeof(fi_law), sizeof(fi_stream), sizeof(box), 0};
+extern const uint32_t origins_sizes[] = {sizeof(origins), 0};
+extern const uint32_t keyed_sizes[] = {sizeof(fi_law), sizeof(box), 8, 8, 8, 0};
 
-void launch_run(run_kernel *kernel, uint32_t blocks, uint32_t threads, void **a) {
-    launch(blocks, threads, [=] {
+void launch_run(run_kernel *kernel, uint32_t blocks, uint32_t lines, uint32_t threads, void **a) {
+    launch(blocks, lines, threads, [=] {
         kernel(*(fi_law *)a[0], *(fi_stream *)a[1], *(fi_shared_rounds *)a[2], *(run *)a[3], *(rows *)a[4],
                *(uint32_t *)a[5]);
     });
 }
-void launch_batch(batch_kernel *kernel, uint32_t blocks, uint32_t threads, void **a) {
-    launch(blocks, threads, [=] { kernel(*(fi_law *)a[0], *(batch *)a[1]); });
+void launch_batch(batch_kernel *kernel, uint32_t blocks, uint32_t lines, uint32_t threads, void **a) {
+    launch(blocks, lines, threads, [=] { kernel(*(fi_law *)a[0], *(batch *)a[1]); });
 }
-void launch_box(box_kernel *kernel, uint32_t blocks, uint32_t threads, void **a) {
-    launch(blocks, threads, [=] { kernel(*(fi_law *)a[0], *(fi_stream *)a[1], *(box *)a[2]); });
+void launch_box(box_kernel *kernel, uint32_t blocks, uint32_t lines, uint32_t threads, void **a) {
+    launch(blocks, lines, threads, [=] { kernel(*(fi_law *)a[0], *(fi_stream *)a[1], *(box *)a[2]); });
+}
+void launch_origins(origins_kernel *kernel, uint32_t blocks, uint32_t lines, uint32_t threads, void **a) {
+    launch(blocks, lines, threads, [=] { kernel(*(origins *)a[0]); });
+}
+void launch_keyed(keyed_kernel *kernel, uint32_t blocks, uint32_t lines, uint32_t threads, void **a) {
+    launch(blocks, lines, threads, [=] {
+        kernel(*(fi_law *)a[0], *(box *)a[1], *(const origin **)a[2], *(char **)a[3], *(uint64_t *)a[4]);
+    });
 }
 }

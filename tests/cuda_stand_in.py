@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastinit.cuda import compiling, driver
+from fastinit.cuda import compiling, driver, program
 from fastinit.cuda.compiling import Kernels
 
 
@@ -27,6 +28,10 @@ class Handle(int):
 
 
 class Function(Handle):
+    pass
+
+
+class Kernel(Handle):
     pass
 
 
@@ -73,7 +78,8 @@ class HostDriver:
         self.allocated: dict[int, np.ndarray] = {}
         self.room = 1 << 30
         self.streams = {0: 0, 1: 0}  # of which device each is; 0 and 1 are the default streams of any
-        self.CUstream, self.CUfunction = Stream, Function
+        self.CUstream, self.CUfunction, self.CUkernel = Stream, Function, Kernel
+        self.native = self._native()
         names = ("COMPUTE_CAPABILITY_MAJOR", "COMPUTE_CAPABILITY_MINOR", "MULTIPROCESSOR_COUNT")
         self.attributes = dict(zip(names, (9, 0, 2), strict=True))
         self.CUdevice_attribute = SimpleNamespace(**{f"CU_DEVICE_ATTRIBUTE_{name}": name for name in names})
@@ -144,6 +150,45 @@ class HostDriver:
         self.functions[handle] = name.decode(), kind
         return OK, handle
 
+    def cuKernelGetFunction(self, kernel: Kernel) -> Any:  # noqa: N802
+        assert isinstance(kernel, Kernel) and self.current
+        return OK, Function(kernel)
+
+    def cuGetProcAddress(self, name: bytes, version: int, flags: int) -> Any:  # noqa: N802
+        assert (version, flags) == (12000, 0)
+        return OK, ctypes.cast(self.native[name.decode()], ctypes.c_void_p).value, 0
+
+    def _native(self) -> dict[str, Any]:
+        """Functions for C, as the driver's own are. They return an error's number."""
+
+        def context_of(stream: int, to: Any) -> int:
+            if stream not in self.streams:
+                return 400
+            to[0] = 1000 + self.streams[stream]
+            return 0
+
+        def push(context: int) -> int:
+            return int(self.cuCtxPushCurrent(Handle(context))[0])
+
+        def pop(to: Any) -> int:
+            to[0] = int(self.cuCtxPopCurrent()[1])
+            return 0
+
+        def launch(kernel: int, *given: Any) -> int:
+            *grid, stream, arguments, extra = given
+            return int(
+                self.cuLaunchKernel(Function(kernel), *grid, Stream(stream or 0), arguments, extra or 0)[0]
+            )
+
+        pointer, number = ctypes.c_void_p, ctypes.c_uint
+        one, c = ctypes.POINTER(pointer), partial(ctypes.CFUNCTYPE, ctypes.c_int)
+        return {
+            "cuStreamGetCtx": c(pointer, one)(context_of),
+            "cuCtxPushCurrent": c(pointer)(push),
+            "cuCtxPopCurrent": c(one)(pop),
+            "cuLaunchKernel": c(pointer, *[number] * 7, pointer, pointer, pointer)(launch),
+        }
+
     def cuMemcpyHtoDAsync(self, to: int, values: Any, count: int, stream: Stream) -> Any:  # noqa: N802
         assert isinstance(stream, Stream) and self.current
         raw = bytes(values)
@@ -157,8 +202,8 @@ class HostDriver:
         arguments: int, extra: int,
     ) -> Any:  # fmt: skip
         assert isinstance(function, Function) and isinstance(stream, Stream)
-        assert (y, z, threads, ty, tz, shared, extra) == (1, 1, 256, 1, 1, 0, 0)
-        assert 1 <= x < 2**31
+        assert (z, threads, ty, tz, shared, extra) == (1, 256, 1, 1, 0, 0)
+        assert 1 <= x < 2**31 and 1 <= y < 2**16
         assert self.current, "no context"
         ordinal = self.current[-1] - 1000
         assert stream in (0, 1) or self.streams[stream] == ordinal, "a stream of another device"
@@ -173,7 +218,13 @@ class HostDriver:
         self.launched.append((name, x, ordinal, int(stream)))
         run = getattr(self.library, f"launch_{kind}")
         kernel = ctypes.cast(getattr(self.library, name), ctypes.c_void_p)
-        run(kernel, ctypes.c_uint32(x), ctypes.c_uint32(threads), ctypes.c_void_p(arguments))
+        run(
+            kernel,
+            ctypes.c_uint32(x),
+            ctypes.c_uint32(y),
+            ctypes.c_uint32(threads),
+            ctypes.c_void_p(arguments),
+        )
         return (OK,)
 
 
@@ -181,7 +232,7 @@ class HostDriver:
 def devices(library: ctypes.CDLL) -> Iterator[HostDriver]:
     """fastinit.cuda on stand-in devices for a while."""
     stand_in = HostDriver(library)
-    caches = (driver.device, driver._kernel, driver._library, driver.missing)
+    caches = (driver.device, driver._kernel, driver._library, driver.missing, program._load, program._connect)
     before = driver.api, driver.cubin, driver.nvrtc
     for cache in caches:
         cache.cache_clear()

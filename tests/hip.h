@@ -12,14 +12,15 @@
 #define __launch_bounds__(threads, ...) __attribute__((amdgpu_flat_work_group_size(1, threads)))
 #define __grid_constant__
 #define threadIdx (position{__builtin_amdgcn_workitem_id_x()})
-#define blockIdx (position{__builtin_amdgcn_workgroup_id_x()})
+#define blockIdx (position{__builtin_amdgcn_workgroup_id_x(), __builtin_amdgcn_workgroup_id_y()})
 #define blockDim (position{256})
 #define __syncthreads __builtin_amdgcn_s_barrier
 #define memcpy __builtin_memcpy
+#define memset __builtin_memset
 
 typedef unsigned long size_t;
 struct position {
-    unsigned x;
+    unsigned x, y;
 };
 struct uint4 {
     unsigned x, y, z, w;

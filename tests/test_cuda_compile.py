@@ -21,6 +21,7 @@ needs_nvrtc = pytest.mark.skipif(
     bool(cuda.missing()) and not os.environ.get("FASTINIT_REQUIRE_OPTIONAL"), reason="NVRTC is not installed"
 )
 NORMAL = Kernels("normal", "float32", False)
+KINDS = ("run", "batch", "box", "origins", "keyed")
 
 # Of the 2 units that a thread draws at a time (of 8-bit dtypes 1): operations of float32 or float64 an element.
 # The quantile takes 1 sum and 5 fused products, scale and shift 1 more; rounding to 8 bits adds a sum.
@@ -57,7 +58,7 @@ def test_operations_of_a_run(kernels: Kernels, counts: dict[str, int]) -> None:
     for operation, count in counts.items():
         found = len(re.findall(rf"\b{operation}\.rn\.{kind}\b", loops))
         assert found == 2 * count, (operation, found)
-    for each in ("run", "batch", "box"):
+    for each in ("run", "batch", "box", "keyed"):
         assert not re.search(r"[ls][dt]\.local|\bcall\b", "".join(hot_loops(ptx, kernels, each)))
     # Nothing is fused that csrc does not fuse, nothing is flushed or approximate, in scalar code either.
     assert not re.search(r"\bfma\.rn\.f64|\bmad\.f|\.ftz\b|\.approx\b", ptx)
@@ -84,7 +85,7 @@ def test_every_kind_of_device(arch: str) -> None:
     ):
         code = compiling.compile(kernels, arch)
         assert code[:4] == b"\x7fELF"
-        assert all(kernels.name(kind).encode() in code for kind in ("run", "batch", "box"))
+        assert all(kernels.name(kind).encode() in code for kind in KINDS)
 
 
 AMD = [
@@ -114,7 +115,7 @@ def test_the_text_compiles_for_a_gpu_of_amd(kernels: Kernels, fused: bool, tmp_p
         pytest.skip("this clang knows no gfx90a")
     assert not done.returncode, done.stderr
     text = code.read_text()
-    for kind in ("run", "batch", "box"):
+    for kind in KINDS:
         assert f".amdhsa_kernel {kernels.name(kind)}\n" in text
     assert set(re.findall(r"\.vgpr_spill_count: *(\d+)", text)) == {"0"}
     assert bool(re.search(r"\bv_(pk_)?(fma|fmac|mac|mad)_f32", text)) == fused

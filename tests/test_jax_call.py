@@ -154,7 +154,7 @@ def test_a_jax_without_the_interface(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise jax.errors.JaxRuntimeError("API version (0.1) is incompatible")
 
-    custom_call.works.cache_clear()
+    custom_call._takes.cache_clear()
     monkeypatch.setattr(jax.ffi, "register_ffi_target", refuse)
     try:
         with pytest.warns(UserWarning, match=r"callback.*API version \(0.1\)"):
@@ -162,7 +162,7 @@ def test_a_jax_without_the_interface(monkeypatch: pytest.MonkeyPatch) -> None:
         with warnings.catch_warnings(action="error"):  # once is enough
             jax.jit(lambda key: fj.normal()(key, (3, 9))).lower(KEY)
     finally:
-        custom_call.works.cache_clear()
+        custom_call._takes.cache_clear()
     assert "fastinit_draw" not in lowered.as_text()
     np.testing.assert_array_equal(lowered.compile()(KEY), fj.normal()(KEY, (3, 7)))
 

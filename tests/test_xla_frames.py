@@ -55,11 +55,20 @@ class Metadata(Structure):
 
 _pointer = ctypes.pythonapi.PyCapsule_GetPointer
 _pointer.restype, _pointer.argtypes = c_void_p, (ctypes.py_object, c_char_p)
-HANDLER = CFUNCTYPE(c_void_p, POINTER(Frame))(_pointer(_core.xla_handler(), b"xla._CUSTOM_CALL_TARGET"))
+
+
+def handler(platform: str) -> Any:
+    capsule = _core.xla_handler(platform)
+    return CFUNCTYPE(c_void_p, POINTER(Frame))(_pointer(capsule, b"xla._CUSTOM_CALL_TARGET"))
+
+
+HANDLER = handler("cpu")
 
 
 class Call:
-    """One call of the handler, a normal (3, 5) float32 at (1, 2) of a whole (8, 9) for each of two keys."""
+    """One call of a handler, a normal (3, 5) float32 at (1, 2) of a whole (8, 9) for each of two keys."""
+
+    handler = staticmethod(HANDLER)
 
     def __init__(self) -> None:
         self.words = np.array([[0, 7], [1, 8]], np.uint32)
@@ -108,6 +117,9 @@ class Call:
             sizeof(List), None, len(buffers), self.integers([1] * len(buffers)), self.pointers(buffers)
         )
 
+    def given(self) -> tuple[list[Any], list[Any]]:
+        return [self.buffer(self.words, U32), self.buffer(self.starts, U32)], [self.buffer(self.out, F32)]
+
     def build(self) -> None:
         def create(request: Any) -> int:
             asked = cast(request, POINTER(Request)).contents
@@ -122,8 +134,7 @@ class Call:
         callback = CFUNCTYPE(c_void_p, c_void_p)(create)
         self.kept.append(callback)
         self.api.create_error = cast(callback, c_void_p).value
-        frame.arguments = self.list([self.buffer(self.words, U32), self.buffer(self.starts, U32)])
-        frame.results = self.list([self.buffer(self.out, F32)])
+        frame.arguments, frame.results = map(self.list, self.given())
         kinds = self.integers([kind for kind, _ in pairs])
         values = self.pointers([value for _, value in pairs])
         frame.attributes = Attributes(
@@ -132,7 +143,7 @@ class Call:
 
     def run(self) -> str:
         """The error's message, "" if there is none."""
-        error = HANDLER(self.frame)
+        error = self.handler(self.frame)
         assert (error is None) == (not self.messages) and error in (None, 0xE)
         return "".join(self.messages)
 

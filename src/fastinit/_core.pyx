@@ -101,6 +101,11 @@ cdef extern from "fastinit.h" nogil:
     const fi_isa *fi_isa_at(size_t i)
     c_bool fi_draw(fi_job *jobs, size_t n_jobs, int threads, c_bool (*interrupted)(void *) noexcept, void *context)
     void fi_xla_draw()
+    void fi_xla_draw_cuda()
+    enum:
+        FI_DRIVER_FUNCTIONS
+    void fi_xla_cuda_driver(void **functions)
+    c_bool fi_xla_cuda_kernels(const char *name, size_t length, void *context, void *origins, void *keyed)
 
 cdef extern from "coefficients.h" nogil:
     const float quantile_f[6][32]
@@ -470,9 +475,27 @@ cdef class Jobs:
             raise errors[0]
 
 
-def xla_handler():
-    """The handler of XLA's custom call, as `jax.ffi.register_ffi_target` takes it."""
-    return PyCapsule_New(<void *>fi_xla_draw, "xla._CUSTOM_CALL_TARGET", NULL)
+def xla_handler(str platform):
+    """The handler of XLA's custom call on "cpu" or "cuda", as `jax.ffi.register_ffi_target` takes it."""
+    handler = {"cpu": <uintptr_t>fi_xla_draw, "cuda": <uintptr_t>fi_xla_draw_cuda}[platform]
+    return PyCapsule_New(<void *><uintptr_t>handler, "xla._CUSTOM_CALL_TARGET", NULL)
+
+
+def xla_cuda_driver(tuple functions):
+    """Give the handler the addresses of cuStreamGetCtx, cuCtxPushCurrent, cuCtxPopCurrent and cuLaunchKernel."""
+    cdef void *addresses[FI_DRIVER_FUNCTIONS]
+    cdef int i
+    if len(functions) != FI_DRIVER_FUNCTIONS or not all(functions):
+        raise ValueError(f"not the addresses of {FI_DRIVER_FUNCTIONS} functions: {functions}")
+    for i in range(FI_DRIVER_FUNCTIONS):
+        addresses[i] = <void *><uintptr_t>functions[i]
+    fi_xla_cuda_driver(addresses)
+
+
+def xla_cuda_kernels(bytes name, uintptr_t context, uintptr_t origins, uintptr_t keyed):
+    """Give the handler a pair of kernels, as functions of a device's context."""
+    if not fi_xla_cuda_kernels(name, len(name), <void *>context, <void *>origins, <void *>keyed):
+        raise MemoryError
 
 
 def inspect(str dtype, uintptr_t address, size_t rows, size_t row_count, uint64_t word, int isa,

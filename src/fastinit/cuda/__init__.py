@@ -7,5 +7,6 @@ take the caller's stream and return at once (`drawing`).
 
 from .drawing import Draw, copy, draw
 from .driver import Buffer, Place, missing, ordinal_of
+from .program import Launches, launches_for
 
-__all__ = ["Buffer", "Draw", "Place", "copy", "draw", "missing", "ordinal_of"]
+__all__ = ["Buffer", "Draw", "Launches", "Place", "copy", "draw", "launches_for", "missing", "ordinal_of"]

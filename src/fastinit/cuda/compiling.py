@@ -36,7 +36,7 @@ class Kernels(NamedTuple):
     shortcut: bool
 
     def name(self, kind: str) -> str:
-        """The name of one of them: a run, a batch or a box."""
+        """The name of one of them: a run, a batch, a box, or what a program of XLA draws by, origins and keyed boxes."""
         return f"{kind}_{self.law}_{self.dtype}" + "_shortcut" * self.shortcut
 
 

@@ -139,3 +139,16 @@ def _kernel(kernels: Kernels, arch: str, kind: str) -> Any:
 @cache
 def _library(kernels: Kernels, arch: str) -> Any:
     return call("cuLibraryLoadData", cubin(kernels, arch), [], [], 0, [], [], 0)
+
+
+def function(kernels: Kernels, arch: str, kind: str) -> int:
+    """The same as a function of the current context, which has it from now on."""
+    return int(call("cuKernelGetFunction", api().CUkernel(int(kernel(kernels, arch, kind)))))
+
+
+def address(name: str) -> int:
+    """Where the driver has a function, as CUDA 12.0 declares it."""
+    found = int(call("cuGetProcAddress", name.encode(), 12000, 0))
+    if not found:
+        raise RuntimeError(f"the driver of NVIDIA has no {name}")
+    return found

@@ -111,21 +111,37 @@ def per_block(dtype: str) -> int:
 
 def launches(axes: Sequence[Axis], address: int, dtype: str) -> Iterator[Run | Box]:
     """Runs and boxes that together are the part of the tensor which the axes describe."""
-    size, start, steps = DTYPES[dtype].size, 0, []
-    for length, stride, byte_stride, ((_, first),) in axes:
-        start += first * stride
-        if length > 1:
-            steps.append((length, stride, byte_stride))
-    start %= 1 << 64
+    size, (start, steps) = DTYPES[dtype].size, _steps(axes)
     length, *steps_of_row = steps[-1] if steps else (1, 1, size)
     if len(steps) <= 1 and steps_of_row == [1, size] and start * size % UNIT == 0 == address % UNIT:
         return _runs(start, length, address, dtype)
-    *others, row = [Step(*step) for step in steps] or [Step(1, 1, size)]
-    if row.stride != 1:
-        others, row = [*others, row], Step(1, 1, size)
+    others, row = _row(steps, size)
     if len(others) == 1 and _are_runs(start, row, others[0], address, dtype):
         return _rows(start, row, others[0], address, dtype)
     return _boxes(start, row, others, address, dtype)
+
+
+def boxes(axes: Sequence[Axis], dtype: str) -> Iterator[Box]:
+    """Boxes of a part whose place only the device knows: their addresses and first elements count from the part's."""
+    start, steps = _steps(axes)
+    others, row = _row(steps, DTYPES[dtype].size)
+    return _boxes(start, row, others, 0, dtype, anywhere=True)
+
+
+def _steps(axes: Sequence[Axis]) -> tuple[int, list[Step]]:
+    """The first element, and the axes of more than one."""
+    start, steps = 0, []
+    for length, stride, byte_stride, ((_, first),) in axes:
+        start += first * stride
+        if length > 1:
+            steps.append(Step(length, stride, byte_stride))
+    return start % (1 << 64), steps
+
+
+def _row(steps: list[Step], size: int) -> tuple[list[Step], Step]:
+    """The other axes, and the one of consecutive elements."""
+    *others, row = steps or [Step(1, 1, size)]
+    return (others, row) if row.stride == 1 else ([*others, row], Step(1, 1, size))
 
 
 def _runs(start: int, count: int, address: int, dtype: str) -> Iterator[Run]:
@@ -162,9 +178,11 @@ def _rows(start: int, row: Step, other: Step, address: int, dtype: str) -> Itera
         done += count
 
 
-def _boxes(start: int, row: Step, others: list[Step], address: int, dtype: str) -> Iterator[Box]:
+def _boxes(
+    start: int, row: Step, others: list[Step], address: int, dtype: str, anywhere: bool = False
+) -> Iterator[Box]:
     unit = per_unit(dtype)
-    aligned = start % unit == 0 and all(step.stride % unit == 0 for step in others)
+    aligned = not anywhere and start % unit == 0 and all(step.stride % unit == 0 for step in others)
     columns = -(-row.length // unit) if aligned else (row.length + unit - 2) // unit + 1
     # Neighbouring threads take what is near in memory.
     order = sorted([row, *others], key=lambda step: (abs(step.bytes), step is not row))
@@ -188,7 +206,7 @@ def _boxes(start: int, row: Step, others: list[Step], address: int, dtype: str) 
         where = (start + first * cut.stride) % (1 << 64)
         rest = [step for step in others if step is not cut]
         if cut is row:
-            yield from _boxes(where, part, rest, address + first * cut.bytes, dtype)
+            yield from _boxes(where, part, rest, address + first * cut.bytes, dtype, anywhere)
         else:
             kept = [part] if part.length > 1 else []
-            yield from _boxes(where, row, rest + kept, address + first * cut.bytes, dtype)
+            yield from _boxes(where, row, rest + kept, address + first * cut.bytes, dtype, anywhere)

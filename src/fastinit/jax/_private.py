@@ -23,7 +23,7 @@ __all__ = [
     "inside_a_trace",
     "markers_of",
     "nvidia_ordinal",
-    "on_the_cpu",
+    "platform_of",
     "uncommitted",
     "with_devices",
 ]
@@ -70,19 +70,20 @@ def uncommitted(array: jax.Array) -> jax.Array:
         return array
 
 
-def on_the_cpu(context: Any) -> bool:
-    """Whether a program is lowered for the CPU only. JAX has its platforms in the lowering's context. If they went away, the
-    lowering would fail.
+def platform_of(context: Any) -> str:
+    """Where a program is to run: "cpu", "cuda", or "" if it is lowered for several platforms. JAX has its platforms in the
+    lowering's context. If they went away, the lowering would fail.
     """
-    return tuple(context.module_context.platforms) == ("cpu",)
+    platforms = tuple(context.module_context.platforms)
+    return platforms[0] if len(platforms) == 1 else ""
 
 
-def with_devices(context: Any) -> tuple[Any, tuple[Any, ...]]:
+def with_devices(context: Any, platform: str) -> tuple[Any, tuple[Any, ...]]:
     """The context of a lowering as `custom_partitioning` needs it, and the devices among which XLA divides the program; none if
     each has its own (`shard_map`). JAX tells their number. Which ones they are does not matter here, only their order.
     """
     axes = context.module_context.axis_context
-    count, devices = getattr(axes, "num_devices", 0), tuple(jax.devices("cpu"))
+    count, devices = getattr(axes, "num_devices", 0), tuple(jax.devices(platform))
     devices = devices[:count] if count <= len(devices) else ()  # more: to be lowered only
     if devices:
         axes = replace(axes, device_assignment=devices)

@@ -1,5 +1,5 @@
-"""Drawing on the CPU by a custom call of XLA (csrc/xla.c): no Python runs when the program does, and each device of a
-partitioned program draws its own shard.
+"""Drawing by a custom call of XLA, on the CPU (csrc/xla.c) and on NVIDIA GPUs (csrc/xla_cuda.c): no Python runs when the program
+does, and each device of a partitioned program draws its own shard.
 """
 
 from __future__ import annotations
@@ -15,20 +15,29 @@ import numpy as np
 from jax.experimental.custom_partitioning import custom_partitioning
 from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec
 
-from .. import _core
-from ..drawing import config
+from .. import _core, cuda
+from ..drawing import blocks, config
 from ..drawing.fill import STREAMING_BYTES
-from ..dtypes import Array
+from ..dtypes import Array, nbytes, part_of
 from ..laws.distributions import Distribution
+from . import gpu
 
-_TARGET = "fastinit_draw"
+_TARGETS = {"cpu": "fastinit_draw", "cuda": "fastinit_draw_cuda"}
+_ORIGIN_WORDS = 6  # of the memory that the call on a GPU needs for each key
+
+
+def works(platform: str) -> bool:
+    """Whether a custom call draws there: on the CPU, and on NVIDIA GPUs if the extra is installed."""
+    return (platform == "cpu" and _takes(platform)) or (
+        platform == "cuda" and gpu.ordinals() != () and _takes(platform)
+    )
 
 
 @cache
-def works() -> bool:
+def _takes(platform: str) -> bool:
     """Whether this JAX takes the handler. A later one may know its interface no more, and says so."""
     try:
-        jax.ffi.register_ffi_target(_TARGET, _core.xla_handler(), platform="cpu")
+        jax.ffi.register_ffi_target(_TARGETS[platform], _core.xla_handler(platform), platform=platform)
     except jax.errors.JaxRuntimeError as error:
         warnings.warn(f"traced arrays are drawn by a callback, because of JAX: {error}", stacklevel=2)
         return False
@@ -44,54 +53,82 @@ def drawn(
     whole: tuple[int, ...],
     part: tuple[int, ...],
     dtype: np.dtype[Any],
+    platform: str,
     devices: tuple[Any, ...],
 ) -> jax.Array:
     """A part of each key's tensor, which begins at ``place``; by an elementwise distribution, of complex values' parts. XLA may
     divide the result among the devices.
     """
     lead, shape = words.ndim - 1, (*words.shape[:-1], *part)
-    threads = max(1, config.get_num_threads() // jax.local_device_count("cpu"))
+    attributes = {
+        "law": law.law,
+        "parameters": np.array(law.parameters, np.float64),
+        "whole": np.array(whole, np.int64),
+        "name": name,
+    }
+    call = {"cpu": _on_the_cpu, "cuda": _on_gpus}[platform]
+    # A GPU has the name in its memory, however long it is.
+    letters = [jnp.asarray(np.frombuffer(name.encode() + b"\0", np.uint8))] if platform == "cuda" else []
 
-    def call(words: Any, place: Any, shape: tuple[int, ...]) -> Any:
-        return jax.ffi.ffi_call(_TARGET, jax.ShapeDtypeStruct(shape, dtype))(
-            words,
-            place,
-            law=law.law,
-            parameters=np.array(law.parameters, np.float64),
-            whole=np.array(whole, np.int64),
-            name=name,
-            isa=np.int64(config.ISA),
-            threads=np.int64(threads),
-            streaming=np.int64(math.prod(shape[lead:]) * dtype.itemsize >= STREAMING_BYTES),
-        )
+    def drawn_there(*given: Any, shape: tuple[int, ...] = shape) -> Any:
+        return call(given, attributes, shape, dtype, law)
 
     if len(devices) < 2:
-        return call(words, place, shape)
+        return drawn_there(words, place, *letters)
     mesh = Mesh(np.array(devices), "all")
     everywhere = NamedSharding(mesh, PartitionSpec())
 
     def partition(_: Any, arguments: Any, result: Any) -> Any:
         starts, part = _shards(result, devices)
 
-        def shard(words: Any, place: Any) -> Any:
+        def shard(words: Any, place: Any, *letters: Any) -> Any:
             with jax.sharding.use_abstract_mesh(AbstractMesh((), ())):  # here, each device is by itself
                 start = jnp.array(starts)[jax.lax.axis_index("all")]
                 keys = jnp.ix_(*[start[i] + jnp.arange(part[i], dtype=start.dtype) for i in range(lead)])
-                return call(words[keys], place[keys] + start[lead:], part)
+                return drawn_there(words[keys], place[keys] + start[lead:], *letters, shape=part)
 
-        return mesh, shard, result.sharding, (everywhere, everywhere)
+        return mesh, shard, result.sharding, (everywhere,) * (2 + len(letters))
 
     keys, axes = ([f"{kind}{i}" for i in range(n)] for kind, n in (("key", lead), ("axis", len(part))))
-    rule = f"{' '.join(keys)} word, {' '.join(keys)} start -> {' '.join(keys + axes)}"
-    divided = custom_partitioning(lambda words, place: call(words, place, shape))
+    rule = (
+        f"{' '.join(keys)} word, {' '.join(keys)} start{', letter' * len(letters)} -> {' '.join(keys + axes)}"
+    )
+    divided = custom_partitioning(lambda *given: drawn_there(*given))
     divided.def_partition(
         partition,
         lambda *_: everywhere,  # what JAX's older partitioner takes where nothing was asked for
         decode_shardings=False,
         sharding_rule=rule,
-        need_replication_factors=("word", "start"),
+        need_replication_factors=("word", "start", *["letter"] * len(letters)),
     )
-    return divided(words, place)
+    return divided(words, place, *letters)
+
+
+def _on_the_cpu(
+    given: Any, attributes: dict[str, Any], shape: tuple[int, ...], dtype: np.dtype[Any], law: Distribution
+) -> Any:
+    rank = len(attributes["whole"])
+    streams = math.prod(shape[len(shape) - rank :]) * dtype.itemsize >= STREAMING_BYTES
+    threads = max(1, config.get_num_threads() // jax.local_device_count("cpu"))
+    return jax.ffi.ffi_call(_TARGETS["cpu"], jax.ShapeDtypeStruct(shape, dtype))(
+        *given, **attributes, isa=np.int64(config.ISA), threads=np.int64(threads), streaming=np.int64(streams)
+    )
+
+
+def _on_gpus(
+    given: Any, attributes: dict[str, Any], shape: tuple[int, ...], dtype: np.dtype[Any], law: Distribution
+) -> Any:
+    whole = attributes["whole"].tolist()
+    lead, part = shape[: len(shape) - len(whole)], shape[len(shape) - len(whole) :]
+    real, parts = part_of(dtype.name), (2,) if dtype.kind == "c" else ()
+    walked, size = (*part, *parts), nbytes((), real)
+    strides = tuple([size * math.prod(walked[i + 1 :]) for i in range(len(walked))])
+    axes = blocks.axes((*whole, *parts), tuple([slice(n) for n in walked]), strides, size)
+    launches = cuda.launches_for(gpu.ordinals(), law.law, law.parameters, real, axes, math.prod(lead))
+    results = (jax.ShapeDtypeStruct(shape, dtype), jax.ShapeDtypeStruct((*lead, _ORIGIN_WORDS), np.uint32))
+    return jax.ffi.ffi_call(_TARGETS["cuda"], results)(
+        *given, **attributes, part=np.array(part, np.int64), **launches._asdict()
+    )[0]
 
 
 def _shards(result: Any, devices: tuple[Any, ...]) -> tuple[Array, tuple[int, ...]]:

@@ -21,6 +21,15 @@ def draws(device: Any) -> bool:
     return nvidia_ordinal(device) is not None and not cuda.missing()
 
 
+def ordinals() -> tuple[int, ...]:
+    """The numbers of the GPUs for which this process's programs may have fastinit's calls."""
+    try:
+        devices = () if cuda.missing() else jax.local_devices(backend="cuda")
+    except RuntimeError:  # JAX has none
+        return ()
+    return tuple([n for n in map(nvidia_ordinal, devices) if n is not None])
+
+
 def new_array(
     shape: tuple[int, ...], dtype: str, device: Any, committed: bool, draw: Callable[[Memory], object]
 ) -> jax.Array:

@@ -1,5 +1,5 @@
-"""The arrays of a traced function, drawn when it runs: on the CPU by a custom call, elsewhere by a callback to the host, and by
-XLA itself if the program is exported. Structured distributions are always drawn by the callback.
+"""The arrays of a traced function, drawn when it runs: on the CPU and on NVIDIA GPUs by a custom call, elsewhere by a callback to
+the host, and by XLA itself if the program is exported. Structured distributions are always drawn by the callback.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..dtypes import Array
 from ..laws.parts import of_reals
 from ..laws.structured import Structured
 from . import custom_call, xla
-from ._private import exporting, on_the_cpu, with_devices
+from ._private import exporting, platform_of, with_devices
 from .arrays import placed_at
 from .keys import seed_of
 from .stream import stream_of
@@ -66,7 +66,8 @@ def traced_array(
 
 def drawn_by_call(law: Any, whole: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
     """Whether a custom call draws such an array."""
-    return jax.default_backend() == "cpu" and _real(law, whole, dtype) is not None
+    platform = {"gpu": "cuda"}.get(jax.default_backend(), jax.default_backend())
+    return custom_call.works(platform) and _real(law, whole, dtype) is not None
 
 
 def _asked_for(
@@ -117,11 +118,12 @@ def _batched(given: Any, axes: Any, **law: Any) -> tuple[Any, int]:
 
 def _lowered(context: Any, *given: Any, law: Any, **where: Any) -> Any:
     how, real = _by_host, _real(law, where["whole"], where["dtype"])
+    platform = platform_of(context)
     if exporting(context):
         how = _by_xla
-    elif real is not None and on_the_cpu(context) and custom_call.works():
-        context, devices = with_devices(context)
-        how, law = partial(custom_call.drawn, devices=devices), real
+    elif real is not None and custom_call.works(platform):
+        context, devices = with_devices(context, platform)
+        how, law = partial(custom_call.drawn, platform=platform, devices=devices), real
     return mlir.lower_fun(partial(how, law=law, **where), multiple_results=False)(context, *given)
 
 
