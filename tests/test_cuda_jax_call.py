@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, optional
 from cuda_stand_in import HostDriver
+from test_cuda_torch import program_of
 
 import fastinit as fi
 from fastinit.dtypes import COMPLEX, DTYPES, numpy_dtype
@@ -117,6 +118,15 @@ def test_parts_that_begin_anywhere(host: Host) -> None:
         block = tuple(slice(s, s + n) for s, n in zip(start, part, strict=True))
         expected = fi.fill(np.empty(part, kind), law, seed=4, name="w", shape=whole, block=block)
         np.testing.assert_array_equal(bits(found), bits(expected))
+
+
+def test_what_is_checked_on_a_gpu(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    optional("torch")
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    check_gpu = program_of("tools/check_gpu.py")
+    checks = check_gpu.Checks("cpu")
+    assert check_gpu.under_jit(checks, (30, 48)) == "JAX under jit"
+    assert checks.values > 200_000 and not checks.wrong
 
 
 def test_errors_are_those_of_xla(host: Host) -> None:

@@ -182,7 +182,7 @@ def test_a_draw_that_is_captured_only_launches(on_gpu: HostDriver) -> None:
     assert len(on_gpu.launched) == 2 * len(kinds)
 
 
-def _program(path: str) -> Any:
+def program_of(path: str) -> Any:
     """A program of bench or tools, which import each other by name."""
     file = ROOT / path
     if (folder := str(ROOT / "bench")) not in sys.path:
@@ -199,7 +199,7 @@ def test_what_a_gpu_is_checked_by(on_gpu: HostDriver, monkeypatch: pytest.Monkey
     import torch
 
     # Tensors that pass for those of a GPU say so by DLPack too, unless they are the check's own.
-    checks = _program("tools/check_gpu.py")
+    checks = program_of("tools/check_gpu.py")
     real = fi.fill
     host: list[bool] = []
 
@@ -233,8 +233,8 @@ def test_without_a_gpu_the_check_says_so() -> None:
 
 
 def test_bench_runs(on_gpu: HostDriver) -> None:
-    parts = _program("bench/parts.py")
-    gpu = _program("bench/gpu.py")
+    parts = program_of("bench/parts.py")
+    gpu = program_of("bench/gpu.py")
     scale = parts.Scale(buffer=1 << 12, tensors=5, pairs=1, calls=1)
     rows = gpu.gpu_part(scale, "cpu")
     assert len([row for row in rows if row.value is not None]) >= 40

@@ -132,7 +132,7 @@ def targets(checks: Checks, libraries: bool) -> Iterator[str]:
         return
     yield from on_device(checks)
     if libraries:
-        yield from (with_cupy(checks), with_jax(checks))
+        yield from (with_cupy(checks), with_jax(checks), under_jit(checks))
 
 
 def on_device(checks: Checks) -> Iterator[str]:
@@ -227,6 +227,51 @@ def with_jax(checks: Checks) -> str:
             checks.compare(f"JAX{what}: {dtype}", torch.from_numpy(found), torch.from_numpy(expected.astype(np.float32)))  # fmt: skip
         assert jnp.isfinite(drawn).all()
     return "JAX"
+
+
+def under_jit(checks: Checks, shape: tuple[int, int] = (1000, 3360)) -> str:
+    """Programs of JAX, whose custom call draws on XLA's stream: whole tensors, parts, keys by `vmap`, shards on all GPUs."""
+    import torch
+
+    try:
+        import jax
+
+        import fastinit.jax as fj
+    except ModuleNotFoundError:
+        return "no JAX"
+    if jax.default_backend() != "gpu":
+        return "JAX sees no GPU"
+
+    def compare(what: str, program: Any, expected: Any, *given: Any) -> None:
+        compiled = jax.jit(program).lower(*given).compile()
+        if "fastinit_draw_cuda" not in compiled.as_text():
+            checks.wrong.append(f"JAX under jit: {what} has no custom call")
+        for _ in range(2):  # the first call and a later one
+            found, whole = (
+                torch.from_numpy(np.array(x).view(f"i{expected.itemsize}"))
+                for x in (compiled(*given), expected)
+            )
+            checks.compare(f"JAX under jit: {what}", found, whole)
+
+    key = jax.random.key(5)
+    mesh = jax.make_mesh((jax.device_count(),), ("x",))
+    names = jax.sharding.PartitionSpec(None, "x")
+    place = jax.sharding.NamedSharding(mesh, names)
+    for dtype in ("float32", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2", "complex64"):
+        init = fj.normal(1.0)
+        expected = fi.fill(np.zeros(shape, jax.numpy.dtype(dtype)), fi.Normal(), seed=5)
+        compare(dtype, lambda key, d=dtype, i=init: i(key, shape, d), expected, key)
+        compare(f"{dtype}, used at once", lambda key, d=dtype, i=init: -(-i(key, shape, d)), expected, key)
+        compare(f"{dtype}, sharded", lambda key, d=dtype, i=init: i(key, shape, d, place), expected, key)
+    keys = jax.random.split(key, 300)
+    seeds = [int(high) << 32 | int(low) for high, low in np.asarray(jax.random.key_data(keys))]
+    each = np.stack([fi.fill(np.zeros(501, np.float32), fi.Normal(), seed=seed) for seed in seeds])
+    compare("keys", jax.vmap(lambda key: fj.normal(1.0)(key, (501,))), each, keys)
+    tree = {"w" * 300: jax.ShapeDtypeStruct((64, 33), "float32")}
+    (named,) = (fi.fill(np.zeros((64, 33), np.float32), fi.Normal(), seed=5, name=name) for name in tree)
+    rule = {"*": {"scheme": "normal", "mean": 0.0, "std": 1.0}}
+    compare("a long name", lambda: fj.init(tree, rule, seed=5).popitem()[1], named)
+    return "JAX under jit"
 
 
 def model(checks: Checks) -> None:
