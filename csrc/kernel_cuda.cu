@@ -22,17 +22,7 @@ typedef unsigned long long uint64_t;
 #include "coefficients.h"
 #include "vec_cuda.h"
 
-enum {
-    GROUP_BLOCKS = 1,
-    MAX_GROUPS = 4,
-    BATCH = 8,
-    CREW = 256,
-    WARP = 32,
-    NOTES = 256,
-    PIECES = 80,
-    AXES = 6,
-    MOST_AXES = 64
-};
+enum { GROUP_BLOCKS = 1, MAX_GROUPS = 4, BATCH = 8, CREW = 256, WARP = 32, NOTES = 256, PIECES = 80, AXES = 6 };
 /* Crews that a multiprocessor holds at a time, which bounds the registers. */
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ == 750
 #define CREWS 4
@@ -332,6 +322,7 @@ FN void draw_box(int kernel, int dtype, bool shortcut, const struct fi_law *law,
 
 /* The stream's key and the first element of a part that are known on the device only: XLA keeps keys and places there.
  * A tensor for each of `count` keys of `n_words` words; places are `rank` indices, and strides are the whole's. */
+enum { MOST_AXES = 64 };
 struct origin {
     uint32_t key[4], start[2];
 };
@@ -341,6 +332,9 @@ struct origins {
     struct origin *out;
     uint64_t count, n_words, rank, name_length, strides[MOST_AXES];
 };
+/* xla_cuda.c counts on it. */
+static_assert(sizeof(struct box) == 240 && sizeof(struct origin) == 24 && sizeof(struct origins) == 576,
+              "another layout");
 FI_RARE void find_origin(const struct origins *all) {
     const uint64_t i = (uint64_t)blockIdx.x * CREW + threadIdx.x;
     if (i >= all->count) return;

@@ -56,6 +56,8 @@ struct origins {
     uint64_t count, n_words, rank, name_length, strides[MAX_AXES];
 };
 
+_Static_assert(sizeof(struct origins) == 576, "another layout than that of kernel_cuda.cu");
+
 static const char *draw_on(void *stream, const struct kernels *kernels, const struct xla_task *task,
                            struct origins *origins, const char *boxes, const int64_t *crews, size_t n_boxes) {
     static const char failed[] = "the driver has refused to launch a kernel";
