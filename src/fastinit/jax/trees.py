@@ -14,6 +14,7 @@ from ..arguments import flag
 from ..drawing.fill import fill, random_bits
 from ..drawing.streams import Seed, encoded_name, resolve_seed
 from ..dtypes import numpy_dtype
+from ..laws.copies import drawn_as
 from ..plans.make import Choice, make_plan, own_value
 from ..plans.match import matching
 from ..plans.model import Model, TensorSpec
@@ -183,7 +184,8 @@ def _value(leaf: Leaf, planned: Plan, seed: int, prefix: str) -> Any:
     if parameter is not None:
         sharding = getattr(leaf.value, "sharding", None)
         placed = sharding if isinstance(sharding, NamedSharding) else None
-        law, shape, dtype = parameter.distribution, parameter.shape, numpy_dtype(parameter.dtype)
+        law, name = drawn_as(parameter.distribution, name)
+        shape, dtype = parameter.shape, numpy_dtype(parameter.dtype)
         if inside_a_trace() and drawn_by_call(law, shape, dtype):
             return traced_array(words_of_seed(seed), law, shape, dtype, placed, name)
         write = partial(fill, scheme=law, seed=seed, name=name, shape=shape)

@@ -157,6 +157,7 @@ class Drawn:
     law: Distribution
     text: str
     source: Source = field(default_factory=lambda: Source(object(), None))
+    root: object = (1.0, 0.0)  # `formulas.Root`
 
 
 @dataclass(frozen=True)
@@ -264,5 +265,5 @@ def seen(write: Write, view: View, dtype: torch.dtype) -> Content:
         inner = None if dtype.is_complex else view.within(written)
         if inner is None:
             return Lost(f"is a part or another view of a tensor of the law {content.law.law}", True)
-        return Drawn(Viewed(content.law, written.shape, *inner), content.text, source)
-    return Drawn(content.law, content.text, source)
+        return Drawn(Viewed(content.law, written.shape, *inner), content.text, source, content.root)
+    return Drawn(content.law, content.text, source, content.root)

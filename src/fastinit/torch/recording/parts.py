@@ -102,7 +102,7 @@ def moved(
         if not in_place and _depends_on_place(content.law):
             return Lost(f"is {content.text}, rearranged by {text}", True)
         source = content.source if in_place else content.source.elsewhere()
-        made = Drawn(content.law, f"{content.text}, {text}", source)
+        made = Drawn(content.law, f"{content.text}, {text}", source, content.root)
         if mask.all():
             return made
         if (mask | fixed).all():
@@ -143,7 +143,7 @@ def _masked(content: Drawn, mask: Any, values_: Tensor | None) -> Drawn:
     kept = given(mask.astype(np.float64))
     others = given(np.where(mask, 0.0, values_.reshape(mask.shape).to(torch.float64).numpy()))
     made = law_of(("where", kept, formula, others), inner)
-    return Drawn(made if made is not None else law, content.text, content.source)
+    return Drawn(made if made is not None else law, content.text, content.source, content.root)
 
 
 def _followed(
@@ -227,7 +227,8 @@ def _repeated(call: Call, sources: dict[int, list[Write]]) -> Content | None:
     strides = tuple([n for step in c_strides(sizes) for n in (0, step)])
     if max(times) == 1:
         return None
-    return Drawn(Viewed(content.law, sizes, shape, strides, 0), content.text, content.source.elsewhere())
+    law = Viewed(content.law, sizes, shape, strides, 0)
+    return Drawn(law, content.text, content.source.elsewhere(), content.root)
 
 
 def box_of_mask(mask: Any) -> Box | None:

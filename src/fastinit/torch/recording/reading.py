@@ -84,7 +84,7 @@ def read_as(store: Store, view: View, dtype: torch.dtype) -> Content:
     of_parts = parts_of.get(had) == dtype or parts_of.get(dtype) == had
     if of_parts and isinstance(content, Drawn) and isinstance(content.law, Elementwise) and not view.repeats:
         all_of_it = view.size * dtype.itemsize == store.nbytes and view.in_order
-        return content if all_of_it else Drawn(content.law, content.text)
+        return content if all_of_it else Drawn(content.law, content.text, content.source.elsewhere())
     return Lost(f"is read as {dtype}", any(is_random(write.content) for write in writes))
 
 

@@ -14,6 +14,7 @@ from torch import nn
 from ...arguments import instance
 from ...dtypes import dtype_name
 from ...laws.composed import Patched, Transformed
+from ...laws.copies import Copied
 from ...laws.distributions import Distribution
 from ...laws.parts import of_reals
 from ...laws.patterns import Given
@@ -44,7 +45,7 @@ def record(factory: Callable[[], nn.Module]) -> Plan:
 
     Tied parameters stand once, under their first name. Names are those without wrappers. Persistent buffers of dtypes that
     can be drawn come after the parameters; all others (integers, or not persistent, or not known) are the plan's ``buffers``.
-    Two parameters that the code draws once and copies are two draws of the plan.
+    What the code copies, as `copy.deepcopy` and `load_state_dict` do, has the values of what it is a copy of (`fastinit.laws.Copied`).
 
     Parameters
     ----------
@@ -171,6 +172,8 @@ def _row(outcome: Outcome) -> Parameter:
     scheme = scheme_of(law, outcome.text)
     counted = _fans(shape) if scheme in _BY_FANS and len(shape) > 1 else None
     reason = f"the model's code: {outcome.text}"
+    if isinstance(law, Copied):
+        reason += ", copied"
     is_buffer = outcome.kind == "buffer"
     return Parameter(
         outcome.name, shape, dtype, scheme, law, counted, 0, reason, outcome.owner, buffer=is_buffer
