@@ -242,7 +242,8 @@ class Plan(Mapping[str, Parameter]):
         """The columns that are not empty."""
         rows = {name: self[name] for name in self.stored}
         columns = [
-            Column(title, [show(p) for p in rows.values()], rank, cut) for title, show, rank, cut in _COLUMNS
+            Column(title, [show(p, self) for p in rows.values()], rank, cut)
+            for title, show, rank, cut in _COLUMNS
         ]
         return [column for column in columns if any(column.cells) or not rows]
 
@@ -345,20 +346,24 @@ def _rounded(number: re.Match[str]) -> str:
     return f"{float(number[0]):.6g}"
 
 
-def _distribution(parameter: Parameter) -> str:
+def _distribution(parameter: Parameter, plan: Plan) -> str:
     law, name = drawn_as(parameter.distribution, parameter.name)
-    return f"the values of {name!r}" if name != parameter.name else _LONG_NUMBER.sub(_rounded, str(law))
+    text = _LONG_NUMBER.sub(_rounded, str(law))
+    if name == parameter.name:
+        return text
+    same = name in plan and plan[name].distribution == law
+    return f"the values of {name!r}" if same else f"{text}, made of the values of {name!r}"
 
 
 # Title, cell, the rank by which a narrow table leaves the column out, and how the cell may be cut.
-_COLUMNS: tuple[tuple[str, Callable[[Parameter], str], int, str], ...] = (
-    ("name", lambda p: p.name, 0, "middle"),
-    ("shape", lambda p: shape_text(p.shape), 1, ""),
-    ("dtype", lambda p: p.dtype, 4, ""),
-    ("scheme", lambda p: p.scheme, 2, ""),
-    ("fans", _fans, 5, ""),
+_COLUMNS: tuple[tuple[str, Callable[[Parameter, Plan], str], int, str], ...] = (
+    ("name", lambda p, _: p.name, 0, "middle"),
+    ("shape", lambda p, _: shape_text(p.shape), 1, ""),
+    ("dtype", lambda p, _: p.dtype, 4, ""),
+    ("scheme", lambda p, _: p.scheme, 2, ""),
+    ("fans", lambda p, _: _fans(p), 5, ""),
     ("distribution", _distribution, 0, "middle"),
-    ("lr", lambda p: "" if p.lr == 1 else f"{p.lr:.6g}", 3, ""),
-    ("bytes", lambda p: f"{p.nbytes:,}", 6, ""),
-    ("why", lambda p: p.reason, 7, "end"),
+    ("lr", lambda p, _: "" if p.lr == 1 else f"{p.lr:.6g}", 3, ""),
+    ("bytes", lambda p, _: f"{p.nbytes:,}", 6, ""),
+    ("why", lambda p, _: p.reason, 7, "end"),
 )

@@ -29,9 +29,11 @@ class _Holder(NamedTuple):
     alone: bool  # nothing is written over them
 
     @property
-    def size(self) -> int:
-        place = self.content.source.place
-        return place.size if place else 0
+    def rank(self) -> tuple[int, bool, bool]:
+        """How much of the draw can be told from it: how many of its values, in their order, as they were drawn."""
+        place, law = self.content.source.place, self.content.law
+        plain = self.content.root == (1.0, 0.0) and not isinstance(law, Transformed)
+        return (place.size, place.in_order, plain) if place else (0, False, plain)
 
 
 class Copies:
@@ -39,6 +41,7 @@ class Copies:
 
     def __init__(self, held: Sequence[tuple[Named, list[Write]]]) -> None:
         self._holders: dict[object, list[_Holder]] = {}  # by draw
+        self._best: dict[object, _Holder] = {}
         self._uses: dict[object, list[tuple[Named, Source]]] = {}
         self._first: dict[_Key, Named] = {}  # by all that a tensor holds
         for named, writes in held:
@@ -54,7 +57,10 @@ class Copies:
             first = first_content(writes, named.tensor)
             if isinstance(first, Drawn) and not constant(first):
                 holder = _Holder(named, first, len(writes) == 1)
-                self._holders.setdefault(first.source.draw, []).append(holder)
+                draw = first.source.draw
+                self._holders.setdefault(draw, []).append(holder)
+                if draw not in self._best or holder.rank > self._best[draw].rank:
+                    self._best[draw] = holder
 
     def original(self, named: Named, writes: list[Write]) -> Named | None:
         """The tensor before this one that holds the very same, if there is one."""
@@ -76,7 +82,7 @@ class Copies:
         if constant(content):
             return content.law
         draw = content.source.draw
-        holder = max(self._holders.get(draw, ()), key=lambda one: one.size, default=None)
+        holder = self._best.get(draw)
         law: Distribution | None = None
         is_own = False
         if holder is not None and holder.named.name != named.name:
@@ -90,12 +96,22 @@ class Copies:
 
     def _check_apart(self, content: Drawn, named: Named, told: set[object]) -> None:
         """Raise ValueError if another tensor has some of its random values, except those of the draws that are told."""
+        if (other := self._sharer(content, named, told)) is not None:
+            raise ValueError(
+                f"it has random values ({content.text}) of which {other.name!r} is made too, in a way that no distribution "
+                "here describes"
+            )
+
+    def shared(self, content: Content, named: Named) -> bool:
+        """Whether another tensor has some of its random values."""
+        return isinstance(content, Drawn) and self._sharer(content, named, set()) is not None
+
+    def _sharer(self, content: Drawn, named: Named, told: set[object]) -> Named | None:
         for draw in content.source.draws.difference(told):
             for other, source in self._uses.get(draw, ()):
                 if other.name != named.name and content.source.meets(source):
-                    raise ValueError(
-                        f"it has random values ({content.text}) of which {other.name!r} is made too, in a way that no distribution tells"
-                    )
+                    return other
+        return None
 
 
 def first_content(writes: list[Write], tensor: Tensor) -> Content | None:
@@ -119,10 +135,6 @@ def _key(named: Named, writes: list[Write]) -> _Key:
     return tuple(named.tensor.shape), named.tensor.dtype, tuple(views), held
 
 
-def _dtype(named: Named) -> str:
-    return str(named.tensor.dtype).removeprefix("torch.")
-
-
 def _law_of_copy(content: Drawn, named: Named, holder: _Holder, alone: bool) -> Distribution | None:
     """The law of values that were made from those that another tensor holds; None if it is not told. ``alone`` says that the
     tensor holds nothing else."""
@@ -139,7 +151,11 @@ def _law_of_copy(content: Drawn, named: Named, holder: _Holder, alone: bool) -> 
     narrow = named.tensor.dtype.itemsize < 4
     if dtype != there and not (narrow and there == "float32"):
         return None  # of rounded values, or of values that are drawn from other words
-    if narrow and isinstance(_core(held.law), Elementwise) and any(map(math.isfinite, _core(held.law).support())):
+    if (
+        narrow
+        and isinstance(_core(held.law), Elementwise)
+        and any(map(math.isfinite, _core(held.law).support()))
+    ):
         # Kernels keep rounded values within the bounds, NumPy's formulas do not.
         kept = dtype == there and holder.alone and isinstance(held.law, Elementwise)
         if kept and not (alone and isinstance(law, Elementwise)):

@@ -198,7 +198,7 @@ def _law(writes: list[Write], tensor: Tensor, named: Named, copies: Copies) -> D
     for write in rest:
         law = _one_law(write.content, named, copies)
         same = isinstance(content, Drawn) and law == _one_law(content, named, copies)
-        same = same and isinstance(law, Elementwise)
+        same = same and isinstance(law, Elementwise) and not copies.shared(content, named)
         if same and not any(write.view.meets(other) for other in kept):
             continue
         box = box_of_view(write.view, shape)
