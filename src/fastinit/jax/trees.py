@@ -66,7 +66,8 @@ def init(
     """A tree like the given one with every parameter drawn; the given one is left as it is.
 
     A leaf's name is its path with dots: ``layers.0.kernel``. Seed and name choose the values: equal names under one seed give
-    equal values. Give each of two networks that are drawn with one seed a ``prefix`` of its own.
+    equal values. Give each of two networks that are drawn with one seed a ``prefix`` of its own. A tree does not tell which of
+    its parts are copies (``nnx.clone``, a target network): each is drawn by its own name, so make copies after `init`.
 
     A layer scale, a temperature, or a scalar or vector that nothing is known of keeps its value without a rule, if all its
     elements have the same one.
