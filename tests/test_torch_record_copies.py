@@ -352,9 +352,14 @@ def test_parts_of_one_draw_stay_independent() -> None:
     def build(model: Any) -> None:
         whole = torch.randn(2, 100)
         model.a, model.b = nn.Parameter(whole[0].clone()), nn.Parameter(whole[1].clone())
+        left, right = torch.randn(10, 4, 6).chunk(2, 1)
+        model.c, model.d = nn.Parameter(left.contiguous()), nn.Parameter(right.contiguous())
+        numbers = torch.randn(10, 5, dtype=torch.cfloat)
+        model.e, model.f = nn.Parameter(numbers.real.clone()), nn.Parameter(numbers.imag.clone())
 
     plan, a = drawn(build)
-    assert not np.isin(a["a"], a["b"]).any()
+    for one, other in ("ab", "cd", "ef"):
+        assert not np.isin(a[one], a[other]).any()
     assert not any(isinstance(row.distribution, Copied) for row in plan.values())
 
 
@@ -399,7 +404,17 @@ def part_in_a_narrow_dtype(model: Any) -> None:
     model.q = nn.Parameter(model.w.detach()[:2].clone())
 
 
-REFUSED = [flipped, with_noise, with_common_noise, overlapping, widened, in_another_precision,
+def real_part(model: Any) -> None:
+    model.w = nn.Parameter(torch.randn(4, 5, dtype=torch.cfloat))
+    model.q = nn.Parameter(model.w.detach().real.clone())
+
+
+def interleaved(model: Any) -> None:
+    whole = torch.randn(4, 6)
+    model.w, model.q = nn.Parameter(whole[:, :4].clone()), nn.Parameter(whole[:, 3:].clone())
+
+
+REFUSED = [real_part, interleaved, flipped, with_noise, with_common_noise, overlapping, widened, in_another_precision,
            inverse_error_function, part_in_a_narrow_dtype]  # fmt: skip
 
 

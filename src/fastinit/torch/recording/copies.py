@@ -29,11 +29,12 @@ class _Holder(NamedTuple):
     alone: bool  # nothing is written over them
 
     @property
-    def rank(self) -> tuple[int, bool, bool]:
-        """How much of the draw can be told from it: how many of its values, in their order, as they were drawn."""
+    def rank(self) -> tuple[int, bool, bool, int]:
+        """How much of the draw can be told from it: how many of its values, in their order, as they were drawn, how exact."""
         place, law = self.content.source.place, self.content.law
         plain = self.content.root == (1.0, 0.0) and not isinstance(law, Transformed)
-        return (place.size, place.in_order, plain) if place else (0, False, plain)
+        exact = self.named.tensor.dtype.itemsize
+        return (place.size, place.in_order, plain, exact) if place else (0, False, plain, exact)
 
 
 class Copies:
@@ -143,10 +144,11 @@ def _law_of_copy(content: Drawn, named: Named, holder: _Holder, alone: bool) -> 
     place, outer = content.source.place, held.source.place
     part = View.whole(sizes) if content is held else place.within(outer) if place and outer else None
     dtype, there = [str(one.tensor.dtype).removeprefix("torch.") for one in (named, of)]
-    law = None if part is None else _function(content, held, part, sizes)
-    if part is None or law is None:
+    if part is None or named.tensor.is_complex() != of.tensor.is_complex():
         return None
-    if named.tensor.is_complex() or of.tensor.is_complex():
+    if (law := _function(content, held, part, sizes)) is None:
+        return None
+    if named.tensor.is_complex():
         return copied(of_complex(law), named, of) if dtype == there and law == content.law else None
     narrow = named.tensor.dtype.itemsize < 4
     if dtype != there and not (narrow and there == "float32"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, cached_property
 from types import FunctionType
 from typing import Any
@@ -167,6 +168,14 @@ def copied(writes: list[Write], source: Tensor, target: Tensor) -> Content | lis
     for _, content in writes:
         if changed and is_random(content) and not isinstance(content, Lost):
             return Lost(f"converts the random values of {content.text} to {target.dtype}", True)
+    if target.dtype != source.dtype and source.dtype.itemsize <= target.dtype.itemsize:
+        # Rounded values, which are not those of the draw.
+        writes = [
+            write._replace(content=replace(write.content, root=object()))
+            if isinstance(write.content, Drawn) and is_random(write.content)
+            else write
+            for write in writes
+        ]
     return writes if len(writes) > 1 else writes[0].content
 
 
