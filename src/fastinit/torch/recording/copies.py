@@ -42,26 +42,25 @@ class Copies:
 
     def __init__(self, held: Sequence[tuple[Named, list[Write]]]) -> None:
         self._holders: dict[object, list[_Holder]] = {}  # by draw
-        self._best: dict[object, _Holder] = {}
         self._uses: dict[object, list[tuple[Named, Source]]] = {}
         self._first: dict[_Key, Named] = {}  # by all that a tensor holds
         for named, writes in held:
-            if not any(is_random(write.content) for write in writes):
+            contents = [write.content for write in writes if is_random(write.content)]
+            if not contents:
                 continue
             self._first.setdefault(_key(named, writes), named)
-            for write in writes:
-                content = write.content
-                if not isinstance(content, Drawn) or constant(content):
-                    continue
-                for draw in content.source.draws:
-                    self._uses.setdefault(draw, []).append((named, content.source))
+            for content in contents:
+                if isinstance(content, Drawn):
+                    for draw in content.source.draws:
+                        self._uses.setdefault(draw, []).append((named, content.source))
             first = first_content(writes, named.tensor)
-            if isinstance(first, Drawn) and not constant(first):
+            if isinstance(first, Drawn) and is_random(first):
                 holder = _Holder(named, first, len(writes) == 1)
-                draw = first.source.draw
-                self._holders.setdefault(draw, []).append(holder)
-                if draw not in self._best or holder.rank > self._best[draw].rank:
-                    self._best[draw] = holder
+                self._holders.setdefault(first.source.draw, []).append(holder)
+        self._best = {
+            draw: max(holders, key=lambda one: one.rank) if len(holders) > 1 else holders[0]
+            for draw, holders in self._holders.items()
+        }
 
     def original(self, named: Named, writes: list[Write]) -> Named | None:
         """The tensor before this one that holds the very same, if there is one."""

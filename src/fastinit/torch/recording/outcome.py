@@ -86,9 +86,8 @@ def outcomes(model: nn.Module, trace: Trace) -> list[Outcome]:
             raise ValueError(f"{kind} {name!r}: {SCRIPTED}")
         if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
             raise ValueError(f"{kind} {name!r} has no shape yet: run the lazy module once within the factory")
-    held = list(_held(named_tensors, trace))
-    reads = {named.name: writes for named, writes in held}
-    copies = Copies(held)
+    held = {named.name: (named, place, writes) for named, place, writes in _held(named_tensors, trace)}
+    copies = Copies([(named, writes) for named, _, writes in held.values()])
     laws: dict[str, Distribution] = {}
     for named in named_tensors:
         name, tensor, owner, kind = named
@@ -98,7 +97,8 @@ def outcomes(model: nn.Module, trace: Trace) -> list[Outcome]:
             kind_of = f"is a {type(tensor).__name__} ({tensor.layout}), which is not a plain tensor"
             found.append(Outcome(*start, error=TypeError(kind_of)))
             continue
-        view, others = View.of(tensor), sharers.setdefault(storage_key(tensor), [])
+        key, view = held[name][1] if name in held else (storage_key(tensor), View.of(tensor))
+        others = sharers.setdefault(key, [])
         tied = next((other for place, other in others if place == view), "")
         error: Exception | None = None
         if tied:
@@ -109,7 +109,7 @@ def outcomes(model: nn.Module, trace: Trace) -> list[Outcome]:
         try:
             if shared is not None and tensor.numel():
                 raise ValueError(f"it shares a part of its memory with {shared!r}")
-            writes = reads[name] if name in reads else trace.read(tensor)
+            writes = held[name][2] if name in held else trace.read(tensor)
             content, text = _outcome(writes, tensor, named, copies, laws)
             if not isinstance(content, np.ndarray):
                 laws[name] = content
@@ -122,8 +122,8 @@ def outcomes(model: nn.Module, trace: Trace) -> list[Outcome]:
     return found
 
 
-def _held(named_tensors: list[Named], trace: Trace) -> Iterator[tuple[Named, list[Write]]]:
-    """What the plain tensors hold, each memory once."""
+def _held(named_tensors: list[Named], trace: Trace) -> Iterator[tuple[Named, tuple[int, View], list[Write]]]:
+    """What the plain tensors hold, each memory once, and where."""
     seen_: set[tuple[int, View]] = set()
     for named in named_tensors:
         tensor = named.tensor
@@ -133,7 +133,7 @@ def _held(named_tensors: list[Named], trace: Trace) -> Iterator[tuple[Named, lis
         if place not in seen_:
             seen_.add(place)
             with suppress(TypeError, ValueError):  # which is said of the tensor, in its turn
-                yield named, trace.read(tensor)
+                yield named, place, trace.read(tensor)
 
 
 def _outcome(
