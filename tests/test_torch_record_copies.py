@@ -186,6 +186,7 @@ def test_functions_and_parts_of_other_parameters() -> None:
         model.negated_and_grown = nn.Parameter((-w).exp())
         model.rows = nn.Parameter(w[:4].clone())
         model.column = nn.Parameter(w[:, 2].clone())
+        model.chosen = nn.Parameter(w[torch.tensor([1, 3, 5])])  # as peft's trainable tokens
         model.turned = nn.Parameter(w.t().contiguous())
         model.flat = nn.Parameter(w.reshape(-1).clone())
         model.repeated = nn.Parameter(w[0].expand(3, 4).clone())
@@ -201,6 +202,7 @@ def test_functions_and_parts_of_other_parameters() -> None:
         "negated": -w,
         "rows": w[:4],
         "column": w[:, 2],
+        "chosen": w[[1, 3, 5]],
         "turned": w.T,
         "flat": w.reshape(-1),
         "repeated": np.stack([w[0]] * 3),
@@ -368,6 +370,11 @@ def flipped(model: Any) -> None:
     model.q = nn.Parameter(model.w.detach().flip(0))
 
 
+def rows_without_order(model: Any) -> None:
+    model.w = nn.Parameter(torch.randn(6, 5))
+    model.q = nn.Parameter(model.w.detach()[torch.tensor([1, 2, 5])])
+
+
 def with_noise(model: Any) -> None:
     model.w = nn.Parameter(torch.randn(4, 5))
     model.q = nn.Parameter(model.w.detach() + 0.1 * torch.randn(4, 5))
@@ -414,7 +421,7 @@ def interleaved(model: Any) -> None:
     model.w, model.q = nn.Parameter(whole[:, :4].clone()), nn.Parameter(whole[:, 3:].clone())
 
 
-REFUSED = [real_part, interleaved, flipped, with_noise, with_common_noise, overlapping, widened, in_another_precision,
+REFUSED = [real_part, interleaved, flipped, rows_without_order, with_noise, with_common_noise, overlapping, widened, in_another_precision,
            inverse_error_function, part_in_a_narrow_dtype]  # fmt: skip
 
 
