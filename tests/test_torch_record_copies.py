@@ -169,7 +169,7 @@ def test_prefixes_lead_to_the_original(prefix: str) -> None:
 def test_a_part_of_the_model_is_enough() -> None:
     """A stage of a pipeline that has only the copy."""
     plan, arrays = drawn(deep_copied)
-    stage = Holder(lambda model: setattr(model, "target", mlp()))
+    stage: Any = Holder(lambda model: setattr(model, "target", mlp()))
     ft.init_(stage, plan, seed=5, strict=False)
     assert np.array_equal(stage.target[0].weight.detach().numpy(), arrays["critic.0.weight"])
 
