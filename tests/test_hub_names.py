@@ -7,6 +7,7 @@ import math
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from conftest import ROOT, loaded, optional
 
 import fastinit as fi
 from fastinit import cli
-from fastinit.laws import Normal, Norms
+from fastinit.laws import Copied, Normal, Norms
 from fastinit.plans.parameter import Parameter
 from fastinit.plans.plan import Plan
 
@@ -190,14 +191,27 @@ def test_a_distribution_that_looks_at_another_tensor(monkeypatch: pytest.MonkeyP
         "net.weight_g": Parameter("net.weight_g", (4, 1), "float32", "array", norms, None),
     }
     plan = Plan(rows, {}, "by hand")
-    moved = renamed(plan, lambda t: {name.replace("net", "block"): x for name, x in t.items()}, monkeypatch)
-    arrays = fi.init(moved, seed=3)
-    expected = np.linalg.norm(arrays["block.weight_v"].astype(np.float64), axis=1, keepdims=True)
-    np.testing.assert_allclose(arrays["block.weight_g"], expected, rtol=1e-6)
+    rows["copy.v"] = replace(rows["net.weight_v"], name="copy.v", distribution=Copied(law, ".net.weight_v"))
+    rows["copy.g"] = replace(rows["net.weight_g"], name="copy.g", distribution=Copied(norms, ".net.weight_g"))
+    for there in ("block.weight_v", "v", "net.deep.v"):
+        moved = renamed(
+            plan,
+            lambda t, there=there: {name.replace("net.weight_v", there): x for name, x in t.items()},
+            monkeypatch,
+        )
+        arrays = fi.init(moved, seed=3)
+        expected = np.linalg.norm(arrays[there].astype(np.float64), axis=1, keepdims=True)
+        np.testing.assert_allclose(arrays["net.weight_g"], expected, rtol=1e-6)
+        assert np.array_equal(arrays["copy.v"], arrays[there])
+        assert np.array_equal(arrays["copy.g"], arrays["net.weight_g"])
     with pytest.raises(
-        ValueError, match=r"'net.weight_g' follows from 'net.weight_v', which has another name"
+        ValueError, match=r"'net.weight_g' follows from 'net.weight_v', which is not a tensor there"
     ):
-        renamed(plan, lambda t: {"net.v": t["net.weight_v"], "net.weight_g": t["net.weight_g"]}, monkeypatch)
+        renamed(
+            plan,
+            lambda t: {"net.weight_g": t.pop("net.weight_g"), "v": t.pop("net.weight_v").reshape(-1), **t},
+            monkeypatch,
+        )
 
 
 def test_float8_blocks(tmp_path: Path, capsys: Any) -> None:

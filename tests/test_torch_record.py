@@ -344,13 +344,3 @@ def test_scheme_and_fans_are_told() -> None:
     plan = ft.record(lambda: Written(lambda w: nn.init.normal_(w).mul_(0.5)))
     assert plan["w"].scheme == "normal" and plan["w"].fans is None
     assert plan["w"].reason == "the model's code: normal, mul" and "normal, mul" in str(plan)
-
-
-def test_copied_layers_are_drawn_one_by_one() -> None:
-    def stack() -> Any:
-        return nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 8, batch_first=True), 2)
-
-    plan = ft.record(stack)
-    arrays = fi.init(plan, seed=0)
-    first, second = (arrays[f"layers.{i}.linear1.weight"] for i in (0, 1))
-    assert not plan.ties and not np.array_equal(first, second)

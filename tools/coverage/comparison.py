@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fastinit.laws import Distribution
+from fastinit.laws import Copied, Distribution
 
 Array = np.ndarray[Any, Any]
 ERRORS = 6.0  # standard errors
@@ -45,7 +45,8 @@ def differences(
             if not fault and free.any():
                 a, b = flat[:, free].ravel(), planned[:, free].ravel()
                 fault = _support(a, law) or _samples(a, b)
-                pools.setdefault(repr(law), []).append((a, b))
+                if not isinstance(law, Copied):  # which says nothing new
+                    pools.setdefault(repr(law), []).append((a, b))
         if fault:
             found.append(f"{name} ({_short(law)}): {fault}")
     for text, pairs in pools.items():
@@ -53,6 +54,24 @@ def differences(
             fault = _samples(*map(np.concatenate, zip(*pairs, strict=True)))
             if fault:
                 found.append(f"{len(pairs)} tensors ({text[:120]}): {fault}")
+    return found + _copies(real[0], drawn[0], laws)
+
+
+def _copies(
+    real: Mapping[str, Array], drawn: Mapping[str, Array], laws: Mapping[str, Distribution]
+) -> list[str]:
+    """One line for each tensor that equals an earlier one in the model or in the plan, and not in the other."""
+    first: dict[bytes, str] = {}
+    first_drawn: dict[bytes, str] = {}
+    found: list[str] = []
+    for name, law in laws.items():
+        one, two = np.asarray(real[name]), np.asarray(drawn[name])
+        if one.size < FEW or (one == one.flat[0]).all() or (two == two.flat[0]).all():
+            continue
+        of = first.setdefault(one.tobytes(), name)
+        planned = first_drawn.setdefault(two.tobytes(), name)
+        if of != planned:
+            found.append(f"{name} ({_short(law)}): equals {of!r} in the model, {planned!r} in the plan")
     return found
 
 

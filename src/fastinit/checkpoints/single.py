@@ -16,6 +16,7 @@ from ..drawing.memory import empty
 from ..dtypes import Array, as_parts, rounding_step
 from ..files import atomic, safetensors
 from ..laws import Elementwise
+from ..laws.copies import drawn_as
 from ..laws.parts import of_reals
 from ..laws.rounding import rounded
 from ..plans.buffer import Buffer
@@ -143,7 +144,8 @@ def _put(file: int, data: memoryview, found: int) -> None:
 
 def _deviations(parameter: Parameter, values: Array) -> tuple[float, float]:
     """By how many standard errors mean and variance of the values are off the law's; 0 if nothing is random."""
-    law, _ = of_reals(parameter.distribution, parameter.shape, parameter.dtype)
+    law, _ = drawn_as(parameter.distribution, parameter.name)
+    law, _ = of_reals(law, parameter.shape, parameter.dtype)
     if not isinstance(law, Elementwise) or law.moments()[1] == 0 or len(values) < 2:
         return 0.0, 0.0
     unit = unit_of(law)

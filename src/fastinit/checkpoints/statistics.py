@@ -11,6 +11,7 @@ import numpy as np
 from ..drawing.moments import Moments, measure
 from ..dtypes import COMPLEX, Array, as_parts, rounding_step
 from ..laws import Distribution, Elementwise
+from ..laws.copies import drawn_as
 from ..laws.parts import each_part, of_reals
 from ..laws.rounding import Rounded, rounded
 from ..plans.lint import Finding
@@ -56,7 +57,8 @@ def measure_in(unit: float, pieces: Iterable[Array]) -> Moments:
 
 def unlike(row: Parameter, name: str, pieces: Callable[[], Iterator[Array]]) -> list[Finding]:
     """Findings by what the values are like; of complex ones, by what their real and imaginary parts are like."""
-    law, _ = of_reals(row.distribution, row.shape, row.dtype)
+    law, _ = drawn_as(row.distribution, name)
+    law, _ = of_reals(law, row.shape, row.dtype)
     if row.dtype not in COMPLEX:
         return _unlike(name, "", law, row.dtype, pieces)
     laws = each_part(law, row.shape) or (law, law)

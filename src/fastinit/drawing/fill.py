@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .. import _core, cuda
 from ..arguments import Shape, checked_shape
 from ..dtypes import COMPLEX, Array, numpy_dtype
+from ..laws.copies import drawn_as
 from ..laws.distributions import WORDS, Distribution, Elementwise, Words
 from ..laws.parts import of_reals
 from ..laws.structured import Structured
@@ -55,6 +56,7 @@ def part_of(
     if asked != to.shape:
         what = "shape" if block is ... else "block"
         raise ValueError(f"out has shape {to.shape}, but {what} asks for {asked}")
+    law, name = drawn_as(law, name)
     law, whole = of_reals(law, whole, to.dtype)
     if to.dtype in COMPLEX:
         to, block = to.parts(), blocks.of_parts(block)

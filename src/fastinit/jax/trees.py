@@ -14,6 +14,7 @@ from ..arguments import flag
 from ..drawing.fill import fill, random_bits
 from ..drawing.streams import Seed, encoded_name, resolve_seed
 from ..dtypes import numpy_dtype
+from ..laws.copies import drawn_as
 from ..plans.make import Choice, make_plan, own_value
 from ..plans.match import matching
 from ..plans.model import Model, TensorSpec
@@ -65,7 +66,8 @@ def init(
     """A tree like the given one with every parameter drawn; the given one is left as it is.
 
     A leaf's name is its path with dots: ``layers.0.kernel``. Seed and name choose the values: equal names under one seed give
-    equal values. Give each of two networks that are drawn with one seed a ``prefix`` of its own.
+    equal values. Give each of two networks that are drawn with one seed a ``prefix`` of its own. A tree does not tell which of
+    its parts are copies (``nnx.clone``, a target network): each is drawn by its own name, so make copies after `init`.
 
     A layer scale, a temperature, or a scalar or vector that nothing is known of keeps its value without a rule, if all its
     elements have the same one.
@@ -183,7 +185,8 @@ def _value(leaf: Leaf, planned: Plan, seed: int, prefix: str) -> Any:
     if parameter is not None:
         sharding = getattr(leaf.value, "sharding", None)
         placed = sharding if isinstance(sharding, NamedSharding) else None
-        law, shape, dtype = parameter.distribution, parameter.shape, numpy_dtype(parameter.dtype)
+        law, name = drawn_as(parameter.distribution, name)
+        shape, dtype = parameter.shape, numpy_dtype(parameter.dtype)
         if inside_a_trace() and drawn_by_call(law, shape, dtype):
             return traced_array(words_of_seed(seed), law, shape, dtype, placed, name)
         write = partial(fill, scheme=law, seed=seed, name=name, shape=shape)

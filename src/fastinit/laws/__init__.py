@@ -7,6 +7,7 @@ modules are imported here, so that `from_dict` knows every class.
 from .base import Distribution, Kept, from_dict
 from .biases import Chrono, ForgetGate, StepSize
 from .composed import Patched, Transformed
+from .copies import Copied
 from .distributions import Constant, Elementwise, Normal, TruncatedNormal, Uniform
 from .orthogonal import ConvOrthogonal, DeltaOrthogonal, HadamardOrthogonal, Orthogonal
 from .parts import ComplexParts
@@ -25,6 +26,7 @@ __all__ = [
     "ComplexUniform",
     "Constant",
     "ConvOrthogonal",
+    "Copied",
     "DeltaOrthogonal",
     "Distribution",
     "Elementwise",

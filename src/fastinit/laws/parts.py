@@ -16,6 +16,7 @@ from ..arguments import Sizes
 from ..dtypes import COMPLEX, Array
 from .base import Distribution, Kept, as_distribution
 from .composed import Patched, box_shape
+from .copies import Copied
 from .distributions import Constant, Elementwise, Normal, TruncatedNormal, Uniform
 from .patterns import Given
 from .state_space import StateMatrix
@@ -128,6 +129,8 @@ def _of_parts(law: Any, shape: Sizes) -> Distribution:
     match law:
         case ComplexParts(inner):
             return inner
+        case Copied(inner, of):
+            return Copied(_of_parts(inner, shape), of)
         case Kept():
             return law
         case ComplexUniform() | ComplexTruncatedNormal() | StateMatrix("s4d_lin" | "s4d_inv"):

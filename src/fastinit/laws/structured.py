@@ -35,6 +35,19 @@ def neighbour(name: str, of: str) -> str:
     return ".".join([*name.split(".")[: len(local) - len(of) - 1], local])
 
 
+def seen_from(name: str, other: str) -> str:
+    """The parameter ``other`` as the `neighbour` of the parameter ``name``.
+
+    >>> seen_from("target.0.weight", "critic.0.weight"), seen_from("net.0.weight_g", "net.0.weight_v")
+    ('..critic.0.weight', 'weight_v')
+    """
+    modules, path = name.split(".")[:-1], other.split(".")
+    shared = 0
+    while shared < min(len(modules), len(path) - 1) and modules[shared] == path[shared]:
+        shared += 1
+    return "." * (len(modules) - shared) + ".".join(path[shared:])
+
+
 class Stream:
     """Consecutive pieces of one parameter's stream, in float32 or float64 (``dtype``). ``where`` are further arguments of the
     library's `zeros`."""

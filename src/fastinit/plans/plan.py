@@ -24,6 +24,7 @@ from ..dtypes import Array, dtype_name, numpy_dtype
 from ..files import atomic
 from ..files.safetensors import parse_json
 from ..laws import Distribution, Structured
+from ..laws.copies import drawn_as, renamed
 from ..laws.parts import of_reals
 from ..table import Column, counted, html_table, shape_text, table, wrapped
 from .buffer import Buffer
@@ -191,12 +192,22 @@ class Plan(Mapping[str, Parameter]):
         """
         encoded_name(prefix, "prefix")
         kept = {prefix + name: replace(row, name=prefix + name) for name, row in self.unfilled.items()}
+
+        def law(row: Parameter | Buffer, of: Any) -> Any:
+            return renamed(of, row.name, prefix + row.name, lambda other: prefix + other)
+
         return replace(
             self,
-            parameters={prefix + name: replace(row, name=prefix + name) for name, row in self.items()},
+            parameters={
+                prefix + name: replace(row, name=prefix + name, distribution=law(row, row.distribution))
+                for name, row in self.items()
+            },
             ties={prefix + alias: prefix + owner for alias, owner in self.ties.items()},
             unfilled=kept,
-            buffers={prefix + name: replace(row, name=prefix + name) for name, row in self.buffers.items()},
+            buffers={
+                prefix + name: replace(row, name=prefix + name, content=law(row, row.content))
+                for name, row in self.buffers.items()
+            },
         )
 
     def __str__(self) -> str:
@@ -231,7 +242,8 @@ class Plan(Mapping[str, Parameter]):
         """The columns that are not empty."""
         rows = {name: self[name] for name in self.stored}
         columns = [
-            Column(title, [show(p) for p in rows.values()], rank, cut) for title, show, rank, cut in _COLUMNS
+            Column(title, [show(p, self) for p in rows.values()], rank, cut)
+            for title, show, rank, cut in _COLUMNS
         ]
         return [column for column in columns if any(column.cells) or not rows]
 
@@ -280,7 +292,8 @@ class Plan(Mapping[str, Parameter]):
             yield self.buffers[name].values().reshape(-1)
             return
         parameter = self[name]
-        drawn, _ = of_reals(parameter.distribution, parameter.shape, parameter.dtype)
+        drawn, _ = drawn_as(parameter.distribution, name)
+        drawn, _ = of_reals(drawn, parameter.shape, parameter.dtype)
         if isinstance(drawn, Structured):
             yield self.tensor(name, seed=seed, threads=threads).reshape(-1)
             return
@@ -333,15 +346,24 @@ def _rounded(number: re.Match[str]) -> str:
     return f"{float(number[0]):.6g}"
 
 
+def _distribution(parameter: Parameter, plan: Plan) -> str:
+    law, name = drawn_as(parameter.distribution, parameter.name)
+    text = _LONG_NUMBER.sub(_rounded, str(law))
+    if name == parameter.name:
+        return text
+    same = name in plan and plan[name].distribution == law
+    return f"the values of {name!r}" if same else f"{text}, made of the values of {name!r}"
+
+
 # Title, cell, the rank by which a narrow table leaves the column out, and how the cell may be cut.
-_COLUMNS: tuple[tuple[str, Callable[[Parameter], str], int, str], ...] = (
-    ("name", lambda p: p.name, 0, "middle"),
-    ("shape", lambda p: shape_text(p.shape), 1, ""),
-    ("dtype", lambda p: p.dtype, 4, ""),
-    ("scheme", lambda p: p.scheme, 2, ""),
-    ("fans", _fans, 5, ""),
-    ("distribution", lambda p: _LONG_NUMBER.sub(_rounded, str(p.distribution)), 0, "middle"),
-    ("lr", lambda p: "" if p.lr == 1 else f"{p.lr:.6g}", 3, ""),
-    ("bytes", lambda p: f"{p.nbytes:,}", 6, ""),
-    ("why", lambda p: p.reason, 7, "end"),
+_COLUMNS: tuple[tuple[str, Callable[[Parameter, Plan], str], int, str], ...] = (
+    ("name", lambda p, _: p.name, 0, "middle"),
+    ("shape", lambda p, _: shape_text(p.shape), 1, ""),
+    ("dtype", lambda p, _: p.dtype, 4, ""),
+    ("scheme", lambda p, _: p.scheme, 2, ""),
+    ("fans", lambda p, _: _fans(p), 5, ""),
+    ("distribution", _distribution, 0, "middle"),
+    ("lr", lambda p, _: "" if p.lr == 1 else f"{p.lr:.6g}", 3, ""),
+    ("bytes", lambda p, _: f"{p.nbytes:,}", 6, ""),
+    ("why", lambda p, _: p.reason, 7, "end"),
 )

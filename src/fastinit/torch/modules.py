@@ -133,7 +133,8 @@ def init_(
         zeros in the whole model, a batch norm's count that its statistics deny); not all garbage can be told from values.
     recipe
         A plan, from `plan`, `record`, `fastinit.plan` or a file; or what `plan` takes. The model's own dtypes count, not
-        the plan's.
+        the plan's. Only `record` sees which parameters the model's code has copied, as target networks are: others draw
+        each by its own name, and the copies have to be made again.
     seed
         With a parameter's name it is the stream: equal names have equal values under one seed. Every process must give the
         same. None is fresh entropy, which only a model that is not sharded can have.

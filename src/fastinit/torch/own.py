@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..laws.copies import Copied
 from ..plans.make import Choice, choice_of_role
 from ..plans.plan import Plan
 from ._private import plain_class
@@ -46,6 +47,8 @@ def _choice(slot: Slot, plan: Plan | None, name: str) -> Choice | None:
     row = None if plan is None else plan.parameters.get(plan.ties.get(name, name))
     if row is None or row.shape != slot.spec.shape:
         return None
+    if isinstance(row.distribution, Copied):
+        return None  # of a parameter that a theory may draw otherwise
     return Choice(row.scheme, {}, row.reason, distribution=row.distribution)
 
 

@@ -15,6 +15,7 @@ from ..drawing.fill import Part, fill, part_of
 from ..drawing.parameters import checked_parameters
 from ..drawing.structured import by_gpu
 from ..laws.composed import Box, Patched
+from ..laws.copies import drawn_as
 from ..laws.distributions import Constant, Distribution, Elementwise
 from ..laws.parts import of_reals
 from ..plans.plan import Plan
@@ -240,6 +241,7 @@ def task_of(
     parameter: Tensor, local: Tensor, law: Distribution, name: str, runs: tuple[tuple[Run, ...], ...]
 ) -> Task:
     """What is to be done for a parameter or buffer of which this process holds those indices."""
+    law, name = drawn_as(law, name)
     law, shape = of_reals(law, tuple(parameter.shape), DTYPES.get(parameter.dtype, ""))
     if local.is_complex():
         local, runs = torch.view_as_real(local), (*runs, ((0, 2),))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from ..laws.composed import Patched
+from ..laws.copies import renamed
 from ..laws.distributions import Constant, Distribution
 from ..laws.views import Norms
 from ..plans.buffer import Buffer
@@ -115,11 +116,9 @@ def _has_zeros(law: Distribution) -> bool:
 
 def _row(whole: Whole, row: Parameter, slot: Slot, prefix: str, law: Distribution) -> Parameter:
     computed = whole.computed
-    local = slot.name.rpartition(".")[2]
     scheme = row.scheme
     if isinstance(law, Norms):
-        of = prefix.rpartition(".")[2] + law.of if slot.name == local else law.of
-        law, reason = replace(law, of=of), f"the gain of weight norm: norms of the rows drawn for {law.of}"
+        reason = f"the gain of weight norm: norms of the rows drawn for {law.of}"
     elif law == row.distribution:
         reason = _REASONS.get(computed.kind, f"as the {computed.kind} takes it")
         reason = "; ".join(filter(None, (row.reason, reason)))
@@ -130,6 +129,7 @@ def _row(whole: Whole, row: Parameter, slot: Slot, prefix: str, law: Distributio
         scheme = scheme_of(law, "")
         reason = f"as {computed.kind} computes a weight of {row.scheme} from it"
     fans = row.fans if slot.spec.shape == row.shape and scheme == row.scheme else None
+    law = renamed(law, slot.name, prefix + slot.name, lambda other: prefix + other)
     return replace(
         row, name=prefix + slot.name, shape=slot.spec.shape, dtype=slot.spec.dtype, scheme=scheme, distribution=law,
         fans=fans, reason=reason,

@@ -175,7 +175,7 @@ def mirrored(write: Write, tensor: Tensor) -> Write:
     if isinstance(content, Known):
         return Write(view, Known(cache(lambda: change(content.values())), content.text))
     if isinstance(content, Drawn) and isinstance(content.law, Normal) and content.law.mean == 0:
-        return Write(view, Drawn(content.law, content.text, content.source.elsewhere()))
+        return Write(view, Drawn(content.law, content.text, content.source.elsewhere(), object()))
     if isinstance(content, Drawn) and isinstance(content.law, Constant):
         return Write(view, Drawn(content.law.affine(-1.0 if tensor.is_neg() else 1.0, 0.0), content.text))
     return Write(view, content if isinstance(content, Lost) else Lost(f"is {content.text}, conjugated", True))

@@ -68,6 +68,23 @@ class View(NamedTuple):
         """Whether they may share elements."""
         return self.offset < other.end and other.offset < self.end
 
+    def apart(self, other: View) -> bool:
+        """Whether they certainly share no element: one comes after the other, or they lie side by side in each period."""
+        if not self.meets(other):
+            return True
+        axes = [
+            (size, step) for view in (self, other) for size, step in zip(*view[:2], strict=True) if size > 1
+        ]
+        for period in {step for _, step in axes if step}:
+            starts, ends = [], []
+            for view in (self, other):
+                steps = [(n, step) for n, step in zip(view.shape, view.strides, strict=True) if step % period]
+                starts.append(view.offset % period)
+                ends.append(starts[-1] + sum((n - 1) * step for n, step in steps))
+            if max(ends) < period and max(starts) > min(ends):
+                return True
+        return False
+
     @property
     def repeats(self) -> bool:
         return not self.in_order and may_overlap(self.shape, self.strides, 1)
@@ -139,7 +156,7 @@ class Source(NamedTuple):
         """Whether they may share random values."""
         if self.draw is not other.draw:
             return bool(self.draws & other.draws)
-        return self.place is None or other.place is None or self.place.meets(other.place)
+        return self.place is None or other.place is None or not self.place.apart(other.place)
 
 
 def new_source(shape: tuple[int, ...], *of: Source) -> Source:
@@ -157,6 +174,7 @@ class Drawn:
     law: Distribution
     text: str
     source: Source = field(default_factory=lambda: Source(object(), None))
+    root: object = (1.0, 0.0)  # `formulas.Root`
 
 
 @dataclass(frozen=True)
@@ -264,5 +282,5 @@ def seen(write: Write, view: View, dtype: torch.dtype) -> Content:
         inner = None if dtype.is_complex else view.within(written)
         if inner is None:
             return Lost(f"is a part or another view of a tensor of the law {content.law.law}", True)
-        return Drawn(Viewed(content.law, written.shape, *inner), content.text, source)
-    return Drawn(content.law, content.text, source)
+        return Drawn(Viewed(content.law, written.shape, *inner), content.text, source, content.root)
+    return Drawn(content.law, content.text, source, content.root)

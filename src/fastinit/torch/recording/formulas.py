@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from statistics import NormalDist
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -143,6 +143,42 @@ def linear(formula: Expression) -> tuple[float, float] | None:
             return a / d, b / d
         case _:
             return None
+
+
+Root: TypeAlias = tuple[float, float] | object
+"""What the values at the heart of a law are of their draw: (scale, shift), or an object that stands for another function."""
+
+
+def relative(root: Root, other: Root) -> tuple[float, float] | None:
+    """(scale, shift) that lead from the values of the other root to those of the root; None if they are not known."""
+    if root == other:
+        return 1.0, 0.0
+    if not isinstance(root, tuple) or not isinstance(other, tuple) or not other[0]:
+        return None
+    scale = root[0] / other[0]
+    return scale, root[1] - scale * other[1]
+
+
+def root_of(made: Distribution, inner: Distribution, root: Root, formula: Expression) -> Root:
+    """The root of the law `made`, which is `law_of(formula, inner)`, by that of `inner`."""
+    if isinstance(made, Transformed):
+        return root
+    if (scaled := linear(formula)) is not None and isinstance(root, tuple):
+        return scaled[0] * root[0], scaled[0] * root[1] + scaled[1]
+    return root if made == inner and scaled in (None, (1.0, 0.0)) else object()
+
+
+def changed(x: Expression, by: tuple[float, float]) -> Expression:
+    """scale * x + shift."""
+    scaled = _scaled(x, by[0])
+    return ("add", scaled, by[1]) if by[1] else scaled
+
+
+def substituted(formula: Expression, x: Expression) -> Expression:
+    """The formula with x in the place of its "x"."""
+    if isinstance(formula, tuple):
+        return (formula[0], *[substituted(operand, x) for operand in formula[1:]])
+    return x if isinstance(formula, str) else formula
 
 
 def law_of(formula: Expression, inner: Distribution) -> Distribution | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from ...laws import Distribution, Elementwise
-from ...laws.structured import neighbour
+from ...laws import Elementwise
+from ...laws.copies import renamed
 from ...plans.buffer import Buffer
 from ...plans.parameter import Parameter
 from ...plans.plan import Plan
@@ -50,7 +50,7 @@ def hub_plan(plan: Plan, model: Any, quantizer: Any = None) -> Plan:
         published = _published(model, tensors, quantizer)
     if sum(map(torch.numel, published.values())) != sum(map(torch.numel, tensors.values())):
         raise ValueError(f"transformers writes {type(model).__name__} with other elements than it has")
-    renamed = {id(tensor): name for name, tensor in published.items()}
+    names = {id(tensor): name for name, tensor in published.items()}
     parameters: dict[str, Parameter] = {}
     unfilled: dict[str, Parameter] = {}
     buffers: dict[str, Buffer] = {}
@@ -62,7 +62,7 @@ def hub_plan(plan: Plan, model: Any, quantizer: Any = None) -> Plan:
             raise ValueError(f"{name!r} is made from {of} by {operation}: its distribution is not known")
         first, *others = sorted(sources)
         if tied := [source for source in (first, *others) if source in of_ties]:
-            owner = renamed.get(id(tensors[plan.ties[tied[0]]]))
+            owner = names.get(id(tensors[plan.ties[tied[0]]]))
             if tensor is not tensors[tied[0]] or owner is None:
                 of = f"{tied[0]!r}, which is tied to {plan.ties[tied[0]]!r}"
                 raise ValueError(f"{name!r} is not the whole of {of}")
@@ -75,13 +75,15 @@ def hub_plan(plan: Plan, model: Any, quantizer: Any = None) -> Plan:
             continue
         if tensor is not tensors[first]:
             _check_cut(name, [rows[source] for source in (first, *others)])
-        for other in _others(rows[first].distribution):
-            if renamed.get(id(tensors[neighbour(first, other)])) != neighbour(name, other):
-                raise ValueError(
-                    f"{name!r} follows from {neighbour(first, other)!r}, which has another name there"
-                )
+
+        def there(other: str, name: str = name) -> str:
+            if (its := names.get(id(tensors.get(other)))) is None:
+                raise ValueError(f"{name!r} follows from {other!r}, which is not a tensor there")
+            return its
+
+        law = renamed(rows[first].distribution, first, name, there)
         dtype = str(tensor.dtype).removeprefix("torch.")
-        row = replace(rows[first], name=name, shape=tuple(tensor.shape), dtype=dtype)
+        row = replace(rows[first], name=name, shape=tuple(tensor.shape), dtype=dtype, distribution=law)
         (unfilled if first in plan.unfilled else parameters)[name] = row
     return replace(plan, parameters=parameters, ties=ties, unfilled=unfilled, buffers=buffers)
 
@@ -143,16 +145,6 @@ def _check_cut(name: str, sources: list[Parameter]) -> None:
             f"{name!r} is cut out of {of}, whose elements differ in distribution ({laws}): "
             "write the model's own names, or give another recipe"
         )
-
-
-def _others(law: Distribution) -> Iterator[str]:
-    """The parameters beside its own that a distribution looks at."""
-    for field in fields(law):
-        value = getattr(law, field.name)
-        if isinstance(value, Distribution):
-            yield from _others(value)
-        elif field.name == "of" and value:
-            yield value
 
 
 def _meta(row: Parameter) -> Tensor:

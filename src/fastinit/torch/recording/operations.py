@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, cached_property
 from types import FunctionType
 from typing import Any
@@ -28,7 +29,7 @@ from .contents import (
     new_source,
     values,
 )
-from .formulas import FORMULAS, given, law_of, value_of
+from .formulas import FORMULAS, changed, given, law_of, relative, root_of, substituted, value_of
 
 
 class Operation:
@@ -167,6 +168,14 @@ def copied(writes: list[Write], source: Tensor, target: Tensor) -> Content | lis
     for _, content in writes:
         if changed and is_random(content) and not isinstance(content, Lost):
             return Lost(f"converts the random values of {content.text} to {target.dtype}", True)
+    if target.dtype != source.dtype and source.dtype.itemsize <= target.dtype.itemsize:
+        # Rounded values, which are not those of the draw.
+        writes = [
+            write._replace(content=replace(write.content, root=object()))
+            if isinstance(write.content, Drawn) and is_random(write.content)
+            else write
+            for write in writes
+        ]
     return writes if len(writes) > 1 else writes[0].content
 
 
@@ -219,7 +228,11 @@ def _content(
         if isinstance(content, Drawn) and isinstance(content.law, Constant):
             operands[key] = content.law.value
         elif isinstance(content, Drawn) and (value.shape == target.shape or id(value) == of):
-            operands[key] = content.law.formula if isinstance(content.law, Transformed) else "x"
+            formula = content.law.formula if isinstance(content.law, Transformed) else "x"
+            change = relative(content.root, found[0].root) if found else (1.0, 0.0)
+            if change is None:
+                return Lost(f"is made by {text} from several functions of {content.text}", True)
+            operands[key] = substituted(formula, changed("x", change))
             found.append(content)
         elif isinstance(content, Known) and (value.numel() == 1 or not of):
             array = content.values().expand(value.shape)
@@ -245,8 +258,12 @@ def _content(
     first, own = found[0].law, found[0].source
     if not all(one.source is own or (one.source == own and own.place) for one in found):
         return _sum(call, found, texts) or Lost(f"is made by {text} from several random tensors", True)
-    law = law_of(formula, first.inner if isinstance(first, Transformed) else first)
-    return None if law is None or source is None else Drawn(law, texts, source)
+    inner = first.inner if isinstance(first, Transformed) else first
+    law = law_of(formula, inner)
+    if law is None or source is None:
+        return None
+    root = object() if target.is_complex() else root_of(law, inner, found[0].root, formula)
+    return Drawn(law, texts, source, root)
 
 
 def _operand(array: Tensor) -> Any:

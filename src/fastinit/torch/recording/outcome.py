@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +14,9 @@ from torch import Tensor, nn
 from ...dtypes import Array
 from ...laws import views
 from ...laws.composed import Patched
+from ...laws.copies import Copied
 from ...laws.distributions import Constant, Distribution, Elementwise
-from ...laws.parts import complex_values, of_complex
+from ...laws.parts import complex_values
 from ...laws.structured import Structured
 from ...plans.buffer import Buffer
 from .._private import storage_key
@@ -28,11 +31,11 @@ from .contents import (
     Write,
     c_strides,
     certain,
-    constant,
     is_random,
     seen,
     values,
 )
+from .copies import Copies, copied, first_content
 from .names import Named, tensors_of
 from .parts import box_of_view, masks_of
 from .trace import Trace
@@ -83,7 +86,9 @@ def outcomes(model: nn.Module, trace: Trace) -> list[Outcome]:
             raise ValueError(f"{kind} {name!r}: {SCRIPTED}")
         if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
             raise ValueError(f"{kind} {name!r} has no shape yet: run the lazy module once within the factory")
-    draws = _owners(named_tensors, trace)
+    held = {named.name: (named, place, writes) for named, place, writes in _held(named_tensors, trace)}
+    copies = Copies([(named, writes) for named, _, writes in held.values()])
+    laws: dict[str, Distribution] = {}
     for named in named_tensors:
         name, tensor, owner, kind = named
         shape, dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
@@ -92,7 +97,8 @@ def outcomes(model: nn.Module, trace: Trace) -> list[Outcome]:
             kind_of = f"is a {type(tensor).__name__} ({tensor.layout}), which is not a plain tensor"
             found.append(Outcome(*start, error=TypeError(kind_of)))
             continue
-        view, others = View.of(tensor), sharers.setdefault(storage_key(tensor), [])
+        key, view = held[name][1] if name in held else (storage_key(tensor), View.of(tensor))
+        others = sharers.setdefault(key, [])
         tied = next((other for place, other in others if place == view), "")
         error: Exception | None = None
         if tied:
@@ -103,7 +109,10 @@ def outcomes(model: nn.Module, trace: Trace) -> list[Outcome]:
         try:
             if shared is not None and tensor.numel():
                 raise ValueError(f"it shares a part of its memory with {shared!r}")
-            content, text = _outcome(trace.read(tensor), tensor, named, draws)
+            writes = held[name][2] if name in held else trace.read(tensor)
+            content, text = _outcome(writes, tensor, named, copies, laws)
+            if not isinstance(content, np.ndarray):
+                laws[name] = content
             found.append(Outcome(*start, content, text))
         except (TypeError, ValueError) as problem:
             error = problem
@@ -113,20 +122,22 @@ def outcomes(model: nn.Module, trace: Trace) -> list[Outcome]:
     return found
 
 
-def _owners(named_tensors: list[Named], trace: Trace) -> dict[object, Named]:
-    """By draw, the first tensor that is a function of all of it, index by index."""
-    owners: dict[object, Named] = {}
+def _held(named_tensors: list[Named], trace: Trace) -> Iterator[tuple[Named, tuple[int, View], list[Write]]]:
+    """What the plain tensors hold, each memory once, and where."""
+    seen_: set[tuple[int, View]] = set()
     for named in named_tensors:
-        store = trace.stores.get(storage_key(named.tensor))
-        if store is not None and len(store.writes) == 1:
-            content = store.writes[0].content
-            if isinstance(content, Drawn) and content.source.place == View.whole(tuple(named.tensor.shape)):
-                owners.setdefault(content.source.draw, named)
-    return owners
+        tensor = named.tensor
+        if hasattr(tensor, "__tensor_flatten__") or tensor.layout is not torch.strided:
+            continue
+        place = storage_key(tensor), View.of(tensor)
+        if place not in seen_:
+            seen_.add(place)
+            with suppress(TypeError, ValueError):  # which is said of the tensor, in its turn
+                yield named, place, trace.read(tensor)
 
 
 def _outcome(
-    writes: list[Write], tensor: Tensor, named: Named, draws: dict[object, Named]
+    writes: list[Write], tensor: Tensor, named: Named, copies: Copies, laws: Mapping[str, Distribution]
 ) -> tuple[Distribution | Array, str]:
     """The law or the values of a tensor, and how they came about."""
     if not tensor.numel():
@@ -137,7 +148,12 @@ def _outcome(
         raise ValueError("it is another tensor, conjugated: resolve_conj() gives it values of its own")
     whole = View.of(tensor)
     if not certain(writes):
-        return _law(writes, tensor, named, draws), ", ".join(dict.fromkeys(w.content.text for w in writes))
+        original = copies.original(named, writes)
+        if original is not None and original.name in laws:
+            law = copied(laws[original.name], named, original)
+        else:
+            law = _law(writes, tensor, named, copies)
+        return law, ", ".join(dict.fromkeys(w.content.text for w in writes))
     text = ", ".join(dict.fromkeys(w.content.text for w in writes))
     content = writes[0].content
     if len(writes) == 1 and isinstance(content, Drawn):
@@ -167,24 +183,22 @@ def _numpy(tensor: Tensor) -> Array:
     return array
 
 
-def _law(writes: list[Write], tensor: Tensor, named: Named, draws: dict[object, Named]) -> Distribution:
+def _law(writes: list[Write], tensor: Tensor, named: Named, copies: Copies) -> Distribution:
     shape = tuple(tensor.shape)
     if len(writes) == 1 and writes[0].view.size == tensor.numel():
-        return _one_law(writes[0].content, named, draws)
-    _check_independent(writes)
-    first, *rest = writes
-    if first.view.size == tensor.numel():
-        content = seen(first, View.whole(shape) if first.view.offset == 0 else View.of(tensor), tensor.dtype)
-    else:
+        return _one_law(writes[0].content, named, copies, alone=True)
+    _check_independent([write for write in writes if not _is_copy(write.content, named, copies)])
+    content, rest = first_content(writes, tensor), writes[1:]
+    if content is None:
         content, rest = _background(writes), writes
         marks = [Write(write.view, Drawn(Constant(0.0), "")) for write in writes]
         values(marks, View.whole(shape), torch.bool)
     patches: list[tuple[Any, Distribution]] = []
     kept: list[View] = []
     for write in rest:
-        law = _one_law(write.content, named, draws)
-        same = isinstance(content, Drawn) and law == _drawn_law(content, tensor)
-        same = same and isinstance(law, Elementwise)
+        law = _one_law(write.content, named, copies)
+        same = isinstance(content, Drawn) and law == _one_law(content, named, copies)
+        same = same and isinstance(law, Elementwise) and not copies.shared(content, named)
         if same and not any(write.view.meets(other) for other in kept):
             continue
         box = box_of_view(write.view, shape)
@@ -192,7 +206,7 @@ def _law(writes: list[Write], tensor: Tensor, named: Named, draws: dict[object, 
             write = _turned(write, tensor.dtype)
             box = box_of_view(write.view, shape)
         if box is not None:
-            patches.append((box, _one_law(write.content, named, draws)))
+            patches.append((box, _one_law(write.content, named, copies)))
             kept.append(write.view)
             continue
         maskable = isinstance(content, Drawn) and not patches and not tensor.is_complex()
@@ -200,7 +214,7 @@ def _law(writes: list[Write], tensor: Tensor, named: Named, draws: dict[object, 
         if made is None:
             raise ValueError(f"{write.content.text} writes elements that are no box of it")
         content = made
-    inner = _one_law(content, named, draws)
+    inner = _one_law(content, named, copies)
     return Patched(inner, tuple(patches)) if patches else inner
 
 
@@ -224,6 +238,10 @@ def _background(writes: list[Write]) -> Drawn:
     return Drawn(max(sizes, key=lambda law: sizes[law], default=Constant(0.0)), "")
 
 
+def _is_copy(content: Content, named: Named, copies: Copies) -> bool:
+    return isinstance(content, Drawn) and isinstance(copies.law(content, named, False), Copied)
+
+
 def _check_independent(writes: list[Write]) -> None:
     """Raise ValueError where two parts show the same random values: a plan draws each anew."""
     drawn = [(w.view, w.content) for w in writes if isinstance(w.content, Drawn) and is_random(w.content)]
@@ -234,32 +252,28 @@ def _check_independent(writes: list[Write]) -> None:
                 raise ValueError("several parts of it are copies of the same random values")
 
 
-def _one_law(content: Content, named: Named, draws: dict[object, Named]) -> Distribution:
+def _one_law(content: Content, named: Named, copies: Copies, alone: bool = False) -> Distribution:
     if isinstance(content, Lost):
         raise ValueError(f"it {content.text}")
     if isinstance(content, Drawn):
-        return _drawn_law(content, named.tensor)
+        return copies.law(content, named, alone)
     if isinstance(content, Norms):
-        return _norms(content, named, draws)
+        return _norms(content, named, copies)
     if content.law is not None and not named.tensor.is_complex():
         return content.law
     return _law_of(_numpy(content.values()))
 
 
-def _drawn_law(content: Drawn, tensor: Tensor) -> Distribution:
-    """The law of a tensor's values; what is drawn for a complex one is the law of its parts."""
-    return of_complex(content.law) if tensor.is_complex() and not constant(content) else content.law
-
-
-def _norms(content: Norms, named: Named, draws: dict[object, Named]) -> Distribution:
+def _norms(content: Norms, named: Named, copies: Copies) -> Distribution:
     place = content.of.source.place
     if place is None or not place.in_order or place.offset:
         raise ValueError(f"it is {content.text} of a part or another view")
-    owner, inner, of = draws.get(content.of.source.draw), content.of.law, ""
+    owner, inner, of = copies.holder(content.of.source.draw, named), content.of.law, ""
     if owner is not None and owner.tensor.numel() == place.size:
         if owner.owner is not named.owner:
             raise ValueError(f"it is {content.text} of {owner.name!r}, which is in another module")
         of = owner.name.rpartition(".")[2]
+        inner = copies.law(content.of, owner, alone=True)
         sizes = tuple(owner.tensor.shape)
         if isinstance(inner, Structured) and sizes != place.shape:
             inner = views.Viewed(inner, sizes, place.shape, c_strides(place.shape), 0)

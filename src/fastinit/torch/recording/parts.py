@@ -102,7 +102,9 @@ def moved(
         if not in_place and _depends_on_place(content.law):
             return Lost(f"is {content.text}, rearranged by {text}", True)
         source = content.source if in_place else content.source.elsewhere()
-        made = Drawn(content.law, f"{content.text}, {text}", source)
+        if not in_place and mask.all() and (place := _regular(taken.reshape(mask.shape))) is not None:
+            source = content.source.part(View.whole((last - first,)), place)
+        made = Drawn(content.law, f"{content.text}, {text}", source, content.root)
         if mask.all():
             return made
         if (mask | fixed).all():
@@ -115,6 +117,18 @@ def moved(
         shape = tuple(target.shape)
         return [Write(View.whole(shape), Known(lambda: values_.reshape(shape), text)), *result]
     return result or None
+
+
+def _regular(numbers: Any) -> View | None:
+    """The view that shows elements with these numbers, if one does: every n-th row, for example."""
+    first = int(numbers.flat[0])
+    steps = [int(numbers[tuple(unit)]) - first if n > 1 else 0
+             for n, unit in zip(numbers.shape, np.eye(numbers.ndim, dtype=int), strict=True)]  # fmt: skip
+    grid = first + sum(
+        step * index for step, index in zip(steps, np.indices(numbers.shape, sparse=True), strict=True)
+    )
+    regular = min(steps, default=0) >= 0 and bool((numbers == grid).all())
+    return View(tuple(numbers.shape), tuple(steps), first) if regular else None
 
 
 def _depends_on_place(law: Distribution) -> bool:
@@ -143,7 +157,7 @@ def _masked(content: Drawn, mask: Any, values_: Tensor | None) -> Drawn:
     kept = given(mask.astype(np.float64))
     others = given(np.where(mask, 0.0, values_.reshape(mask.shape).to(torch.float64).numpy()))
     made = law_of(("where", kept, formula, others), inner)
-    return Drawn(made if made is not None else law, content.text, content.source)
+    return Drawn(made if made is not None else law, content.text, content.source, content.root)
 
 
 def _followed(
@@ -227,7 +241,8 @@ def _repeated(call: Call, sources: dict[int, list[Write]]) -> Content | None:
     strides = tuple([n for step in c_strides(sizes) for n in (0, step)])
     if max(times) == 1:
         return None
-    return Drawn(Viewed(content.law, sizes, shape, strides, 0), content.text, content.source.elsewhere())
+    law = Viewed(content.law, sizes, shape, strides, 0)
+    return Drawn(law, content.text, content.source.elsewhere(), content.root)
 
 
 def box_of_mask(mask: Any) -> Box | None:

@@ -84,7 +84,12 @@ def read_as(store: Store, view: View, dtype: torch.dtype) -> Content:
     of_parts = parts_of.get(had) == dtype or parts_of.get(dtype) == had
     if of_parts and isinstance(content, Drawn) and isinstance(content.law, Elementwise) and not view.repeats:
         all_of_it = view.size * dtype.itemsize == store.nbytes and view.in_order
-        return content if all_of_it else Drawn(content.law, content.text)
+        if all_of_it:
+            return content
+        source = content.source.elsewhere()
+        if had.is_complex and writes[0].view.in_order:  # whose draw counts parts
+            source = content.source.part(View.whole((store.nbytes // dtype.itemsize,)), view)
+        return Drawn(content.law, content.text, source)
     return Lost(f"is read as {dtype}", any(is_random(write.content) for write in writes))
 
 

@@ -14,15 +14,17 @@ from torch import nn
 from ...arguments import instance
 from ...dtypes import dtype_name
 from ...laws.composed import Patched, Transformed
+from ...laws.copies import Copied, drawn_as
 from ...laws.distributions import Distribution
 from ...laws.parts import of_reals
 from ...laws.patterns import Given
+from ...laws.structured import seen_from
 from ...plans.buffer import Buffer
 from ...plans.parameter import BUFFER, Parameter
 from ...plans.plan import Plan
 from ...schemes.catalogue import SCHEMES
 from ...schemes.fans import Fans, fans
-from ..parametrised import computed_weights
+from ..parametrised import Vector, computed_weights
 from ..survey import clean_modules
 from .home import Home, explained, line_of
 from .hooks import hooked
@@ -44,7 +46,7 @@ def record(factory: Callable[[], nn.Module]) -> Plan:
 
     Tied parameters stand once, under their first name. Names are those without wrappers. Persistent buffers of dtypes that
     can be drawn come after the parameters; all others (integers, or not persistent, or not known) are the plan's ``buffers``.
-    Two parameters that the code draws once and copies are two draws of the plan.
+    What the code copies, as `copy.deepcopy` and `load_state_dict` do, has the values of what it is a copy of (`fastinit.laws.Copied`).
 
     Parameters
     ----------
@@ -147,9 +149,20 @@ def _with_vectors(model: nn.Module, found: list[Outcome]) -> list[Outcome]:
             for vector in weight.vectors:
                 i = index.get(before + vector.name)
                 if i is not None and not isinstance(found[i].content, np.ndarray):
-                    law = vector.law(original.content, original.shape)
+                    law = _of_vector(vector, before, original)
                     found[i] = replace(found[i], content=law, text="spectral_norm", error=None)
     return found
+
+
+def _of_vector(vector: Vector, before: str, original: Outcome) -> Distribution:
+    """The law of a vector of the module whose names begin so, and whose weight has that outcome."""
+    assert isinstance(original.content, Distribution)
+    law, of = drawn_as(original.content, original.name)
+    local = original.name.removeprefix(before)
+    if of == original.name or not f".{of}".endswith(f".{local}"):
+        return vector.law(original.content, original.shape)
+    its = of.removesuffix(local) + vector.name  # that of the module which was copied
+    return Copied(vector.law(law, original.shape), seen_from(before + vector.name, its))
 
 
 def _same(outcome: Outcome, other: Outcome | None) -> bool:
@@ -171,6 +184,8 @@ def _row(outcome: Outcome) -> Parameter:
     scheme = scheme_of(law, outcome.text)
     counted = _fans(shape) if scheme in _BY_FANS and len(shape) > 1 else None
     reason = f"the model's code: {outcome.text}"
+    if isinstance(law, Copied):
+        reason += ", copied"
     is_buffer = outcome.kind == "buffer"
     return Parameter(
         outcome.name, shape, dtype, scheme, law, counted, 0, reason, outcome.owner, buffer=is_buffer
