@@ -497,6 +497,16 @@ def test_a_file_that_shrinks_meanwhile(tmp_path: Path) -> None:
         measure.measure_all(sources, lambda _, m: m)
 
 
+def test_threads_that_share_a_position(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows reads at a file's own position."""
+    safetensors.numpy.save_file(
+        {name: fi.normal((1 << 18, 3), name=name) for name in "abc"}, tmp_path / "w.safetensors"
+    )
+    want = fi.inspect(tmp_path / "w.safetensors", threads=4)
+    monkeypatch.delattr(os, "preadv")
+    assert fi.inspect(tmp_path / "w.safetensors", threads=4) == want
+
+
 def test_other_dtypes_are_named(tmp_path: Path) -> None:
     entries = {"f8": ("F8_E8M0", 4), "ids": ("I16", 8), "new": ("F4_X", 3), "w": ("F32", 16)}
     at, header = 0, {}
