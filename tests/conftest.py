@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.util
+import importlib
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -115,12 +115,6 @@ def count(*names):
         setattr(os, name, counted(getattr(os, name)))
 """
 """The start of a program that ends at the system call of the number of its third argument; `count` names the calls."""
-
-
-# There are no wheels of ml_dtypes for musl: what needs it is left out there.
-if not (os.environ.get("FASTINIT_REQUIRE_OPTIONAL") or importlib.util.find_spec("ml_dtypes")):
-    files = Path(__file__).parent.glob("test_*.py")
-    collect_ignore = [file.name for file in files if "\nimport ml_dtypes" in file.read_text()]
 
 
 def optional(module: str) -> Any:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import struct
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -504,7 +506,8 @@ def test_threads_that_share_a_position(tmp_path: Path, monkeypatch: pytest.Monke
     )
     want = fi.inspect(tmp_path / "w.safetensors", threads=4)
     monkeypatch.delattr(os, "preadv")
-    assert fi.inspect(tmp_path / "w.safetensors", threads=4) == want
+    got = fi.inspect(tmp_path / "w.safetensors", threads=4)
+    assert replace(got, seconds=want.seconds) == want
 
 
 def test_other_dtypes_are_named(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -77,7 +76,7 @@ def test_machines_without_these_bits(flags: list[str], message: str) -> None:
         (pytest.fail if "clang-14" in REQUIRED else pytest.skip)("clang-14 is not installed")
     command = ["clang-14", *flags, "-ffreestanding", "-fsyntax-only", "-x", "c", ROOT / "csrc" / "fastinit.h"]
     result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode and f'error: "fastinit' in result.stderr and message in result.stderr
+    assert result.returncode and 'error: "fastinit' in result.stderr and message in result.stderr
 
 
 NAMES = ["bits", "uniform", "normal", "truncated 6", "truncated skew", "truncated tail"]
