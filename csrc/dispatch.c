@@ -14,8 +14,8 @@ extern const struct fi_isa fi_isa_base;
 #ifdef FI_AVX
 extern const struct fi_isa fi_isa_avx2, fi_isa_avx512;
 
-/* Instructions of leaf 7, and the registers that the system saves (bits of XCR0). macOS shows those of AVX-512 only after
- * a program's first use of them. */
+/* Instructions of leaf 7, and the registers that the system saves (bits of XCR0). macOS shows those of AVX-512 only
+ * after a program's first use of them. */
 #define AVX2 bit_AVX2
 #define AVX512 (AVX2 | bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL)
 #define YMM 0x06u
@@ -57,12 +57,12 @@ const struct fi_isa *fi_isa_at(size_t i) {
     return i < sizeof isas / sizeof *isas ? isas[i] : NULL;
 }
 
-/* Elements that a thread takes at a time, elements for each thread, bytes of the buffer for strided memory, elements of a
- * grain. To start a
- * thread takes about 40 us: two threads are as fast as one at 2^18 elements (docs/speed.md). */
+/* Elements that a thread takes at a time, elements for each thread, bytes of the buffer for strided memory, elements of
+ * a grain. To start a thread takes about 40 us: two threads are as fast as one at 2^18 elements (docs/speed.md). */
 enum { CHUNK = 1 << 16, PER_THREAD = 1 << 17, SCATTER_BYTES = 1 << 14, GRAIN = 64 };
 
-/* The elements of the jobs, one job after another. Each job begins at a whole grain, so that threads part at cache lines. */
+/* The elements of the jobs, one job after another. Each job begins at a whole grain, so that threads part at cache
+ * lines. */
 struct shared {
     const struct fi_job *jobs;
     size_t n_jobs;

@@ -251,8 +251,8 @@ struct fi_job {
 
 enum { FI_MAX_THREADS = 256 };
 
-/* Run the jobs on at most `threads` threads. `interrupted`, unless NULL, is asked now and then on the calling thread; true
- * stops all. Returns false if it did. */
+/* Run the jobs on at most `threads` threads. `interrupted`, unless NULL, is asked now and then on the calling thread;
+ * true stops all. Returns false if it did. */
 bool fi_draw(struct fi_job *jobs, size_t n_jobs, int threads, bool (*interrupted)(void *), void *context);
 
 /* The handler of XLA's custom call. */
