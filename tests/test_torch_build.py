@@ -94,7 +94,7 @@ def test_two_networks_from_one_seed() -> None:
     for prefix in ("q1.", "q2."):
         model, named = ft.build(Net, seed=7, prefix=prefix), plan.prefixed(prefix)
         arrays = fi.init(plan, seed=7, prefix=prefix)
-        assert arrays.keys() == {prefix + name for name in (*plan, *plan.ties)}
+        assert arrays.keys() == {prefix + name for name in (*plan.stored, *plan.ties)}
         for name, tensor in model.state_dict().items():
             if tensor.is_floating_point():
                 assert np.array_equal(tensor, arrays[prefix + name]), name
