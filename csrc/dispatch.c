@@ -58,15 +58,16 @@ const struct fi_isa *fi_isa_at(size_t i) {
 }
 
 /* Elements that a thread takes at a time, elements for each thread, bytes of the buffer for strided memory, elements of
- * a grain. To start a thread takes about 40 us: two threads are as fast as one at 2^18 elements (docs/speed.md). */
-enum { CHUNK = 1 << 16, PER_THREAD = 1 << 17, SCATTER_BYTES = 1 << 14, GRAIN = 64 };
+ * a cache line. To start a thread takes about 40 us: two threads are as fast as one at 2^18 elements (docs/speed.md).
+ * In new memory, two threads that meet in one huge page both wait for it: large chunks make that rare. */
+enum { LEAST_CHUNK = 1 << 16, MOST_CHUNK = 1 << 20, PER_THREAD = 1 << 17, SCATTER_BYTES = 1 << 14, GRAIN = 64 };
 
-/* The elements of the jobs, one job after another. Each job begins at a whole grain, so that threads part at cache
- * lines. */
+/* The elements of the jobs, one job after another. A job of a chunk or more begins at a whole chunk, so that threads
+ * part at pages, others at a whole grain, so that they part at cache lines. */
 struct shared {
     const struct fi_job *jobs;
     size_t n_jobs;
-    uint64_t count;
+    uint64_t count, chunk;
     atomic_ullong next;
     atomic_bool stop;
     bool (*interrupted)(void *);
@@ -191,6 +192,8 @@ static uint64_t elements(const struct fi_job *job) {
     return count;
 }
 
+static uint64_t rounded_up(uint64_t x, uint64_t unit) { return (x + unit - 1) / unit * unit; }
+
 /* Write elements [at, end) of all jobs. */
 static void fill_jobs(const struct shared *shared, uint64_t at, uint64_t end) {
     size_t low = 0, high = shared->n_jobs;
@@ -201,11 +204,10 @@ static void fill_jobs(const struct shared *shared, uint64_t at, uint64_t end) {
         else
             high = middle;
     }
-    for (const struct fi_job *job = &shared->jobs[low]; at < end; job++) {
-        const uint64_t count = elements(job), grains = (count + GRAIN - 1) / GRAIN;
-        const uint64_t first = at - job->before, stop = least(end - job->before, count);
+    const struct fi_job *past = shared->jobs + shared->n_jobs;
+    for (const struct fi_job *job = &shared->jobs[low]; job < past && job->before < end; job++) {
+        const uint64_t first = at > job->before ? at - job->before : 0, stop = least(end - job->before, elements(job));
         if (first < stop) fill_range(job, first, stop);
-        at = least(end, job->before + grains * GRAIN);
     }
 }
 
@@ -218,9 +220,9 @@ static void work(struct shared *shared, bool calling_thread) {
     const bool asks = calling_thread && shared->interrupted;
     double asked = asks ? fi_seconds() : 0;
     while (!atomic_load_explicit(&shared->stop, memory_order_relaxed)) {
-        const uint64_t at = atomic_fetch_add_explicit(&shared->next, CHUNK, memory_order_relaxed);
+        const uint64_t at = atomic_fetch_add_explicit(&shared->next, shared->chunk, memory_order_relaxed);
         if (at >= shared->count) break;
-        fill_jobs(shared, at, shared->count - at < CHUNK ? shared->count : at + CHUNK);
+        fill_jobs(shared, at, least(shared->count, at + shared->chunk));
         if (asks && fi_seconds() - asked > 0.03) {
             if (shared->interrupted(shared->context)) atomic_store(&shared->stop, true);
             asked = fi_seconds();
@@ -237,15 +239,20 @@ FI_THREAD(worker, shared) {
 
 bool fi_draw(struct fi_job *jobs, size_t n_jobs, int threads, bool (*interrupted)(void *), void *context) {
     struct shared shared = {.jobs = jobs, .n_jobs = n_jobs, .interrupted = interrupted, .context = context};
+    uint64_t total = 0;
+    for (size_t i = 0; i < n_jobs; i++) total += elements(&jobs[i]);
+    if (total == 0) return true;
+    shared.chunk = MOST_CHUNK;
+    while (shared.chunk > LEAST_CHUNK && shared.chunk * 8 * (uint64_t)threads > total) shared.chunk /= 2;
     for (size_t i = 0; i < n_jobs; i++) {
-        jobs[i].before = shared.count;
-        shared.count += (elements(&jobs[i]) + GRAIN - 1) / GRAIN * GRAIN;
+        const uint64_t count = elements(&jobs[i]), whole = count >= shared.chunk ? shared.chunk : GRAIN;
+        jobs[i].before = rounded_up(shared.count, whole);
+        shared.count = rounded_up(jobs[i].before + count, whole);
     }
-    if (shared.count == 0) return true;
     /* If a thread cannot be started, the others take its chunks. */
     fi_thread thread[FI_MAX_THREADS];
     int started = 0;
-    while (started < threads - 1 && (uint64_t)started + 2 <= shared.count / PER_THREAD) {
+    while (started < threads - 1 && (uint64_t)started + 2 <= total / PER_THREAD) {
         if (!fi_thread_start(&thread[started], worker, &shared)) break;
         started++;
     }

@@ -246,7 +246,7 @@ struct fi_job {
     const struct fi_axis *axes; /* outermost first, at least one */
     size_t n_axes;
     bool streaming;
-    uint64_t before; /* set by fi_draw: the elements of the jobs before it, in whole grains */
+    uint64_t before; /* set by fi_draw: where it begins among the elements of all jobs */
 };
 
 enum { FI_MAX_THREADS = 256 };
