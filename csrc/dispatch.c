@@ -1,48 +1,69 @@
 /* Which instruction sets this machine runs, and how a job is shared out among threads and written to memory. */
 #include "fastinit.h"
+#include "system.h"
 
 #include <fenv.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#ifndef _WIN32
-#include <pthread.h>
+#ifdef FI_AVX
+#include <cpuid.h>
 #endif
 
 extern const struct fi_isa fi_isa_base;
 #ifdef FI_AVX
 extern const struct fi_isa fi_isa_avx2, fi_isa_avx512;
 
-static bool runs_avx2(void) {
-    __builtin_cpu_init();
-    /* Every processor with AVX2 has F16C, which not every compiler can ask for. */
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+/* Instructions of leaf 7, and the registers that the system saves (bits of XCR0). macOS shows those of AVX-512 only
+ * after a program's first use of them. */
+#define AVX2 bit_AVX2
+#define AVX512 (AVX2 | bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL)
+#define YMM 0x06u
+#ifdef __APPLE__
+#define ZMM YMM
+#else
+#define ZMM 0xe6u
+#endif
+
+/* Asked of the processor itself, because clang-cl comes without the library behind __builtin_cpu_supports. */
+static bool runs(unsigned instructions, unsigned registers) {
+    const unsigned first = bit_FMA | bit_F16C | bit_OSXSAVE;
+    unsigned a, b, c, d, saved, upper;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & first) != first) return false;
+    __asm__("xgetbv" : "=a"(saved), "=d"(upper) : "c"(0));
+    if ((saved & registers) != registers || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+    return (b & instructions) == instructions;
 }
-static bool runs_avx512(void) {
-    return runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+
+static const struct fi_isa *const isas[] = {&fi_isa_avx512, &fi_isa_avx2, &fi_isa_base};
+
+/* How many of them this machine lacks. Virtual machines answer slowly, so it is asked once. */
+static size_t lacking(void) {
+    static atomic_int known = -1;
+    int count = atomic_load_explicit(&known, memory_order_relaxed);
+    if (count < 0) {
+        count = runs(AVX512, ZMM) ? 0 : runs(AVX2, YMM) ? 1 : 2;
+        atomic_store_explicit(&known, count, memory_order_relaxed);
+    }
+    return (size_t)count;
 }
+#else
+static const struct fi_isa *const isas[] = {&fi_isa_base};
+static size_t lacking(void) { return 0; }
 #endif
 
 const struct fi_isa *fi_isa_at(size_t i) {
-    const struct fi_isa *found[3];
-    size_t n = 0;
-#ifdef FI_AVX
-    if (runs_avx512()) found[n++] = &fi_isa_avx512;
-    if (runs_avx2()) found[n++] = &fi_isa_avx2;
-#endif
-    found[n++] = &fi_isa_base;
-    return i < n ? found[i] : NULL;
+    i += lacking();
+    return i < sizeof isas / sizeof *isas ? isas[i] : NULL;
 }
 
-/* Elements that a thread takes at a time, elements for each thread, bytes of the buffer for strided memory, elements of a
- * cache line. To start a thread takes about 40 us: two threads are as fast as one at 2^18 elements (docs/speed.md). In new
- * memory, two threads that meet in one huge page both wait for it: the more a thread takes at a time, the less. */
+/* Elements that a thread takes at a time, elements for each thread, bytes of the buffer for strided memory, elements of
+ * a cache line. To start a thread takes about 40 us: two threads are as fast as one at 2^18 elements (docs/speed.md).
+ * In new memory, two threads that meet in one huge page both wait for it: large chunks make that rare. */
 enum { LEAST_CHUNK = 1 << 16, MOST_CHUNK = 1 << 20, PER_THREAD = 1 << 17, SCATTER_BYTES = 1 << 14, GRAIN = 64 };
 
-/* The elements of the jobs, one job after another. A job of a chunk or more begins at a whole chunk, so that threads part at
- * pages, others at a whole grain, so that they part at cache lines. */
+/* The elements of the jobs, one job after another. A job of a chunk or more begins at a whole chunk, so that threads
+ * part at pages, others at a whole grain, so that they part at cache lines. */
 struct shared {
     const struct fi_job *jobs;
     size_t n_jobs;
@@ -165,12 +186,6 @@ static void fill_range(const struct fi_job *job, uint64_t at, uint64_t end) {
     }
 }
 
-static double seconds(void) {
-    struct timespec now;
-    timespec_get(&now, TIME_UTC);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static uint64_t elements(const struct fi_job *job) {
     uint64_t count = 1;
     for (size_t a = 0; a < job->n_axes; a++) count *= job->axes[a].length;
@@ -203,26 +218,24 @@ static void work(struct shared *shared, bool calling_thread) {
     fegetenv(&caller);
     fesetenv(FE_DFL_ENV);
     const bool asks = calling_thread && shared->interrupted;
-    double asked = asks ? seconds() : 0;
+    double asked = asks ? fi_seconds() : 0;
     while (!atomic_load_explicit(&shared->stop, memory_order_relaxed)) {
         const uint64_t at = atomic_fetch_add_explicit(&shared->next, shared->chunk, memory_order_relaxed);
         if (at >= shared->count) break;
         fill_jobs(shared, at, least(shared->count, at + shared->chunk));
-        if (asks && seconds() - asked > 0.03) {
+        if (asks && fi_seconds() - asked > 0.03) {
             if (shared->interrupted(shared->context)) atomic_store(&shared->stop, true);
-            asked = seconds();
+            asked = fi_seconds();
         }
     }
     atomic_thread_fence(memory_order_seq_cst); /* nothing weaker orders streaming stores */
     fesetenv(&caller);
 }
 
-#ifndef _WIN32
-static void *worker(void *shared) {
+FI_THREAD(worker, shared) {
     work(shared, false);
-    return NULL;
+    return 0;
 }
-#endif
 
 bool fi_draw(struct fi_job *jobs, size_t n_jobs, int threads, bool (*interrupted)(void *), void *context) {
     struct shared shared = {.jobs = jobs, .n_jobs = n_jobs, .interrupted = interrupted, .context = context};
@@ -236,20 +249,14 @@ bool fi_draw(struct fi_job *jobs, size_t n_jobs, int threads, bool (*interrupted
         jobs[i].before = rounded_up(shared.count, whole);
         shared.count = rounded_up(jobs[i].before + count, whole);
     }
-#ifndef _WIN32
     /* If a thread cannot be started, the others take its chunks. */
-    pthread_t thread[FI_MAX_THREADS];
+    fi_thread thread[FI_MAX_THREADS];
     int started = 0;
     while (started < threads - 1 && (uint64_t)started + 2 <= total / PER_THREAD) {
-        if (pthread_create(&thread[started], NULL, worker, &shared)) break;
+        if (!fi_thread_start(&thread[started], worker, &shared)) break;
         started++;
     }
-#else
-    (void)threads;
-#endif
     work(&shared, true);
-#ifndef _WIN32
-    for (int i = 0; i < started; i++) pthread_join(thread[i], NULL);
-#endif
+    for (int i = 0; i < started; i++) fi_thread_join(thread[i]);
     return !atomic_load(&shared.stop);
 }

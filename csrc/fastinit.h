@@ -9,14 +9,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Whether kernels for AVX2 and AVX-512 are built beside the base one. clang in the guise of MSVC cannot: its headers
- * offer those instructions only if compiler flags ask for them in the whole file. */
-#if defined(__x86_64__) && !defined(_MSC_VER)
+/* Whether kernels for AVX2 and AVX-512 are built beside the base one. Before version 19, clang in the guise of MSVC
+ * offers those instructions only if compiler flags ask for them in the whole file. */
+#if defined(__x86_64__) && (!defined(_MSC_VER) || __clang_major__ >= 19)
 #define FI_AVX
 #endif
 
 #ifdef __FAST_MATH__
 #error "fastinit's bits need IEEE arithmetic: build without -ffast-math"
+#endif
+#if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0
+#error "fastinit's bits need arithmetic in the type's own precision: build with SSE2 (-msse2 -mfpmath=sse), not x87"
+#endif
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "fastinit does not run on big-endian machines: its values and files are little-endian"
 #endif
 
 /* The laws and the dtypes, one row each. Enums, names and kernels follow from these lists. */

@@ -622,3 +622,17 @@ def test_schemes_are_explained(name: str, run: Run) -> None:
 
 def test_a_misspelt_scheme(run: Run) -> None:
     assert "did you mean 'he_normal'" in run("schemes he_norml", 2)
+
+
+def test_the_shell_completes(tmp_path: Path) -> None:
+    optional("argcomplete")
+    said = tmp_path / "said"
+    line = "fastinit init model.json --rec"
+    asked = {
+        "_ARGCOMPLETE": "1",
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
+        "_ARGCOMPLETE_STDOUT_FILENAME": str(said),
+    }
+    subprocess.run([sys.executable, "-m", "fastinit"], env={**os.environ, **asked}, check=True)
+    assert said.read_text().strip() == "--recipe"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import struct
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -495,6 +497,17 @@ def test_a_file_that_shrinks_meanwhile(tmp_path: Path) -> None:
         opened.truncate(5_000_000)
         sources = [measure.Source("w", (1000, 1000), "float32", at, opened) for at in (0, 4_000_000)]
         measure.measure_all(sources, lambda _, m: m)
+
+
+def test_threads_that_share_a_position(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows reads at a file's own position."""
+    safetensors.numpy.save_file(
+        {name: fi.normal((1 << 18, 3), name=name) for name in "abc"}, tmp_path / "w.safetensors"
+    )
+    want = fi.inspect(tmp_path / "w.safetensors", threads=4)
+    monkeypatch.delattr(os, "preadv")
+    got = fi.inspect(tmp_path / "w.safetensors", threads=4)
+    assert replace(got, seconds=want.seconds) == want
 
 
 def test_other_dtypes_are_named(tmp_path: Path) -> None:

@@ -1,12 +1,11 @@
 """The kernels built by other compilers, with sanitizers (of memory, arithmetic and threads), with musl, for AArch64 (under
-qemu-user) and for Windows (under Wine): the same bits."""
+qemu-user) and for Windows (under Wine): the same bits. Machines without these bits are refused."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,18 +18,21 @@ from test_kernels import KEY, LAWS
 from fastinit import _core
 
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-O1", "-g"]
-BUILDS = {
-    "gcc": (["gcc"], [], []),
-    "gcc-11": (["gcc-11"], [], []),
-    "clang": (["clang"], [], []),
+MINGW = "x86_64-w64-mingw32-gcc"
+# clang as clang-cl has it: Microsoft's calling convention and _MSC_VER, here with MinGW's headers and libraries.
+CLANG_CL = ["clang-19", "--target=x86_64-pc-windows-msvc19.44", "-fgnuc-version=4.2.1"]
+CLANG_CL += ["-isystem", "/usr/x86_64-w64-mingw32/include", "-Wno-everything"]
+BUILDS = {  # the command, its flags, and what runs the program
+    **{name: ([name], [], []) for name in ("gcc", "gcc-10", "gcc-11", "clang-14", "clang-19")},
     "sanitized": (["gcc"], SANITIZE, []),
     "threads": (["gcc"], ["-fsanitize=thread", "-g"], []),
     "musl": (["musl-gcc"], ["-static"], []),
     "aarch64": (["aarch64-linux-gnu-gcc"], ["-static"], ["qemu-aarch64"]),
-    "windows": ([sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-windows-gnu"], [], ["wine"]),
+    "mingw": ([MINGW], ["-static"], ["wine"]),
+    "clang-cl": (CLANG_CL, [], ["wine"]),
 }
 # What .ci/run installs must not be skipped there.
-REQUIRED = {"gcc", "gcc-11"} if os.environ.get("FASTINIT_REQUIRE_OPTIONAL") else set()
+REQUIRED = {"gcc", "gcc-11", "clang-14"} if os.environ.get("FASTINIT_REQUIRE_OPTIONAL") else set()
 WORDS = [str(int.from_bytes(KEY[i : i + 4], "little")) for i in (0, 4, 8, 12)]
 
 
@@ -42,18 +44,39 @@ def driver(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             missing = pytest.fail if tool[0] in REQUIRED else pytest.skip
             missing(f"{' '.join(tool)} is not installed")
     program = tmp_path_factory.mktemp("driver") / f"{request.param}.exe"
-    build([*compiler, *FLAGS, *extra], [ROOT / "tests" / "driver.c"], program)
+    others, link = [ROOT / "tests" / "driver.c"], None
+    if request.param == "clang-cl":
+        others.append(program.with_name("chkstk.s"))
+        others[-1].write_text(".globl __chkstk\n__chkstk: jmp ___chkstk_ms\n")  # the same under another name
+        link = [MINGW, "-static"]
+    build([*compiler, *FLAGS, *extra], others, program, link)
     return [*runner, str(program)]
 
 
-def build(compile: list[str], others: list[Path], program: Path) -> None:
+def build(compile: list[str], others: list[Path], program: Path, link: list[str] | None = None) -> None:
     """csrc/ and other sources, side by side, to a program."""
     sources = [*(ROOT / "csrc").glob("*.c"), *others]
     objects = [program.with_name(f"{program.name}.{source.stem}.o") for source in sources]
     commands = [[*compile, "-c", str(s), "-o", str(o)] for s, o in zip(sources, objects, strict=True)]
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda command: subprocess.run(command, check=True), commands))
-    subprocess.run([*compile, *map(str, objects), "-o", str(program), "-lm"], check=True)
+    subprocess.run([*(link or compile), *map(str, objects), "-o", str(program), "-lm"], check=True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--target=s390x-linux-gnu"], "does not run on big-endian machines"),
+        (["--target=i386-linux-gnu", "-mno-sse"], "arithmetic in the type's own precision"),
+        (["-ffast-math"], "build without -ffast-math"),
+    ],
+)
+def test_machines_without_these_bits(flags: list[str], message: str) -> None:
+    if not shutil.which("clang-14"):
+        (pytest.fail if "clang-14" in REQUIRED else pytest.skip)("clang-14 is not installed")
+    command = ["clang-14", *flags, "-ffreestanding", "-fsyntax-only", "-x", "c", ROOT / "csrc" / "fastinit.h"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode and 'error: "fastinit' in result.stderr and message in result.stderr
 
 
 NAMES = ["bits", "uniform", "normal", "truncated 6", "truncated skew", "truncated tail"]

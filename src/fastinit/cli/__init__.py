@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -30,7 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 if all is well; 1 if a file cannot be written or read; 2 for wrong arguments; 3 for deviations or faults that were
         found; 130 after Ctrl-C; 141 if the reader of what is printed has left.
     """
-    arguments = parser().parse_args(argv)
+    commands = parser()
+    if "_ARGCOMPLETE" in os.environ:  # the shell asks what may follow; never imported otherwise
+        importlib.import_module("argcomplete").autocomplete(commands)
+    arguments = commands.parse_args(argv)
     try:
         status: int = arguments.run(arguments)
         sys.stdout.flush()

@@ -27,6 +27,8 @@ _CHUNK_BYTES = 1 << 20  # about a core's second-level cache
 _SHORTEST_ROW = 4  # shorter rows are equal by chance
 _MOST_ROWS = 1 << 24  # their hashes take 128 MiB
 
+_position = threading.Lock()  # a file has one position: where Windows reads, its threads take turns
+
 
 @dataclass(frozen=True)
 class Source:
@@ -268,7 +270,18 @@ def _read(file: BinaryIO, buffer: memoryview, offset: int) -> None:
     """Fill the buffer from the offset on."""
     with atomic.naming(file.name):
         while buffer:
-            n = os.preadv(file.fileno(), [buffer], offset)
+            n = _read_at(file.fileno(), buffer, offset)
             if n == 0:
                 raise OSError(errno.EIO, f"the file ends at byte {offset}, within a tensor")
             buffer, offset = buffer[n:], offset + n
+
+
+def _read_at(file: int, buffer: memoryview, offset: int) -> int:
+    """Read into the buffer, and tell how many bytes."""
+    if hasattr(os, "preadv"):
+        return os.preadv(file, [buffer], offset)
+    with _position:
+        os.lseek(file, offset, os.SEEK_SET)
+        data = os.read(file, len(buffer))
+    buffer[: len(data)] = data
+    return len(data)
