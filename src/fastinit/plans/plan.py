@@ -191,6 +191,8 @@ class Plan(Mapping[str, Parameter]):
         ['critic.fc.weight']
         """
         encoded_name(prefix, "prefix")
+        if not prefix:
+            return self
         kept = {prefix + name: replace(row, name=prefix + name) for name, row in self.unfilled.items()}
 
         def law(row: Parameter | Buffer, of: Any) -> Any:
