@@ -46,7 +46,7 @@ def record(factory: Callable[[], nn.Module]) -> Plan:
 
     Tied parameters stand once, under their first name. Names are those without wrappers. Persistent buffers of dtypes that
     can be drawn come after the parameters; all others (integers, or not persistent, or not known) are the plan's ``buffers``.
-    What the code copies, as `copy.deepcopy` and `load_state_dict` do, has the values of what it is a copy of (`fastinit.laws.Copied`).
+    What the code copies, as ``copy.deepcopy`` and ``load_state_dict`` do, has the values of what it is a copy of (``fastinit.laws.Copied``).
 
     Parameters
     ----------
