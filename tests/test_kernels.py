@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -162,26 +163,30 @@ def test_runs_of_global_indices(kernel: Kernel) -> None:
     np.testing.assert_array_equal(out, whole[np.ix_(take(rows, 12), take(columns, 9))])
 
 
+@cache
+def _many() -> list[tuple[str, tuple[float, ...], str, np.ndarray]]:
+    """Of every law and dtype that goes with it, of many sizes, nothing among them; together more than one thread takes."""
+    sizes = [0, 1, 3, 64, 0, 0, 65, 1000, 70_001, 16, 0]
+    pairs = [
+        (*law, dtype)
+        for law, dtype in itertools.product(LAWS.values(), _core.DTYPES)
+        if law[0] != "bits" or dtype not in NARROW
+    ]
+    return [(*pair, expected(*pair, 0, sizes[i % len(sizes)])) for i, pair in enumerate(pairs)]
+
+
 @pytest.mark.parametrize("isa", range(len(ISAS)), ids=ISAS)
 @pytest.mark.parametrize("threads", [1, 2, 7])
 def test_many_tensors_at_once(threads: int, isa: int) -> None:
-    """Of every law and dtype that goes with it, of many sizes, nothing among them; together more than one thread takes."""
-    sizes = [0, 1, 3, 64, 0, 0, 65, 1000, 70_001, 16, 0]
+    assert sum(len(want) for *_, want in _many()) > 2**18
+    outs = [np.full(len(want) + 2, 0x5A, want.dtype) for *_, want in _many()]
     jobs: list[tuple[Any, ...]] = []
-    outs, wants = [], []
-    for i, ((law, parameters), dtype) in enumerate(itertools.product(LAWS.values(), _core.DTYPES)):
-        if law == "bits" and dtype in NARROW:
-            continue
-        count = sizes[i % len(sizes)]
-        want = expected(law, parameters, dtype, 0, count)
-        room = np.full(count + 2, 0x5A, want.dtype)
-        axes: Any = count if i % 2 else ((count, 1, room.itemsize, ((0, 0),)),)
-        jobs.append((law, parameters, KEY, dtype, room[1:].ctypes.data, axes, count > 1000 and i % 3 == 0))
-        outs.append(room)
-        wants.append(want)
-    assert sum(map(len, wants)) > 2**18
+    for i, ((law, parameters, dtype, want), out) in enumerate(zip(_many(), outs, strict=True)):
+        axes: Any = len(want) if i % 2 else ((len(want), 1, want.itemsize, ((0, 0),)),)
+        streaming = len(want) > 1000 and i % 3 == 0
+        jobs.append((law, parameters, KEY, dtype, out[1:].ctypes.data, axes, streaming))
     fill_jobs(jobs, threads, isa)
-    for job, out, want in zip(jobs, outs, wants, strict=True):
+    for (*job, want), out in zip(_many(), outs, strict=True):
         assert out[0] == out[-1] == 0x5A, job
         np.testing.assert_array_equal(out[1:-1], want, str(job))
     fill_jobs([], threads, isa)
