@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,36 +17,22 @@ from test_cuda_torch import program_of
 
 import fastinit as fi
 from fastinit.dtypes import COMPLEX, DTYPES, numpy_dtype
-from fastinit.laws.distributions import Constant, Distribution, Normal, TruncatedNormal, Uniform
+from fastinit.laws.distributions import Constant, Distribution, Normal
 
 jax = optional("jax")
 jnp = jax.numpy
+from test_jax_call import KEY, LAWS, bits  # noqa: E402
 from xla_on_the_host import Host, programs_for_gpus  # noqa: E402
 
 import fastinit.jax as fj  # noqa: E402
 from fastinit.jax import custom_call, gpu, traced  # noqa: E402
 from fastinit.jax.keys import words_of_seed  # noqa: E402
 
-KEY = jax.random.key(2**40 + 3)
-LAWS = [
-    Uniform(-0.3, 0.7),
-    Normal(0.1, 2.0),
-    TruncatedNormal(0.0, 1.0, -2.0, 2.0),
-    TruncatedNormal(0.5, 2.0, 3.0, math.inf),
-    Constant(0.7),
-]
-
 
 @pytest.fixture
 def host(gpu: HostDriver) -> Iterator[Host]:
     with programs_for_gpus(gpu) as host:
         yield host
-
-
-def bits(array: Any) -> np.ndarray:
-    array = np.asarray(array)
-    size = array.itemsize // (2 if array.dtype.kind == "c" else 1)
-    return np.frombuffer(array.tobytes(), f"u{size}")
 
 
 @pytest.mark.parametrize(

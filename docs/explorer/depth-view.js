@@ -2,7 +2,7 @@
 import { frame, histograms, lines, sheet } from "./charts.js";
 import { client } from "./client.js";
 import { named, sharedPanel } from "./controls.js";
-import { h, percent, reading, select, short, slider, table } from "./dom.js";
+import { h, inNextFrame, percent, reading, select, short, slider, table } from "./dom.js";
 import { takePanel } from "./take-panel.js";
 import { verdictPanel } from "./verdict-panel.js";
 
@@ -78,15 +78,7 @@ export function depthView(words, app) {
     });
   }
 
-  let due = false;
-  function soon() {
-    if (due) return;
-    due = true;
-    requestAnimationFrame(() => {
-      due = false;
-      draw();
-    });
-  }
+  const soon = inNextFrame(draw);
 
   function draw() {
     if (!state || !pictures.isConnected) return;

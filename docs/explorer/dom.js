@@ -129,3 +129,16 @@ export function short(value) {
 
 export const percent = (share) =>
   share === null || share === undefined ? "–" : `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}%`;
+
+/** A call of `draw` in the next frame, however often it is asked for until then. */
+export function inNextFrame(draw) {
+  let due = false;
+  return () => {
+    if (due) return;
+    due = true;
+    requestAnimationFrame(() => {
+      due = false;
+      draw();
+    });
+  };
+}

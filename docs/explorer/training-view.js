@@ -2,7 +2,7 @@
 import { lines, sheet } from "./charts.js";
 import { client } from "./client.js";
 import { named, sharedPanel } from "./controls.js";
-import { h, percent, reading, short } from "./dom.js";
+import { h, inNextFrame, percent, reading, short } from "./dom.js";
 import { drawing } from "./pixels.js";
 import { takePanel } from "./take-panel.js";
 
@@ -69,8 +69,7 @@ export function trainingView(words, app) {
     found = [],
     arrivals = [],
     points = null,
-    waiting = 0,
-    due = false;
+    waiting = 0;
 
   function begin(kind, onmessage) {
     running = kind;
@@ -116,14 +115,7 @@ export function trainingView(words, app) {
     });
   }
 
-  function soon() {
-    if (due) return;
-    due = true;
-    requestAnimationFrame(() => {
-      due = false;
-      draw();
-    });
-  }
+  const soon = inNextFrame(draw);
 
   function draw() {
     if (!state || !picture.isConnected || picture.clientWidth < 100) return;

@@ -345,7 +345,9 @@ def coefficients():
 
 
 def key(uint64_t seed, str name):
-    """128 bits of BLAKE2b over the stream version, the seed and the length-prefixed UTF-8 name."""
+    """128 bits of BLAKE2b over the stream version, the seed and the length-prefixed UTF-8 name. Names are compared byte
+    for byte, without Unicode normalisation.
+    """
     cdef Py_ssize_t length
     cdef const char *text = PyUnicode_AsUTF8AndSize(name, &length)
     cdef uint32_t words[4]

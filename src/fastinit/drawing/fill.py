@@ -103,8 +103,8 @@ class Batch:
     def new(self, shape: tuple[int, ...], dtype: str, law: Distribution, name: str) -> Array:
         """A new array, to be written by `run`."""
         array = memory.empty(shape, dtype)
-        if isinstance(law, Elementwise) and dtype not in COMPLEX:
-            parameters, key = checked_parameters(law, dtype), _core.key(self.seed, name)
+        if isinstance(law, Elementwise) and dtype not in COMPLEX:  # at once: a model may have many small ones
+            parameters, key = checked_parameters(law, dtype), streams.key(self.seed, name)
             streaming = array.nbytes >= STREAMING_BYTES
             self._jobs.add(law.law, parameters, key, dtype, memory.address_of(array), array.size, streaming)
             self._owners.append(array)
@@ -124,7 +124,7 @@ class Batch:
             axes = blocks.contiguous(size, itemsize)
         else:
             axes = blocks.axes(whole, block, to.strides, itemsize)
-        key, parameters = _core.key(self.seed, name), checked_parameters(law, to.dtype)
+        key, parameters = streams.key(self.seed, name), checked_parameters(law, to.dtype)
         if to.place is not None:
             launch = cuda.Draw(to.place, law.law, parameters, to.dtype, key, to.address, axes)
             self._launches.append(launch)

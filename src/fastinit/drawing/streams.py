@@ -14,6 +14,8 @@ Seed: TypeAlias = "int | np.integer | np.random.SeedSequence | np.random.Generat
 
 STREAM_VERSION = int(_core.STREAM_TAG.split()[-1].rstrip(b"\0"))
 
+key = _core.key
+
 
 def resolve_seed(seed: Seed) -> int:
     """The integer in [0, 2**64) that ``seed`` stands for.
@@ -52,17 +54,6 @@ def resolve_seed(seed: Seed) -> int:
     if not 0 <= value < 2**64:
         raise ValueError(f"seed must be in [0, 2**64), not {value}")
     return value
-
-
-def key(seed: int, name: str) -> bytes:
-    """128 bits of BLAKE2b over the stream version, the seed and the length-prefixed UTF-8 name.
-
-    Names are compared byte for byte, without Unicode normalisation.
-
-    >>> key(0, "a").hex() == key(0, "b").hex()
-    False
-    """
-    return _core.key(seed, name)
 
 
 def around_the_seed(name: str) -> tuple[bytes, bytes]:

@@ -45,7 +45,7 @@ def init(
     Returns
     -------
     dict
-        Name -> array, in the order of the plan, with the integers and bools that its files have (`Plan.stored`). Tied names
+        Name -> array, in the order of the plan, with the buffers that its files have (`Plan.stored`). Tied names
         share one array. The plan's ``unfilled`` are not in it.
 
     Raises

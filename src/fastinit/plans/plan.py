@@ -107,7 +107,8 @@ class Plan(Mapping[str, Parameter]):
 
     @cached_property
     def stored(self) -> Mapping[str, Parameter | Buffer]:
-        """What the plan's files contain, by name: the parameters, then the persistent buffers of integers and bools.
+        """What the plan's files contain, by name: the parameters, then the persistent buffers of integers and
+        bools, and of floats that are not all finite.
 
         >>> import numpy as np
         >>> steps = Buffer("steps", (), "int64", np.array(0), persistent=True)
