@@ -91,17 +91,22 @@ FN void truncated_normal_float(const bool shortcut, const int count, const struc
     }
 }
 FN void truncated_normal_double(const int count, const struct fi_law *law, U x[], U *tails) {
+    D t[BATCH], z[BATCH];
+    W sign[BATCH];
     EACH(v, count) {
-        D t = tail_double(law, (W)x[v]);
-        *tails &= (U)t;
-        W sign = (((W)x[v] >> 32) & law->sign_and) ^ law->sign_xor;
+        t[v] = tail_double(law, (W)x[v]);
+        *tails &= (U)t[v];
+        sign[v] = (((W)x[v] >> 32) & law->sign_and) ^ law->sign_xor;
         if (law->crosses_centre) {
-            const L beyond = t > d_all(0x1p31);
-            t = select_d(beyond, 0x1p32 - t, t);
-            sign ^= (W)beyond & 0x80000000u;
+            const L beyond = t[v] > d_all(0x1p31);
+            t[v] = select_d(beyond, 0x1p32 - t[v], t[v]);
+            sign[v] ^= (W)beyond & 0x80000000u;
         }
-        const D z = (D)((W)quantile_double(t) ^ (sign << 32));
-        x[v] = (U)clamp_d(z * law->dscale + law->dshift, d_all(law->dlow), d_all(law->dhigh));
+    }
+    quantile_double(count, t, z);
+    EACH(v, count) {
+        const D y = (D)((W)z[v] ^ (sign[v] << 32)) * law->dscale + law->dshift;
+        x[v] = (U)clamp_d(y, d_all(law->dlow), d_all(law->dhigh));
     }
 }
 

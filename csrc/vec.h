@@ -249,15 +249,32 @@ FN F lookup16(const float table[16], U index) {
     return r;
 }
 #endif
-FN D lookup16_d(const double table[16], W index) {
 #if defined(FI_ISA_AVX512)
+/* table[index & 15] in each lane. */
+FN D lookup16_d(const double table[16], W index) {
     return (D)_mm512_permutex2var_pd(_mm512_load_pd(table), (__m512i)index, _mm512_load_pd(table + 8));
-#else
-#define M(i) table[index[i] & 15]
-    return (D){WIDE_LANES(M)};
-#undef M
-#endif
 }
+#else
+/* The row table[index & 15] of each lane, and the numbers k and k + 1 of these rows: two lanes share a load. */
+struct rows {
+    const double *of[N / 2];
+};
+FN struct rows rows_of(const double table[16][20], W index) {
+#define M(i) table[index[i] & 15]
+    return (struct rows){{WIDE_LANES(M)}};
+#undef M
+}
+FN void lookup_pair_d(const struct rows *row, int k, D *even, D *odd) {
+    D a, b;
+#if defined(FI_ISA_AVX2)
+    a = (D)_mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_load_pd(row->of[0] + k)), _mm_load_pd(row->of[2] + k), 1);
+    b = (D)_mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_load_pd(row->of[1] + k)), _mm_load_pd(row->of[3] + k), 1);
+#else
+    memcpy(&a, row->of[0] + k, sizeof a), memcpy(&b, row->of[1] + k, sizeof b);
+#endif
+    *even = (D)SHUFFLE2(a, b, 0, N / 2), *odd = (D)SHUFFLE2(a, b, 1, N / 2 + 1);
+}
+#endif
 
 /* Write a vector to memory. A streaming store goes past the caches. It needs an aligned address and, after the last
  * one, a fence (dispatch.c). */

@@ -45,12 +45,31 @@ FN void quantile_float(const int count, bool central, const F t[], F y[]) {
 }
 
 /* The same, by octaves. */
-FN D quantile_double(D t) {
-    const W bits = (W)t, octave = bits >> 52;
-    const D x = (D)((bits & 0x000fffffffffffffu) | 0x3ff0000000000000u) - 1.5;
-    D y = lookup16_d(quantile_d[18], octave);
-    EACH(k, 18) y = y * x + lookup16_d(quantile_d[17 - k], octave);
-    return y;
+FN void quantile_double(const int count, const D t[], D y[]) {
+    D x[BATCH];
+    EACH(v, count) {
+        x[v] = (D)(((W)t[v] & 0x000fffffffffffffu) | 0x3ff0000000000000u) - 1.5;
+    }
+#if defined(FI_ISA_AVX512) || defined(FI_ISA_CUDA)
+    W octave[BATCH];
+    EACH(v, count) octave[v] = (W)t[v] >> 52, y[v] = lookup16_d(quantile_d[18], octave[v]);
+    for (int k = 17; k >= 0; k--) {
+        EACH(v, count) y[v] = y[v] * x[v] + lookup16_d(quantile_d[k], octave[v]);
+    }
+#else
+    struct rows row[BATCH];
+    D even, odd;
+    EACH(v, count) {
+        row[v] = rows_of(quantile_octaves, (W)t[v] >> 52);
+        lookup_pair_d(&row[v], 18, &y[v], &odd);
+    }
+    for (int k = 16; k >= 0; k -= 2) {
+        EACH(v, count) {
+            lookup_pair_d(&row[v], k, &even, &odd);
+            y[v] = (y[v] * x[v] + odd) * x[v] + even;
+        }
+    }
+#endif
 }
 
 /* Whether any word is rare: whether any |t| is below 2^17, where the quantile's table ends. `tails` is the bitwise and

@@ -173,6 +173,8 @@ def main() -> None:
         f"/* The same by octaves, in double. Worst error {error:.2g}. */\n"
         + table("quantile_d", "double", double)
     )
+    octaves = [[*column, 0.0] for column in zip(*double, strict=True)]
+    out("/* Again, a row for each octave. */\n" + table("quantile_octaves", "double", octaves))
     out(tail_row(24))
     s = (np.sqrt(2) - 1) / (np.sqrt(2) + 1)
     out("/* log((1+s)/(1-s)) = 2s + s^3 P(s^2) */\n" + row("log_poly", log_remainder, 0.0, float(s * s), 6))
