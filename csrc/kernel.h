@@ -11,7 +11,7 @@
 
 #include "convert.h"
 
-enum { GROUP_BLOCKS = N / 2, MAX_GROUPS = 8, BATCH = N == 16 ? 8 : 4 };
+enum { GROUP_BLOCKS = N / 2, MAX_GROUPS = 8, BATCH = N == 16 ? 16 : 8 };
 
 #include "philox.h"
 
@@ -104,7 +104,8 @@ FN bool has_rare(enum fi_law_id kernel, const bool wide, const bool shortcut, co
 FN void tile(enum fi_law_id kernel, const bool wide, const bool shortcut, const int groups, const struct fi_law *law,
              const struct fi_stream *stream, const struct fi_shared_rounds *shared, uint64_t block, char *to,
              bool streaming) {
-    const int batch = groups == 1 ? 2 : wide ? BATCH : BATCH / 2;
+    /* Vectors whose values are computed side by side. In doubles each waits longer for its own operations. */
+    const int most = wide ? BATCH : BATCH / 4, batch = 2 * groups < most ? 2 * groups : most;
     const enum fi_dtype_id lanes = wide ? FI_float64 : FI_float32;
     const bool narrow = fi_dtypes[law->dtype].size < 4, streaming_lanes = streaming && !narrow;
     U x[2 * MAX_GROUPS], waiting[2 * MAX_GROUPS], tails = ~(U){0};

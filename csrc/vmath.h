@@ -96,7 +96,9 @@ FN void radius(const int count, D u[]) {
         s[v] = f / (f + 2.0);
     }
     EACH(v, count) z[v] = s[v] * s[v], p[v] = d_all(log_poly[6]);
-    EACH(k, 6) { EACH(v, count) p[v] = p[v] * z[v] + log_poly[5 - k]; }
+    for (int k = 5; k >= 0; k--) {
+        EACH(v, count) p[v] = p[v] * z[v] + log_poly[k];
+    }
     EACH(v, count) {
         const D log = e[v] * 0x1.62e42fefa39efp-1 + (s[v] * z[v] * p[v] + (s[v] + s[v]));
         u[v] = sqrt_d(log * -2.0);
@@ -108,10 +110,10 @@ FN void sincos_quarter(const int count, const D x[], D sine[], D cosine[]) {
     D z[BATCH];
     EACH(v, count) z[v] = x[v] * x[v], sine[v] = d_all(sin_poly[6]), cosine[v] = d_all(cos_poly[7]);
     EACH(v, count) cosine[v] = cosine[v] * z[v] + cos_poly[6];
-    EACH(k, 6) {
+    for (int k = 5; k >= 0; k--) {
         EACH(v, count) {
-            sine[v] = sine[v] * z[v] + sin_poly[5 - k];
-            cosine[v] = cosine[v] * z[v] + cos_poly[5 - k];
+            sine[v] = sine[v] * z[v] + sin_poly[k];
+            cosine[v] = cosine[v] * z[v] + cos_poly[k];
         }
     }
     EACH(v, count) sine[v] *= x[v];
