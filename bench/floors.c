@@ -1,8 +1,8 @@
 /* What bench/floors.py asks of one kernel: floors ISA LAW DTYPE COUNT REPEATS [PARAMETER...].
  *
  * With 0 repeats it writes the addresses of the instructions that a fill of COUNT elements runs through, as the system
- * shows them step by step (ptrace). Otherwise it writes the least cycles of a fill, of so many, by the time that a chain
- * of additions takes: one cycle each. */
+ * shows them step by step (ptrace). Otherwise it writes the least cycles of a fill, of so many, by the time that a
+ * chain of additions takes: one cycle each. */
 #include "fastinit.h"
 
 #include <signal.h>
@@ -25,8 +25,7 @@ enum { CHAIN = 8192, FILLS = 4 };
 static double time_of_chain(void) {
     uint64_t x = 1, y = (uint64_t)time(NULL);
     const double start = now();
-    for (int i = 0; i < CHAIN / 16; i++)
-        __asm__ volatile(".rept 16\nadd %1, %0\n.endr" : "+r"(x) : "r"(y));
+    for (int i = 0; i < CHAIN / 16; i++) __asm__ volatile(".rept 16\nadd %1, %0\n.endr" : "+r"(x) : "r"(y));
     return now() - start;
 }
 

@@ -125,9 +125,8 @@ FN void tile(enum fi_law_id kernel, const bool wide, const bool shortcut, const 
 
 /* Tiles one after the other. The law of each is computed between the rounds of the next one, because look-ups and
  * products keep different units of the processor busy. The words after the last tile are computed in vain. */
-FN void pipeline(enum fi_law_id kernel, const bool shortcut, const int groups, const struct fi_law *law,
-                 const struct fi_stream *stream, const struct fi_shared_rounds *shared, uint64_t block, size_t tiles,
-                 char *to, bool streaming) {
+FN void pipeline(enum fi_law_id kernel, const int groups, const struct fi_law *law, const struct fi_stream *stream,
+                 const struct fi_shared_rounds *shared, uint64_t block, size_t tiles, char *to, bool streaming) {
     const enum fi_dtype_id dtype = law->dtype;
     const size_t group_bytes = GROUP_BYTES(fi_dtypes[dtype].size);
     const bool never_subnormal = kernel == FI_normal && converts_bfloat16() && law->never_subnormal;
@@ -140,11 +139,11 @@ FN void pipeline(enum fi_law_id kernel, const bool shortcut, const int groups, c
         EACH(r, FI_ROUNDS - 4) {
             philox_round(groups, stream, r + 3, &next);
             if (r >= groups) continue;
-            draw(kernel, false, shortcut, 2, law, x + 2 * r, &tails);
+            draw(kernel, false, false, 2, law, x + 2 * r, &tails);
             put(dtype, never_subnormal, x + 2 * r, to + (size_t)r * group_bytes, streaming);
         }
         philox_end(groups, stream, &next, x);
-        if (has_rare(kernel, false, shortcut, law, tails))
+        if (has_rare(kernel, false, false, law, tails))
             redraw_rare(dtype, groups, law, stream, shared, block, to, streaming);
         block += (uint64_t)groups * GROUP_BLOCKS, to += (size_t)groups * group_bytes;
     }
@@ -175,10 +174,10 @@ struct loops {
     TILES(name##_4, kernel, wide, shortcut, 4)                                                                         \
     TILES(name##_1, kernel, wide, shortcut, 1)                                                                         \
     static const struct loops name = {name##_8, name##_4, name##_1, 8, 1};
-#define PIPELINED(name, kernel, shortcut)                                                                              \
-    LOOP(name##_long, pipeline(kernel, shortcut, 4, law, stream, shared, block, tiles, to, streaming);)                \
-    TILES(name##_4, kernel, false, shortcut, 4)                                                                        \
-    TILES(name##_1, kernel, false, shortcut, 1)                                                                        \
+#define PIPELINED(name, kernel)                                                                                        \
+    LOOP(name##_long, pipeline(kernel, 4, law, stream, shared, block, tiles, to, streaming);)                          \
+    TILES(name##_4, kernel, false, false, 4)                                                                           \
+    TILES(name##_1, kernel, false, false, 1)                                                                           \
     static const struct loops name = {name##_long, name##_4, name##_1, 4, 4};
 
 TILED(words, FI_bits, false, false)
@@ -186,10 +185,10 @@ TILED(uniform_floats, FI_uniform, false, false)
 TILED(uniform_floats_shortcut, FI_uniform, false, true)
 TILED(uniform_doubles, FI_uniform, true, false)
 TILED(uniform_doubles_shortcut, FI_uniform, true, true)
-PIPELINED(normal_floats, FI_normal, false)
+PIPELINED(normal_floats, FI_normal)
 TILED(normal_doubles, FI_normal, true, false)
-PIPELINED(truncated_floats, FI_truncated_normal, false)
-PIPELINED(truncated_floats_shortcut, FI_truncated_normal, true)
+PIPELINED(truncated_floats, FI_truncated_normal)
+TILED(truncated_floats_shortcut, FI_truncated_normal, false, true)
 TILED(truncated_doubles, FI_truncated_normal, true, false)
 
 /* Elements of blocks whose numbers have the same upper half, without the first `skip` elements of the first block. */

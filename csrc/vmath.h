@@ -47,15 +47,11 @@ FN void quantile_float(const int count, bool central, const F t[], F y[]) {
 /* The same, by octaves. */
 FN void quantile_double(const int count, const D t[], D y[]) {
     D x[BATCH];
-    EACH(v, count) {
-        x[v] = (D)(((W)t[v] & 0x000fffffffffffffu) | 0x3ff0000000000000u) - 1.5;
-    }
+    EACH(v, count) { x[v] = (D)(((W)t[v] & 0x000fffffffffffffu) | 0x3ff0000000000000u) - 1.5; }
 #if defined(FI_ISA_AVX512) || defined(FI_ISA_CUDA)
     W octave[BATCH];
     EACH(v, count) octave[v] = (W)t[v] >> 52, y[v] = lookup16_d(quantile_d[18], octave[v]);
-    for (int k = 17; k >= 0; k--) {
-        EACH(v, count) y[v] = y[v] * x[v] + lookup16_d(quantile_d[k], octave[v]);
-    }
+    for (int k = 17; k >= 0; k--) { EACH(v, count) y[v] = y[v] * x[v] + lookup16_d(quantile_d[k], octave[v]); }
 #else
     struct rows row[BATCH];
     D even, odd;
@@ -91,14 +87,12 @@ FN void radius(const int count, D u[]) {
     D e[BATCH], s[BATCH], z[BATCH], p[BATCH];
     EACH(v, count) {
         const W offset = (W)u[v] - root_half;
-        e[v] = to_double((W)((L)offset >> 52));
+        e[v] = (D)((offset >> 52) ^ 0x4330000000000800u) - 0x1.00000000008p52; /* its upper 12 bits, signed */
         const D f = (D)((offset & 0x000fffffffffffffu) + root_half) - 1.0;
         s[v] = f / (f + 2.0);
     }
     EACH(v, count) z[v] = s[v] * s[v], p[v] = d_all(log_poly[6]);
-    for (int k = 5; k >= 0; k--) {
-        EACH(v, count) p[v] = p[v] * z[v] + log_poly[k];
-    }
+    for (int k = 5; k >= 0; k--) { EACH(v, count) p[v] = p[v] * z[v] + log_poly[k]; }
     EACH(v, count) {
         const D log = e[v] * 0x1.62e42fefa39efp-1 + (s[v] * z[v] * p[v] + (s[v] + s[v]));
         u[v] = sqrt_d(log * -2.0);
