@@ -22,6 +22,7 @@ cdef extern from "fastinit.h" nogil:
         FI_LAW_COUNT
         FI_DTYPE_COUNT
         FI_MAX_THREADS
+        FI_STREAMING_BYTES
         FI_BINS
         FI_ROUNDS
     const uint32_t FI_PHILOX_M0, FI_PHILOX_M1, FI_PHILOX_W0, FI_PHILOX_W1
@@ -80,6 +81,7 @@ cdef extern from "fastinit.h" nogil:
         const fi_axis *axes
         size_t n_axes
         c_bool streaming
+        uint64_t before
     struct fi_moments:
         uint64_t count
     struct fi_chunk:
@@ -174,6 +176,7 @@ DTYPES = tuple([fi_dtypes[i].name.decode() for i in range(FI_DTYPE_COUNT)])
 FORMATS = {fi_dtypes[i].name.decode(): (fi_dtypes[i].precision, fi_dtypes[i].least_exponent)
            for i in range(FI_DTYPE_COUNT)}
 MAX_THREADS = FI_MAX_THREADS
+STREAMING_BYTES = FI_STREAMING_BYTES
 BINS = FI_BINS
 STREAM_TAG = FI_STREAM_TAG + b"\0"
 PHILOX = {"rounds": FI_ROUNDS, "multipliers": (FI_PHILOX_M0, FI_PHILOX_M1), "weyl": (FI_PHILOX_W0, FI_PHILOX_W1)}
@@ -287,10 +290,16 @@ cdef int read_law(fi_law *law, str name, str dtype, tuple parameters) except -1:
     return 0
 
 
-def check(str law, str dtype, tuple parameters):
-    """ValueError if the law cannot be drawn in the dtype."""
+@cython.auto_pickle(False)
+@cython.final
+cdef class Law:
+    """A law's numbers as the kernels of a dtype take them. ValueError if the law cannot be drawn in the dtype."""
     cdef fi_law prepared
-    read_law(&prepared, law, dtype, parameters)
+    cdef size_t itemsize
+
+    def __init__(self, str law, str dtype, tuple parameters):
+        read_law(&self.prepared, law, dtype, parameters)
+        self.itemsize = fi_dtypes[<int>dtype_ids[dtype]].size
 
 
 cdef int read_stream(fi_stream *stream, bytes key) except -1:
@@ -355,8 +364,13 @@ def key(uint64_t seed, str name):
     return (<char *>words)[:16]
 
 
+# Elements that are drawn before another thread could make use of the interpreter's lock.
+cdef enum:
+    SHORT = 1024
+
+
 cdef struct Job:
-    size_t law
+    const fi_law *law
     fi_stream stream
     char *out
     c_bool streaming
@@ -391,20 +405,61 @@ cdef fi_axis *read_axes(tuple axes) except NULL:
     return read
 
 
+cdef int read_job(Job *job, Law law, bytes key, uintptr_t address, object axes, object streaming) except -1:
+    cdef size_t i
+    cdef uint64_t count = 1
+    read_stream(&job.stream, key)
+    job.law, job.out, job.axes, job.n_axes = &law.prepared, <char *>address, NULL, 1
+    if isinstance(axes, tuple):
+        job.axes, job.n_axes = read_axes(axes), len(axes)
+        for i in range(job.n_axes):
+            count *= job.axes[i].length
+    else:
+        job.whole.length, job.whole.global_stride, job.whole.n_runs = axes, 1, 1
+        job.whole.byte_stride = law.itemsize
+        job.start.local, job.start.start = 0, 0
+        count = job.whole.length
+    job.streaming = count * law.itemsize >= FI_STREAMING_BYTES if streaming is None else streaming
+    return 0
+
+
+cdef fi_job as_job(const fi_isa *isa, Job *job) noexcept:
+    """The job as fi_draw takes it. It points into `job`."""
+    cdef fi_job c_job
+    c_job.before, job.whole.runs = 0, &job.start
+    c_job.isa, c_job.law, c_job.stream, c_job.out, c_job.streaming = isa, job.law, &job.stream, job.out, job.streaming
+    c_job.axes, c_job.n_axes = &job.whole if job.axes == NULL else job.axes, job.n_axes
+    return c_job
+
+
+cdef int run(fi_job *jobs, size_t n_jobs, int threads) except -1:
+    cdef list errors
+    cdef bint done
+    if n_jobs == 1 and jobs.n_axes == 1 and jobs.axes.length < SHORT:
+        fi_draw(jobs, 1, 1, NULL, NULL)
+        return 0
+    errors = []
+    with nogil:
+        done = fi_draw(jobs, n_jobs, min(threads, FI_MAX_THREADS), interrupted, <void *>errors)
+    if not done:
+        raise errors[0]
+    return 0
+
+
 @cython.auto_pickle(False)
+@cython.final
 cdef class Jobs:
     """Parts of tensors to be written to memory: `add` each, then `run` all of them at once. The caller vouches for the
     memory and keeps its owners alive. ``isa`` indexes `available_isas`.
     """
     cdef const fi_isa *isa
     cdef Job *jobs
-    cdef fi_law *laws
-    cdef size_t n_jobs, room, n_laws, law_room
-    cdef dict numbers
+    cdef size_t n_jobs, room
+    cdef list laws
 
     def __cinit__(self, int isa):
         self.isa = fi_isa_at(isa)
-        self.numbers = {}
+        self.laws = []
         if self.isa == NULL:
             raise ValueError(f"no instruction set {isa}")
 
@@ -413,68 +468,50 @@ cdef class Jobs:
         for i in range(self.n_jobs):
             PyMem_Free(self.jobs[i].axes)
         PyMem_Free(self.jobs)
-        PyMem_Free(self.laws)
 
-    cdef size_t law(self, str law, str dtype, tuple parameters) except? <size_t>-1:
-        """Its place among the laws that are prepared; tensors of one law and dtype share it."""
-        kind = (law, dtype, parameters)
-        number = self.numbers.get(kind)
-        if number is not None:
-            return <size_t>number
-        if self.n_laws == self.law_room:
-            self.law_room = 2 * self.law_room + 1
-            laws = <fi_law *>PyMem_Realloc(self.laws, self.law_room * sizeof(fi_law))
-            if laws == NULL:
-                raise MemoryError
-            self.laws = laws
-        read_law(&self.laws[self.n_laws], law, dtype, parameters)
-        self.numbers[kind] = self.n_laws
-        self.n_laws += 1
-        return self.n_laws - 1
-
-    def add(self, str law, tuple parameters, bytes key, str dtype, uintptr_t address, object axes, bint streaming):
+    def add(self, Law law not None, bytes key, uintptr_t address, object axes, streaming=None):
         """A tensor of so many elements in C order, or a part by its axes, outermost first: (length, global stride in
-        elements, stride in bytes, runs). ``runs`` are (local position, global index) pairs.
+        elements, stride in bytes, runs). ``runs`` are (local position, global index) pairs. Stores of a large tensor go
+        past the caches, unless ``streaming`` says what they do.
         """
-        cdef Job *job
         if self.n_jobs == self.room:
             self.room = 2 * self.room + 1
             jobs = <Job *>PyMem_Realloc(self.jobs, self.room * sizeof(Job))
             if jobs == NULL:
                 raise MemoryError
             self.jobs = jobs
-        job = &self.jobs[self.n_jobs]
-        job.law = self.law(law, dtype, parameters)
-        read_stream(&job.stream, key)
-        job.out, job.streaming, job.axes, job.n_axes = <char *>address, streaming, NULL, 1
-        if isinstance(axes, tuple):
-            job.axes, job.n_axes = read_axes(axes), len(axes)
-        else:
-            job.whole.length, job.whole.global_stride, job.whole.n_runs = axes, 1, 1
-            job.whole.byte_stride = fi_dtypes[<int>dtype_ids[dtype]].size
-            job.start.local, job.start.start = 0, 0
+        read_job(&self.jobs[self.n_jobs], law, key, address, axes, streaming)
         self.n_jobs += 1
+        if not self.laws or <object>self.laws[len(self.laws) - 1] is not law:
+            self.laws.append(law)
 
     def run(self, int threads):
         """Write the values of all that was added."""
-        cdef list errors = []
-        cdef size_t i
-        cdef bint done
-        cdef Job *job
         cdef fi_job *jobs = <fi_job *>PyMem_Malloc(self.n_jobs * sizeof(fi_job))
+        cdef size_t i
         if jobs == NULL:
             raise MemoryError
         for i in range(self.n_jobs):
-            job = &self.jobs[i]
-            job.whole.runs = &job.start
-            jobs[i].isa, jobs[i].law, jobs[i].stream = self.isa, &self.laws[job.law], &job.stream
-            jobs[i].out, jobs[i].streaming, jobs[i].n_axes = job.out, job.streaming, job.n_axes
-            jobs[i].axes = &job.whole if job.axes == NULL else job.axes
-        with nogil:
-            done = fi_draw(jobs, self.n_jobs, min(threads, FI_MAX_THREADS), interrupted, <void *>errors)
-        PyMem_Free(jobs)
-        if not done:
-            raise errors[0]
+            jobs[i] = as_job(self.isa, &self.jobs[i])
+        try:
+            run(jobs, self.n_jobs, threads)
+        finally:
+            PyMem_Free(jobs)
+
+
+def draw(int isa, Law law not None, bytes key, uintptr_t address, object axes, int threads):
+    """One tensor, as by `Jobs`: most calls draw one, and many a small one."""
+    cdef Job job
+    cdef fi_job c_job
+    cdef const fi_isa *chosen = fi_isa_at(isa)
+    if chosen == NULL:
+        raise ValueError(f"no instruction set {isa}")
+    read_job(&job, law, key, address, axes, None)
+    c_job = as_job(chosen, &job)
+    try:
+        run(&c_job, 1, threads)
+    finally:
+        PyMem_Free(job.axes)
 
 
 def xla_handler(str platform):

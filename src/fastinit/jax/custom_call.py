@@ -17,7 +17,7 @@ from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec
 
 from .. import _core, cuda
 from ..drawing import blocks, config
-from ..drawing.fill import STREAMING_BYTES
+from .._core import STREAMING_BYTES
 from ..dtypes import Array, nbytes, part_of
 from ..laws.distributions import Distribution
 from . import gpu
