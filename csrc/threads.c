@@ -90,11 +90,11 @@ static void before_fork(void) {
 static void in_parent(void) { fi_unlock(&lock); }
 
 static void in_child(void) {
-    lock = (fi_mutex)FI_MUTEX;
     come = (fi_condition)FI_CONDITION;
     gone = (fi_condition)FI_CONDITION;
     tasks = NULL; /* those of threads that the child has not */
     wanted = 0;
+    fi_unlock(&lock);
 }
 
 static void prepare_forks(void) {
@@ -122,9 +122,11 @@ void fi_together(void (*work)(void *argument), void *argument, int others) {
     fi_unlock(&lock);
     work(argument);
     fi_lock(&lock);
-    while (*place != &task) place = &(*place)->next;
-    *place = task.next;
-    wanted -= task.wanted;
+    while (*place && *place != &task) place = &(*place)->next;
+    if (*place) { /* not if the work itself has forked, and this is the child */
+        *place = task.next;
+        wanted -= task.wanted;
+    }
     fi_unlock(&lock);
     look(&task.joined, true);
     fi_lock(&lock);
