@@ -61,7 +61,7 @@ const struct fi_isa *fi_isa_at(size_t i) {
 /* Elements that a thread takes at a time, elements for each thread (fewer take less than waking it), bytes of the buffer
  * for strided memory, elements of a cache line. In new memory, two threads that meet in one huge page both wait for it:
  * large chunks make that rare. */
-enum { LEAST_CHUNK = 1 << 14, MOST_CHUNK = 1 << 20, PER_THREAD = 1 << 16, SCATTER_BYTES = 1 << 14, GRAIN = 64 };
+enum { LEAST_CHUNK = 1 << 14, MOST_CHUNK = 1 << 20, PER_THREAD = 3 << 14, SCATTER_BYTES = 1 << 14, GRAIN = 64 };
 
 /* The elements of the jobs, one job after another. A job of a chunk or more begins at a whole chunk, so that threads
  * part at pages, others at a whole grain, so that they part at cache lines. */

@@ -106,7 +106,9 @@ assert same and os.waitpid(child, 0)[1] == 0
     assert run(code).returncode == 0
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the threads of a process as Linux lists them")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="the threads of a process as Linux lists them"
+)
 def test_threads_wait_between_draws_and_end_before_a_fork() -> None:
     """Both sides of a fork begin with one thread, and draw by several again."""
     code = """

@@ -14,7 +14,7 @@ from .. import _core, cuda
 from ..arguments import Shape, checked_shape
 from ..dtypes import COMPLEX, Array, numpy_dtype
 from ..laws.copies import drawn_as
-from ..laws.distributions import WORDS, Distribution, Elementwise, Words
+from ..laws.distributions import WORDS, Distribution, Words
 from ..laws.parts import of_reals
 from ..laws.structured import Structured
 from ..schemes.catalogue import Scheme
@@ -27,6 +27,7 @@ from .spread import spread
 from .streams import Seed
 
 _Out = TypeVar("_Out")
+
 
 class Part(NamedTuple):
     """A part of a tensor to be drawn into memory; all has been checked."""

@@ -48,7 +48,7 @@ class Memory(NamedTuple):
 
 
 # In half the time of `Memory(...)`, which parses keywords.
-_memory: Callable[[tuple[Any, ...]], Memory] = partial(tuple.__new__, Memory)  # type: ignore[arg-type]
+_memory: Callable[[tuple[Any, ...]], Memory] = partial(tuple.__new__, Memory)
 
 
 def new(shape: tuple[int, ...], dtype: str) -> Memory:

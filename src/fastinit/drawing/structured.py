@@ -37,8 +37,9 @@ def _on_host(
     def draw(key: bytes) -> Draw:
         def piece(law: Any, first: int, shape: tuple[int, ...], dtype: str) -> Array:
             array = memory.empty(shape, dtype)
-            address, axes = memory.address_of(array), _consecutive(first, shape, dtype)
-            _core.draw(config.ISA, prepared(law, dtype), key, address, axes, threads)
+            ready, axes = prepared(law, dtype), _consecutive(first, shape, dtype)
+            assert ready is not None
+            _core.draw(config.ISA, ready, key, memory.address_of(array), axes, threads)
             return array
 
         return piece
