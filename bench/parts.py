@@ -13,8 +13,8 @@ import peers
 from timing import NORMAL, TRUNCATED, UNIFORM, Call, Pairs, check, limit, paired
 
 import fastinit as fi
+from fastinit.drawing import memory
 from fastinit.drawing.fill import Batch, part_of
-from fastinit.drawing.memory import target
 
 GPT2 = Path(__file__).parent.parent / "examples" / "gpt2.json"
 GENERATOR = np.random.default_rng(0)
@@ -278,7 +278,7 @@ def cached(scale: Scale) -> list[Row]:
     def ours() -> None:
         batch = Batch(0)  # as frameworks' models are drawn
         for number, out in enumerate(outs):
-            batch.add(part_of(target(out), NORMAL, f"layers.{number}.weight", out.shape, ...))
+            batch.add(part_of(memory.target(out), NORMAL, f"layers.{number}.weight", out.shape, ...))
         batch.run(fi.get_num_threads())
 
     ours()
