@@ -87,6 +87,11 @@ def readable(*event: Any) -> tuple[str | None, str | None]:
     return re.sub(r"<function [^ ]+>", "...", signature) or None, returns
 
 
+def linked(*event: Any) -> None:
+    """In a docstring a page's file is named; on the site that is a link."""
+    event[-1][:] = [re.sub(r"`*\bdocs/([\w-]+)\.md`*", r":doc:`/\1`", line) for line in event[-1]]
+
+
 class CommandLine(SphinxDirective):
     """A section for each subcommand, from the parser itself."""
 
@@ -116,4 +121,5 @@ def _help(name: str, text: str | None, parser: argparse.ArgumentParser) -> Itera
 def setup(app: Sphinx) -> None:
     app.connect("missing-reference", documented_above)
     app.connect("autodoc-process-signature", readable)
+    app.connect("autodoc-process-docstring", linked)
     app.add_directive("command-line", CommandLine)
