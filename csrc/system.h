@@ -40,15 +40,18 @@ static inline double fi_seconds(void) { return 1e-3 * (double)GetTickCount64(); 
 #else
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <time.h>
 
 typedef pthread_t fi_thread;
 #define FI_THREAD(name, argument) static void *name(void *argument)
-/* A thread that the process's signals do not reach: they are for the program's own. */
+/* A thread that the process's signals do not reach, except those of its own faults: they are for the program's own. */
 static inline bool fi_thread_start(fi_thread *thread, void *(*run)(void *)) {
-    sigset_t all, before;
-    sigfillset(&all);
-    if (pthread_sigmask(SIG_SETMASK, &all, &before)) return false;
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+    sigset_t sent, before;
+    sigfillset(&sent);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&sent, faults[i]);
+    if (pthread_sigmask(SIG_SETMASK, &sent, &before)) return false;
     const bool started = pthread_create(thread, NULL, run, NULL) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return started;

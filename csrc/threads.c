@@ -97,12 +97,13 @@ static void in_child(void) {
     fi_unlock(&lock);
 }
 
-static void prepare_forks(void) {
+static bool forks_are_safe(void) {
     static bool prepared;
     if (!prepared) prepared = pthread_atfork(before_fork, in_parent, in_child) == 0;
+    return prepared;
 }
 #else
-static void prepare_forks(void) {}
+static bool forks_are_safe(void) { return true; }
 #endif
 
 void fi_together(void (*work)(void *argument), void *argument, int others) {
@@ -112,11 +113,11 @@ void fi_together(void (*work)(void *argument), void *argument, int others) {
         return;
     }
     fi_lock(&lock);
-    prepare_forks();
     task.next = tasks;
     tasks = &task;
     wanted += others;
-    while (!ending && n_free < wanted && n_threads < FI_MAX_THREADS && fi_thread_start(&threads[n_threads], attend))
+    while (forks_are_safe() && !ending && n_free < wanted && n_threads < FI_MAX_THREADS &&
+           fi_thread_start(&threads[n_threads], attend))
         n_threads++, n_free++;
     wake_one();
     fi_unlock(&lock);
