@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from cuda_stand_in import HostDriver
 from hypothesis import settings
+from webassembly import EXPLORER, Answers, build, run
 
 from fastinit import _core, cuda
 from fastinit.dtypes import DTYPES, numpy_dtype
@@ -148,3 +149,11 @@ def on_gpu(gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> HostDriver:
     for module in (tensors, sharded):
         monkeypatch.setattr(module, "gpu_of", lambda tensor: cuda.Place(0, 7))
     return gpu
+
+
+@pytest.fixture(scope="session", params=["kept", "built"])
+def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    """Answers to calls of the binding, by the module of the repository and by one from this csrc."""
+    kept = request.param == "kept"
+    module = EXPLORER / "kernels.wasm" if kept else build(tmp_path_factory.mktemp("wasm") / "kernels.wasm")
+    return lambda calls: run(module, calls)
