@@ -15,6 +15,7 @@ from test_kernels import LAWS
 import fastinit as fi
 from fastinit import _core
 from fastinit.drawing import memory
+from fastinit.laws import Structured, base
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "tools")]
@@ -100,6 +101,25 @@ def test_agrees_where_words_are_lengthened(case: str) -> None:
     assert len(rare) > 50
     want = by_fastinit(law, parameters, "float32", 3, "rare", 0, 1 << 20)
     np.testing.assert_array_equal(by_the_page(law, parameters, "float32", 3, "rare", rare), want[rare])
+
+
+def test_the_page_has_all_structured_laws_that_draw() -> None:
+    section = (ROOT / "docs" / "bits.md").read_text().split("\n## Structured laws\n")[1].split("\n## ")[0]
+    named = set(re.findall(r"^\| `(\w+)`", section, re.MULTILINE))
+    kin = {"delta_orthogonal", "conv_orthogonal"}
+    draw_nothing = {
+        "array",
+        "channelwise",
+        "forget_gate",
+        "hadamard",
+        "identity",
+        "state_matrix",
+        "stft",
+        "zer_o",
+    }
+    parts = {"complex_parts"}  # beneath "Complex dtypes"
+    structured = {law for law, kind in base._KINDS.items() if issubclass(kind, Structured)}
+    assert named | kin | draw_nothing | parts == structured
 
 
 def test_known_answers_of_the_page() -> None:
