@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,9 @@ NOT_A_PARAMETER = "not a parameter: it keeps the model's own values"
 COUNTS = "integers or bools, which are not drawn"
 WRITTEN = "a buffer: the values that the model's code writes"
 # What JSON has of a row.
-KEYS = dict.fromkeys("shape dtype module scheme fans distribution rule reason lr also buffer bytes".split())
+KEYS: Mapping[str, Any] = dict.fromkeys(
+    "shape dtype module scheme fans distribution rule reason lr also buffer bytes".split()
+)
 
 
 @dataclass(frozen=True)
