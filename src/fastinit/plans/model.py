@@ -59,7 +59,9 @@ class Model:
 
 _FORMS = '{"fc.weight": [4, 8]} or {"parameters": {"fc.weight": {"shape": [4, 8]}}}'
 # What a plan's JSON has, which is a model's long form too; that may say more, some of it for people to read.
-PLAN_KEYS: Mapping[str, Any] = dict.fromkeys("stream source bytes tied unfilled buffers parameters".split())
+PLAN_KEYS: Mapping[str, Any] = dict.fromkeys(
+    ("stream", "source", "bytes", "tied", "unfilled", "buffers", "parameters")
+)
 _KEYS: Mapping[str, Any] = dict.fromkeys((*PLAN_KEYS, "dtype", "model", "architecture", "parameter_count"))
 
 

@@ -21,7 +21,20 @@ COUNTS = "integers or bools, which are not drawn"
 WRITTEN = "a buffer: the values that the model's code writes"
 # What JSON has of a row.
 KEYS: Mapping[str, Any] = dict.fromkeys(
-    "shape dtype module scheme fans distribution rule reason lr also buffer bytes".split()
+    (
+        "shape",
+        "dtype",
+        "module",
+        "scheme",
+        "fans",
+        "distribution",
+        "rule",
+        "reason",
+        "lr",
+        "also",
+        "buffer",
+        "bytes",
+    )
 )
 
 
