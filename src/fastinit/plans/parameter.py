@@ -20,22 +20,8 @@ NOT_A_PARAMETER = "not a parameter: it keeps the model's own values"
 COUNTS = "integers or bools, which are not drawn"
 WRITTEN = "a buffer: the values that the model's code writes"
 # What JSON has of a row.
-KEYS: Mapping[str, Any] = dict.fromkeys(
-    (
-        "shape",
-        "dtype",
-        "module",
-        "scheme",
-        "fans",
-        "distribution",
-        "rule",
-        "reason",
-        "lr",
-        "also",
-        "buffer",
-        "bytes",
-    )
-)
+KEYS: Mapping[str, Any] = dict.fromkeys(("shape", "dtype", "module", "scheme", "fans", "distribution", "rule", "reason",
+                                         "lr", "also", "buffer", "bytes"))  # fmt: skip
 
 
 @dataclass(frozen=True)
