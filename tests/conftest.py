@@ -13,9 +13,9 @@ from typing import Any
 import cuda_stand_in
 import numpy as np
 import pytest
+import webassembly
 from cuda_stand_in import HostDriver
 from hypothesis import settings
-from webassembly import EXPLORER, Answers, build, run
 
 from fastinit import _core, cuda
 from fastinit.dtypes import DTYPES, numpy_dtype
@@ -152,8 +152,10 @@ def on_gpu(gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> HostDriver:
 
 
 @pytest.fixture(scope="session", params=["kept", "built"])
-def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Answers:
+def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> webassembly.Answers:
     """Answers to calls of the binding, by the module of the repository and by one from this csrc."""
-    kept = request.param == "kept"
-    module = EXPLORER / "kernels.wasm" if kept else build(tmp_path_factory.mktemp("wasm") / "kernels.wasm")
-    return lambda calls: run(module, calls)
+    if request.param == "kept":
+        module = webassembly.EXPLORER / "kernels.wasm"
+    else:
+        module = webassembly.build(tmp_path_factory.mktemp("wasm") / "kernels.wasm")
+    return lambda calls: webassembly.run(module, calls)

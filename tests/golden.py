@@ -20,9 +20,9 @@ from fastinit.dtypes import as_parts
 from fastinit.laws import from_dict
 
 PATH = ROOT / "tests" / "vectors" / "golden.txt"
-MEANING = """{what} has other bits than stream version 1.
-Version 1 is frozen: docs/versions.md. If the change was not meant to change bits, it has a fault: mend it, and leave
-tests/vectors/golden.txt as it is. If it was, it is stream version 2, which comes beside version 1 and not in its place."""
+MEANING = """{what} has other bits than stream version 1, which is frozen.
+If the change was not meant to change bits, it has a fault: mend it, and leave tests/vectors/golden.txt as it is. If it was, it
+is stream version 2, which comes beside version 1 and not in its place: docs/versions.md says how."""
 
 
 @dataclass(frozen=True)
