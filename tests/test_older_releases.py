@@ -87,7 +87,7 @@ def some_laws() -> list[dict[str, Any]]:
         try:
             real, _ = of_reals(law, tuple(shape), dtype)
             if dtype not in COMPLEX:
-                _core.check(real.law, dtype, real.parameters)
+                _core.Law(real.law, dtype, real.parameters)
         except ValueError:
             continue
         seed = rng.choice([0, 2**64 - 1, rng.randrange(2**64)])

@@ -107,7 +107,7 @@ def elementwise() -> Iterator[tuple[Law, int, str, tuple[int, ...], list[list[in
 
 def exists(law: str, dtype: str, parameters: tuple[float, ...]) -> bool:
     try:
-        _core.check(law, dtype, parameters)
+        _core.Law(law, dtype, parameters)
     except ValueError:
         return False
     return True
