@@ -54,6 +54,7 @@ CHINESE = {
         "architecture": "从模型到数值",
         "theory": "信号传播理论",
         "kernels": "内核",
+        "floors": "内核的下限",
         "speed": "性能",
         "bits": "逐位规范",
         "randomness": "随机性测试",

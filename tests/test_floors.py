@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -66,6 +67,10 @@ def test_counts_are_those_of_the_kernels(isa: str, case: floors.Case, kernels: f
     """
     if list(floors.ISAS).index(isa) < len(floors.ISAS) - kernels.vector_isas():
         pytest.skip(f"this machine lacks {isa}")
+    if (isa, case.name) == ("AVX-512", "normal bfloat16") and "avx512_bf16" not in Path(
+        "/proc/cpuinfo"
+    ).read_text():
+        pytest.skip("this machine rounds to bfloat16 in several instructions")
     try:
         tile, values = kernels.tile(case, isa)
     except subprocess.CalledProcessError as refused:
