@@ -1,4 +1,4 @@
-"""What each kernel costs against its floor, in cycles for 16 values: ``python bench/floors.py [--markdown]``.
+"""What each kernel costs against its floor, in cycles for 16 values: ``python bench/floors.py``.
 
 - **The floor** is a bound from below. OPERATIONS counts what a kernel must do, PORTS which ports of a processor can do
   it; the port with the most work decides.
@@ -15,15 +15,17 @@ import argparse
 import re
 import subprocess
 import tempfile
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-FLAGS = ["-std=c11", "-O2", "-ffp-contract=off", "-falign-functions=64", "-falign-loops=64", "-Wno-psabi"]
-FLAGS += ["-D_GNU_SOURCE", "-pthread", "-g0", f"-I{ROOT / 'csrc'}"]
+FLAGS = [
+    *("-std=c11", "-O2", "-ffp-contract=off", "-falign-functions=64", "-falign-loops=64", "-Wno-psabi"),
+    *("-D_GNU_SOURCE", "-pthread", "-g0", f"-I{ROOT / 'csrc'}"),
+]
 ISAS = {"AVX-512": 16, "AVX2": 8}
 """Lanes of float32."""
 SAPPHIRE, ZEN = "Sapphire Rapids", "Zen 5"
@@ -156,19 +158,19 @@ KINDS = {  # the beginnings of instructions' names
 }  # fmt: skip
 
 
-def operations(case: Case, isa: str) -> Counter[str]:
+def operations(case: Case, isa: str) -> dict[str, float]:
     """What 16 values need."""
     if case.name in ROUNDED:
         law = Counter(OPERATIONS["normal float32"][isa]) + Counter(ROUNDED[case.name][isa])
     else:
         law = Counter(OPERATIONS[case.name][isa])
     groups = (2 if case.wide else 1) * 8 / ISAS[isa]
-    return Counter({kind: n * groups for kind, n in (law + Counter(PHILOX[isa])).items()})
+    return {kind: n * groups for kind, n in (law + Counter(PHILOX[isa])).items()}
 
 
-def floor(counts: Counter[str], ports: dict[str, str]) -> float:
+def floor(counts: Mapping[str, float], ports: dict[str, str]) -> float:
     """The least cycles: of every set of ports, the work that only they can do, shared among them; and the divider's."""
-    work, divider = Counter[frozenset[str]](), 0.0
+    work, divider = defaultdict[frozenset[str], float](float), 0.0
     for kind, n in counts.items():
         for part in ports[kind].split():
             cycles, _, where = part.rpartition("*")
@@ -276,7 +278,7 @@ def rows(kernels: Kernels, isa: str) -> Iterator[list[str]]:
     for case in CASES:
         tile, values = kernels.tile(case, isa)
         need = operations(case, isa)
-        cells = [case.name, f"{len(tile) * 16 / values:.0f}", f"{need.total():.1f}"]
+        cells = [case.name, f"{len(tile) * 16 / values:.0f}", f"{sum(need.values()):.1f}"]
         for processor in (SAPPHIRE, ZEN):
             least = floor(need, PORTS[processor, isa])
             cycles, _ = model(tile, values, processor)
@@ -297,7 +299,7 @@ HEADER = [
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser()
     parser.add_argument("--cc", default="gcc", help="the compiler")
     compiler = parser.parse_args().cc
     with tempfile.TemporaryDirectory() as folder:
