@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -97,8 +98,9 @@ def test_parts_that_begin_anywhere(host: Host) -> None:
         ],
     ):
         law, kind = Normal(0.0, 1.0), numpy_dtype(dtype)
-        draw = jax.jit(lambda w, p, **a: traced._draw.bind(w, p, **a), static_argnames=("law", "name", "whole", "part", "dtype"))  # fmt: skip
-        found = draw(words_of_seed(4), np.array(start, np.uint32), law=law, name="w", whole=whole, part=part, dtype=kind)  # fmt: skip
+        drawn = custom_call.Part(law, "w", whole, part, kind)
+        draw = jax.jit(partial(traced._draw.bind, of=drawn))
+        found = draw(words_of_seed(4), np.array(start, np.uint32))
         block = tuple(slice(s, s + n) for s, n in zip(start, part, strict=True))
         expected = fi.fill(np.empty(part, kind), law, seed=4, name="w", shape=whole, block=block)
         np.testing.assert_array_equal(bits(found), bits(expected))

@@ -279,7 +279,7 @@ def drawn(law: Distribution, dtype: str, index: Any, *, from_zero: bool) -> Any:
     @jax.jit
     def draw(words: Any, index: Any) -> Any:
         at = stream.stream_of(words)
-        return xla.drawn(law.law, law.parameters, dtype, index, at, from_zero=from_zero)
+        return xla.drawn(law, dtype, index, at, from_zero=from_zero)
 
     return draw(key_words(), index.astype(np.uint64))
 
