@@ -109,9 +109,9 @@ def test_parts_that_begin_anywhere(host: Host) -> None:
 def test_what_is_checked_on_a_gpu(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     optional("torch")
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    check_gpu = program_of("tools/check_gpu.py")
-    checks = check_gpu.Checks("cpu")
-    assert check_gpu.under_jit(checks, (30, 48)) == "JAX under jit"
+    gpu_checks = program_of("tools/gpu_checks.py")
+    checks = gpu_checks.Checks("cpu")
+    assert gpu_checks.under_jit(checks, (30, 48)) == "JAX under jit"
     assert checks.values > 200_000 and not checks.wrong
 
 

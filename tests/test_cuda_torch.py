@@ -199,7 +199,7 @@ def test_what_a_gpu_is_checked_by(on_gpu: HostDriver, monkeypatch: pytest.Monkey
     import torch
 
     # Tensors that pass for those of a GPU say so by DLPack too, unless they are the check's own.
-    checks = program_of("tools/check_gpu.py")
+    checks = program_of("tools/gpu_checks.py")
     real = fi.fill
     host: list[bool] = []
 

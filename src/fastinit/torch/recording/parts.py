@@ -18,6 +18,7 @@ from ...laws.distributions import Constant, Distribution
 from ...laws.structured import Structured
 from ...laws.views import Viewed
 from .._private import tree_leaves, tree_map_only
+from .calls import Call, run
 from .contents import (
     Content,
     Drawn,
@@ -32,7 +33,6 @@ from .contents import (
     values,
 )
 from .formulas import given, law_of
-from .operations import Call, run
 
 MOST = 1 << 24  # elements that are followed one by one
 MOVES = {
