@@ -6,11 +6,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from reference import words32
 from scipy import stats
 from scipy.special import ndtr
@@ -18,11 +18,10 @@ from scipy.special import ndtr
 import fastinit as fi
 from fastinit.drawing.streams import key
 
-ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
-import battery  # noqa: E402
-import battery_tests  # noqa: E402
-import sources  # noqa: E402
+import battery
+import battery_tests
+import sources
 
 N = 1 << 20
 Array = np.ndarray[Any, Any]

@@ -5,19 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import BITS, read_vectors
+from conftest import BITS, ROOT, read_vectors
 from test_kernels import LAWS
 
 import fastinit as fi
 from fastinit import _core
 from fastinit.drawing import memory
 
-ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "tools")]
 
 import bits_reference  # noqa: E402

@@ -19,13 +19,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import optional
+from conftest import ROOT, optional
 
 import fastinit as fi
 from fastinit import cli
 from fastinit.schemes.catalogue import SCHEMES
 
-ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "fastinit"
 # Bottom to top, as the README draws it: a folder imports only what stands before it.
 FOLDERS = ["_core", "_version", "arguments", "extras", "dtypes", "table", "terminal", "files", "laws", "schemes", "cuda", "drawing",

@@ -8,22 +8,20 @@ import inspect
 import sys
 import typing
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
-from conftest import optional
+from conftest import ROOT, optional
 
 import fastinit as fi
 from fastinit import propagation
 from fastinit.schemes.catalogue import SCHEMES
 
-ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "examples"))
 
-import typed  # noqa: E402
+import typed
 
 SPACES = ["", "inspection", "jax", "keras", "propagation", "torch"]
 

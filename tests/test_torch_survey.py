@@ -333,7 +333,8 @@ def test_prefixes() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{"layouts": {"*": "oi"}}, {"rules": [{"match": "*"}]}, {"frozen": True}, {"gain": 2.0}, {"std": 0.0}]
+    "given",
+    [{"layouts": {"*": "oi"}}, {"rules": [{"match": "*"}]}, {"frozen": True}, {"gain": 2.0}, {"std": 0.0}],
 )
 def test_a_plan_is_not_changed_on_the_way(given: dict[str, Any]) -> None:
     layer = nn.Linear(4, 4)

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import optional
+from conftest import ROOT, optional
 
-ROOT = Path(__file__).parents[1]
 ENGLISH = {
     ROOT / "README.zh-CN.md": ROOT / "README.md",
     ROOT / "docs" / "zh" / "index.md": ROOT / "docs" / "index.md",

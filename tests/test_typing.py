@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import optional
+from conftest import ROOT, optional
 
 import fastinit as fi
 from fastinit.schemes.catalogue import SCHEMES
 from fastinit.schemes.names import Keywords
 
-ROOT = Path(__file__).parents[1]
 BEGINNING = """\
 import numpy as np
 

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 FILES = ["philox.h", "dist.h", "vmath.h", "coefficients.h", "convert.h", "kernel.h", "inspect.h"]
 FILES += ["scalar.c", "stream.c", "truncated.c", "law.c", "inspect.c", "dispatch.c"]
 QUICK = ["test_coefficients.py", "test_kernels.py", "test_bad_input.py", "test_fill.py"]
-INSPECT = ["test_inspect.py"]
+INSPECT = ["test_inspect.py", "test_measure.py"]
 THOROUGH = ["test_statistics.py", "test_lanes.py", "test_environment.py"]
 COMPILE = [
     "gcc",
