@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import shlex
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -126,6 +127,14 @@ def optional(module: str) -> Any:
             warnings.simplefilter("ignore")  # as importorskip does
             return importlib.import_module(module)
     return pytest.importorskip(module, exc_type=ImportError)
+
+
+def program_of(path: str) -> Any:
+    """A program of bench, docs or tools as a module; those of one folder import each other by name."""
+    file = ROOT / path
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))
+    return importlib.import_module(file.stem)
 
 
 @pytest.fixture(scope="session")

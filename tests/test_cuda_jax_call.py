@@ -12,9 +12,8 @@ from itertools import product
 
 import numpy as np
 import pytest
-from conftest import ROOT, optional
+from conftest import ROOT, optional, program_of
 from cuda_stand_in import HostDriver
-from test_cuda_torch import program_of
 
 import fastinit as fi
 from fastinit.dtypes import COMPLEX, DTYPES, numpy_dtype

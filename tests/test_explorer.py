@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 import math
 import subprocess
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, optional
+from conftest import ROOT, optional, program_of
 from test_wasm import node, tool
 
 import fastinit as fi
@@ -423,10 +422,7 @@ def test_remedies_mend() -> None:
 
 def test_the_site_has_the_page(tmp_path: Path) -> None:
     optional("sphinx")
-    spec = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "pages.py")
-    assert spec is not None and spec.loader is not None
-    pages = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(pages)
+    pages = program_of("docs/pages.py")
     app: Any = SimpleNamespace(builder=SimpleNamespace(format="html"), srcdir=ROOT / "docs", outdir=tmp_path)
     for _ in range(2):
         pages.with_explorer(app, None)

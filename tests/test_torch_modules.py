@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import math
-import sys
 from typing import Any
 
 import pytest
-from conftest import ROOT, optional
+from conftest import ROOT, optional, program_of
 
 import fastinit as fi
 from fastinit.laws.composed import Patched
@@ -75,16 +73,7 @@ def test_what_is_no_weight() -> None:
     assert all((buffer == running[name]).all() for name, buffer in model.named_buffers())
 
 
-def _bench() -> Any:
-    spec = importlib.util.spec_from_file_location("bench_layers", ROOT / "bench" / "layers.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-LAYERS = _bench()
+LAYERS = program_of("bench/layers.py")
 
 
 @pytest.mark.parametrize("name", LAYERS.CASES)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import datetime
 import itertools
 import math
 import random
-import socket
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import reference
 from conftest import optional
-from processes import in_processes
+from processes import in_processes, join
 
 import fastinit as fi
 from fastinit.laws.composed import Patched
@@ -38,7 +37,7 @@ import fastinit.torch as ft  # noqa: E402
 from fastinit.torch import sharded  # noqa: E402
 from fastinit.torch.sharded import index_runs  # noqa: E402
 
-SEED = 2024
+SEED, WORLD = 2024, 4
 
 
 class Net(nn.Module):
@@ -88,15 +87,8 @@ def _split(indices: Any, mesh_shape: tuple[int, ...], coordinate: tuple[int, ...
     return indices
 
 
-def _worker(rank: int, port: int, world: int) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        "gloo",
-        f"tcp://127.0.0.1:{port}",
-        timeout=datetime.timedelta(seconds=60),
-        rank=rank,
-        world_size=world,
-    )
+def _worker(rank: int, store: str) -> None:
+    join(rank, WORLD, store)
     plan = ft.record(Net)
 
     def net(dtype: Any = None) -> Any:
@@ -119,7 +111,7 @@ def _worker(rank: int, port: int, world: int) -> None:
         styles = {"up": ColwiseParallel(), "down": RowwiseParallel(), "tokens": RowwiseParallel()}
         return parallelize_module(model, mesh, styles)
 
-    meshes = {size: DeviceMesh("cpu", list(range(size))) for size in range(1, world + 1)}
+    meshes = {size: DeviceMesh("cpu", list(range(size))) for size in range(1, WORLD + 1)}
     for size, mesh in meshes.items():
         if rank < size:
             model = fsdp(net(), mesh)
@@ -129,7 +121,7 @@ def _worker(rank: int, port: int, world: int) -> None:
             _check(filled(tensor_parallel(net(), mesh)), plan)
 
     rules = [{"match": "scale", "scheme": "constant", "value": 0.5}]
-    model = fsdp(net(), meshes[world])
+    model = fsdp(net(), meshes[WORLD])
     for recipe in ("auto", "he_normal", "default"):  # shapes are the whole's, on the meta device too
         own = ft.plan(model, recipe, rules=rules)
         whole = ft.plan(Net(), recipe, rules=rules)
@@ -143,7 +135,7 @@ def _worker(rank: int, port: int, world: int) -> None:
     with torch.device("meta"):
         normed = Normed()
     for part in (normed.up, normed.down, normed.across):
-        fully_shard(part, mesh=meshes[world])
+        fully_shard(part, mesh=meshes[WORLD])
     for recipe in ("he_normal", "auto"):
         own_normed = ft.plan(normed, recipe)
         assert own_normed == ft.plan(Normed(), recipe)
@@ -227,11 +219,8 @@ def _worker(rank: int, port: int, world: int) -> None:
     dist.destroy_process_group()
 
 
-def test_any_mesh_holds_the_values_of_one_process() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    in_processes(_worker, port, 4, count=4)
+def test_any_mesh_holds_the_values_of_one_process(tmp_path: Path) -> None:
+    in_processes(_worker, str(tmp_path / "store"), count=WORLD)
 
 
 def test_runs_follow_torchs_rule() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import BITS, NARROW, ROOT, fill_jobs, read_vectors
+from conftest import BITS, NARROW, ROOT, fill_jobs, program_of, read_vectors
 from test_kernels import LAWS
 
 import fastinit as fi
@@ -32,14 +32,6 @@ WORDS = {"float32": "uint32", "float64": "uint64"}
 """The dtype of raw words here, by the lanes that draw them."""
 Calls = list[list[Any]]
 Answers = Callable[[Calls], list[Any]]
-
-
-def tool(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def node() -> str:
@@ -57,7 +49,7 @@ def build(to: Path) -> Path:
     for needed in ("clang", "wasm-ld"):
         if not shutil.which(needed):
             (pytest.fail if CI else pytest.skip)(f"{needed} is not installed")
-    tool("make_wasm").build(to)
+    program_of("tools/make_wasm.py").build(to)
     return to
 
 
@@ -220,7 +212,7 @@ def test_schemes_are_those_of_python(answers: Answers) -> None:
 
 def test_tables_are_those_of_python() -> None:
     """Gains by quadrature may differ in the last bits where they were computed."""
-    written, kept = tool("make_wasm").tables(), (EXPLORER / "tables.js").read_text()
+    written, kept = program_of("tools/make_wasm.py").tables(), (EXPLORER / "tables.js").read_text()
     gains = r"(?s)export const GAINS = ({.*?});"
     assert re.sub(gains, "", written) == re.sub(gains, "", kept)
     found, want = (json.loads(re.search(gains, text)[1]) for text in (kept, written))  # type: ignore[index]

@@ -25,11 +25,11 @@ from ..files.safetensors import parse_json
 from ..laws import Distribution, Structured
 from ..laws.copies import drawn_as, renamed
 from ..laws.parts import of_reals
-from ..table import html_table, table, wrapped
-from . import shown
+from ..table import Column, counted, html_table, table, wrapped
 from .buffer import Buffer
 from .model import checked_ties
-from .parameter import WRITTEN, Parameter
+from .parameter import FROZEN, WRITTEN, Parameter
+from .shown import columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,12 +234,25 @@ class Plan(Mapping[str, Parameter]):
         left out to fit: dtype, scheme, fans, bytes, why
         1 tensor, 128 bytes, recipe he_normal
         """
-        notes = [line for note in shown.notes(self) for line in wrapped(note, width)]
-        return "\n".join([*table(shown.columns(self), width), *notes])
+        notes = [line for note in self._notes() for line in wrapped(note, width)]
+        return "\n".join([*table(self._columns(), width), *notes])
 
     def _repr_html_(self) -> str:
         """The table in a notebook."""
-        return html_table(shown.columns(self), shown.notes(self))
+        return html_table(self._columns(), self._notes())
+
+    def _columns(self) -> list[Column]:
+        return columns({name: self[name] for name in self.stored})
+
+    def _notes(self) -> list[str]:
+        """The lines below the table."""
+        ties = [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
+        kept = [
+            f"{name} is left alone: {p.reason}" for name, p in self.unfilled.items() if p.reason == FROZEN
+        ]
+        more = [f"{len(kept) - 3} others are too"] if len(kept) > 4 else []
+        kept = kept[:3] + more if more else kept
+        return [*ties, *kept, f"{counted(len(self.stored), 'tensor')}, {self.nbytes:,} bytes, {self.source}"]
 
     def tensor(self, name: str, *, seed: Seed, block: Block = ..., threads: int | None = None) -> Array:
         """A new array of a parameter's first values, or of a part of them.

@@ -1,38 +1,27 @@
-"""A plan as people see it: the columns of its table, and the lines below."""
+"""A plan's table, as people see it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from ..laws.copies import drawn_as
-from ..table import Column, counted, shape_text
-from .parameter import FROZEN, Parameter
+from ..table import Column, shape_text
+from .parameter import Parameter
 
-if TYPE_CHECKING:
-    from .plan import Plan
+Rows: TypeAlias = Mapping[str, Parameter]
 
 _LONG_NUMBER = re.compile(r"\d\.\d{8,}(e[-+]\d+)?")
 
 
-def columns(plan: Plan) -> list[Column]:
+def columns(rows: Rows) -> list[Column]:
     """The columns that are not empty."""
-    rows = {name: plan[name] for name in plan.stored}
     every = [
-        Column(title, [show(p, plan) for p in rows.values()], rank, cut)
+        Column(title, [show(p, rows) for p in rows.values()], rank, cut)
         for title, show, rank, cut in _COLUMNS
     ]
     return [column for column in every if any(column.cells) or not rows]
-
-
-def notes(plan: Plan) -> list[str]:
-    """The lines below: ties, what is left alone, totals."""
-    ties = [f"{alias} is tied to {owner}" for alias, owner in plan.ties.items()]
-    kept = [f"{name} is left alone: {p.reason}" for name, p in plan.unfilled.items() if p.reason == FROZEN]
-    more = [f"{len(kept) - 3} others are too"] if len(kept) > 4 else []
-    kept = kept[:3] + more if more else kept
-    return [*ties, *kept, f"{counted(len(plan.stored), 'tensor')}, {plan.nbytes:,} bytes, {plan.source}"]
 
 
 def _fans(parameter: Parameter) -> str:
@@ -43,17 +32,17 @@ def _rounded(number: re.Match[str]) -> str:
     return f"{float(number[0]):.6g}"
 
 
-def _distribution(parameter: Parameter, plan: Plan) -> str:
+def _distribution(parameter: Parameter, rows: Rows) -> str:
     law, name = drawn_as(parameter.distribution, parameter.name)
     text = _LONG_NUMBER.sub(_rounded, str(law))
     if name == parameter.name:
         return text
-    same = name in plan and plan[name].distribution == law
+    same = name in rows and rows[name].distribution == law
     return f"the values of {name!r}" if same else f"{text}, made of the values of {name!r}"
 
 
 # Title, cell, the rank by which a narrow table leaves the column out, and how the cell may be cut.
-_COLUMNS: tuple[tuple[str, Callable[[Parameter, Plan], str], int, str], ...] = (
+_COLUMNS: tuple[tuple[str, Callable[[Parameter, Rows], str], int, str], ...] = (
     ("name", lambda p, _: p.name, 0, "middle"),
     ("shape", lambda p, _: shape_text(p.shape), 1, ""),
     ("dtype", lambda p, _: p.dtype, 4, ""),
