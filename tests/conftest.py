@@ -21,6 +21,7 @@ from hypothesis import settings
 
 from fastinit import _core, cli, cuda
 from fastinit.dtypes import DTYPES, numpy_dtype
+from fastinit.schemes.catalogue.row import Scheme
 
 # Examples are the same in every run; a failure is always a bug.
 settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=60)
@@ -119,6 +120,14 @@ def count(*names):
         setattr(os, name, counted(getattr(os, name)))
 """
 """The start of a program that ends at the system call of the number of its third argument; `count` names the calls."""
+
+
+def example_of(scheme: Scheme) -> dict[str, Any]:
+    """The arguments of a scheme's own example."""
+    arguments: dict[str, Any] = eval(
+        f"(lambda shape, **numbers: dict(numbers, shape=shape))({scheme.example})"
+    )
+    return arguments
 
 
 def optional(module: str) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
-from conftest import ROOT, optional
+from conftest import ROOT, example_of, optional
 
 import fastinit as fi
 from fastinit import propagation
@@ -137,13 +137,7 @@ CALLS: Calls = [
 ]
 
 
-def example(row: str) -> dict[str, Any]:
-    """The arguments of a scheme's own example."""
-    arguments: dict[str, Any] = eval(f"(lambda shape, **numbers: dict(numbers, shape=shape))({row})")
-    return arguments
-
-
-CALLS += [(getattr(fi.schemes, name), example(row.example)) for name, row in SCHEMES.items()]
+CALLS += [(getattr(fi.schemes, name), example_of(row)) for name, row in SCHEMES.items()]
 
 
 def of_matplotlib() -> Calls:

@@ -16,16 +16,12 @@ from conftest import optional
 import fastinit as fi
 
 keras = optional("keras")
-from keras_networks import network, small  # noqa: E402
+from keras_networks import network, numpy, small  # noqa: E402
 
 import fastinit.keras as fk  # noqa: E402
 
 # Keras's own ways to NumPy warn.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
-
-
-def numpy(tensor: Any) -> np.ndarray:
-    return keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32"))
 
 
 def test_fans_of_a_model() -> None:
