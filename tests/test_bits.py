@@ -1,4 +1,4 @@
-"""docs/bits.md says the bits: the program written from that page alone agrees with the golden hashes and with fastinit."""
+"""docs/bits.md says the bits: the program written from only that page agrees with the golden hashes and with fastinit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What files say of themselves: verify and inspect of a path alone, headers that are hostile, old or of other plans."""
+"""What files say of themselves: verify and inspect of only a path, headers that are hostile, old or of other plans."""
 
 from __future__ import annotations
 

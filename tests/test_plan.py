@@ -33,7 +33,7 @@ def test_json_both_ways(model: str, recipe: str) -> None:
 
 def test_json_of_every_law_is_strict() -> None:
     text = laws().to_json()
-    json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is no JSON"))
+    json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is not JSON"))
     assert dict(Plan.from_json(text)) == dict(laws())
 
 

@@ -229,7 +229,7 @@ def test_transformers_loads_gpt2(tmp_path: Path) -> None:
 
 
 def test_without_locks(small: Path, old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on Windows, which renames closed files alone and has no fchmod."""
+    """As on Windows, which renames only closed files and has no fchmod."""
     closed: list[int] = []
     close, move = os.close, os.replace
 

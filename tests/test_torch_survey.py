@@ -84,7 +84,7 @@ def test_classes_that_torch_exchanges() -> None:
     layer = nn.utils.parametrizations.spectral_norm(nn.Linear(4, 4))
     assert type(layer).__name__ != "Linear" and _private.plain_class(layer) is nn.Linear
 
-    class FSDPLinear(nn.Linear):  # of the user's own: the name alone is no sign
+    class FSDPLinear(nn.Linear):  # of the user's own: the name is not a sign
         pass
 
     assert _private.plain_class(nn.Linear(1, 1)) is nn.Linear

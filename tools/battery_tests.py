@@ -264,7 +264,7 @@ def polar(cells: int = 32) -> Test:
 FLOAT_TESTS: dict[str, Test] = {
     "values": values(),
     "tails": tails(16),
-    "far tails": tails(40),  # of normal laws alone: those of bounded ones are few floats
+    "far tails": tails(40),  # of normal laws only: those of bounded ones are few floats
     "Kolmogorov-Smirnov": kolmogorov_smirnov(),
     "extremes": extremes(),
     "polar": polar(),

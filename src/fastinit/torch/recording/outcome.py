@@ -212,7 +212,7 @@ def _law(writes: list[Write], tensor: Tensor, named: Named, copies: Copies) -> D
         maskable = isinstance(content, Drawn) and not patches and not tensor.is_complex()
         made = masks_of([write], shape, content) if maskable and isinstance(content, Drawn) else None
         if made is None:
-            raise ValueError(f"{write.content.text} writes elements that are no box of it")
+            raise ValueError(f"{write.content.text} writes elements that are not a box of it")
         content = made
     inner = _one_law(content, named, copies)
     return Patched(inner, tuple(patches)) if patches else inner

@@ -276,7 +276,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if call.of.random:
             law = operations.random_law(call)
             if law is None:
-                return Lost(f"is drawn by {text}, which is no law here", True)
+                return Lost(f"is drawn by {text}, which is not a law here", True)
             return operations.drawn(law, target, text)
         return operations.filled(operations.constant_value(call), target, text)
 
