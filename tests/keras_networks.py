@@ -46,3 +46,8 @@ def network(**kinds: Any) -> Any:
 
 def numpy(tensor: Any) -> np.ndarray:
     return keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32"))
+
+
+def built(layer: Any, *shape: Any) -> Any:
+    layer.build(*shape)
+    return layer

@@ -13,16 +13,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
-from conftest import ROOT, example_of, optional
+from conftest import example_of, optional, program_of
 
 import fastinit as fi
 from fastinit import propagation
 from fastinit.schemes.catalogue import SCHEMES
 
-sys.path.insert(0, str(ROOT / "examples"))
-
-import typed
-
+typed = program_of("examples/typed.py")
 SPACES = ["", "inspection", "jax", "keras", "propagation", "torch"]
 
 
