@@ -245,11 +245,12 @@ struct fi_job {
     char *out;
     const struct fi_axis *axes; /* outermost first, at least one */
     size_t n_axes;
-    bool streaming;
+    bool streaming; /* stores go past the caches */
     uint64_t before; /* set by fi_draw: where it begins among the elements of all jobs */
 };
 
-enum { FI_MAX_THREADS = 256 };
+/* From so many bytes on a tensor does not fit a core's cache, and stores should stream. */
+enum { FI_MAX_THREADS = 256, FI_STREAMING_BYTES = 4 << 20 };
 
 /* Run the jobs on at most `threads` threads. `interrupted`, unless NULL, is asked now and then on the calling thread;
  * true stops all. Returns false if it did. */

@@ -65,8 +65,8 @@ def loaded(path: Path) -> dict[str, np.ndarray]:
 def fill_jobs(jobs: list[tuple[Any, ...]], threads: int, isa: int) -> None:
     """Run jobs of the core: (law, parameters, key, dtype, address, axes, streaming) each."""
     at_once = _core.Jobs(isa)
-    for job in jobs:
-        at_once.add(*job)
+    for law, parameters, key, dtype, *where in jobs:
+        at_once.add(_core.Law(law, dtype, parameters), key, *where)
     at_once.run(threads)
 
 

@@ -235,8 +235,17 @@ def test_every_scheme_has_a_picture(tmp_path: Path) -> None:
         images.save(scheme, tmp_path)
 
 
+def test_numbers_of_schemes_and_recipes() -> None:
+    there = {"schemes": len({row.name for row in SCHEMES.values()}),
+             "recipes": len(list((SOURCE / "plans" / "recipes").glob("*.toml")))}  # fmt: skip
+    for page in [ROOT / "CHANGELOG.md", *PAGES.values()]:
+        for number, kind in re.findall(r"\b(\d+) (schemes|recipes)\b", page.read_text()):
+            assert int(number) == there[kind], f"{page.name}: {number} {kind}"
+
+
 def test_links_lead_somewhere() -> None:
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+    outside = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")]
+    for page in [*outside, *(ROOT / "docs").glob("*.md")]:
         for link in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
 

@@ -130,12 +130,12 @@ def test_laws_that_a_dtype_has_no_room_for_are_refused(dtype: str) -> None:
         ("truncated_normal", (0.0, std, 0.0, INF), (0.0, std * 1.001, 0.0, INF)),
         ("truncated_normal", (0.0, 1.0, -1.0, 1.0), (0.0, 1.0, math.nextafter(largest, INF), INF)),
     ):
-        _core.check(law, dtype, fits)
+        _core.Law(law, dtype, fits)
         with pytest.raises(ValueError, match="beyond"):
-            _core.check(law, dtype, too_much)
+            _core.Law(law, dtype, too_much)
     if dtype in NARROW:
         with pytest.raises(ValueError, match="32- or 64-bit words"):
-            _core.check("bits", dtype, ())
+            _core.Law("bits", dtype, ())
 
 
 @given(data=st.data())
