@@ -97,7 +97,7 @@ def test_parts_that_begin_anywhere(host: Host) -> None:
         ],
     ):
         law, kind = Normal(0.0, 1.0), numpy_dtype(dtype)
-        drawn = custom_call.Part(law, "w", whole, part, kind)
+        drawn = custom_call.TracedPart(law, "w", whole, part, kind)
         draw = jax.jit(partial(traced._draw.bind, of=drawn))
         found = draw(words_of_seed(4), np.array(start, np.uint32))
         block = tuple(slice(s, s + n) for s, n in zip(start, part, strict=True))

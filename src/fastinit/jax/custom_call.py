@@ -26,7 +26,7 @@ _TARGETS = {"cpu": "fastinit_draw", "cuda": "fastinit_draw_cuda"}
 _ORIGIN_WORDS = 6  # of the memory that the call on a GPU needs for each key
 
 
-class Part(NamedTuple):
+class TracedPart(NamedTuple):
     """What is drawn for each key: a ``part`` of a tensor of shape ``whole``."""
 
     law: Distribution
@@ -54,7 +54,7 @@ def _takes(platform: str) -> bool:
     return True
 
 
-def drawn(words: Any, place: Any, of: Part, *, platform: str, devices: tuple[Any, ...]) -> jax.Array:
+def drawn(words: Any, place: Any, of: TracedPart, *, platform: str, devices: tuple[Any, ...]) -> jax.Array:
     """The part that begins at ``place``, for each key; by an elementwise distribution, of complex values' parts. XLA may divide
     the result among the devices.
     """
@@ -103,7 +103,7 @@ def drawn(words: Any, place: Any, of: Part, *, platform: str, devices: tuple[Any
     return divided(words, place, *letters)
 
 
-def _on_the_cpu(given: Any, attributes: dict[str, Any], shape: tuple[int, ...], of: Part) -> Any:
+def _on_the_cpu(given: Any, attributes: dict[str, Any], shape: tuple[int, ...], of: TracedPart) -> Any:
     streams = math.prod(shape[len(shape) - len(of.whole) :]) * of.dtype.itemsize >= STREAMING_BYTES
     threads = max(1, config.get_num_threads() // jax.local_device_count("cpu"))
     return jax.ffi.ffi_call(_TARGETS["cpu"], jax.ShapeDtypeStruct(shape, of.dtype))(
@@ -111,7 +111,7 @@ def _on_the_cpu(given: Any, attributes: dict[str, Any], shape: tuple[int, ...], 
     )
 
 
-def _on_gpus(given: Any, attributes: dict[str, Any], shape: tuple[int, ...], of: Part) -> Any:
+def _on_gpus(given: Any, attributes: dict[str, Any], shape: tuple[int, ...], of: TracedPart) -> Any:
     rank = len(of.whole)
     lead, part = shape[: len(shape) - rank], shape[len(shape) - rank :]
     real, parts = part_of(of.dtype.name), (2,) if of.dtype.kind == "c" else ()

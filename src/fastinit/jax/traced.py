@@ -24,7 +24,7 @@ from ..laws.structured import Structured
 from . import custom_call, xla
 from ._private import exporting, platform_of, with_devices
 from .arrays import placed_at
-from .custom_call import Part
+from .custom_call import TracedPart
 from .keys import seed_of
 from .stream import stream_of
 
@@ -49,7 +49,7 @@ def traced_array(
 
     def draw(words: Any, *starts: Any) -> Any:
         place = jnp.array(starts, jnp.uint32).reshape(len(whole))
-        return _draw.bind(words, place, of=Part(law, name, whole, part, dtype))
+        return _draw.bind(words, place, of=TracedPart(law, name, whole, part, dtype))
 
     if sharding is None:
         return draw(words, *nothing)
@@ -98,17 +98,17 @@ def _real(law: Any, whole: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
 _draw = Primitive("fastinit_draw")
 
 
-def _abstract(words: Any, place: Any, *, of: Part) -> Any:
+def _abstract(words: Any, place: Any, *, of: TracedPart) -> Any:
     return ShapedArray((*words.shape[:-1], *of.part), of.dtype)
 
 
 @jax.disable_jit(False)  # there is no other way to run it
 @partial(jax.jit, static_argnames="of")
-def _eager(words: Any, place: Any, *, of: Part) -> Any:
+def _eager(words: Any, place: Any, *, of: TracedPart) -> Any:
     return _draw.bind(words, place, of=of)
 
 
-def _batched(given: Any, axes: Any, *, of: Part) -> tuple[Any, int]:
+def _batched(given: Any, axes: Any, *, of: TracedPart) -> tuple[Any, int]:
     size = next(x.shape[axis] for x, axis in zip(given, axes, strict=True) if axis is not None)
     words, place = (
         jnp.broadcast_to(x, (size, *x.shape)) if axis is None else jnp.moveaxis(x, axis, 0)
@@ -117,7 +117,7 @@ def _batched(given: Any, axes: Any, *, of: Part) -> tuple[Any, int]:
     return _draw.bind(words, place, of=of), 0
 
 
-def _lowered(context: Any, *given: Any, of: Part) -> Any:
+def _lowered(context: Any, *given: Any, of: TracedPart) -> Any:
     how, real = _by_host, _real(of.law, of.whole, of.dtype)
     platform = platform_of(context)
     if exporting(context):
@@ -134,7 +134,7 @@ batching.primitive_batchers[_draw] = _batched
 mlir.register_lowering(_draw, _lowered)
 
 
-def _by_host(words: Any, place: Any, of: Part) -> Any:
+def _by_host(words: Any, place: Any, of: TracedPart) -> Any:
     def on_host(words: Any, starts: Any) -> Array:
         words, starts = np.asarray(words), np.asarray(starts)
         out = memory.empty(words.shape[:-1] + of.part, of.dtype.name)
@@ -147,10 +147,10 @@ def _by_host(words: Any, place: Any, of: Part) -> Any:
     return jax.pure_callback(on_host, result, words, place)
 
 
-def _by_xla(words: Any, place: Any, of: Part) -> Any:
+def _by_xla(words: Any, place: Any, of: TracedPart) -> Any:
     if is_complex := of.dtype.kind == "c":
         law, whole = of_reals(of.law, of.whole, of.dtype.name)
-        of = Part(law, of.name, whole, (*of.part, 2), np.dtype(f"f{of.dtype.itemsize // 2}"))
+        of = TracedPart(law, of.name, whole, (*of.part, 2), np.dtype(f"f{of.dtype.itemsize // 2}"))
         place = jnp.concatenate([place, jnp.zeros((*place.shape[:-1], 1), place.dtype)], axis=-1)
     if isinstance(of.law, Structured):
         raise NotImplementedError(
@@ -165,7 +165,7 @@ def _by_xla(words: Any, place: Any, of: Part) -> Any:
     return jax.lax.complex(drawn[..., 0], drawn[..., 1]) if is_complex else drawn
 
 
-def _one_by_xla(words: Any, place: Any, of: Part) -> Any:
+def _one_by_xla(words: Any, place: Any, of: TracedPart) -> Any:
     stream, from_zero = stream_of(words, of.name), of.part == of.whole
     if from_zero:
         index = jnp.arange(math.prod(of.whole), dtype=jnp.uint64)
