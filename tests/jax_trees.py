@@ -20,3 +20,18 @@ def abstract(make: Callable[[Any], Any]) -> Any:
     from flax import nnx
 
     return nnx.eval_shape(lambda: make(nnx.Rngs(0)))
+
+
+def bits(array: Any) -> np.ndarray:
+    array = np.asarray(array)
+    return array.view(f"u{array.itemsize}") if array.dtype.kind != "c" else array.view(np.uint8)
+
+
+def same(got: Any, expected: Any) -> None:
+    """Two trees have the same bits."""
+    import jax
+
+    assert jax.tree.structure(got) == jax.tree.structure(expected)
+    for x, y in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
+        assert x.dtype == y.dtype and x.shape == y.shape
+        np.testing.assert_array_equal(bits(x), bits(y))

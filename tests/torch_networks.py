@@ -142,3 +142,11 @@ class Snapshot:
 
     def check(self) -> None:
         torch.testing.assert_close(self.now(), self.before, rtol=0, atol=0)
+
+
+def values(model: nn.Module) -> dict[str, Any]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def unchanged(model: nn.Module, before: dict[str, Any]) -> bool:
+    return all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
