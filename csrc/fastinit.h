@@ -124,7 +124,6 @@ struct fi_law {
     bool symmetric;              /* the two halves have equal numbers */
     bool crosses_centre;         /* a half runs past probability 1/2, to the other side of the centre */
     bool has_rare;               /* some words are rare */
-    bool central;                /* no tail probability is below 2^-9 */
     bool near_centre; /* the interval lies within 1/16 standard deviation of the centre: all words are rare */
     /* For rare words: -log of the tail probability is log_ref - log(first[half] + span[half] * fraction). If
      * near_centre, first + span * fraction is the probability's distance from 1/2. */

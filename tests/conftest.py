@@ -7,7 +7,6 @@ import importlib
 import json
 import os
 import shlex
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +15,11 @@ from typing import Any
 import cuda_stand_in
 import numpy as np
 import pytest
+import webassembly
 from cuda_stand_in import HostDriver
 from hypothesis import settings
+from programs import ROOT
+from programs import program_of as program_of
 
 from fastinit import _core, cli, cuda
 from fastinit.dtypes import DTYPES, numpy_dtype
@@ -28,7 +30,6 @@ settings.register_profile("fixed", derandomize=True, deadline=None, max_examples
 settings.load_profile("fixed")
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
-ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 FLAGS = [
     "-std=c11",
@@ -138,14 +139,6 @@ def optional(module: str) -> Any:
     return pytest.importorskip(module, exc_type=ImportError)
 
 
-def program_of(path: str) -> Any:
-    """A program of bench, docs or tools as a module; those of one folder import each other by name."""
-    file = ROOT / path
-    if str(file.parent) not in sys.path:
-        sys.path.append(str(file.parent))
-    return importlib.import_module(file.stem)
-
-
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """The text of the GPU's kernels, built for the host."""
@@ -240,3 +233,13 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         return captured.err.removeprefix("fastinit: error: ").rstrip("\n")
 
     return said
+
+
+@pytest.fixture(scope="session", params=["kept", "built"])
+def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> webassembly.Answers:
+    """Answers to calls of the binding, by the module of the repository and by one from this csrc."""
+    if request.param == "kept":
+        module = webassembly.EXPLORER / "kernels.wasm"
+    else:
+        module = webassembly.build(tmp_path_factory.mktemp("wasm") / "kernels.wasm")
+    return lambda calls: webassembly.run(module, calls)

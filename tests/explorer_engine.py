@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from conftest import ROOT
-from test_wasm import node
+from webassembly import node
 
 CLAIMS = json.loads((ROOT / "docs" / "images" / "claims.json").read_text())
 

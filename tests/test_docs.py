@@ -11,6 +11,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -132,6 +133,29 @@ def test_tests_that_pages_name_exist() -> None:
     for page in PAGES.values():
         for file, name in re.findall(r"(test_\w+\.py)::(\w+)", page.read_text()):
             assert f"def {name}(" in (ROOT / "tests" / file).read_text(), f"{page.name}: {name}"
+
+
+def test_every_promise_has_a_test() -> None:
+    promised = PAGES["guarantees.md"].read_text().split("\n## Promised\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (.*) \| (.*) \|$", promised, re.MULTILINE)
+    assert len(rows) > 30
+    for promise, tested_by in rows:
+        assert promise == "promise" or re.search(r"`test_\w+\.py::test_\w+`", tested_by), promise
+
+
+def test_the_page_of_versions_has_those_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    wanted = [
+        f"python{project['requires-python']}",
+        *project["dependencies"],
+        *extras["hf"],
+        *extras["jax"],
+        *extras["keras"],
+    ]
+    rows = re.findall(r"^\| (\w+) \| ([\d.]+) \|", PAGES["versions.md"].read_text(), re.MULTILINE)
+    said = {f"{name.lower()}>={version}" for name, version in rows}
+    assert {name.replace("pytorch", "torch") for name in said} == set(wanted)
 
 
 def test_the_api_pages_have_every_public_name_once() -> None:
