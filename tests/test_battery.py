@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, program_of
 from reference import words32
 from scipy import stats
 from scipy.special import ndtr
@@ -18,10 +18,9 @@ from scipy.special import ndtr
 import fastinit as fi
 from fastinit.drawing.streams import key
 
-sys.path.insert(0, str(ROOT / "tools"))
-import battery
-import battery_tests
-import sources
+battery, battery_tests, sources = (
+    program_of(f"tools/{name}.py") for name in ("battery", "battery_tests", "sources")
+)
 
 N = 1 << 20
 Array = np.ndarray[Any, Any]
