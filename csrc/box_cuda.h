@@ -1,4 +1,5 @@
 /* Boxes: parts of tensors in memory of any strides, and those whose key and place only the device knows. */
+
 /* A part of a tensor in memory of any strides: element `start` of the tensor lies at `out`, and along each axis there
  * are `count` steps of `stride` elements in the tensor and of `bytes` in memory. The units run along the axes, the
  * first one changing fastest. One of the axes, `along`, has `length` consecutive elements, `element_bytes` apart; its
