@@ -161,6 +161,15 @@ def nbytes(shape: tuple[int, ...], dtype: str) -> int:
     return math.prod(shape) * size
 
 
+def strides_of(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """The bytes from one position to the next along each axis of a tensor in C order.
+
+    >>> strides_of((2, 3, 4), 4)
+    (48, 16, 4)
+    """
+    return tuple([itemsize * math.prod(shape[axis + 1 :]) for axis in range(len(shape))])
+
+
 def part_of(dtype: str) -> str:
     """The dtype of the real numbers that values are made of: itself, or that of the parts of complex ones.
 

@@ -18,7 +18,7 @@ from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec
 from .. import _core, cuda
 from .._core import STREAMING_BYTES
 from ..drawing import blocks, config
-from ..dtypes import Array, nbytes, part_of
+from ..dtypes import Array, nbytes, part_of, strides_of
 from ..laws.distributions import Distribution
 from . import gpu
 
@@ -116,8 +116,8 @@ def _on_gpus(given: Any, attributes: dict[str, Any], shape: tuple[int, ...], of:
     lead, part = shape[: len(shape) - rank], shape[len(shape) - rank :]
     real, parts = part_of(of.dtype.name), (2,) if of.dtype.kind == "c" else ()
     walked, size = (*part, *parts), nbytes((), real)
-    strides = tuple([size * math.prod(walked[i + 1 :]) for i in range(len(walked))])
-    axes = blocks.axes((*of.whole, *parts), tuple([slice(n) for n in walked]), strides, size)
+    block = tuple([slice(n) for n in walked])
+    axes = blocks.axes((*of.whole, *parts), block, strides_of(walked, size), size)
     launches = cuda.launches_for(gpu.ordinals(), of.law.law, of.law.parameters, real, axes, math.prod(lead))
     results = (jax.ShapeDtypeStruct(shape, of.dtype), jax.ShapeDtypeStruct((*lead, _ORIGIN_WORDS), np.uint32))
     return jax.ffi.ffi_call(_TARGETS["cuda"], results)(
