@@ -18,7 +18,7 @@ from scipy import stats
 import fastinit as fi
 
 keras = optional("keras")
-from keras_networks import network, small  # noqa: E402
+from keras_networks import network, numpy, small  # noqa: E402
 
 import fastinit.keras as fk  # noqa: E402
 
@@ -46,10 +46,6 @@ LAWS = [
     (fk.HeNormal(seed=1), TRUNCATED, 32**-0.5),
     (fk.HeUniform(seed=1), BAND, 32**-0.5),
 ]
-
-
-def numpy(tensor: Any) -> np.ndarray:
-    return keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32"))
 
 
 def test_names_and_signatures_are_those_of_keras() -> None:

@@ -37,7 +37,7 @@ for python in "${pythons[@]}"; do
     environment=$work/$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     "$python" -m venv "$environment"
     "$environment/bin/pip" install --quiet "$wheel[test]"
-    mkdir "$environment/sdist" # the tests alone; the package is the installed one
+    mkdir "$environment/sdist" # only the tests; the package is the installed one
     tar -xf dist/*.tar.gz --strip-components 1 -C "$environment/sdist"
     cd "$environment/sdist"
     "$environment/bin/python" -c 'import fastinit; assert "site-packages" in fastinit.__file__'
