@@ -9,14 +9,13 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import ROOT
+from programs import program_of
 
-if not (ROOT / "bench" / "floors.py").exists():  # an sdist has no benchmarks
-    pytest.skip("needs a clone of the repository", allow_module_level=True)
-sys.path.insert(0, str(ROOT / "bench"))
-import floors
+floors = program_of("bench/floors.py")
 
 PAGE = (ROOT / "docs" / "floors.md").read_text()
 
@@ -51,7 +50,7 @@ def test_a_floor_is_the_busiest_set_of_ports() -> None:
 
 
 @pytest.fixture(scope="module")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> floors.Kernels:
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> Any:
     if sys.platform != "linux" or platform.machine() != "x86_64":
         pytest.skip("steps through code on Linux and x86-64")
     for tool in ("gcc", "objdump"):
@@ -62,7 +61,7 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> floors.Kernels:
 
 @pytest.mark.parametrize("case", floors.CASES, ids=lambda case: case.name)
 @pytest.mark.parametrize("isa", floors.ISAS)
-def test_counts_are_those_of_the_kernels(isa: str, case: floors.Case, kernels: floors.Kernels) -> None:
+def test_counts_are_those_of_the_kernels(isa: str, case: Any, kernels: Any) -> None:
     """What OPERATIONS counts by hand, the compiled loop has; and with the compiler that the docs name, no more
     instructions besides.
     """
