@@ -133,17 +133,17 @@ def test_blocks_of_one_array_while_the_number_of_threads_changes() -> None:
 
 
 def test_first_use() -> None:
-    """In a new process, every public name is loaded by several threads, each in another order; the lock stays off where it is."""
+    """In a new process, several threads use every public name for the first time; the lock stays off where there is none."""
     code = f"""
 import sys, threading, fastinit as fi
 start, found = threading.Barrier({THREADS}), []
 def work(number):
     start.wait()
-    names = fi.__all__[number:] + fi.__all__[:number]
-    loaded = {{name: getattr(fi, name) for name in names}}
-    array = loaded["normal"](5, seed=1).tobytes()
-    found.append((array, [loaded[name] for name in fi.__all__]))
-threads = [threading.Thread(target=work, args=(7 * i,)) for i in range({THREADS})]
+    names = [*fi.__all__, *fi.schemes.SCHEMES]
+    names = names[number:] + names[:number]
+    used = {{name: getattr(fi, name, None) or getattr(fi.schemes, name) for name in names}}
+    found.append((used["normal"](5, seed=1).tobytes(), used))
+threads = [threading.Thread(target=work, args=(9 * i,)) for i in range({THREADS})]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 assert len(found) == {THREADS} and all(one == found[0] for one in found)
