@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -327,7 +328,7 @@ def written_plan(path: str | os.PathLike[str]) -> Plan | None:
     Raises OSError for a file that cannot be read, ValueError, naming it, for a malformed plan.
     """
     path = Path(path)
-    if path.is_dir() or path.suffix == ".safetensors":
+    if stat.S_ISDIR(atomic.kind_of(path)) or path.suffix == ".safetensors":
         return None
     with atomic.naming(path):
         data = path.read_bytes()
