@@ -112,7 +112,7 @@ setup(
         Extension(
             "fastinit._core",
             sources=["src/fastinit/_core.pyx", *sorted(glob("csrc/*.c"))],
-            depends=HEADERS,
+            depends=[*HEADERS, "src/fastinit/_core.pxd"],
             include_dirs=["csrc"],
             define_macros=[("Py_LIMITED_API", "0x030B0000")] if limited else [],
             extra_compile_args=flags,

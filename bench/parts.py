@@ -13,8 +13,11 @@ import peers
 from timing import NORMAL, TRUNCATED, UNIFORM, Call, Pairs, check, limit, paired
 
 import fastinit as fi
+from fastinit.drawing import memory
+from fastinit.drawing.fill import Batch, part_of
 
 GPT2 = Path(__file__).parent.parent / "examples" / "gpt2.json"
+GENERATOR = np.random.default_rng(0)
 # Seconds until a peer's threads have given their memory back.
 PEER_REST = 0.1
 
@@ -210,10 +213,9 @@ def orthogonal_part(scale: Scale) -> list[Row]:
 
 def small_part(scale: Scale) -> list[Row]:
     out, drawn = np.zeros(16, np.float32), np.zeros(16, np.float32)
-    generator = np.random.default_rng(0)
 
     def numpy() -> None:
-        generator.standard_normal(out=out, dtype=np.float32)
+        generated(out)
 
     def fill() -> None:
         fi.fill(drawn, "normal", std=0.02, seed=0, name="layer.weight")
@@ -225,30 +227,65 @@ def small_part(scale: Scale) -> list[Row]:
     for call in fill, normal:
         call()
         check(drawn, fi.Normal(0.0, 0.02))
-        row = Row(f"fi.{call.__name__}, 16 float32", "NumPy's standard_normal(out=)", 5e-6, "s")
+        row = Row(f"fi.{call.__name__}, 16 float32", "NumPy's standard_normal(out=)", 1 / 4)
         rows.append(row.timed(paired(numpy, call, scale.pairs, scale.calls)))
-    return [*rows, many_tensors(scale)]
+    return [*rows, many_tensors(scale), *cached(scale)]
+
+
+def generated(out: np.ndarray) -> None:
+    GENERATOR.standard_normal(out=out, dtype=np.float32)
+
+
+def constant(out: np.ndarray) -> None:
+    out.fill(1)
 
 
 def many_tensors(scale: Scale) -> Row:
+    """A plan of many tensors into new arrays, against a call for each array that exists."""
     shapes = {f"layers.{i}.weight": (8, 8) for i in range(scale.tensors)}
     outs = [np.zeros(64, np.float32) for _ in shapes]
-    generator = np.random.default_rng(0)
+    plan = fi.plan(shapes)
 
     def numpy() -> None:
         for out in outs:
-            generator.standard_normal(out=out, dtype=np.float32)
-
-    plan = fi.plan(shapes)
+            generated(out)
 
     def ours() -> Any:
         return fi.init(plan, seed=0)
 
     check(np.stack(list(ours().values())), fi.distribution("xavier_normal", (8, 8)))
     row = Row(
-        f"{scale.tensors} tensors of 64 elements, new, by a plan", "NumPy's standard_normal(out=)", 0.060, "s"
+        f"{scale.tensors} tensors of 64 elements, new, by a plan", "NumPy's standard_normal(out=)", 1 / 2
     )
     return row.timed(paired(numpy, ours, scale.pairs))
+
+
+def cached(scale: Scale) -> list[Row]:
+    """The most common sizes, against a constant written to the same array, which the caches hold."""
+    rows = []
+    for size in 10_000, 100_000, 1_000_000:
+        out = np.ones(size, np.float32)
+        for label, law in ("uniform", UNIFORM), ("normal", NORMAL):
+            row = Row(f"{label}, {size} float32, in place", "NumPy's fill()", 1 / 2, elements=size)
+            calls = max(1, scale.calls * 100 // size)
+            rows.append(row.timed(paired(lambda out=out: constant(out), draws(out, law), scale.pairs, calls)))
+    outs = [np.ones(32_768, np.float32) for _ in range(scale.tensors // 20)]
+
+    def numpy() -> None:
+        for out in outs:
+            constant(out)
+
+    def ours() -> None:
+        batch = Batch(0)  # as frameworks' models are drawn
+        for number, out in enumerate(outs):
+            batch.add(part_of(memory.target(out), NORMAL, f"layers.{number}.weight", out.shape, ...))
+        batch.run(fi.get_num_threads())
+
+    ours()
+    check(np.stack(outs), NORMAL)
+    row = Row(f"normal, {len(outs)} times 32768 float32, in place by one call", "NumPy's fill()", 1 / 2)
+    row.elements = sum(out.size for out in outs)
+    return [*rows, row.timed(paired(numpy, ours, scale.pairs))]
 
 
 def blocks_part(scale: Scale) -> list[Row]:

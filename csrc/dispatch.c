@@ -1,8 +1,9 @@
 /* Which instruction sets this machine runs, and how a job is shared out among threads and written to memory. */
+#include "arithmetic.h"
 #include "fastinit.h"
 #include "system.h"
+#include "threads.h"
 
-#include <fenv.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,10 +58,10 @@ const struct fi_isa *fi_isa_at(size_t i) {
     return i < sizeof isas / sizeof *isas ? isas[i] : NULL;
 }
 
-/* Elements that a thread takes at a time, elements for each thread, bytes of the buffer for strided memory, elements of
- * a cache line. To start a thread takes about 40 us: two threads are as fast as one at 2^18 elements (docs/speed.md).
- * In new memory, two threads that meet in one huge page both wait for it: large chunks make that rare. */
-enum { LEAST_CHUNK = 1 << 16, MOST_CHUNK = 1 << 20, PER_THREAD = 1 << 17, SCATTER_BYTES = 1 << 14, GRAIN = 64 };
+/* Elements that a thread takes at a time, elements for each thread (fewer take less than waking it), bytes of the buffer
+ * for strided memory, elements of a cache line. In new memory, two threads that meet in one huge page both wait for it:
+ * large chunks make that rare. */
+enum { LEAST_CHUNK = 1 << 14, MOST_CHUNK = 1 << 20, PER_THREAD = 3 << 14, SCATTER_BYTES = 1 << 14, GRAIN = 64 };
 
 /* The elements of the jobs, one job after another. A job of a chunk or more begins at a whole chunk, so that threads
  * part at pages, others at a whole grain, so that they part at cache lines. */
@@ -211,15 +212,13 @@ static void fill_jobs(const struct shared *shared, uint64_t at, uint64_t end) {
     }
 }
 
-/* Fill chunk after chunk until none is left. The caller's rounding mode and flush-to-zero flags have no influence; they
- * are set aside and restored. */
-static void work(struct shared *shared, bool calling_thread) {
-    fenv_t caller;
-    fegetenv(&caller);
-    fesetenv(FE_DFL_ENV);
-    const bool asks = calling_thread && shared->interrupted;
+/* Fill chunk after chunk until none is left. */
+static void work(void *argument) {
+    struct shared *shared = argument;
+    const fi_arithmetic caller = fi_arithmetic_begin();
+    const bool asks = shared->interrupted && !fi_in_pool();
     double asked = asks ? fi_seconds() : 0;
-    while (!atomic_load_explicit(&shared->stop, memory_order_relaxed)) {
+    while (!atomic_load_explicit(&shared->stop, memory_order_relaxed) && !fi_called_back()) {
         const uint64_t at = atomic_fetch_add_explicit(&shared->next, shared->chunk, memory_order_relaxed);
         if (at >= shared->count) break;
         fill_jobs(shared, at, least(shared->count, at + shared->chunk));
@@ -229,12 +228,7 @@ static void work(struct shared *shared, bool calling_thread) {
         }
     }
     atomic_thread_fence(memory_order_seq_cst); /* nothing weaker orders streaming stores */
-    fesetenv(&caller);
-}
-
-FI_THREAD(worker, shared) {
-    work(shared, false);
-    return 0;
+    fi_arithmetic_end(caller);
 }
 
 bool fi_draw(struct fi_job *jobs, size_t n_jobs, int threads, bool (*interrupted)(void *), void *context) {
@@ -243,20 +237,12 @@ bool fi_draw(struct fi_job *jobs, size_t n_jobs, int threads, bool (*interrupted
     for (size_t i = 0; i < n_jobs; i++) total += elements(&jobs[i]);
     if (total == 0) return true;
     shared.chunk = MOST_CHUNK;
-    while (shared.chunk > LEAST_CHUNK && shared.chunk * 8 * (uint64_t)threads > total) shared.chunk /= 2;
+    while (shared.chunk > LEAST_CHUNK && shared.chunk * 16 * (uint64_t)threads > total) shared.chunk /= 2;
     for (size_t i = 0; i < n_jobs; i++) {
         const uint64_t count = elements(&jobs[i]), whole = count >= shared.chunk ? shared.chunk : GRAIN;
         jobs[i].before = rounded_up(shared.count, whole);
         shared.count = rounded_up(jobs[i].before + count, whole);
     }
-    /* If a thread cannot be started, the others take its chunks. */
-    fi_thread thread[FI_MAX_THREADS];
-    int started = 0;
-    while (started < threads - 1 && (uint64_t)started + 2 <= total / PER_THREAD) {
-        if (!fi_thread_start(&thread[started], worker, &shared)) break;
-        started++;
-    }
-    work(&shared, true);
-    for (int i = 0; i < started; i++) fi_thread_join(thread[i]);
+    fi_together(work, &shared, (int)least((uint64_t)threads, total / PER_THREAD) - 1);
     return !atomic_load(&shared.stop);
 }

@@ -37,7 +37,7 @@ FN void normal_float(const int count, const struct fi_law *law, U x[], U *tails)
     F t[BATCH], z[BATCH];
     EACH(v, count) t[v] = tail_float(FI_normal, false, law, x[v]);
     EACH(v, count) *tails &= (U)t[v];
-    quantile_float(count, false, t, z);
+    quantile_float(count, t, z);
     EACH(v, count) {
         z[v] = (F)((U)z[v] ^ (x[v] & u_all(fi_bits.sign)));
         x[v] = (U)fma_f(z[v], f_all(law->scale), f_all(law->shift));
@@ -79,7 +79,7 @@ FN void truncated_normal_float(const bool shortcut, const int count, const struc
             sign[v] ^= (U)beyond & u_all(fi_bits.sign);
         }
     }
-    quantile_float(count, law->central, t, z);
+    quantile_float(count, t, z);
     EACH(v, count) {
         if (shortcut) { /* the bounds are symmetric: one comparison of the magnitude */
             const F y = min_f(z[v] * f_all(law->scale), f_all(law->high));

@@ -124,7 +124,6 @@ struct fi_law {
     bool symmetric;              /* the two halves have equal numbers */
     bool crosses_centre;         /* a half runs past probability 1/2, to the other side of the centre */
     bool has_rare;               /* some words are rare */
-    bool central;                /* no tail probability is below 2^-9 */
     bool near_centre; /* the interval lies within 1/16 standard deviation of the centre: all words are rare */
     /* For rare words: -log of the tail probability is log_ref - log(first[half] + span[half] * fraction). If
      * near_centre, first + span * fraction is the probability's distance from 1/2. */
@@ -245,11 +244,12 @@ struct fi_job {
     char *out;
     const struct fi_axis *axes; /* outermost first, at least one */
     size_t n_axes;
-    bool streaming;
+    bool streaming; /* stores go past the caches */
     uint64_t before; /* set by fi_draw: where it begins among the elements of all jobs */
 };
 
-enum { FI_MAX_THREADS = 256 };
+/* From so many bytes on a tensor does not fit a core's cache, and stores should stream. */
+enum { FI_MAX_THREADS = 256, FI_STREAMING_BYTES = 4 << 20 };
 
 /* Run the jobs on at most `threads` threads. `interrupted`, unless NULL, is asked now and then on the calling thread;
  * true stops all. Returns false if it did. */

@@ -1,7 +1,7 @@
 /* Moments, bins and row hashes of a chunk of values. */
+#include "arithmetic.h"
 #include "fastinit.h"
 
-#include <fenv.h>
 #include <string.h>
 
 /* By T. F. Chan, G. H. Golub, R. J. LeVeque 1979 and P. Pebay 2008, Formulas for robust, one-pass parallel computation
@@ -72,9 +72,7 @@ void fi_inspect(const struct fi_isa *isa, const struct fi_chunk *chunk, struct f
     const size_t every = count > BINS_EVERY * FI_TILE ? BINS_EVERY : 1;
     const char *values = chunk->values;
     uint32_t bins[COPIES][FI_BINS] = {{0}};
-    fenv_t caller;
-    fegetenv(&caller);
-    fesetenv(FE_DFL_ENV); /* the caller's rounding mode and flush-to-zero flags have no influence */
+    const fi_arithmetic caller = fi_arithmetic_begin();
     *moments = (struct fi_moments){0};
     for (size_t at = 0, n; at < count; at += n) {
         struct fi_moments tile;
@@ -89,5 +87,5 @@ void fi_inspect(const struct fi_isa *isa, const struct fi_chunk *chunk, struct f
         for (size_t row = 0; row < chunk->rows; row++)
             hashes[row] = isa->hash(values + row * bytes, bytes, chunk->word);
     }
-    fesetenv(&caller);
+    fi_arithmetic_end(caller);
 }

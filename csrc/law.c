@@ -1,7 +1,7 @@
 /* From a law's parameters to the numbers that the kernels use. All is computed in double and rounded once. */
+#include "arithmetic.h"
 #include "fastinit.h"
 
-#include <fenv.h>
 #include <string.h>
 
 #define M(law) #law,
@@ -140,10 +140,8 @@ static const char *init(struct fi_law *law, enum fi_law_id id, enum fi_dtype_id 
 
 /* As in a fill, the caller's rounding mode and flush-to-zero flags have no influence. */
 const char *fi_law_init(struct fi_law *law, enum fi_law_id id, enum fi_dtype_id dtype, const double *parameter) {
-    fenv_t caller;
-    fegetenv(&caller);
-    fesetenv(FE_DFL_ENV);
+    const fi_arithmetic caller = fi_arithmetic_begin();
     const char *complaint = init(law, id, dtype, parameter);
-    fesetenv(&caller);
+    fi_arithmetic_end(caller);
     return complaint;
 }

@@ -49,7 +49,6 @@ void fi_truncated_init(struct fi_law *law, double a, double b) {
         smallest = least(smallest, 0x1p32 * least(first, first + span));
     }
     law->has_rare = smallest < 0x1p17 * (1 + 0x1p-20); /* a margin for the rounding of t */
-    law->central = smallest > 0x1p23 * (1 + 0x1p-20);
 }
 
 double fi_normal_slow(const struct fi_law *law, const struct fi_stream *stream, uint64_t index, uint64_t word) {

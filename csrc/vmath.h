@@ -2,9 +2,8 @@
 #include "coefficients.h"
 
 /* x >= 0 with P(Z > x) = |t| / 2^32, for 2^17 <= |t| <= 2^31: one polynomial for each half octave of t. Several vectors
- * are computed at once, so that each row of the table is loaded once for all of them. `central` promises |t| >= 2^23.
- */
-FN void quantile_float(const int count, bool central, const F t[], F y[]) {
+ * are computed at once, so that each row of the table is loaded once for all of them. */
+FN void quantile_float(const int count, const F t[], F y[]) {
     U column[BATCH];
     F x[BATCH];
     EACH(v, count) {
@@ -13,19 +12,13 @@ FN void quantile_float(const int count, bool central, const F t[], F y[]) {
     }
 #if defined(FI_ISA_AVX2)
     /* 97 % of vectors need only the 16 columns of octaves 23 to 30, which take half the look-ups. */
-    bool fits = central;
-    if (!fits) {
-        U beyond = {0};
-        EACH(v, count) beyond |= (U)t[v] - u_all(fi_bits.octave23);
-        fits = !UNLIKELY(any(beyond & u_all(fi_bits.not_octave23_to_30)));
-    }
-    if (fits) {
+    U beyond = {0};
+    EACH(v, count) beyond |= (U)t[v] - u_all(fi_bits.octave23);
+    if (!UNLIKELY(any(beyond & u_all(fi_bits.not_octave23_to_30)))) {
         EACH(v, count) y[v] = lookup16(quantile_f16[5], column[v]);
         EACH(k, 5) { EACH(v, count) y[v] = fma_f(y[v], x[v], lookup16(quantile_f16[4 - k], column[v])); }
         return;
     }
-#else
-    (void)central;
 #endif
 #if defined(FI_ISA_CUDA)
     /* One load brings the coefficients of two powers. */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,6 +56,8 @@ myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
+# Signatures name these, and do not spell out every scheme and recipe.
+autodoc_type_aliases = {name: name for name in ("RecipeLike", "RecipeName", "SchemeName")}
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 90
 napoleon_google_docstring = False
@@ -75,6 +78,18 @@ def documented_above(app: Sphinx, env: BuildEnvironment, node: Any, contents: No
             return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", full, node, contents)
         rooms.pop()
     return None
+
+
+def readable(*event: Any) -> tuple[str | None, str | None]:
+    """Autodoc writes `TypeAliasForwardRef('SchemeName') | Scheme` of a union, and of a function an address."""
+    signature, returns = event[-2:]
+    signature = re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", signature or "")
+    return re.sub(r"<function [^ ]+>", "...", signature) or None, returns
+
+
+def linked(*event: Any) -> None:
+    """In a docstring a page's file is named; on the site that is a link."""
+    event[-1][:] = [re.sub(r"`*\bdocs/([\w-]+)\.md`*", r":doc:`/\1`", line) for line in event[-1]]
 
 
 class CommandLine(SphinxDirective):
@@ -105,4 +120,6 @@ def _help(name: str, text: str | None, parser: argparse.ArgumentParser) -> Itera
 
 def setup(app: Sphinx) -> None:
     app.connect("missing-reference", documented_above)
+    app.connect("autodoc-process-signature", readable)
+    app.connect("autodoc-process-docstring", linked)
     app.add_directive("command-line", CommandLine)

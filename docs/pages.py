@@ -58,6 +58,7 @@ CHINESE = {
         "bits": "逐位规范",
         "randomness": "随机性测试",
         "guarantees": "保证事项",
+        "versions": "版本与兼容性",
     },
     "项目 · 英文": {"contributing": "参与贡献", "releasing": "发布", "changelog": "更新日志"},
 }

@@ -94,7 +94,7 @@ def ranges(results: Any, theme: Theme) -> Figure:
         lost = np.isnan(loss)
         both[1].plot(np.array(run["eps"])[lost], [2.75] * lost.sum(), "x", color=theme.red, markersize=5)
     for axes in both:
-        axes.set(xscale="log", xlabel="eps of U[-eps, eps]")
+        axes.set(xscale="log", xlabel="eps of U[-eps, eps)")
         axes.axvline(np.sqrt(6 / 64), color=theme.orange, linewidth=1.6, zorder=0)
     both[0].set(yscale="log", ylabel="rms of the last hidden h", yticks=10.0 ** np.arange(-120, 61, 30))
     both[0].yaxis.set_minor_locator(NullLocator())

@@ -30,7 +30,7 @@ class Page:
         # The browser reads from its descriptor 3 and writes to 4.
         script = f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}'
         flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage",
-                 "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--no-first-run", "--lang=en",
+                 "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--no-first-run", "--lang=en", "--hide-scrollbars",
                  f"--user-data-dir={profile}", "--remote-debugging-pipe"]  # fmt: skip
         self._process = subprocess.Popen(
             ["bash", "-c", script, CHROMIUM, *flags, "about:blank"],

@@ -13,6 +13,7 @@ from typing import Any
 import cuda_stand_in
 import numpy as np
 import pytest
+import webassembly
 from cuda_stand_in import HostDriver
 from hypothesis import settings
 
@@ -60,8 +61,8 @@ def loaded(path: Path) -> dict[str, np.ndarray]:
 def fill_jobs(jobs: list[tuple[Any, ...]], threads: int, isa: int) -> None:
     """Run jobs of the core: (law, parameters, key, dtype, address, axes, streaming) each."""
     at_once = _core.Jobs(isa)
-    for job in jobs:
-        at_once.add(*job)
+    for law, parameters, key, dtype, *where in jobs:
+        at_once.add(_core.Law(law, dtype, parameters), key, *where)
     at_once.run(threads)
 
 
@@ -148,3 +149,13 @@ def on_gpu(gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> HostDriver:
     for module in (tensors, sharded):
         monkeypatch.setattr(module, "gpu_of", lambda tensor: cuda.Place(0, 7))
     return gpu
+
+
+@pytest.fixture(scope="session", params=["kept", "built"])
+def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> webassembly.Answers:
+    """Answers to calls of the binding, by the module of the repository and by one from this csrc."""
+    if request.param == "kept":
+        module = webassembly.EXPLORER / "kernels.wasm"
+    else:
+        module = webassembly.build(tmp_path_factory.mktemp("wasm") / "kernels.wasm")
+    return lambda calls: webassembly.run(module, calls)

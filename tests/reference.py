@@ -396,6 +396,8 @@ LAWS = {"uniform": uniform, "normal": normal, "truncated_normal": truncated_norm
 def draw(law: str, parameters: tuple[float, ...], index: Any, key: bytes, dtype: str) -> np.ndarray:
     """Values of the elements at these indices, as the bits of the dtype."""
     index = np.atleast_1d(np.asarray(index, U64))
+    if (law == "uniform" and parameters[0] == parameters[1]) or ("normal" in law and parameters[1] == 0):
+        law, parameters = "constant", parameters[:1]
     if law == "bits":
         return words32(index, key) if dtype == "float32" else words64(index, key)
     if law == "constant":

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { WHOLE = 4200, RACERS = 8 };
 
@@ -173,6 +175,21 @@ static void *race(void *argument) {
     return NULL;
 }
 
+/* A child draws by threads of its own. */
+static void forks(void) {
+    enum { COUNT = 300001 };
+    int status;
+    fflush(stdout); /* or both sides would print it */
+    const pid_t child = fork();
+    if (child == 0) {
+        char *out = exactly(COUNT * 4);
+        race(&(struct racer){.out = out, .number = 0});
+        free(out);
+        _exit(0);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child || status) abort();
+}
+
 int main(void) {
     const uint32_t key[4] = {1, 2, 3, 4};
     fi_stream_init(&stream, key);
@@ -182,6 +199,7 @@ int main(void) {
         racers[i].out = shared, racers[i].number = i;
         if (pthread_create(&racers[i].thread, NULL, race, &racers[i])) abort();
     }
+    for (int i = 0; i < 20; i++) forks(); /* in their midst */
     for (size_t i = 0; i < RACERS; i++) pthread_join(racers[i].thread, NULL);
     free(shared);
     const struct fi_isa *isa;
@@ -194,5 +212,6 @@ int main(void) {
         threads(isa, 2, FI_float32, true), threads(isa, 3, FI_bfloat16, true), threads(isa, 5, FI_float64, false);
         printf("%s\n", isa->name);
     }
+    forks(); /* which ends the threads that wait: no memory of theirs is left */
     return 0;
 }

@@ -34,7 +34,7 @@ LAWS = [
 def exists(law: str, p: tuple[float, ...], dtype: str) -> bool:
     """Words are not narrower than 32 bits; an 8-bit dtype has no value between some bounds."""
     try:
-        _core.check(law, dtype, p)
+        _core.Law(law, dtype, p)
     except ValueError:
         return False
     return True

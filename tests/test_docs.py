@@ -11,6 +11,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -135,6 +136,29 @@ def test_tests_that_pages_name_exist() -> None:
             assert f"def {name}(" in (ROOT / "tests" / file).read_text(), f"{page.name}: {name}"
 
 
+def test_every_promise_has_a_test() -> None:
+    promised = PAGES["guarantees.md"].read_text().split("\n## Promised\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (.*) \| (.*) \|$", promised, re.MULTILINE)
+    assert len(rows) > 30
+    for promise, tested_by in rows:
+        assert promise == "promise" or re.search(r"`test_\w+\.py::test_\w+`", tested_by), promise
+
+
+def test_the_page_of_versions_has_those_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    wanted = [
+        f"python{project['requires-python']}",
+        *project["dependencies"],
+        *extras["hf"],
+        *extras["jax"],
+        *extras["keras"],
+    ]
+    rows = re.findall(r"^\| (\w+) \| ([\d.]+) \|", PAGES["versions.md"].read_text(), re.MULTILINE)
+    said = {f"{name.lower()}>={version}" for name, version in rows}
+    assert {name.replace("pytorch", "torch") for name in said} == set(wanted)
+
+
 def test_the_api_pages_have_every_public_name_once() -> None:
     found: Counter[str] = Counter()
     for page in (ROOT / "docs" / "api").glob("*.rst"):
@@ -244,8 +268,17 @@ def test_every_scheme_has_a_picture(tmp_path: Path) -> None:
         images.save(scheme, tmp_path)
 
 
+def test_numbers_of_schemes_and_recipes() -> None:
+    there = {"schemes": len({row.name for row in SCHEMES.values()}),
+             "recipes": len(list((SOURCE / "plans" / "recipes").glob("*.toml")))}  # fmt: skip
+    for page in [ROOT / "CHANGELOG.md", *PAGES.values()]:
+        for number, kind in re.findall(r"\b(\d+) (schemes|recipes)\b", page.read_text()):
+            assert int(number) == there[kind], f"{page.name}: {number} {kind}"
+
+
 def test_links_lead_somewhere() -> None:
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+    outside = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")]
+    for page in [*outside, *(ROOT / "docs").glob("*.md")]:
         for link in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
 
@@ -295,7 +328,7 @@ def test_only_few_files_name_instructions() -> None:
     for path in (ROOT / "csrc").rglob("*.[ch]*"):
         text = path.read_text()
         assert "Python.h" not in text and "math.h>" not in text, path.name
-        if path.name not in ("vec.h", "convert.h"):
+        if path.name not in ("vec.h", "convert.h", "arithmetic.h"):
             assert not re.search(r"\b_mm\d*_|\bv\w+q_f(32|64)\b|\bwasm_\w+\(", text), path.name
         if path.name != "vec_cuda.h":
             assert not re.search(r"\basm\(|\b__[a-z]\w*_rn\b", text), path.name

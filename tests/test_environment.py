@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -103,6 +104,68 @@ if not child:
 assert same and os.waitpid(child, 0)[1] == 0
 """
     assert run(code).returncode == 0
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="the threads of a process as Linux lists them"
+)
+def test_threads_wait_between_draws_and_end_before_a_fork() -> None:
+    """Both sides of a fork begin with one thread, and draw by several again."""
+    code = """
+import os, fastinit as fi
+def threads():
+    return len(os.listdir("/proc/self/task"))
+def draw():
+    return fi.normal(1 << 20, seed=1, threads=4).tobytes()
+before, want = threads(), draw()
+assert threads() == before + 3
+assert draw() == want and threads() == before + 3
+child = os.fork()
+assert threads() == before, threads()
+assert draw() == want and threads() == before + 3
+if not child:
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    done = run(code, OPENBLAS_NUM_THREADS="1")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_signal_handler_forks_within_a_draw() -> None:
+    """Neither side waits for a thread that is gone, and no value is left out."""
+    code = """
+import os, signal, threading, fastinit as fi
+size, children = 1 << 23, []
+def handler(*_):
+    children.append(os.fork())
+signal.signal(signal.SIGUSR1, handler)
+draw = lambda: fi.truncated_normal(size, low=9, high=10, seed=1, threads=3)
+threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGUSR1)).start()
+values = draw()
+signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+assert children and (values >= 9).all()
+if children[0]:
+    assert os.waitpid(children[0], 0)[1] == 0
+assert (draw() == values).all()
+os._exit(0)
+"""
+    done = run(code)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="signals are POSIX's")
+def test_signals_reach_the_program_s_own_threads() -> None:
+    """A signal that the program has blocked, to wait for it, is not taken by a thread that waits for draws."""
+    code = """
+import os, signal, fastinit as fi
+fi.normal(1 << 20, threads=4)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+os.kill(os.getpid(), signal.SIGUSR1)
+assert signal.sigwait({signal.SIGUSR1}) == signal.SIGUSR1
+"""
+    done = run(code, OPENBLAS_NUM_THREADS="1")
+    assert done.returncode == 0, (done.returncode, done.stderr)
 
 
 def test_interrupt_is_answered() -> None:

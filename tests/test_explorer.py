@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import ROOT, optional
-from test_wasm import node, tool
+from webassembly import node, tool
 
 import fastinit as fi
 from fastinit.propagation import probe

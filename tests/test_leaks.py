@@ -61,7 +61,7 @@ def fills() -> list[Callable[[], object]]:
         lambda: fill_jobs([(*normal, key, "float32", at, ((16, 1),), False)], 1, 0),
         lambda: fill_jobs([("normal", (0.0, "x"), key, "float32", at, axes, False)], 1, 0),
         lambda: fill_jobs([("normol", (0.0, 1.0), key, "float32", at, axes, False)], 1, 0),
-        lambda: _core.check("uniform", "float16", (0.0, 1e6)),
+        lambda: _core.Law("uniform", "float16", (0.0, 1e6)),
         lambda: _core.address(3),
         lambda: _core.read_dlpack(3),
         lambda: _core.inspect("float32", at, 1, 16, 0, 99, 0, 0, 0),

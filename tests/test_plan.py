@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,13 @@ from test_structured import CASES
 
 import fastinit as fi
 from fastinit import checkpoints
+from fastinit.drawing.streams import STREAM_VERSION
 from fastinit.laws import Kept
 from fastinit.laws.distributions import Constant, Normal, TruncatedNormal, Uniform
 from fastinit.laws.orthogonal import Orthogonal
+from fastinit.plans.buffer import Buffer
 from fastinit.plans.parameter import Parameter
-from fastinit.plans.plan import Plan
+from fastinit.plans.plan import Plan, written_plan
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 MODELS = [(name, recipe) for name in ("gpt2", "resnet-50") for recipe in ("default", "gpt2")][:3]
@@ -93,6 +95,27 @@ def changed(**fields: Any) -> str:
 def test_bad_json(text: str) -> None:
     with pytest.raises(ValueError, match=r"w|JSON|Expecting|is there twice|plan has"):
         Plan.from_json(text)
+
+
+def test_plans_of_other_releases(tmp_path: Path) -> None:
+    steps = Buffer("steps", (), "int64", np.array(3), persistent=True)
+    kept = Parameter.kept("kept", (2,), "int64", "a count")
+    plan = Plan(one("normal", Normal()).parameters, {}, "test", {"kept": kept}, {"steps": steps})
+    text = plan.to_json()
+    data = json.loads(text)
+    assert data.pop("stream") == STREAM_VERSION == 1
+    assert Plan.from_json(json.dumps(data)) == plan, "before 1.0.0 plans did not say their stream version"
+    path = tmp_path / "plan.json"
+    for stream in (0, 2, True, "1", None):
+        path.write_text(json.dumps({**data, "stream": stream, "more": 1}))
+        for read in (lambda: Plan.from_json(path.read_text()), lambda: written_plan(path)):
+            with pytest.raises(ValueError, match=f"stream version {stream!r}, this fastinit draws version 1"):
+                read()
+    for place in ((), ("parameters", "w"), ("unfilled", "kept"), ("buffers", "steps")):
+        data = json.loads(text)
+        reduce(dict.__getitem__, place, data)["new"] = 1
+        with pytest.raises(ValueError, match=f"(?s){''.join(place[1:])}.*'new'"):
+            Plan.from_json(json.dumps(data))
 
 
 @pytest.mark.parametrize("depth", [700, 100_000])  # too deep for the reader of laws; for that of JSON too

@@ -11,5 +11,5 @@ trap 'rm -rf "$work"' EXIT
 for compiler in "$@"; do
     echo "== $("$compiler" --version | head -n 1)"
     CC=$compiler pip install --quiet --no-deps --target "$work/$compiler" .
-    PYTHONPATH=$work/$compiler python -m pytest tests/test_kernels.py tests/test_bits.py
+    PYTHONPATH=$work/$compiler python -m pytest tests/test_kernels.py tests/test_frozen.py tests/test_bits.py
 done

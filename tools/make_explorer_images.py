@@ -16,7 +16,7 @@ def main() -> None:
     with served(ROOT / "docs") as base, tempfile.TemporaryDirectory() as profile:
         page = Page(Path(profile))
         for name, dark in (("explorer.png", False), ("explorer-dark.png", True)):
-            page.open(f"{base}/explorer/index.html", width=1200, height=760, dark=dark)
+            page.open(f"{base}/explorer/index.html", width=1200, height=742, dark=dark)
             page.wait("window.explorer && document.body.dataset.busy === 'false'")
             page.screenshot(ROOT / "docs" / "images" / name, whole=False)
         page.close()

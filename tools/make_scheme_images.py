@@ -56,7 +56,9 @@ def panels(*widths: float) -> tuple[Figure, list[Axes]]:
 def compare(title: str, values: np.ndarray, x: np.ndarray, density: np.ndarray, theme: Theme) -> Figure:
     """A histogram of the values, and the density at x."""
     figure, (axes,) = panels(1)
-    axes.hist(values.ravel(), x[::20], density=True, color=theme.blue, alpha=0.6, label="drawn")
+    inside = x[density > 0]  # no bin reaches over a bound
+    bins = np.linspace(inside[0], inside[-1], max(2, round(60 * len(inside) / len(x))))
+    axes.hist(values.ravel(), bins, density=True, color=theme.blue, alpha=0.6, label="drawn")
     axes.plot(x, density, color=theme.red, label="density")
     axes.set(xlim=(x[0], x[-1]), ylim=(0, 1.28 * float(density.max())), yticks=[], xlabel="value")
     axes.locator_params(axis="x", nbins=6)

@@ -34,7 +34,7 @@ address)
     ;;
 thread)
     compile -O1 -fsanitize=thread
-    TSAN_OPTIONS=halt_on_error=1 "$objects/stress"
+    TSAN_OPTIONS=halt_on_error=1:die_after_fork=0:report_thread_leaks=0 "$objects/stress"
     ;;
 valgrind)
     compile -O1

@@ -155,7 +155,7 @@ function line(row, series, sx, sy, look) {
   return `${drawn}<g fill="${colour}">${marks.join("")}</g>`;
 }
 
-/** One histogram {low, high, counts, ...} for each run, side by side, each on its own scale. */
+/** One histogram {high, counts, ...} from -high to high for each run, side by side, each on its own scale. */
 export function histograms({ width, height, look, title, label, empty, show, told, series }) {
   const bottom = height - BOTTOM,
     gap = 18,
@@ -181,8 +181,7 @@ export function histograms({ width, height, look, title, label, empty, show, tol
     told(histogram).forEach((line, k) =>
       out.push(text(middle, TOP + 14 * k, escaped(line), { look, anchor: "middle", colour: look.soft })),
     );
-    out.push(text(left, bottom + 16, `−${escaped(show(high))}`, { look, colour: look.soft }));
-    out.push(text(left + each, bottom + 16, escaped(show(high)), { look, anchor: "end", colour: look.soft }));
+    out.push(text(middle, bottom + 16, `±${escaped(show(high))}`, { look, anchor: "middle", colour: look.soft }));
   });
   return frame(width, height, look, label ?? title, out.join(""));
 }

@@ -12,7 +12,7 @@ const STEPS = 400;
 export function named(run, words) {
   const row = SCHEMES[run.scheme],
     value = short(valueOf(run));
-  const parts = [run.activation, row.number === "eps" ? `U[−${value}, ${value}]` : words.schemes[run.scheme]];
+  const parts = [run.activation, row.number === "eps" ? `U[−${value}, ${value})` : words.schemes[run.scheme]];
   if (["gain", "std", "value"].includes(row.number) && (run.value !== null || !row.own))
     parts.push(`${words.brief[row.number]}${value}`);
   if (run.bias) parts.push(words.biasName(short(run.bias)));

@@ -38,7 +38,7 @@ export const words = {
     orthogonal: "Orthogonal",
     torch_default: "torch's default",
     normal: "Normal",
-    uniform: "Uniform U[−ε, ε]",
+    uniform: "Uniform ±ε",
     constant: "Constant",
     zeros: "Zeros",
   },

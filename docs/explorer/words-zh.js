@@ -35,7 +35,7 @@ export const words = {
     orthogonal: "正交",
     torch_default: "torch 默认",
     normal: "正态",
-    uniform: "均匀 U[−ε, ε]",
+    uniform: "均匀 ±ε",
     constant: "常数",
     zeros: "全零",
   },

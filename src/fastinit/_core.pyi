@@ -1,11 +1,10 @@
-from typing import Any, TypeAlias
-
-from typing_extensions import disjoint_base
+from typing import Any, TypeAlias, final
 
 LAWS: tuple[str, ...]
 DTYPES: tuple[str, ...]
 FORMATS: dict[str, tuple[int, int]]
 MAX_THREADS: int
+STREAMING_BYTES: int
 BINS: int
 PHILOX: dict[str, Any]
 STREAM_TAG: bytes
@@ -14,28 +13,37 @@ _Axis: TypeAlias = tuple[int, int, int, tuple[tuple[int, int], ...]]
 
 def address(array: object) -> int: ...
 def available_isas() -> tuple[str, ...]: ...
-def check(law: str, dtype: str, parameters: tuple[float, ...]) -> None: ...
 def law_argument(law: str, dtype: str, parameters: tuple[float, ...]) -> tuple[str, bool, bytes]: ...
 def stream_argument(key: bytes, c1: int) -> tuple[bytes, bytes]: ...
 def prepare(law: str, dtype: str, parameters: tuple[float, ...]) -> dict[str, Any]: ...
 def coefficients() -> dict[str, Any]: ...
 def key(seed: int, name: str) -> bytes: ...
 
-@disjoint_base
+@final
+class Law:
+    def __init__(self, law: str, dtype: str, parameters: tuple[float, ...]) -> None: ...
+
+@final
 class Jobs:
     def __new__(cls, isa: int) -> Jobs: ...
     def add(
         self,
-        law: str,
-        parameters: tuple[float, ...],
+        law: Law,
         key: bytes,
-        dtype: str,
         address: int,
         axes: int | tuple[_Axis, ...],
-        streaming: bool,
+        streaming: bool | None = None,
     ) -> None: ...
     def run(self, threads: int) -> None: ...
 
+def draw(
+    isa: int,
+    law: Law,
+    key: bytes,
+    address: int,
+    axes: int | tuple[_Axis, ...],
+    threads: int,
+) -> None: ...
 def xla_handler(platform: str) -> object: ...
 def xla_cuda_driver(functions: tuple[int, ...]) -> None: ...
 def xla_cuda_kernels(name: bytes, context: int, origins: int, keyed: int) -> None: ...

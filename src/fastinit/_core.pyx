@@ -11,169 +11,12 @@ from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 
-cdef extern from "Python.h" nogil:
-    int Py_IsInitialized()
-
-cdef extern from "stdbool.h":
-    ctypedef bint c_bool "bool"  # a bint is an int, and a function that returns one is of another type
-
-cdef extern from "fastinit.h" nogil:
-    enum:
-        FI_LAW_COUNT
-        FI_DTYPE_COUNT
-        FI_MAX_THREADS
-        FI_BINS
-        FI_ROUNDS
-    const uint32_t FI_PHILOX_M0, FI_PHILOX_M1, FI_PHILOX_W0, FI_PHILOX_W1
-    enum fi_law_id:
-        pass
-    enum fi_dtype_id:
-        pass
-    const char *const *fi_law_names
-    struct fi_dtype:
-        const char *name
-        size_t size
-        int precision
-        int least_exponent
-    const fi_dtype *fi_dtypes
-    struct fi_stream:
-        pass
-    struct fi_law:
-        fi_law_id kernel
-        c_bool shortcut
-        float scale
-        float shift
-        float low
-        float high
-        double dscale
-        double dshift
-        double dlow
-        double dhigh
-        float base[2]
-        float slope[2]
-        double dbase[2]
-        double dslope[2]
-        uint32_t sign_and
-        uint32_t sign_xor
-        c_bool crosses_centre
-        c_bool has_rare
-        c_bool near_centre
-        double log_ref
-        double first[2]
-        double span[2]
-    struct fi_isa:
-        const char *name
-    struct fi_run:
-        uint64_t local
-        uint64_t start
-    struct fi_axis:
-        uint64_t length
-        uint64_t global_stride
-        int64_t byte_stride
-        const fi_run *runs
-        size_t n_runs
-    struct fi_job:
-        const fi_isa *isa
-        const fi_law *law
-        const fi_stream *stream
-        char *out
-        const fi_axis *axes
-        size_t n_axes
-        c_bool streaming
-    struct fi_moments:
-        uint64_t count
-    struct fi_chunk:
-        fi_dtype_id dtype
-        const void *values
-        size_t rows
-        size_t row_count
-        uint64_t word
-    void fi_inspect(const fi_isa *isa, const fi_chunk *chunk, fi_moments *moments, uint32_t *counts,
-                    uint64_t *hashes)
-    void fi_merge(fi_moments *a, const fi_moments *b)
-    const char *FI_STREAM_TAG
-    void fi_key(uint64_t seed, const char *name, size_t length, uint32_t *key)
-    void fi_stream_init(fi_stream *stream, const uint32_t *key)
-    struct fi_shared_rounds:
-        pass
-    void fi_shared_rounds_init(fi_shared_rounds *shared, const fi_stream *stream, uint32_t c1)
-    const char *fi_law_init(fi_law *law, fi_law_id id, fi_dtype_id dtype, const double *parameter)
-    const fi_isa *fi_isa_at(size_t i)
-    c_bool fi_draw(fi_job *jobs, size_t n_jobs, int threads, c_bool (*interrupted)(void *) noexcept, void *context)
-    void fi_xla_draw()
-    void fi_xla_draw_cuda()
-    enum:
-        FI_DRIVER_FUNCTIONS
-    void fi_xla_cuda_driver(void **functions)
-    c_bool fi_xla_cuda_kernels(const char *name, size_t length, void *context, void *origins, void *keyed)
-
-cdef extern from "coefficients.h" nogil:
-    const float quantile_f[6][32]
-    const double quantile_d[19][16]
-    const double tail_poly[25]
-    const double log_poly[7]
-    const double sin_poly[7]
-    const double cos_poly[8]
-    const double centre_poly[7]
-    const double TAIL_END, TAIL_CENTRE, LN2, LN2_LOW, TWO_PI, HALF_LOG_2PI, ROOT_2PI
-
-cdef extern from *:
-    """
-    /* The part of DLPack's published ABI that is read (version 1) and written here. */
-    typedef struct {
-        void *data;
-        struct { int32_t type, id; } device;
-        int32_t ndim;
-        struct { uint8_t code, bits; uint16_t lanes; } dtype;
-        int64_t *shape, *strides;
-        uint64_t byte_offset;
-    } fi_dl_tensor;
-    typedef struct {
-        struct { uint32_t major, minor; } version;
-        void *context;
-        void *deleter;
-        uint64_t flags;
-        fi_dl_tensor tensor;
-    } fi_dl_versioned;
-    /* What is written: the form that all versions read. */
-    typedef struct fi_dl_managed {
-        fi_dl_tensor tensor;
-        void *context;
-        void (*deleter)(struct fi_dl_managed *);
-    } fi_dl_managed;
-    """
-    struct fi_dl_dtype:
-        uint8_t code
-        uint8_t bits
-        uint16_t lanes
-    struct fi_dl_device:
-        int32_t type
-        int32_t id
-    ctypedef struct fi_dl_tensor:
-        void *data
-        fi_dl_device device
-        int32_t ndim
-        fi_dl_dtype dtype
-        int64_t *shape
-        int64_t *strides
-        uint64_t byte_offset
-    struct fi_dl_version:
-        uint32_t major
-    ctypedef struct fi_dl_versioned:
-        fi_dl_version version
-        uint64_t flags
-        fi_dl_tensor tensor
-
-    ctypedef struct fi_dl_managed:
-        fi_dl_tensor tensor
-        void *context
-        void (*deleter)(fi_dl_managed *) noexcept nogil
-
 LAWS = tuple([fi_law_names[i].decode() for i in range(FI_LAW_COUNT)])
 DTYPES = tuple([fi_dtypes[i].name.decode() for i in range(FI_DTYPE_COUNT)])
 FORMATS = {fi_dtypes[i].name.decode(): (fi_dtypes[i].precision, fi_dtypes[i].least_exponent)
            for i in range(FI_DTYPE_COUNT)}
 MAX_THREADS = FI_MAX_THREADS
+STREAMING_BYTES = FI_STREAMING_BYTES
 BINS = FI_BINS
 STREAM_TAG = FI_STREAM_TAG + b"\0"
 PHILOX = {"rounds": FI_ROUNDS, "multipliers": (FI_PHILOX_M0, FI_PHILOX_M1), "weyl": (FI_PHILOX_W0, FI_PHILOX_W1)}
@@ -287,10 +130,16 @@ cdef int read_law(fi_law *law, str name, str dtype, tuple parameters) except -1:
     return 0
 
 
-def check(str law, str dtype, tuple parameters):
-    """ValueError if the law cannot be drawn in the dtype."""
+@cython.auto_pickle(False)
+@cython.final
+cdef class Law:
+    """A law's numbers as the kernels of a dtype take them. ValueError if the law cannot be drawn in the dtype."""
     cdef fi_law prepared
-    read_law(&prepared, law, dtype, parameters)
+    cdef size_t itemsize
+
+    def __init__(self, str law, str dtype, tuple parameters):
+        read_law(&self.prepared, law, dtype, parameters)
+        self.itemsize = fi_dtypes[<int>dtype_ids[dtype]].size
 
 
 cdef int read_stream(fi_stream *stream, bytes key) except -1:
@@ -355,8 +204,13 @@ def key(uint64_t seed, str name):
     return (<char *>words)[:16]
 
 
+# Elements that are drawn before another thread could make use of the interpreter's lock.
+cdef enum:
+    SHORT = 1024
+
+
 cdef struct Job:
-    size_t law
+    const fi_law *law
     fi_stream stream
     char *out
     c_bool streaming
@@ -391,20 +245,61 @@ cdef fi_axis *read_axes(tuple axes) except NULL:
     return read
 
 
+cdef int read_job(Job *job, Law law, bytes key, uintptr_t address, object axes, object streaming) except -1:
+    cdef size_t i
+    cdef uint64_t count = 1
+    read_stream(&job.stream, key)
+    job.law, job.out, job.axes, job.n_axes = &law.prepared, <char *>address, NULL, 1
+    if isinstance(axes, tuple):
+        job.axes, job.n_axes = read_axes(axes), len(axes)
+        for i in range(job.n_axes):
+            count *= job.axes[i].length
+    else:
+        job.whole.length, job.whole.global_stride, job.whole.n_runs = axes, 1, 1
+        job.whole.byte_stride = law.itemsize
+        job.start.local, job.start.start = 0, 0
+        count = job.whole.length
+    job.streaming = count * law.itemsize >= FI_STREAMING_BYTES if streaming is None else streaming
+    return 0
+
+
+cdef fi_job as_job(const fi_isa *isa, Job *job) noexcept:
+    """The job as fi_draw takes it. It points into `job`."""
+    cdef fi_job c_job
+    c_job.before, job.whole.runs = 0, &job.start
+    c_job.isa, c_job.law, c_job.stream, c_job.out, c_job.streaming = isa, job.law, &job.stream, job.out, job.streaming
+    c_job.axes, c_job.n_axes = &job.whole if job.axes == NULL else job.axes, job.n_axes
+    return c_job
+
+
+cdef int run(fi_job *jobs, size_t n_jobs, int threads) except -1:
+    cdef list errors
+    cdef bint done
+    if n_jobs == 1 and jobs.n_axes == 1 and jobs.axes.length < SHORT:
+        fi_draw(jobs, 1, 1, NULL, NULL)
+        return 0
+    errors = []
+    with nogil:
+        done = fi_draw(jobs, n_jobs, min(threads, FI_MAX_THREADS), interrupted, <void *>errors)
+    if not done:
+        raise errors[0]
+    return 0
+
+
 @cython.auto_pickle(False)
+@cython.final
 cdef class Jobs:
     """Parts of tensors to be written to memory: `add` each, then `run` all of them at once. The caller vouches for the
     memory and keeps its owners alive. ``isa`` indexes `available_isas`.
     """
     cdef const fi_isa *isa
     cdef Job *jobs
-    cdef fi_law *laws
-    cdef size_t n_jobs, room, n_laws, law_room
-    cdef dict numbers
+    cdef size_t n_jobs, room
+    cdef list laws
 
     def __cinit__(self, int isa):
         self.isa = fi_isa_at(isa)
-        self.numbers = {}
+        self.laws = []
         if self.isa == NULL:
             raise ValueError(f"no instruction set {isa}")
 
@@ -413,68 +308,50 @@ cdef class Jobs:
         for i in range(self.n_jobs):
             PyMem_Free(self.jobs[i].axes)
         PyMem_Free(self.jobs)
-        PyMem_Free(self.laws)
 
-    cdef size_t law(self, str law, str dtype, tuple parameters) except? <size_t>-1:
-        """Its place among the laws that are prepared; tensors of one law and dtype share it."""
-        kind = (law, dtype, parameters)
-        number = self.numbers.get(kind)
-        if number is not None:
-            return <size_t>number
-        if self.n_laws == self.law_room:
-            self.law_room = 2 * self.law_room + 1
-            laws = <fi_law *>PyMem_Realloc(self.laws, self.law_room * sizeof(fi_law))
-            if laws == NULL:
-                raise MemoryError
-            self.laws = laws
-        read_law(&self.laws[self.n_laws], law, dtype, parameters)
-        self.numbers[kind] = self.n_laws
-        self.n_laws += 1
-        return self.n_laws - 1
-
-    def add(self, str law, tuple parameters, bytes key, str dtype, uintptr_t address, object axes, bint streaming):
+    def add(self, Law law not None, bytes key, uintptr_t address, object axes, streaming=None):
         """A tensor of so many elements in C order, or a part by its axes, outermost first: (length, global stride in
-        elements, stride in bytes, runs). ``runs`` are (local position, global index) pairs.
+        elements, stride in bytes, runs). ``runs`` are (local position, global index) pairs. Stores of a large tensor go
+        past the caches, unless ``streaming`` says what they do.
         """
-        cdef Job *job
         if self.n_jobs == self.room:
             self.room = 2 * self.room + 1
             jobs = <Job *>PyMem_Realloc(self.jobs, self.room * sizeof(Job))
             if jobs == NULL:
                 raise MemoryError
             self.jobs = jobs
-        job = &self.jobs[self.n_jobs]
-        job.law = self.law(law, dtype, parameters)
-        read_stream(&job.stream, key)
-        job.out, job.streaming, job.axes, job.n_axes = <char *>address, streaming, NULL, 1
-        if isinstance(axes, tuple):
-            job.axes, job.n_axes = read_axes(axes), len(axes)
-        else:
-            job.whole.length, job.whole.global_stride, job.whole.n_runs = axes, 1, 1
-            job.whole.byte_stride = fi_dtypes[<int>dtype_ids[dtype]].size
-            job.start.local, job.start.start = 0, 0
+        read_job(&self.jobs[self.n_jobs], law, key, address, axes, streaming)
         self.n_jobs += 1
+        if not self.laws or <object>self.laws[len(self.laws) - 1] is not law:
+            self.laws.append(law)
 
     def run(self, int threads):
         """Write the values of all that was added."""
-        cdef list errors = []
-        cdef size_t i
-        cdef bint done
-        cdef Job *job
         cdef fi_job *jobs = <fi_job *>PyMem_Malloc(self.n_jobs * sizeof(fi_job))
+        cdef size_t i
         if jobs == NULL:
             raise MemoryError
         for i in range(self.n_jobs):
-            job = &self.jobs[i]
-            job.whole.runs = &job.start
-            jobs[i].isa, jobs[i].law, jobs[i].stream = self.isa, &self.laws[job.law], &job.stream
-            jobs[i].out, jobs[i].streaming, jobs[i].n_axes = job.out, job.streaming, job.n_axes
-            jobs[i].axes = &job.whole if job.axes == NULL else job.axes
-        with nogil:
-            done = fi_draw(jobs, self.n_jobs, min(threads, FI_MAX_THREADS), interrupted, <void *>errors)
-        PyMem_Free(jobs)
-        if not done:
-            raise errors[0]
+            jobs[i] = as_job(self.isa, &self.jobs[i])
+        try:
+            run(jobs, self.n_jobs, threads)
+        finally:
+            PyMem_Free(jobs)
+
+
+def draw(int isa, Law law not None, bytes key, uintptr_t address, object axes, int threads):
+    """One tensor, as by `Jobs`: most calls draw one, and many a small one."""
+    cdef Job job
+    cdef fi_job c_job
+    cdef const fi_isa *chosen = fi_isa_at(isa)
+    if chosen == NULL:
+        raise ValueError(f"no instruction set {isa}")
+    read_job(&job, law, key, address, axes, None)
+    c_job = as_job(chosen, &job)
+    try:
+        run(&c_job, 1, threads)
+    finally:
+        PyMem_Free(job.axes)
 
 
 def xla_handler(str platform):

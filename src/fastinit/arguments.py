@@ -81,6 +81,15 @@ def integers(argument: str, value: SupportsIndex | Iterable[SupportsIndex]) -> t
 
 def checked_shape(shape: Shape) -> tuple[int, ...]:
     """``shape`` as a tuple of non-negative integers whose product is below 2**60."""
+    if type(shape) is tuple and len(shape) <= 4:  # most are plain, and this takes less than a small draw
+        count = 1
+        for size in shape:
+            if type(size) is not int or not 0 < size < 2**60:
+                break
+            count *= size
+        else:
+            if count < 2**60:
+                return shape
     sizes = integers("shape", shape)
     if min(sizes, default=0) < 0:
         raise ValueError(f"shape {sizes} has negative dimensions")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from functools import lru_cache
 from types import EllipsisType
 from typing import Any, SupportsIndex, TypeAlias
 
@@ -85,12 +84,6 @@ def axes(shape: tuple[int, ...], block: Any, strides: tuple[int, ...], itemsize:
     if origin:
         result.insert(0, (1, 1, 0, ((0, origin),)))
     return tuple(result)
-
-
-@lru_cache
-def contiguous(size: int, itemsize: int) -> Axes:
-    """The axes of a whole tensor in C order."""
-    return ((size, 1, itemsize, ((0, 0),)),)
 
 
 def _not_bool(item: Any) -> Any:

@@ -14,7 +14,7 @@ from .. import _core, cuda
 from ..arguments import Shape, checked_shape
 from ..dtypes import COMPLEX, Array, numpy_dtype
 from ..laws.copies import drawn_as
-from ..laws.distributions import WORDS, Distribution, Elementwise, Words
+from ..laws.distributions import WORDS, Distribution, Words
 from ..laws.parts import of_reals
 from ..laws.structured import Structured
 from ..schemes.catalogue import Scheme
@@ -22,14 +22,11 @@ from ..schemes.names import Keywords, SchemeName
 from ..schemes.resolve import resolve
 from . import blocks, config, memory, streams, structured
 from .blocks import Block
-from .parameters import checked_parameters
+from .prepared import prepared
 from .spread import spread
 from .streams import Seed
 
 _Out = TypeVar("_Out")
-
-# From here on the target does not fit a core's cache, and stores go past it.
-STREAMING_BYTES = 4 << 20
 
 
 class Part(NamedTuple):
@@ -48,46 +45,64 @@ class Part(NamedTuple):
 
 
 def part_of(
-    to: memory.Memory, law: Distribution | Words, name: str, shape: Shape | None, block: Block
+    to: memory.Memory, law: Distribution | Words, name: str, whole: tuple[int, ...], block: Block
 ) -> Part:
     """What is to be written to the memory for ``whole[block]`` of a tensor; see `fastinit.fill`."""
-    whole = to.shape if shape is None else checked_shape(shape)
-    asked = whole if block is ... else blocks.block_shape(block, whole)
-    if asked != to.shape:
-        what = "shape" if block is ... else "block"
-        raise ValueError(f"out has shape {to.shape}, but {what} asks for {asked}")
+    _check_shape(to, whole, block)
     law, name = drawn_as(law, name)
     law, whole = of_reals(law, whole, to.dtype)
     if to.dtype in COMPLEX:
         to, block = to.parts(), blocks.of_parts(block)
-    if isinstance(law, Structured):
-        if structured.library_of(to, law, whole, block) is None:
-            numpy_dtype(to.dtype)  # needs ml_dtypes for bfloat16
-            memory.check_copy(to)
-    else:
-        checked_parameters(law, to.dtype)
+    if prepared(law, to.dtype) is None and structured.library_of(to, law, whole, block) is None:
+        numpy_dtype(to.dtype)  # needs ml_dtypes for bfloat16
+        memory.check_copy(to)
     if to.place is not None and (missing := cuda.missing()):
         raise ModuleNotFoundError(missing)
     streams.encoded_name(name)
     return Part(to, law, name, whole, block)
 
 
+def _check_shape(to: memory.Memory, whole: tuple[int, ...], block: Block) -> None:
+    asked = whole if block is ... else blocks.block_shape(block, whole)
+    if asked != to.shape:
+        what = "shape" if block is ... else "block"
+        raise ValueError(f"out has shape {to.shape}, but {what} asks for {asked}")
+
+
 def draw(
     to: memory.Memory,
     law: Distribution | Words,
+    ready: _core.Law | None,
     seed: Seed,
     name: str,
-    shape: Shape | None,
+    whole: tuple[int, ...],
     block: Block,
     threads: int | None,
 ) -> None:
-    """Write the values of a part of a tensor into memory. All is checked before the first write."""
+    """Write the values of a part of a tensor into memory; `ready` is the law as `prepared`. All is checked before the
+    first write.
+    """
     n_threads = config.threads_for(threads)
-    part = part_of(to, law, name, shape, block)
-    # Last of the checks: a Generator given as the seed moves on only when values are drawn.
-    batch = Batch(streams.resolve_seed(seed))
-    batch.add(part)
-    batch.run(n_threads)
+    # Last of the checks is the seed: a Generator moves on only when values are drawn.
+    if ready is not None and to.place is None:
+        if block is not ... or whole != to.shape:
+            _check_shape(to, whole, block)
+        streams.encoded_name(name)
+        number = streams.resolve_seed(seed)
+        axes = _axes(to, whole, block)
+        _core.draw(config.ISA, ready, streams.key(number, name), to.address, axes, n_threads)
+    else:
+        part = part_of(to, law, name, whole, block)
+        batch = Batch(streams.resolve_seed(seed))
+        batch.add(part)
+        batch.run(n_threads)
+
+
+def _axes(to: memory.Memory, whole: tuple[int, ...], block: Block) -> int | blocks.Axes:
+    """How the core is to walk the memory."""
+    if block is ... and to.contiguous:
+        return math.prod(to.shape)
+    return blocks.axes(whole, block, to.strides, to.itemsize)
 
 
 class Batch:
@@ -102,35 +117,30 @@ class Batch:
 
     def new(self, shape: tuple[int, ...], dtype: str, law: Distribution, name: str) -> Array:
         """A new array, to be written by `run`."""
-        array = memory.empty(shape, dtype)
-        if isinstance(law, Elementwise) and dtype not in COMPLEX:  # at once: a model may have many small ones
-            parameters, key = checked_parameters(law, dtype), streams.key(self.seed, name)
-            streaming = array.nbytes >= STREAMING_BYTES
-            self._jobs.add(law.law, parameters, key, dtype, memory.address_of(array), array.size, streaming)
+        array, ready = memory.empty(shape, dtype), prepared(law, dtype)
+        if ready is not None:  # at once: a model may have many small ones
+            key, address = streams.key(self.seed, name), memory.address_of(array)
+            self._jobs.add(ready, key, address, array.size)
             self._owners.append(array)
         else:
-            self.add(part_of(memory.target(array), law, name, None, ...))
+            self.add(part_of(memory.target(array), law, name, shape, ...))
         return array
 
     def add(self, part: Part) -> None:
         to, law, name, whole, block = part
         if 0 in to.shape:
             return
-        if isinstance(law, Structured):
+        ready = prepared(law, to.dtype)
+        if ready is None:
             self._structured.append(part)
             return
-        size, itemsize = math.prod(to.shape), to.itemsize
-        if block is ... and to.contiguous:
-            axes = blocks.contiguous(size, itemsize)
-        else:
-            axes = blocks.axes(whole, block, to.strides, itemsize)
-        key, parameters = streams.key(self.seed, name), checked_parameters(law, to.dtype)
+        key = streams.key(self.seed, name)
         if to.place is not None:
-            launch = cuda.Draw(to.place, law.law, parameters, to.dtype, key, to.address, axes)
+            axes = blocks.axes(whole, block, to.strides, to.itemsize)
+            launch = cuda.Draw(to.place, law.law, law.parameters, to.dtype, key, to.address, axes)
             self._launches.append(launch)
         else:
-            streaming = size * itemsize >= STREAMING_BYTES
-            self._jobs.add(law.law, parameters, key, to.dtype, to.address, axes, streaming)
+            self._jobs.add(ready, key, to.address, _axes(to, whole, block))
             self._owners.append(to.owner)
 
     def run(self, threads: int) -> None:
@@ -204,42 +214,39 @@ def fill(
     to = memory.target(out)
     whole = to.shape if shape is None else checked_shape(shape)
     if isinstance(scheme, str):
-        distribution = distribution_of(scheme, whole, numbers, _OF_FILL, to.dtype)
+        law, ready = resolved(scheme, whole, _OF_FILL, to.dtype, numbers)
     elif isinstance(scheme, Scheme):
-        distribution = resolve(scheme, whole, numbers, _OF_FILL, to.dtype)
+        law = resolve(scheme, whole, numbers, _OF_FILL, to.dtype)
+        ready = prepared(law, to.dtype)
     elif not isinstance(scheme, Distribution):
         raise TypeError(f"scheme must be a scheme's name or a distribution, not {scheme!r}")
     elif numbers:
         raise TypeError(f"a distribution takes no further keywords, got {', '.join(numbers)}")
     else:
-        distribution = scheme
-    draw(to, distribution, seed, name, None if shape is None else whole, block, threads)
+        law, ready = scheme, prepared(scheme, to.dtype)
+    draw(to, law, ready, seed, name, whole, block, threads)
     return out
 
 
 _OF_FILL = ("seed", "name", "shape", "block", "threads")
 
 
-def distribution_of(
-    scheme: str, shape: tuple[int, ...], numbers: Mapping[str, Any], beside: tuple[str, ...], dtype: str
-) -> Distribution:
-    typed = tuple([(key, type(value), value) for key, value in numbers.items()])  # True is not 1 here
+def resolved(
+    scheme: str, shape: tuple[int, ...], beside: tuple[str, ...], dtype: str, numbers: Mapping[str, Any]
+) -> tuple[Distribution, _core.Law | None]:
+    """The scheme's distribution for a shape and a dtype, and what the kernels take of it."""
     try:
-        hash(typed)
-    except TypeError:
-        return resolve(scheme, shape, numbers, beside, dtype)
-    return _cached(scheme, shape, typed, beside, dtype)
+        return _resolved(scheme, shape, beside, dtype, **numbers)
+    except TypeError:  # perhaps of a number that has no hash
+        return _resolved.__wrapped__(scheme, shape, beside, dtype, **numbers)
 
 
-@lru_cache(maxsize=4096)
-def _cached(
-    scheme: str,
-    shape: tuple[int, ...],
-    typed: tuple[tuple[str, type, Any], ...],
-    beside: tuple[str, ...],
-    dtype: str,
-) -> Distribution:
-    return resolve(scheme, shape, {key: value for key, _, value in typed}, beside, dtype)
+@lru_cache(maxsize=4096, typed=True)  # True is not 1 here
+def _resolved(
+    scheme: str, shape: tuple[int, ...], beside: tuple[str, ...], dtype: str, /, **numbers: Any
+) -> tuple[Distribution, _core.Law | None]:
+    law = resolve(scheme, shape, numbers, beside, dtype)
+    return law, prepared(law, dtype)
 
 
 def random_bits(
@@ -256,6 +263,7 @@ def random_bits(
     dtype('uint32')
     """
     whole = checked_shape(shape)
-    array = memory.empty(blocks.block_shape(block, whole), "float32")
-    draw(memory.target(array), WORDS, seed, name, whole, block, threads)
-    return array.view(np.uint32)
+    to = memory.new(blocks.block_shape(block, whole), "float32")
+    draw(to, WORDS, prepared(WORDS, to.dtype), seed, name, whole, block, threads)
+    values: Any = to.owner
+    return values.view(np.uint32)  # type: ignore[no-any-return]

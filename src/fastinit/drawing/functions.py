@@ -17,7 +17,7 @@ from ..schemes.catalogue import REQUIRED, SCHEMES
 from . import blocks, memory
 from .blocks import Block
 from .docstrings import docstring
-from .fill import distribution_of, draw
+from .fill import draw, resolved
 from .streams import Seed
 
 __all__ = [*SCHEMES]  # pyright: ignore[reportUnsupportedDunderAll]
@@ -59,11 +59,11 @@ def _function(scheme: str) -> Callable[..., Any]:
         else:
             raise TypeError(f"{scheme} needs a shape or out=")
         kind = dtype_name("float32" if dtype is None else dtype) if to is None else to.dtype
-        distribution = distribution_of(scheme, whole, numbers, _OF_FUNCTIONS, kind)
+        law, ready = resolved(scheme, whole, _OF_FUNCTIONS, kind, numbers)
         if to is None:
-            out = memory.empty(blocks.block_shape(block, whole), kind)
-            to = memory.target(out)
-        draw(to, distribution, seed, name, whole, block, threads)
+            to = memory.new(whole if block is ... else blocks.block_shape(block, whole), kind)
+            out = to.owner
+        draw(to, law, ready, seed, name, whole, block, threads)
         return out
 
     function.__name__ = function.__qualname__ = scheme

@@ -15,7 +15,7 @@ from ..dtypes import COMPLEX, DTYPES, Array, nbytes, numpy_dtype
 from ..laws.distributions import Distribution, Words
 from ..laws.structured import Draw, Stream, Structured, neighbour
 from . import blocks, config, memory, streams
-from .parameters import checked_parameters
+from .prepared import prepared
 
 
 def write(
@@ -37,10 +37,9 @@ def _on_host(
     def draw(key: bytes) -> Draw:
         def piece(law: Any, first: int, shape: tuple[int, ...], dtype: str) -> Array:
             array = memory.empty(shape, dtype)
-            address, parameters = memory.address_of(array), checked_parameters(law, dtype)
-            job = _core.Jobs(config.ISA)
-            job.add(law.law, parameters, key, dtype, address, _consecutive(first, shape, dtype), False)
-            job.run(threads)
+            ready, axes = prepared(law, dtype), _consecutive(first, shape, dtype)
+            assert ready is not None
+            _core.draw(config.ISA, ready, key, memory.address_of(array), axes, threads)
             return array
 
         return piece
@@ -103,9 +102,9 @@ def _on_gpu(
     def draw(key: bytes) -> Draw:
         def piece(law: Any, first: int, shape: tuple[int, ...], _: str) -> Any:
             narrow, wide = library.new(shape, drawn), library.new(shape, "float64")
-            address, parameters = memory.target(narrow).address, checked_parameters(law, drawn)
-            axes = _consecutive(first, shape, drawn)
-            cuda.draw([cuda.Draw(place, law.law, parameters, drawn, key, address, axes)])
+            prepared(law, drawn)
+            address, axes = memory.target(narrow).address, _consecutive(first, shape, drawn)
+            cuda.draw([cuda.Draw(place, law.law, law.parameters, drawn, key, address, axes)])
             wide[...] = narrow
             return wide
 

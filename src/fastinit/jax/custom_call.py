@@ -16,8 +16,8 @@ from jax.experimental.custom_partitioning import custom_partitioning
 from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec
 
 from .. import _core, cuda
+from .._core import STREAMING_BYTES
 from ..drawing import blocks, config
-from ..drawing.fill import STREAMING_BYTES
 from ..dtypes import Array, nbytes, part_of
 from ..laws.distributions import Distribution
 from . import gpu

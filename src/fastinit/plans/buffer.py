@@ -74,6 +74,8 @@ class Buffer:
     def from_dict(cls, name: str, data: Any) -> Buffer:
         """The buffer that `to_dict` described. Raises ValueError, naming it, for anything else."""
         try:
+            if more := set(data) - {"shape", "dtype", "persistent", "content"}:
+                raise ValueError(f"unknown keys {sorted(more)}")
             shape = checked_shape(data["shape"])
             content, dtype, persistent = data["content"], data["dtype"], data["persistent"]
             if not isinstance(dtype, str) or not isinstance(persistent, bool):

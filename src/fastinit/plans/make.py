@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from numpy.typing import DTypeLike
 
 from ..arguments import checked_shape, file_path
-from ..drawing.parameters import checked_parameters
+from ..drawing.prepared import prepared
 from ..drawing.streams import encoded_name
 from ..dtypes import Array, dtype_name, is_integer, part_of
 from ..laws.composed import Patched
@@ -90,7 +90,7 @@ def make_plan(
                 law, counted = law_of(tensor, choice, kind)
                 drawn, _ = of_reals(law, tensor.shape, kind)
                 if not isinstance(drawn, Structured):
-                    checked_parameters(drawn, part_of(kind))
+                    prepared(drawn, part_of(kind))
                 known[case] = _padded(law, tensor), counted
         except (TypeError, ValueError) as error:
             by = "" if rule is None else f" rule {rule.number},"

@@ -13,7 +13,7 @@ from ..drawing.streams import encoded_name
 from ..dtypes import dtype_name
 from ..files import atomic, safetensors
 from ..files.safetensors import parse_json
-from .parameter import COUNTS, Parameter
+from .parameter import COUNTS, KEYS, Parameter
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,11 @@ class Model:
 
 
 _FORMS = '{"fc.weight": [4, 8]} or {"parameters": {"fc.weight": {"shape": [4, 8]}}}'
-# What stands in the long form and in its entries. Those after the first three describe a plan, or are for people to read.
-_KEYS = ("parameters", "dtype", "tied", "source", "buffers", "bytes", "unfilled", "model", "architecture",
-         "parameter_count")  # fmt: skip
-_ENTRY_KEYS = ("shape", "dtype", "module", "scheme", "fans", "distribution", "rule", "reason", "lr", "also",
-               "buffer", "bytes")  # fmt: skip
+# What a plan's JSON has, which is a model's long form too; that may say more, some of it for people to read.
+PLAN_KEYS: Mapping[str, Any] = dict.fromkeys(
+    ("stream", "source", "bytes", "tied", "unfilled", "buffers", "parameters")
+)
+_KEYS: Mapping[str, Any] = dict.fromkeys((*PLAN_KEYS, "dtype", "model", "architecture", "parameter_count"))
 
 
 def read_model(path: str | os.PathLike[str]) -> Model:
@@ -104,7 +104,7 @@ def _read_json(path: Path) -> Model:
     if "parameters" not in data:
         return _read_short(data)
     for key in data:
-        choose("key", key, dict.fromkeys(_KEYS))
+        choose("key", key, _KEYS)
     parameters, dtype, ties = data["parameters"], data.get("dtype", "float32"), data.get("tied", {})
     for key, value in (("parameters", parameters), ("tied", ties)):
         if not isinstance(value, dict):
@@ -133,7 +133,7 @@ def _entry(name: str, entry: Any, dtype: Any) -> TensorSpec:
             f'parameter {name!r} needs a shape, such as [4, 8] or {{"shape": [4, 8]}}, not {entry!r}'
         )
     for key in entry:
-        choose(f"key of parameter {name!r}", key, dict.fromkeys(_ENTRY_KEYS))
+        choose(f"key of parameter {name!r}", key, KEYS)
     return _tensor(name, entry["shape"], entry.get("dtype", dtype), entry.get("module", ""))
 
 

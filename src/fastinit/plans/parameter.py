@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,9 @@ BUFFER = "a buffer: it keeps the model's own values"
 NOT_A_PARAMETER = "not a parameter: it keeps the model's own values"
 COUNTS = "integers or bools, which are not drawn"
 WRITTEN = "a buffer: the values that the model's code writes"
+# What JSON has of a row.
+KEYS: Mapping[str, Any] = dict.fromkeys(("shape", "dtype", "module", "scheme", "fans", "distribution", "rule", "reason",
+                                         "lr", "also", "buffer", "bytes"))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,8 @@ class Parameter:
             case _:
                 raise ValueError(f"parameter {name!r} is not a row of a plan: {data!r}")
         try:
+            for key in data:
+                choose("key", key, KEYS)
             choose("scheme", scheme, SCHEMES)
             if not all(type(number) is int for number in also):
                 raise ValueError(f"also must be a list of rules' numbers, not {also!r}")

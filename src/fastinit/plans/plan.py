@@ -16,11 +16,11 @@ from typing import Any
 
 from numpy.typing import DTypeLike
 
-from ..arguments import checked_shape, instance
+from ..arguments import checked_shape, choose, instance
 from ..drawing.blocks import Block, block_shape
 from ..drawing.fill import fill
 from ..drawing.memory import empty
-from ..drawing.streams import Seed, encoded_name
+from ..drawing.streams import STREAM_VERSION, Seed, encoded_name
 from ..dtypes import Array, dtype_name, numpy_dtype
 from ..files import atomic
 from ..files.safetensors import parse_json
@@ -29,7 +29,7 @@ from ..laws.copies import drawn_as, renamed
 from ..laws.parts import of_reals
 from ..table import Column, counted, html_table, shape_text, table, wrapped
 from .buffer import Buffer
-from .model import checked_ties
+from .model import PLAN_KEYS, checked_ties
 from .parameter import FROZEN, WRITTEN, Parameter
 
 
@@ -140,6 +140,7 @@ class Plan(Mapping[str, Parameter]):
         """The plan as a JSON object, which is a model file too. `from_json` reads it."""
         parameters = {name: parameter.to_dict() for name, parameter in self.items()}
         content = {
+            "stream": STREAM_VERSION,
             "source": self.source,
             "bytes": self.nbytes,
             "tied": dict(self.ties),
@@ -159,8 +160,17 @@ class Plan(Mapping[str, Parameter]):
 
     @classmethod
     def from_json(cls, text: str) -> Plan:
-        """The plan that `to_json` described. Raises ValueError, naming the parameter, for anything else."""
+        """The plan that `to_json` described, of this release or an earlier one. Raises ValueError for anything else, naming the
+        parameter, the key that this release does not know, or the stream version that it does not draw.
+        """
         data = parse_json(instance("text", text, str).encode())
+        stream = data.get("stream", 1)  # before 1.0.0 plans did not say it
+        if type(stream) is not int or stream != STREAM_VERSION:
+            raise ValueError(
+                f"the plan is of stream version {stream!r}, this fastinit draws version {STREAM_VERSION}"
+            )
+        for key in data:
+            choose("key of a plan", key, PLAN_KEYS)
         match data:
             case {"source": str(source), "tied": dict(ties), "parameters": dict(rows)}:
                 parameters = {name: Parameter.from_dict(name, row) for name, row in rows.items()}
@@ -312,7 +322,13 @@ class Plan(Mapping[str, Parameter]):
 
 def _kept(name: str, data: Any) -> Parameter:
     match data:
-        case {"shape": list(shape), "dtype": str(dtype), "module": str(module), "reason": str(reason)}:
+        case {
+            "shape": list(shape),
+            "dtype": str(dtype),
+            "module": str(module),
+            "reason": str(reason),
+            **more,
+        } if not more:
             return Parameter.kept(name, checked_shape(shape), dtype, reason, module)
         case _:
             raise ValueError(f"{name!r} is not a tensor that is left alone: {data!r}")

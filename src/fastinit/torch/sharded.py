@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..drawing.fill import Part, fill, part_of
-from ..drawing.parameters import checked_parameters
+from ..drawing.prepared import prepared
 from ..drawing.structured import by_gpu
 from ..laws.composed import Box, Patched
 from ..laws.copies import drawn_as
@@ -221,7 +221,7 @@ def _task(parameter: Tensor, name: str, plan: Plan) -> Task | None:
         raise ValueError("it is on the meta device; model.to_empty(device=...) gives it memory first")
     task = task_of(parameter, local, law, name, runs)
     if isinstance(task.inner, Elementwise):
-        checked_parameters(task.inner, DTYPES[task.dtype])
+        prepared(task.inner, DTYPES[task.dtype])
     return task
 
 
