@@ -164,7 +164,7 @@ def new_part(scale: Scale) -> list[Row]:
     ]:  # fmt: skip
         row = Row(what, versus, target)
         if peer:
-            peer()  # what a first call imports and compiles is no cost of a draw
+            peer()  # what a first call imports and compiles is not a cost of a draw
             row.timed(paired(peer, ours, min(scale.pairs, 5), rest=PEER_REST))
         rows.append(row)
     return rows
@@ -312,7 +312,7 @@ def blocks_part(scale: Scale) -> list[Row]:
 
 
 def memory_part(scale: Scale) -> list[Row]:
-    """Growth of the process's peak memory while a touched buffer is filled; Linux alone tells it."""
+    """Growth of the process's peak memory while a touched buffer is filled; only Linux tells it."""
     peak, out = Path("/proc/self/clear_refs"), np.ones(scale.buffer // 4, np.float32)
     if not peak.exists():
         return []

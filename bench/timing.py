@@ -48,7 +48,7 @@ def best(call: Call, calls: int = 1, during: float = 0.5) -> float:
 
 
 def paired(other: Call, ours: Call, pairs: int, calls: int = 1, rest: float = 0.0) -> Pairs:
-    """Time both in turn: a shared machine's memory slows down and speeds up, but for both alike."""
+    """Time both in turn: a shared machine's memory slows down and speeds up, for both alike."""
     times = [(rested(other, calls, rest), rested(ours, calls, rest)) for _ in range(pairs)]
     return Pairs(
         statistics.median(a for a, _ in times),

@@ -47,7 +47,7 @@ bool fi_xla_cuda_kernels(const char *name, size_t length, void *context, void *o
     return true;
 }
 
-/* The kernels' arguments, as kernel_cuda.cu has them. */
+/* The kernels' arguments, as box_cuda.h has them. */
 enum { CREW = 256, MOST_ROWS = 65535, ORIGIN_WORDS = 6, BOX_BYTES = 240 };
 struct origins {
     const uint32_t *words, *places;
@@ -56,7 +56,7 @@ struct origins {
     uint64_t count, n_words, rank, name_length, strides[MAX_AXES];
 };
 
-_Static_assert(sizeof(struct origins) == 576, "another layout than that of kernel_cuda.cu");
+_Static_assert(sizeof(struct origins) == 576, "another layout than that of box_cuda.h");
 
 static const char *draw_on(void *stream, const struct kernels *kernels, const struct xla_task *task,
                            struct origins *origins, const char *boxes, const int64_t *crews, size_t n_boxes) {

@@ -186,7 +186,7 @@ def dead(
         signals = Networks([PIXELS, *[width] * depth], "relu", inits).forward(x[:images])
         off = [h <= 0 for h in signals]
         heights, edges = np.histogram(signals[1], np.linspace(-5, 5, 41), density=True)
-        # The bias as a part of the activation: h is then W x alone, whose mean is 0.
+        # The bias as a part of the activation: h is then W x only, whose mean is 0.
         theory = propagation.mean_field(_shifted_relu(bias), weight_variance=2)
         way = theory.trajectory(depth, q=2.0, c=0.0)
         shares = [

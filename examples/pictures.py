@@ -115,7 +115,7 @@ def variance(results: Any, theme: Theme) -> Figure:
             layers = np.arange(1, len(curve["median"]) + 1)
             if (
                 curve["high"] > curve["theory"]
-            ).all():  # or else the band's first order in 1 / width is no guide
+            ).all():  # or else the band's first order in 1 / width is not a guide
                 axes.fill_between(layers, curve["low"], curve["high"], color=colour, alpha=0.16, linewidth=0)
             axes.plot(layers, curve["theory"], color=colour, linewidth=1.2, linestyle=DASHES)
             axes.errorbar(

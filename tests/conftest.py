@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import json
 import os
+import shlex
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,16 +18,19 @@ import pytest
 import webassembly
 from cuda_stand_in import HostDriver
 from hypothesis import settings
+from programs import ROOT
+from programs import program_of as program_of
 
-from fastinit import _core, cuda
+from fastinit import _core, cli, cuda
 from fastinit.dtypes import DTYPES, numpy_dtype
+from fastinit.schemes.catalogue.row import Scheme
 
 # Examples are the same in every run; a failure is always a bug.
 settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=60)
 settings.load_profile("fixed")
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
-ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
 FLAGS = [
     "-std=c11",
     "-D_GNU_SOURCE",
@@ -118,6 +123,14 @@ def count(*names):
 """The start of a program that ends at the system call of the number of its third argument; `count` names the calls."""
 
 
+def example_of(scheme: Scheme) -> dict[str, Any]:
+    """The arguments of a scheme's own example."""
+    arguments: dict[str, Any] = eval(
+        f"(lambda shape, **numbers: dict(numbers, shape=shape))({scheme.example})"
+    )
+    return arguments
+
+
 def optional(module: str) -> Any:
     if os.environ.get("FASTINIT_REQUIRE_OPTIONAL"):
         with warnings.catch_warnings():
@@ -149,6 +162,77 @@ def on_gpu(gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> HostDriver:
     for module in (tensors, sharded):
         monkeypatch.setattr(module, "gpu_of", lambda tensor: cuda.Place(0, 7))
     return gpu
+
+
+@pytest.fixture
+def seeded() -> None:
+    """torch's own generator begins anew."""
+    optional("torch").manual_seed(0)
+
+
+SMALL = {
+    "dtype": "float32",
+    "tied": {"head.weight": "wte.weight"},
+    "parameters": {
+        "wte.weight": {"shape": [50, 16], "module": "Embedding"},
+        "h.0.c_fc.weight": {"shape": [16, 64], "module": "Conv1D"},
+        "h.0.c_proj.weight": {"shape": [64, 16], "module": "Conv1D"},
+        "h.0.ln_1.weight": {"shape": [16], "module": "LayerNorm", "dtype": "bfloat16"},
+        "h.0.ln_1.bias": {"shape": [16], "module": "LayerNorm"},
+        "h.1.c_fc.weight": {"shape": [16, 64], "module": "Conv1D", "dtype": "float16"},
+        "h.1.c_proj.weight": {"shape": [64, 16], "module": "Conv1D", "dtype": "float64"},
+        "bias": {"shape": [], "module": "", "dtype": "float32"},
+        "h.1.ln_1.weight": {"shape": [16], "module": "LayerNorm", "dtype": "float8_e4m3fn"},
+        "h.1.attn.weight": {"shape": [16, 64], "module": "Conv1D", "dtype": "float8_e5m2"},
+        "empty.weight": {"shape": [0, 3]},
+    },
+}
+"""A model file of every dtype."""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    path = tmp_path / "small.json"
+    path.write_text(json.dumps(SMALL))
+    return path
+
+
+_MODEL = {
+    "parameters": {
+        "wte.weight": {"shape": [50, 16], "module": "Embedding"},
+        "h.0.c_fc.weight": {"shape": [16, 64], "module": "Conv1D"},
+        "h.0.ln_1.weight": {"shape": [16], "module": "LayerNorm", "dtype": "bfloat16"},
+        "h.0.ln_1.bias": {"shape": [16], "module": "LayerNorm"},
+        "h.1.c_fc.weight": [16, 64],
+    },
+    "tied": {"head.weight": "wte.weight"},
+}
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, with a model."""
+    monkeypatch.chdir(tmp_path)
+    Path("model.json").write_text(json.dumps(_MODEL))
+    return tmp_path
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a line, look at its exit status, and return what it says."""
+
+    def said(line: str, status: int = 0) -> str:
+        capsys.readouterr()
+        assert cli.main(shlex.split(line)) == status, line
+        captured = capsys.readouterr()
+        if status in (0, 3):
+            assert captured.err == ""
+            return captured.out
+        assert captured.out == "" and captured.err.startswith("fastinit: error: ")
+        return captured.err.removeprefix("fastinit: error: ").rstrip("\n")
+
+    return said
 
 
 @pytest.fixture(scope="session", params=["kept", "built"])

@@ -260,7 +260,7 @@ class DeviceArray:
 
 
 class DlpackArray:
-    """An array on a device that speaks DLPack alone; an old exporter takes no `max_version`."""
+    """An array on a device that speaks only DLPack; an old exporter takes no `max_version`."""
 
     def __init__(self, values: np.ndarray, device: tuple[int, int] = (2, 0), old: bool = False) -> None:
         self.values, self.device, self.old = values, device, old

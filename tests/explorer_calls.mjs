@@ -1,4 +1,4 @@
-// Answers calls of the explorer's modules for test_explorer.py: [[what, arguments], ...] in, a list of answers out.
+// Answers calls of the explorer's modules for explorer_engine.py: [[what, arguments], ...] in, a list of answers out.
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 
 import fastinit.keras as fk
 
@@ -41,3 +42,12 @@ def network(**kinds: Any) -> Any:
         ],
         name="net",
     )
+
+
+def numpy(tensor: Any) -> np.ndarray:
+    return keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32"))
+
+
+def built(layer: Any, *shape: Any) -> Any:
+    layer.build(*shape)
+    return layer

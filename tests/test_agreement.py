@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 import pathlib
 import re
@@ -11,7 +10,7 @@ from unittest import mock
 
 import pytest
 from conftest import ROOT, optional
-from processes import in_processes
+from processes import in_processes, join
 
 import fastinit as fi
 from fastinit import checkpoints
@@ -123,12 +122,6 @@ def _filled(parts: list[Any], plan: Any) -> list[Any]:
     return parts
 
 
-def _start(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    store, limit = dist.FileStore(f"{folder}/store", 8), datetime.timedelta(seconds=60)
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=8, timeout=limit)
-
-
 def _local(parameter: Any) -> Any:
     return (parameter.to_local() if isinstance(parameter, DTensor) else parameter).detach()
 
@@ -147,7 +140,7 @@ def _first_loss(parts: list[Any], stages: int) -> float:
 
 
 def _everywhere(rank: int, folder: str, plan: Any, expected: int) -> None:
-    _start(rank, folder)
+    join(rank, 8, f"{folder}/store")
     reference = ft.init_(Net(), plan, seed=SEED).requires_grad_(False)
     tokens = torch.arange(WORDS).repeat(4)
     loss = float(nn.functional.cross_entropy(reference(tokens), tokens.roll(1)))

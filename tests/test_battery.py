@@ -6,11 +6,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from conftest import ROOT, program_of
 from reference import words32
 from scipy import stats
 from scipy.special import ndtr
@@ -18,10 +18,9 @@ from scipy.special import ndtr
 import fastinit as fi
 from fastinit.drawing.streams import key
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
-import battery  # noqa: E402
-import sources  # noqa: E402
+battery, battery_tests, sources = (
+    program_of(f"tools/{name}.py") for name in ("battery", "battery_tests", "sources")
+)
 
 N = 1 << 20
 Array = np.ndarray[Any, Any]
@@ -105,7 +104,7 @@ WORDS: dict[str, tuple[Callable[[], Array], set[str]]] = {
         {"octets", "16 first bits", "pairs, lag 4", "pairs, lag 16", "pairs, lag 1024", "spectrum"}
         | {f"differences, lag {lag}" for lag in (4, 8, 16, 256, 1024, 65536)},
     ),
-    "2 rounds": (lambda: philox(2), set(battery.WORD_TESTS)),
+    "2 rounds": (lambda: philox(2), set(battery_tests.WORD_TESTS)),
     "two names of one stream": (
         lambda: repeated(1),
         {"differences, lag 1", "pairs", "collisions", "ascents"},
@@ -120,14 +119,14 @@ WORDS: dict[str, tuple[Callable[[], Array], set[str]]] = {
 @pytest.mark.parametrize("generator", WORDS)
 def test_bad_words_fail(generator: str) -> None:
     draw, fails = WORDS[generator]
-    tests = {name: battery.WORD_TESTS[name] for name in fails}
+    tests = {name: battery_tests.WORD_TESTS[name] for name in fails}
     p = battery.battery(iter([draw()]), tests)
     assert {name for name in p if p[name] < battery.THRESHOLD} == fails
 
 
 def test_every_test_of_words_fails_something_subtle() -> None:
     assert set().union(*(fails for name, (_, fails) in WORDS.items() if name != "2 rounds")) == set(
-        battery.WORD_TESTS
+        battery_tests.WORD_TESTS
     )
 
 
@@ -160,25 +159,25 @@ FLOATS: dict[str, tuple[Callable[[], Array], set[str]]] = {
 @pytest.mark.parametrize("generator", FLOATS)
 def test_bad_floats_fail(generator: str) -> None:
     draw, fails = FLOATS[generator]
-    tests = {name: battery.FLOAT_TESTS[name] for name in fails}
+    tests = {name: battery_tests.FLOAT_TESTS[name] for name in fails}
     p = battery.battery(iter([draw()]), tests)
     assert {name for name in p if p[name] < battery.THRESHOLD} == fails
 
 
 def test_every_test_of_floats_fails_something() -> None:
-    assert set().union(*(fails for _, fails in FLOATS.values())) == set(battery.FLOAT_TESTS)
+    assert set().union(*(fails for _, fails in FLOATS.values())) == set(battery_tests.FLOAT_TESTS)
 
 
 def test_p_values_of_independent_words_are_uniform() -> None:
     generator, p = np.random.default_rng(6), []
     tests = {
-        name: test for name, test in battery.WORD_TESTS.items() if name != "birthdays, 64 bits"
+        name: test for name, test in battery_tests.WORD_TESTS.items() if name != "birthdays, 64 bits"
     }  # few events
     for _ in range(15):
         chunk = generator.integers(0, 1 << 32, 1 << 18, dtype=np.uint32)
         p += battery.battery(iter([chunk]), tests).values()
     for _ in range(15):
-        p += battery.battery(iter([generator.random(1 << 18)]), battery.FLOAT_TESTS).values()
+        p += battery.battery(iter([generator.random(1 << 18)]), battery_tests.FLOAT_TESTS).values()
     assert stats.kstest(p, "uniform").pvalue > 1e-6
 
 
@@ -186,7 +185,7 @@ def test_a_chunk_more_adds_up() -> None:
     """A bias that no chunk shows."""
     biased = independent(16 * N).reshape(16, N)
     biased[np.random.default_rng(7).random(biased.shape) < 0.006] |= np.uint32(1 << 31)
-    tests = {"bytes": battery.WORD_TESTS["bytes"]}
+    tests = {"bytes": battery_tests.WORD_TESTS["bytes"]}
     assert min(battery.battery(iter([chunk]), tests)["bytes"] for chunk in biased) > 1e-6
     assert battery.battery(iter(biased), tests)["bytes"] < battery.THRESHOLD
 

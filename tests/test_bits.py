@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import BITS
+from conftest import BITS, ROOT, program_of
 from test_kernels import LAWS
 
 import fastinit as fi
@@ -17,11 +15,7 @@ from fastinit import _core
 from fastinit.drawing import memory
 from fastinit.laws import Structured, base
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "tools")]
-
-import bits_reference  # noqa: E402
-import make_bits  # noqa: E402
+bits_reference, make_bits = program_of("docs/bits_reference.py"), program_of("tools/make_bits.py")
 
 KINDS = {
     "constant": fi.Constant,

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
 import pytest
+from conftest import example_of
 
 import fastinit as fi
 from fastinit.plans.make import Choice, law_of
@@ -18,12 +19,6 @@ from fastinit.schemes.fans import Geometry
 
 ROWS = [row for rows in CATEGORIES.values() for row in rows]
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-
-
-def example(row: Scheme) -> dict[str, Any]:
-    """The arguments of a scheme's own example."""
-    arguments: dict[str, Any] = eval(f"(lambda shape, **numbers: dict(numbers, shape=shape))({row.example})")
-    return arguments
 
 
 def draw(row: Scheme, shape: tuple[int, ...], **numbers: Any) -> np.ndarray:
@@ -76,7 +71,7 @@ def test_mean_and_std(row: Scheme) -> None:
 
 @each_row
 def test_what_is_random_depends_on_the_seed(row: Scheme) -> None:
-    arguments = example(row)
+    arguments = example_of(row)
     one, other = (draw(row, seed=seed, **arguments) for seed in (0, 1))
     assert np.array_equal(one, other) != row.random
 
@@ -89,7 +84,7 @@ def choices(number: Number) -> list[str]:
 @each_row
 def test_a_keyword_takes_what_its_type_says(row: Scheme) -> None:
     """Each choice and None, and no other word."""
-    arguments = example(row)
+    arguments = example_of(row)
     shape = arguments.pop("shape")
     for number in row.numbers:
         if number.default is not REQUIRED:
@@ -115,7 +110,7 @@ def test_geometry_is_that_of_fans() -> None:
 @each_row
 def test_a_keyword_that_is_not_used_is_an_error(row: Scheme) -> None:
     """It names those that are; from wherever the scheme is called."""
-    arguments = example(row)
+    arguments = example_of(row)
     shape = arguments.pop("shape")
     calls = [
         (

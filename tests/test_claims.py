@@ -5,22 +5,19 @@ from __future__ import annotations
 import json
 import math
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import optional
+from conftest import optional, program_of
 
 from fastinit import propagation
 
 optional("sklearn")
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
-
-import claims  # noqa: E402
-import experiments  # noqa: E402
-from network import Init, Networks, cross_entropy, digits  # noqa: E402
+claims, experiments, network = (
+    program_of(f"examples/{name}.py") for name in ("claims", "experiments", "network")
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,18 +35,20 @@ def within(run: dict[str, Any], layers: slice) -> bool:
 
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "relu", "silu", "gelu"])
 def test_gradients_are_those_of_differences(activation: str) -> None:
-    x, labels = digits()
+    x, labels = network.digits()
     x, labels, at, step = x[:16], labels[:16], (1, 3, 2), 1e-6
-    networks = Networks([64, 9, 8, 10], activation, [(Init("he_normal", bias=0.1), seed) for seed in (0, 1)])
+    networks = network.Networks(
+        [64, 9, 8, 10], activation, [(network.Init("he_normal", bias=0.1), seed) for seed in (0, 1)]
+    )
     signals = networks.forward(x)
-    back = networks.backward(x, signals, cross_entropy(signals[-1], labels)[1])
+    back = networks.backward(x, signals, network.cross_entropy(signals[-1], labels)[1])
     for arrays, gradients in ((networks.weights, back.weights), (networks.biases, back.biases)):
         for array, gradient in zip(arrays, gradients, strict=True):
             losses = []
             place = at[: array.ndim]
             for change in (step, -2 * step):
                 array[place] += change
-                losses.append(cross_entropy(networks.forward(x)[-1], labels)[0])
+                losses.append(network.cross_entropy(networks.forward(x)[-1], labels)[0])
             array[place] += step
             assert np.allclose((losses[0] - losses[1]) / (2 * step), [0, gradient[place]], atol=1e-8)
 

@@ -7,13 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
 
 import numpy as np
 import pytest
-from conftest import ROOT, optional
+from conftest import ROOT, optional, program_of
 from cuda_stand_in import HostDriver
-from test_cuda_torch import program_of
 
 import fastinit as fi
 from fastinit.dtypes import COMPLEX, DTYPES, numpy_dtype
@@ -97,8 +97,9 @@ def test_parts_that_begin_anywhere(host: Host) -> None:
         ],
     ):
         law, kind = Normal(0.0, 1.0), numpy_dtype(dtype)
-        draw = jax.jit(lambda w, p, **a: traced._draw.bind(w, p, **a), static_argnames=("law", "name", "whole", "part", "dtype"))  # fmt: skip
-        found = draw(words_of_seed(4), np.array(start, np.uint32), law=law, name="w", whole=whole, part=part, dtype=kind)  # fmt: skip
+        drawn = custom_call.TracedPart(law, "w", whole, part, kind)
+        draw = jax.jit(partial(traced._draw.bind, of=drawn))
+        found = draw(words_of_seed(4), np.array(start, np.uint32))
         block = tuple(slice(s, s + n) for s, n in zip(start, part, strict=True))
         expected = fi.fill(np.empty(part, kind), law, seed=4, name="w", shape=whole, block=block)
         np.testing.assert_array_equal(bits(found), bits(expected))
@@ -107,9 +108,9 @@ def test_parts_that_begin_anywhere(host: Host) -> None:
 def test_what_is_checked_on_a_gpu(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     optional("torch")
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    check_gpu = program_of("tools/check_gpu.py")
-    checks = check_gpu.Checks("cpu")
-    assert check_gpu.under_jit(checks, (30, 48)) == "JAX under jit"
+    gpu_checks = program_of("tools/gpu_checks.py")
+    checks = gpu_checks.Checks("cpu")
+    assert gpu_checks.under_jit(checks, (30, 48)) == "JAX under jit"
     assert checks.values > 200_000 and not checks.wrong
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, optional
+from conftest import ROOT, optional, program_of
 from cuda_stand_in import DeviceArray, HostDriver
 
 import fastinit as fi
@@ -182,24 +181,11 @@ def test_a_draw_that_is_captured_only_launches(on_gpu: HostDriver) -> None:
     assert len(on_gpu.launched) == 2 * len(kinds)
 
 
-def program_of(path: str) -> Any:
-    """A program of bench or tools, which import each other by name."""
-    file = ROOT / path
-    if (folder := str(ROOT / "bench")) not in sys.path:
-        sys.path.insert(0, folder)
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[file.stem] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_what_a_gpu_is_checked_by(on_gpu: HostDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     # Tensors that pass for those of a GPU say so by DLPack too, unless they are the check's own.
-    checks = program_of("tools/check_gpu.py")
+    checks = program_of("tools/gpu_checks.py")
     real = fi.fill
     host: list[bool] = []
 

@@ -20,13 +20,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import optional
+from conftest import ROOT, optional, program_of
 
 import fastinit as fi
 from fastinit import cli
 from fastinit.schemes.catalogue import SCHEMES
 
-ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "fastinit"
 # Bottom to top, as the README draws it: a folder imports only what stands before it.
 FOLDERS = ["_core", "_version", "arguments", "extras", "dtypes", "table", "terminal", "files", "laws", "schemes", "cuda", "drawing",
@@ -240,16 +239,8 @@ def test_what_is_called_what_in_jax_and_keras(framework: str) -> None:
         assert ("rthogonal" not in theirs) or np.allclose(gram, expected, atol=1e-5), theirs
 
 
-def tool(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_page_of_schemes_is_up_to_date() -> None:
-    catalogue = tool("make_catalogue")
+    catalogue = program_of("tools/make_catalogue.py")
     assert catalogue.PAGE.read_text() == catalogue.page(), "run python tools/make_catalogue.py"
     for scheme, call, *_ in catalogue.PARITY:
         names = re.findall(r"`(\w+)", call)
@@ -258,8 +249,8 @@ def test_the_page_of_schemes_is_up_to_date() -> None:
 
 def test_every_scheme_has_a_picture(tmp_path: Path) -> None:
     optional("matplotlib")
-    images = tool("make_scheme_images")
-    constant = set(tool("make_catalogue").NOT_SHOWN)
+    images = program_of("tools/make_scheme_images.py")
+    constant = set(program_of("tools/make_catalogue.py").NOT_SHOWN)
     assert set(images.PICTURES) == {row.name for row in SCHEMES.values()} - constant
     shown = {path.stem: path.stat().st_size for path in images.FOLDER.iterdir()}
     assert shown.keys() == {f"{name}{theme}" for name in images.PICTURES for theme in ("", "-dark")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import logging
 import os
 import pathlib
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import ROOT, optional
-from processes import in_processes
+from processes import in_processes, join
 
 import fastinit as fi
 
@@ -56,11 +55,9 @@ class Net(nn.Module):
 
 
 def _start(rank: int, folder: str, ranks: int) -> None:
-    torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    store, limit = dist.FileStore(f"{folder}/store", ranks), datetime.timedelta(seconds=60)
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=ranks, timeout=limit)
+    join(rank, ranks, f"{folder}/store")
 
 
 def _fsdp1(rank: int, folder: str) -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
-import json
 import math
-import subprocess
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,17 +11,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, optional
-from webassembly import node, tool
+from conftest import ROOT, optional, program_of
+from explorer_engine import CLAIMS, answers, close, run
 
 import fastinit as fi
 from fastinit.propagation import probe
 from fastinit.schemes.activations import ACTIVATIONS
 
 EXPLORER = ROOT / "docs" / "explorer"
-CLAIMS = json.loads((ROOT / "docs" / "images" / "claims.json").read_text())
+
+
 WIDTHS = [20, 30, 30, 30, 30, 30, 7]
+
+
 PLAIN: dict[str, Any] = {"widths": WIDTHS, "batch": 16, "seed": 5, "norm": "none", "branch": 0}
+
+
 # A scheme, its number in the page, and Python's keywords.
 SCHEMES: list[tuple[str, float | None, dict[str, float]]] = [
     ("he_normal", None, {}),
@@ -36,27 +38,6 @@ SCHEMES: list[tuple[str, float | None, dict[str, float]]] = [
     ("zeros", None, {}),
     ("orthogonal", None, {}),
 ]
-
-
-def answers(*calls: tuple[str, Any]) -> list[Any]:
-    command = [node(), str(ROOT / "tests" / "explorer_calls.mjs")]
-    done = subprocess.run(command, input=json.dumps(calls), capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr
-    found: list[Any] = json.loads(done.stdout)
-    return found
-
-
-def run(activation: str, scheme: str, value: float | None = None, bias: float = 0.0) -> dict[str, Any]:
-    return {"activation": activation, "scheme": scheme, "value": value, "bias": bias}
-
-
-def number(value: Any) -> float:
-    """What a measurement is: none where it could not be, or where it overflowed."""
-    return math.nan if value is None else float(value)
-
-
-def close(ours: Any, theirs: Any, rtol: float, what: str) -> None:
-    np.testing.assert_allclose(number(ours), number(theirs), rtol, 1e-300, equal_nan=True, err_msg=what)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -170,11 +151,8 @@ def test_wide_networks_do_what_the_theory_of_norms_and_branches_says(
 
 def test_batches_and_digits_are_those_of_the_claims() -> None:
     optional("sklearn")
-    import sys
 
-    sys.path.insert(0, str(ROOT / "examples"))
-    from network import digits
-
+    digits = program_of("examples/network.py").digits
     batches, page, points = answers(
         ("batches", {"count": 1797, "size": 32, "times": 300}), ("digits", {}), ("points", {"shape": "moons"})
     )
@@ -184,118 +162,6 @@ def test_batches_and_digits_are_those_of_the_claims() -> None:
     np.testing.assert_allclose(np.reshape(page["x"], x.shape), x, rtol=0, atol=1e-12)
     assert page["labels"] == labels.tolist()
     assert len(points["x"]) == 800 and np.abs(points["x"]).max() < 2
-
-
-def test_one_step_of_training_is_that_of_the_claims() -> None:
-    optional("sklearn")
-    import sys
-
-    sys.path.insert(0, str(ROOT / "examples"))
-    from network import Init, Networks, digits
-
-    x, labels = digits()
-    for activation, scheme in (
-        ("tanh", "xavier_normal"),
-        ("sigmoid", "he_normal"),
-        ("relu", "lecun_uniform"),
-    ):
-        networks = Networks([64, 16, 16, 10], activation, [(Init(scheme), 3)], "float32")
-        networks.weights = [w.astype(np.float64) for w in networks.weights]
-        networks.biases = [b.astype(np.float64) for b in networks.biases]
-        losses = networks.train(x, labels, 0.1, 20)[0]
-        [page] = answers(
-            (
-                "train",
-                {
-                    "widths": [64, 16, 16, 10],
-                    "run": run(activation, scheme),
-                    "seed": 3,
-                    "optimiser": "sgd",
-                    "rate": 0.1,
-                    "steps": 20,
-                },
-            )
-        )
-        np.testing.assert_allclose(page["losses"], losses, rtol=1e-9)
-        for ours, theirs in zip(page["weights"], networks.weights, strict=True):
-            np.testing.assert_allclose(ours, theirs[0].ravel(), rtol=0, atol=1e-9)
-
-
-def test_adam_is_that_of_torch() -> None:
-    torch = optional("torch")
-    optional("sklearn")
-    widths = [64, 8, 10]
-    batches, digits, page = answers(
-        ("batches", {"count": 1797, "size": 32, "times": 12}),
-        ("digits", {}),
-        (
-            "train",
-            {
-                "widths": widths,
-                "run": run("tanh", "he_normal"),
-                "seed": 1,
-                "optimiser": "adam",
-                "rate": 0.01,
-                "steps": 12,
-            },
-        ),
-    )
-    x, labels = torch.tensor(digits["x"], dtype=torch.float64).reshape(-1, 64), torch.tensor(digits["labels"])
-    layers = [torch.nn.Linear(a, b).double() for a, b in pairwise(widths)]
-    for i, layer in enumerate(layers, 1):
-        weight = np.empty(layer.weight.shape, np.float32)
-        fi.fill(weight, "he_normal", seed=1, name=f"layer{i}.weight")
-        with torch.no_grad():
-            layer.weight.copy_(torch.from_numpy(weight))
-            layer.bias.zero_()
-    network = torch.nn.Sequential(layers[0], torch.nn.Tanh(), layers[1])
-    optimiser = torch.optim.Adam(network.parameters(), 0.01)
-    for rows, loss in zip(batches, page["losses"], strict=True):
-        optimiser.zero_grad()
-        ours = torch.nn.functional.cross_entropy(network(x[rows]), labels[rows])
-        close(loss, float(ours.detach()), 1e-7, "loss")
-        ours.backward()
-        optimiser.step()
-
-
-def test_runs_arrive_in_as_many_steps_as_the_claims_say() -> None:
-    cases = [("ReLU, He", "relu", "he_normal", 0.0), ("tanh, Xavier", "tanh", "xavier_normal", 0.0),
-             ("sigmoid, Xavier", "sigmoid", "xavier_normal", 0.0), ("ReLU, He, bias 0.1", "relu", "he_normal", 0.1)]  # fmt: skip
-    calls, known = [], []
-    for name, activation, scheme, bias in cases:
-        row = CLAIMS["convergence"][name][0]
-        for seed, steps in enumerate(row["steps"][:2]):
-            widths = [64] * (row["depth"] + 1) + [10]
-            given = {
-                "widths": widths,
-                "run": run(activation, scheme, None, bias),
-                "seed": seed,
-                "optimiser": "sgd",
-            }
-            calls.append(("train", {**given, "rate": row["rate"], "steps": steps}))
-            known.append(steps)
-    for page, steps in zip(answers(*calls), known, strict=True):
-        below = [i + 1 for i, loss in enumerate(page["smooth"]) if number(loss) < 0.5]
-        assert below == [steps]
-
-
-def test_equal_starts_stay_equal_as_the_claims_say() -> None:
-    given = {"widths": [64, 32, 32, 10], "seed": 0, "optimiser": "sgd", "steps": 300}
-    rows = [row for row in CLAIMS["symmetry"] if row["scheme"] in ("zeros", "constant")]
-    calls = [
-        (
-            "train",
-            {
-                **given,
-                "run": run(row["activation"], row["scheme"]),
-                "rate": 1.0 if row["activation"] == "sigmoid" else 0.1,
-            },
-        )
-        for row in rows
-    ]
-    for page, row in zip(answers(*calls), rows, strict=True):
-        close(page["smooth"][-1], row["losses"][-1], 2e-4, f"{row['activation']}, {row['scheme']}")
-        assert page["units"] == row["units"] == [1, 1]
 
 
 def test_presets_show_the_claims_numbers() -> None:
@@ -350,7 +216,7 @@ def test_presets_show_the_claims_numbers() -> None:
 
 def test_facts_and_digits_are_up_to_date() -> None:
     optional("sklearn")
-    make = tool("make_explorer")
+    make = program_of("tools/make_explorer.py")
     assert (EXPLORER / "facts.js").read_text() == make.facts(), "run tools/make_explorer.py"
     assert gzip.decompress((EXPLORER / "digits.bin.gz").read_bytes()) == gzip.decompress(make.digits())
 
@@ -423,10 +289,7 @@ def test_remedies_mend() -> None:
 
 def test_the_site_has_the_page(tmp_path: Path) -> None:
     optional("sphinx")
-    spec = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "pages.py")
-    assert spec is not None and spec.loader is not None
-    pages = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(pages)
+    pages = program_of("docs/pages.py")
     app: Any = SimpleNamespace(builder=SimpleNamespace(format="html"), srcdir=ROOT / "docs", outdir=tmp_path)
     for _ in range(2):
         pages.with_explorer(app, None)

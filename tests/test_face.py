@@ -8,23 +8,18 @@ import inspect
 import sys
 import typing
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
-from conftest import optional
+from conftest import example_of, optional, program_of
 
 import fastinit as fi
 from fastinit import propagation
 from fastinit.schemes.catalogue import SCHEMES
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "examples"))
-
-import typed  # noqa: E402
-
+typed = program_of("examples/typed.py")
 SPACES = ["", "inspection", "jax", "keras", "propagation", "torch"]
 
 
@@ -139,13 +134,7 @@ CALLS: Calls = [
 ]
 
 
-def example(row: str) -> dict[str, Any]:
-    """The arguments of a scheme's own example."""
-    arguments: dict[str, Any] = eval(f"(lambda shape, **numbers: dict(numbers, shape=shape))({row})")
-    return arguments
-
-
-CALLS += [(getattr(fi.schemes, name), example(row.example)) for name, row in SCHEMES.items()]
+CALLS += [(getattr(fi.schemes, name), example_of(row)) for name, row in SCHEMES.items()]
 
 
 def of_matplotlib() -> Calls:

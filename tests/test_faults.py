@@ -1,4 +1,4 @@
-"""What fails beneath: system calls, files, memory. tools/faults.py looks at all calls; here is a share, and what it found."""
+"""What fails beneath: system calls, files, memory. tools/faults looks at all calls; here is a share, and what it found."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_share_of_all_faults() -> None:
         pytest.skip("needs Linux and gcc")
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
         pytest.skip("needs a Python whose allocations are malloc's")
-    tool = [sys.executable, str(ROOT / "tools" / "faults.py"), "--every", "29"]
+    tool = [sys.executable, str(ROOT / "tools" / "faults"), "--every", "29"]
     result = subprocess.run(tool, capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stdout + result.stderr
 

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import ROOT
 
 import fastinit as fi
 from fastinit import cli
 from fastinit.plans.formula import Formula
 from fastinit.schemes.depth import DEPTH_RULES
-
-ROOT = Path(__file__).parents[1]
 
 
 def with_std(std: Any, sizes: dict[str, Any] | None = None, tmp_path: Path = Path(), **keys: Any) -> Path:

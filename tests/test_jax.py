@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import optional
+from jax_trees import numpy
 from scipy import stats
 
 import fastinit as fi
@@ -39,10 +40,6 @@ SHAPED = {
     "uniform": stats.uniform(-(3**0.5), 12**0.5),
     "cut": stats.truncnorm(-2, 2, scale=1 / 0.87962566103423978),
 }
-
-
-def numpy(array: Any) -> np.ndarray:
-    return np.asarray(array).astype(np.float64)
 
 
 def test_names_and_signatures_are_those_of_jax() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import optional
+from jax_trees import abstract, numpy, std
 
 import fastinit as fi
 
@@ -16,20 +16,6 @@ jnp = jax.numpy
 import fastinit.jax as fj  # noqa: E402
 
 KEY = jax.random.key(7)
-
-
-def numpy(array: Any) -> np.ndarray:
-    return np.asarray(array).astype(np.float64)
-
-
-def std(plan: Any, name: str) -> float:
-    return plan[name].distribution.moments()[1]
-
-
-def abstract(make: Callable[[Any], Any]) -> Any:
-    from flax import nnx
-
-    return nnx.eval_shape(lambda: make(nnx.Rngs(0)))
 
 
 @pytest.mark.parametrize(

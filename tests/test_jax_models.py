@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import optional
+from jax_trees import abstract, numpy, std
 
 import fastinit as fi
 
@@ -16,14 +17,6 @@ jnp = jax.numpy
 import fastinit.jax as fj  # noqa: E402
 
 KEY = jax.random.key(7)
-
-
-def numpy(array: Any) -> np.ndarray:
-    return np.asarray(array).astype(np.float64)
-
-
-def std(plan: Any, name: str) -> float:
-    return plan[name].distribution.moments()[1]
 
 
 def test_linen() -> None:
@@ -174,12 +167,6 @@ def test_plain_trees() -> None:
 def test_a_tree_of_one_array() -> None:
     drawn = fj.init(jax.ShapeDtypeStruct((8, 4), jnp.float32), "lecun_normal", seed=0)
     np.testing.assert_array_equal(drawn, fi.lecun_normal((8, 4), layout="io", seed=0))
-
-
-def abstract(make: Callable[[Any], Any]) -> Any:
-    from flax import nnx
-
-    return nnx.eval_shape(lambda: make(nnx.Rngs(0)))
 
 
 def fans_of(make: Callable[[Any], Any], name: str = "kernel") -> tuple[float, float]:

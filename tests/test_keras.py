@@ -18,7 +18,7 @@ from scipy import stats
 import fastinit as fi
 
 keras = optional("keras")
-from keras_networks import network, small  # noqa: E402
+from keras_networks import network, numpy, small  # noqa: E402
 
 import fastinit.keras as fk  # noqa: E402
 
@@ -49,10 +49,6 @@ WITH_AXES = "input_axes" in inspect.signature(THEIRS.VarianceScaling).parameters
 if WITH_AXES:
     swapped = fk.VarianceScaling(seed=1, mode="fan_in", input_axes=[1], output_axes=[0])
     LAWS.append((swapped, TRUNCATED, 512**-0.5))
-
-
-def numpy(tensor: Any) -> np.ndarray:
-    return keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32"))
 
 
 def test_names_and_signatures_are_those_of_keras() -> None:

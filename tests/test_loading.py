@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import optional
-from processes import in_processes
+from processes import in_processes, join
 from test_engines import recipe, shown
 from test_jax_meshes import on_devices
 
@@ -42,12 +41,6 @@ high = 1
 """
 
 
-def _start(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    store, limit = dist.FileStore(f"{folder}/store", 2), datetime.timedelta(seconds=60)
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=2, timeout=limit)
-
-
 def _sharded(files: str) -> Any:
     from torch.distributed.fsdp import fully_shard
 
@@ -70,7 +63,7 @@ def _same(tensor: Any, array: np.ndarray) -> bool:
 
 
 def _by_dcp(rank: int, folder: str, tied: bool) -> None:
-    _start(rank, folder)
+    join(rank, 2, f"{folder}/store")
     files = f"{folder}/files"
     model = _sharded(files)
     recipe("dcp", "loading.md")["load_files"](model, files)
@@ -108,7 +101,7 @@ def _by_quantised_dcp(rank: int, folder: str) -> None:
     from torch.distributed.checkpoint.quantized_hf_storage import QuantizedHuggingFaceStorageReader
     from torch.distributed.tensor import DeviceMesh, Shard, distribute_tensor
 
-    _start(rank, folder)
+    join(rank, 2, f"{folder}/store")
     said = fi.checkpoints.origin(f"{folder}/files")
     assert said is not None
     expected = fi.init(said.plan, seed=SEED)

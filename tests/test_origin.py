@@ -1,4 +1,4 @@
-"""What files say of themselves: verify and inspect of a path alone, headers that are hostile, old or of other plans."""
+"""What files say of themselves: verify and inspect of only a path, headers that are hostile, old or of other plans."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import ml_dtypes  # noqa: F401
 import numpy as np
 import pytest
 import safetensors.numpy
+from conftest import EXAMPLES
 from test_structured import CASES
 
 import fastinit as fi
@@ -21,7 +22,6 @@ from fastinit.checkpoints.header import metadata
 from fastinit.laws import Constant, Given, Normal, Orthogonal, Patched, Transformed, Uniform
 from fastinit.plans import Parameter
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
 SHAPES = {f"h.{i}.weight": (40, 50) for i in range(4)} | {"h.0.bias": (40,), "norm.weight": (50,)}
 
 

@@ -102,7 +102,7 @@ def test_zer_o() -> None:
     weight = fi.schemes.zer_o((12, 5, 3, 2))
     assert np.array_equal(weight[:, :, 1, 1], expected)
     assert np.count_nonzero(weight) == 60
-    # p = 8 is no square: divided by sqrt(8), once.
+    # p = 8 is not a square: divided by sqrt(8), once.
     assert np.array_equal(
         fi.schemes.zer_o((7, 5), dtype="float64"), linalg.hadamard(8)[:7, :5] / math.sqrt(8)
     )

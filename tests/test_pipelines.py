@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 import pathlib
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import optional
-from processes import in_processes
+from processes import in_processes, join
 
 import fastinit as fi
 
@@ -212,10 +211,7 @@ def _experts(rank: int) -> None:
 
 
 def _worker(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    store = dist.FileStore(f"{folder}/store", 2)
-    limit = datetime.timedelta(seconds=60)
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=2, timeout=limit)
+    join(rank, 2, f"{folder}/store")
     _pipelines(rank, ft.record(Net))
     _front_end(rank)
     _renumbered(rank)

@@ -241,7 +241,7 @@ PIECES = st.text("ab.*?[]()+\\{}\n1", max_size=5)
 
 @given(PIECES, PIECES, st.integers(0, 10**6), PIECES)
 def test_layers_by_pattern(before: str, after: str, number: int, star: str) -> None:
-    """The pattern is literal but for "*", and the number is all digits that stand there."""
+    """The pattern is literal except "*", and the number is all digits that stand there."""
     assume("{layer}" not in before + after)
     literal_before, literal_after = before.replace("*", ""), after.replace("*", "")
     assume(not literal_before[-1:].isdigit() and not literal_after[:1].isdigit())

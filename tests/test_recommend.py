@@ -143,7 +143,7 @@ def test_the_signal_is_kept(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["relu", "leaky_relu"])
 def test_the_signal_is_kept_on_average(name: str) -> None:
-    """Scale-free: kept in the mean alone, ln q spreads by 5 l / n."""
+    """Scale-free: kept in the mean only, ln q spreads by 5 l / n."""
     r = fi.recommend(name)
     q = second_moments(r.scheme, r.numbers, FUNCTIONS[name], 20)[-1]
     assert abs(q - 1) < 4 * math.sqrt(5 * 20 / 512 / 4)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
-from conftest import ROOT, optional
+from conftest import optional, program_of
 
 optional("torch")
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_every_rank_draws_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", [*sys.path, str(ROOT / "tools")])
-    import simulate_cluster
-
+def test_every_rank_draws_its_share() -> None:
+    simulate_cluster = program_of("tools/simulate_cluster.py")
     small = simulate_cluster.SMALL
     figures = simulate_cluster.simulate(small, range(small.ranks))
     assert figures["ranks"] == 16 and figures["tensors"] == 51

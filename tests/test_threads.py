@@ -15,7 +15,8 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
-from test_catalogue import ROWS, example
+from conftest import example_of
+from test_catalogue import ROWS
 
 import fastinit as fi
 from fastinit.laws import from_dict
@@ -69,7 +70,7 @@ def test_more_distributions_than_are_remembered() -> None:
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_all_schemes(dtype: str) -> None:
     def draw(i: int) -> tuple[object, bytes]:
-        arguments = example(ROWS[i])
+        arguments = example_of(ROWS[i])
         shape = arguments.pop("shape")
         law = fi.distribution(ROWS[i].name, shape, **arguments)
         assert from_dict(law.to_dict()) == law

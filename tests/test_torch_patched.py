@@ -67,7 +67,7 @@ def test_torchs_own_layers() -> None:
     with ft.patched():
         patched = build()
     same = [torch.equal(a, b) for a, b in zip(plain, patched, strict=True)]
-    assert [bool((a == a.flatten()[0]).all()) for a in plain] == same  # constants alone
+    assert [bool((a == a.flatten()[0]).all()) for a in plain] == same  # only constants
     assert all(torch.equal(a, b) for a, b in zip(plain, build(), strict=True))
 
 

@@ -381,7 +381,7 @@ def test_heads_of_one_distribution_side_by_side() -> None:
     assert ft.record(lambda: Fused(0.02))["w"].distribution == fi.distribution(
         "truncated_normal", (24, 5), std=0.02, low=-2, high=2, bounds="absolute"
     )
-    with pytest.raises(ValueError, match="'w': trunc_normal writes elements that are no box of it"):
+    with pytest.raises(ValueError, match="'w': trunc_normal writes elements that are not a box of it"):
         ft.record(lambda: Fused(0.03))
 
 

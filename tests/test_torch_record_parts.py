@@ -21,7 +21,7 @@ import fastinit.torch as ft  # noqa: E402
 
 
 def _padded() -> Any:
-    """Normal values but for row 3, which is 0."""
+    """Normal values except row 3, which is 0."""
     return nn.Embedding(12, 8, padding_idx=3).weight.data
 
 

@@ -14,6 +14,7 @@ from fastinit.laws.composed import Patched
 
 torch = optional("torch")
 from torch import nn  # noqa: E402
+from torch_networks import unchanged, values  # noqa: E402
 
 import fastinit.torch as ft  # noqa: E402
 from fastinit.torch import _private  # noqa: E402
@@ -22,17 +23,6 @@ from fastinit.torch.survey import clean_modules, survey  # noqa: E402
 
 def names(model: nn.Module) -> list[str]:
     return list(survey(model).parameters)
-
-
-def values(model: nn.Module) -> dict[str, Any]:
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-
-
-def unchanged(model: nn.Module, before: dict[str, Any]) -> bool:
-    return all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
-
-
-# ------------------------------------------------------------------------------------ names, ties and memory
 
 
 def test_cycles_end() -> None:
@@ -84,14 +74,11 @@ def test_classes_that_torch_exchanges() -> None:
     layer = nn.utils.parametrizations.spectral_norm(nn.Linear(4, 4))
     assert type(layer).__name__ != "Linear" and _private.plain_class(layer) is nn.Linear
 
-    class FSDPLinear(nn.Linear):  # of the user's own: the name alone is no sign
+    class FSDPLinear(nn.Linear):  # of the user's own: the name is not a sign
         pass
 
     assert _private.plain_class(nn.Linear(1, 1)) is nn.Linear
     assert _private.plain_class(FSDPLinear(1, 1)) is nn.Linear  # and does no harm
-
-
-# ------------------------------------------------------------------------------------------ padding
 
 
 class Padded(nn.Module):
@@ -120,9 +107,6 @@ def test_padding_is_in_the_plan(recipe: Any, dtype: str) -> None:
             assert np.array_equal(weight, drawn[f"{name}.weight"].astype(np.float32))
     again = fi.Plan.from_json(plan.to_json())
     assert again == plan
-
-
-# ------------------------------------------------------------------------------------------- frozen
 
 
 def adapter() -> Any:
@@ -170,26 +154,6 @@ def test_a_plan_without_a_word_of_a_frozen_parameter() -> None:
         ft.init_(model, part, seed=0)
 
 
-# ----------------------------------------------------------------------- what is not understood, by name
-
-
-class Scaled(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc, self.logit_scale = nn.Linear(4, 4), nn.Parameter(torch.tensor(2.6593))
-        self.layer_scale, self.sinks = nn.Parameter(torch.ones(4)), nn.Parameter(torch.arange(4.0))
-        self.A_log, self.table = nn.Parameter(torch.arange(4.0)), nn.Parameter(torch.eye(4))
-
-
-@pytest.mark.parametrize("recipe", ["auto", "he_normal", "default"])
-def test_unknown_parameters_have_names(recipe: str) -> None:
-    model = Scaled()
-    before = values(model)
-    with pytest.raises(ValueError, match=r"parameters 'sinks'.*'A_log'.*'table'"):
-        ft.init_(model, recipe, seed=0)
-    assert unchanged(model, before)
-
-
 class UnitOffset(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -227,70 +191,10 @@ def test_experts_of_transformers() -> None:
     assert plan["model.layers.0.mlp.experts.down_proj"].fans == fi.schemes.Fans(24.0, 16.0)
 
 
-def lazy() -> Any:
-    return nn.Sequential(nn.LazyLinear(4), nn.Linear(4, 4))
-
-
-def script() -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return nn.Sequential(nn.Linear(4, 4), torch.jit.script(nn.Linear(4, 4)))
-
-
 def weight_norm_by_hooks() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return nn.utils.weight_norm(nn.Linear(4, 4))
-
-
-def scales() -> Any:
-    layer = nn.Linear(4, 4)
-    layer.weight = nn.Parameter(torch.ones(4, 4).to(torch.float8_e8m0fnu))
-    return nn.Sequential(nn.Linear(4, 4), layer)
-
-
-FAULTS = [
-    (lazy, "'0.weight': it has no shape yet: run the lazy module once; '0.bias': it has no shape"),
-    (script, "'1.weight': it belongs to a TorchScript module"),
-    (scales, "'1.weight': it has dtype torch.float8_e8m0fnu; what can be drawn is"),
-]
-
-
-@pytest.mark.parametrize(("build", "text"), FAULTS, ids=[text[:20] for _, text in FAULTS])
-@pytest.mark.parametrize("recipe", ["auto", "he_normal", "default"])
-def test_faults_have_names(build: Any, text: str, recipe: str) -> None:
-    model = build()
-    before = {} if build is lazy else values(model)
-    for call in (ft.plan, lambda *a: ft.init_(*a, seed=0)):
-        with pytest.raises(ValueError, match=text):
-            call(model, recipe)
-    assert build is lazy or unchanged(model, before)
-
-
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
-def test_all_refuse_scripts_in_the_same_words() -> None:
-    words = "'1.weight': it belongs to a TorchScript module, whose inside cannot be seen: take what it was made from"
-    model = script()
-    for call in (
-        lambda: ft.plan(model),
-        lambda: ft.init_(model, "he_normal", seed=0),
-        lambda: ft.record(script),
-        lambda: ft.probe(model, torch.zeros(2, 4)),
-        lambda: ft.calibrate(model, torch.zeros(2, 4)),
-    ):
-        with pytest.raises(ValueError, match=words):
-            call()
-    with pytest.raises(ValueError, match="module '0': it belongs to a TorchScript module"):
-        ft.probe(nn.Sequential(torch.jit.script(nn.ReLU()), nn.Linear(4, 4)), torch.zeros(2, 4))
-
-
-def test_a_plan_for_a_lazy_module() -> None:
-    done = ft.record(lambda: nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 4)))
-    with pytest.raises(ValueError, match=r"'0.weight': it has no shape yet"):
-        ft.init_(lazy(), done, seed=0)
-
-
-# ------------------------------------------------------------------------------------ parts of a plan
 
 
 class Stages(nn.Module):
@@ -332,29 +236,10 @@ def test_prefixes() -> None:
     assert torch.equal(ft.init_(second, seed=0, prefix="first.").weight, first.weight)
 
 
-@pytest.mark.parametrize(
-    "given", [{"layouts": {"*": "oi"}}, {"rules": [{"match": "*"}]}, {"frozen": True}, {"gain": 2.0}]
-)
-def test_a_plan_is_not_changed_on_the_way(given: dict[str, Any]) -> None:
-    layer = nn.Linear(4, 4)
-    with pytest.raises(TypeError, match=f"a plan has its own distributions, but {next(iter(given))}"):
-        ft.init_(layer, ft.plan(layer), seed=0, **given)
-
-
-def test_faults_of_a_plan_are_listed_together() -> None:
-    model = nn.Sequential(*[nn.Linear(4, 4, bias=False) for _ in range(30)])
-    wrong = fi.plan({f"{i}.weight": (4, 5) for i in range(30)})
-    with pytest.raises(ValueError, match=r"'0.weight': its shape is \(4, 4\).*'19.weight'.*; and 10 more$"):
-        ft.init_(model, wrong, seed=0)
-
-
 def test_the_mapping_of_globs_goes_where_names_go() -> None:
     layer = nn.Linear(4, 4)
     plan = ft.plan(layer, {"weight": {"scheme": "normal", "std": 3.0}})
     assert plan["weight"].distribution == fi.Normal(0, 3) and plan["bias"].distribution == fi.Constant(0)
-
-
-# ---------------------------------------------------------------------------------------- private interfaces
 
 
 def test_the_shelf_of_private_interfaces() -> None:
@@ -394,15 +279,3 @@ def test_the_shelf_of_private_interfaces() -> None:
     with torch.autograd.forward_ad.dual_level():
         assert _private.in_forward_mode()
     assert _private.pre_hooks(weight_norm_by_hooks())[0].name == "weight"
-
-
-def test_a_quantised_module_is_refused_by_name() -> None:
-    class Packed(nn.Module):  # as torch.ao.nn.quantized's layers
-        def __init__(self) -> None:
-            super().__init__()
-            self._packed_params = object()
-
-    model = nn.Sequential(nn.Linear(2, 2), Packed())
-    for call in (lambda: ft.plan(model), lambda: ft.init_(model, seed=0)):
-        with pytest.raises(ValueError, match=r"module '1' is quantised \(Packed\)"):
-            call()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import importlib
 import logging
 import multiprocessing
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import ROOT, optional
-from processes import in_processes
+from processes import in_processes, join
 
 import fastinit as fi
 
@@ -162,7 +161,6 @@ def _first_loss(parts: list[Any], schedule: Any, is_last: bool) -> float | None:
 
 
 def _worker(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
     logging.disable(logging.WARNING)
     importlib.import_module("torchtitan.distributed.parallel_dims").device_type = "cpu"
     first: dict[str, float] = {}
@@ -170,9 +168,7 @@ def _worker(rank: int, folder: str) -> None:
         processes = _processes(degrees)
         if rank >= processes:
             continue
-        store = dist.FileStore(f"{folder}/{number}", processes)
-        limit = datetime.timedelta(seconds=120)
-        dist.init_process_group("gloo", store=store, rank=rank, world_size=processes, timeout=limit)
+        join(rank, processes, f"{folder}/{number}")
         loss = _started(family, degrees)
         losses: list[Any] = [None] * processes
         dist.all_gather_object(losses, loss)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import importlib
 import json
 import logging
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import in_processes
+from processes import in_processes, join
 
 import fastinit as fi
 from fastinit import cli
@@ -116,15 +115,12 @@ CASES: list[tuple[str, dict[str, int], bool]] = [
 
 
 def _worker(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
     logging.disable(logging.WARNING)
     importlib.import_module("torchtitan.distributed.parallel_dims").device_type = "cpu"
     for number, (family, degrees, _) in enumerate(CASES):
         processes = degrees["data_parallel_shard_degree"] * degrees.get("tensor_parallel_degree", 1)
         if rank < processes:
-            store = dist.FileStore(f"{folder}/store{number}", processes)
-            limit = datetime.timedelta(seconds=120)
-            dist.init_process_group("gloo", store=store, rank=rank, world_size=processes, timeout=limit)
+            join(rank, processes, f"{folder}/store{number}")
             _loaded(family, degrees, f"{folder}/{number}", f"{folder}/out{number}")
             dist.destroy_process_group()
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import optional
+from conftest import ROOT, optional, program_of
 
-ROOT = Path(__file__).parents[1]
 ENGLISH = {
     ROOT / "README.zh-CN.md": ROOT / "README.md",
     ROOT / "docs" / "zh" / "index.md": ROOT / "docs" / "index.md",
@@ -77,10 +75,7 @@ def test_says_what_the_english_page_says(translated: Path) -> None:
 
 def test_the_chinese_sidebar_has_every_page() -> None:
     optional("sphinx")
-    spec = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "pages.py")
-    assert spec is not None and spec.loader is not None
-    pages = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(pages)
+    pages = program_of("docs/pages.py")
     shown = [page for section in pages.CHINESE.values() for page in section]
     translated = {path.stem for path in (ROOT / "docs" / "zh").iterdir()}
     every = {path.stem for path in (ROOT / "docs").iterdir() if path.suffix in (".md", ".rst")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -12,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import optional
+from conftest import ROOT, optional, program_of
 
 import fastinit as fi
 from fastinit.schemes.catalogue import SCHEMES
 from fastinit.schemes.names import Keywords
 
-ROOT = Path(__file__).parents[1]
 BEGINNING = """\
 import numpy as np
 
@@ -138,10 +136,7 @@ def test_wrong_calls_fail_and_the_same_corrected_run() -> None:
 
 
 def test_what_type_checkers_read_is_up_to_date() -> None:
-    spec = importlib.util.spec_from_file_location("make_stubs", ROOT / "tools" / "make_stubs.py")
-    assert spec is not None and spec.loader is not None
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+    tool = program_of("tools/make_stubs.py")
     for path, text in tool.files().items():
         assert path.read_text() == text, "run python tools/make_stubs.py"
     assert Keywords.__annotations__.keys() == {name for row in SCHEMES.values() for name in row.keywords}

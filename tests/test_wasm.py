@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import BITS, NARROW, fill_jobs
+from conftest import BITS, NARROW, ROOT, fill_jobs, program_of
 from test_kernels import LAWS
-from webassembly import EXPLORER, ROOT, Answers, build, call, described, node, number, run, tool, values
+from webassembly import EXPLORER, Answers, build, call, described, node, number, run, values
 
 import fastinit as fi
 from fastinit import _core
@@ -131,7 +131,7 @@ def test_schemes_are_those_of_python(answers: Answers) -> None:
 
 def test_tables_are_those_of_python() -> None:
     """Gains by quadrature may differ in the last bits where they were computed."""
-    written, kept = tool("make_wasm").tables(), (EXPLORER / "tables.js").read_text()
+    written, kept = program_of("tools/make_wasm.py").tables(), (EXPLORER / "tables.js").read_text()
     gains = r"(?s)export const GAINS = ({.*?});"
     assert re.sub(gains, "", written) == re.sub(gains, "", kept)
     found, want = (json.loads(re.search(gains, text)[1]) for text in (kept, written))  # type: ignore[index]

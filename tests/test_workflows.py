@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from conftest import ROOT, optional
 
+from fastinit import __version__
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 # An sdist has neither.
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -95,6 +97,15 @@ def test_cibuildwheel_builds_where_its_tests_have_wheels() -> None:
         assert extra in extras
     for test in re.findall(r"\btest_\w+\.py", str(settings)):
         assert (ROOT / "tests" / test).exists(), test
+
+
+def test_the_changelog_and_the_citation_are_of_this_version() -> None:
+    citation = load(ROOT / "CITATION.cff")
+    newest = re.search(r"^## (\S+)(?: \((.*)\))?$", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert newest and newest[1] in (__version__, "Unreleased")
+    assert citation["version"] == __version__
+    if newest[1] != "Unreleased":
+        assert newest[2] == str(citation["date-released"])
 
 
 def test_metadata_without_a_clone() -> None:

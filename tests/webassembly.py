@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
+import importlib
 import json
 import math
 import os
@@ -15,24 +15,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from programs import ROOT, program_of
 
 from fastinit.dtypes import DTYPES
 
-ROOT = Path(__file__).parents[1]
 EXPLORER = ROOT / "docs" / "explorer"
 CI = bool(os.environ.get("FASTINIT_REQUIRE_OPTIONAL"))
 WORDS = {"float32": "uint32", "float64": "uint64"}
 """The dtype of raw words here, by the lanes that draw them."""
 Calls = list[list[Any]]
 Answers = Callable[[Calls], list[Any]]
-
-
-def tool(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def node() -> str:
@@ -50,7 +42,7 @@ def build(to: Path) -> Path:
     for needed in ("clang", "wasm-ld"):
         if not shutil.which(needed):
             (pytest.fail if CI else pytest.skip)(f"{needed} is not installed")
-    tool("make_wasm").build(to)
+    program_of("tools/make_wasm.py").build(to)
     return to
 
 

@@ -50,7 +50,7 @@ for python in "${pythons[@]}"; do
     "$python" -m venv "$environment"
     "$environment/bin/pip" install --quiet "$wheel[test]"
     "$environment/bin/pip" check
-    mkdir "$environment/sdist" # the tests alone; the package is the installed one
+    mkdir "$environment/sdist" # only the tests; the package is the installed one
     tar -xf dist/*.tar.gz --strip-components 1 -C "$environment/sdist"
     cd "$environment/sdist"
     "$environment/bin/python" -c 'import fastinit; assert "site-packages" in fastinit.__file__'

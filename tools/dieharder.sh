@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Feeds dieharder with one of the streams of tools/sources.py:
 #     tools/dieharder.sh straight          every test, an hour or more
-#     tools/dieharder.sh names 0 2 200:8   these tests alone (dieharder -l lists them), the last with ntuple 8
+#     tools/dieharder.sh names 0 2 200:8   only these tests (dieharder -l lists them), the last with ntuple 8
 # Prints dieharder's table and how many of its lines say PASSED, WEAK and FAILED; exit status 1 if one says FAILED.
 # A test that says WEAK goes on with more samples until it says one of the others (-Y 1).
 set -euo pipefail

@@ -3,7 +3,7 @@
     python tools/mutate.py [--sample N] [--seed S] [FILE...]
 
 FILE defaults to every file of csrc/ that decides values. Mutants are built in a temporary copy of the tree, the header's
-on the base instruction set alone, without optimisation. A mutant whose object file is the original's is no mutant.
+on the base instruction set only, without optimisation. A mutant whose object file is the original's does not count.
 Prints each mutant's fate; exit status 1 where one survives that `EQUIVALENT` does not explain.
 """
 
@@ -31,7 +31,7 @@ QUICK = [
     "test_bad_input.py",
     "test_fill.py",
 ]
-INSPECT = ["test_inspect.py"]
+INSPECT = ["test_inspect.py", "test_measure.py"]
 THOROUGH = ["test_statistics.py", "test_lanes.py", "test_environment.py"]
 COMPILE = [
     "gcc",
@@ -47,7 +47,7 @@ COMPILE = [
 SECONDS = 300  # a mutant that takes longer never ends
 
 EQUIVALENT: dict[str, str] = {
-    "enum { CHUNK = 1 << 16, PER_THREAD = 1 << 17, SCATTER_BYTES = 1 << 14 };": "sizes of work: speed alone",
+    "enum { CHUNK = 1 << 16, PER_THREAD = 1 << 17, SCATTER_BYTES = 1 << 14 };": "sizes of work: only speed",
     "if (calling_thread && job->interrupted && seconds() - asked > 0.03) {": "how often a signal is looked for",
     "double asked = calling_thread && job->interrupted ? seconds() : 0;": "how often a signal is looked for",
     "return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;": "how often a signal is looked for",
@@ -85,7 +85,7 @@ EQUIVALENT: dict[str, str] = {
     "c[g] = (D)((W)c[g] ^ ((angular[g] << 1) & w_all(1ull << 63)));": "a quarter's cosine has no sign",
     "struct shared shared = {.job = job, .count = 1};": "the same values written twice",
     "for (uint64_t rows = next && column == 0 ? next_left : 1; rows && at < end; rows--) {": "a part of a row ends it",
-    "if (n < inner->length) break; /* the run ends within the row */": "positions looked up again: speed alone",
+    "if (n < inner->length) break; /* the run ends within the row */": "positions looked up again: only speed",
 }
 """Changed lines that no test tells from the original, and why."""
 
@@ -164,7 +164,7 @@ class Copy:
         return [*own, "scalar.c"] if name == "coefficients.h" else own
 
     def compile(self, name: str) -> dict[str, bytes]:
-        """Their objects, or nothing where it is no program."""
+        """Their objects, or nothing where it is not a program."""
         made = {}
         for unit in self.units(name):
             out = self.object(unit)

@@ -71,6 +71,15 @@ KNOWN = (*DTYPES, *COMPLEX)
 _BY_SHORT_NAME = {row.short: name for name, row in DTYPES.items()}
 
 
+def name_of(dtype: object) -> str:
+    """The name that NumPy, torch and JAX have for a dtype, whether it can be drawn or not.
+
+    >>> name_of(np.dtype("int64")), name_of("torch.bool")
+    ('int64', 'bool')
+    """
+    return str(getattr(dtype, "name", dtype)).rpartition(".")[2]
+
+
 def dtype_name(dtype: Any) -> str:
     """The name of a dtype that can be drawn. ``dtype`` is a name or any library's dtype. Raises TypeError for others.
 
@@ -116,8 +125,7 @@ def is_integer(dtype: object) -> bool:
     >>> is_integer(np.dtype("int64")), is_integer("torch.bool"), is_integer("float32")
     (True, True, False)
     """
-    name = str(getattr(dtype, "name", dtype)).rpartition(".")[2]
-    return re.fullmatch(r"u?int\d*|bool_?", name) is not None
+    return re.fullmatch(r"u?int\d*|bool_?", name_of(dtype)) is not None
 
 
 def rounding_step(x: float, dtype: str) -> float:
@@ -151,6 +159,15 @@ def nbytes(shape: tuple[int, ...], dtype: str) -> int:
         return math.prod(shape) * np.dtype(dtype).itemsize
     size = 2 * DTYPES[COMPLEX[dtype].part].size if dtype in COMPLEX else DTYPES[dtype].size
     return math.prod(shape) * size
+
+
+def strides_of(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """The bytes from one position to the next along each axis of a tensor in C order.
+
+    >>> strides_of((2, 3, 4), 4)
+    (48, 16, 4)
+    """
+    return tuple([itemsize * math.prod(shape[axis + 1 :]) for axis in range(len(shape))])
 
 
 def part_of(dtype: str) -> str:

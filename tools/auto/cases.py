@@ -52,7 +52,6 @@ WORDS = _named(input_ids=_tokens(4, 12))
 PIXELS = _named(pixel_values=_normal(2, 3, 32, 32))
 BOTH = _named(input_ids=_tokens(2, 8), pixel_values=_normal(2, 3, 32, 32))
 PAIR = _named(input_ids=_tokens(2, 8), decoder_input_ids=_tokens(2, 8))
-EMBEDDING = (None, "")
 
 CASES: dict[str, Case] = {
     "perceptron, ReLU": Case(

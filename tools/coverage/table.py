@@ -17,7 +17,7 @@ REASONS = {
     r"no shape yet": "a lazy module that never ran",
     r"is made by (\w+) from (the random values|several)": "a function of random values without a law",
     r"of '.*', which is in another module": "a function of another module's values",
-    r"is drawn by (\w+), which is no law": "drawn from a distribution that fastinit does not have",
+    r"is drawn by (\w+), which is not a law": "drawn from a distribution that fastinit does not have",
 }
 HEAD = """# Coverage
 

@@ -98,9 +98,9 @@ def cubin(kernels: Kernels, arch: str) -> bytes:
     said = (source(), options_for(arch), kernels, _version())
     path = _folder() / f"{sha256(repr(said).encode()).hexdigest()}.cubin"
     with contextlib.suppress(OSError):
-        digest, code = path.read_bytes()[:32], path.read_bytes()[32:]
-        if sha256(code).digest() == digest:
-            return code
+        kept = path.read_bytes()
+        if sha256(kept[32:]).digest() == kept[:32]:
+            return kept[32:]
     code = compile(kernels, arch)
     with contextlib.suppress(OSError):  # a folder that cannot be written costs time only
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -101,7 +101,7 @@ def _launch_batch(place: Place, kernels: Kernels, law: bytes, pieces: Sequence[_
 
 
 def _thread_units(dtype: str) -> int:
-    """The units that a thread of a run draws at a time, as csrc/kernel_cuda.cu has it."""
+    """The units that a thread of a run draws at a time, as csrc/unit_cuda.h has it."""
     return 1 if DTYPES[dtype].size == 1 else 2
 
 

@@ -1,6 +1,6 @@
 """A part of a tensor in memory -> what the kernels take: runs of aligned memory, and boxes of any strides.
 
-The structs are those of csrc/kernel_cuda.cu. A unit is the 16 bytes that one store of a kernel writes.
+The structs are those of csrc/kernel_cuda.cu and csrc/box_cuda.h. A unit is the 16 bytes that one store of a kernel writes.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def get_num_threads() -> int:
 def set_num_threads(threads: int) -> None:
     """Set how many threads a fill may use; numbers above 256 count as 256. The values drawn do not depend on it.
 
-    Raises TypeError for what is no integer, ValueError for a number below 1.
+    Raises TypeError for what is not an integer, ValueError for a number below 1.
 
     >>> before = get_num_threads()
     >>> set_num_threads(2)

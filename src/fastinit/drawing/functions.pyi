@@ -3426,7 +3426,7 @@ def zer_o(
     groups: int = 1,
     transposed: bool = False,
 ) -> Array:
-    """The identity if outputs are no more than inputs, else part of a Hadamard matrix.
+    """The identity if there are at most as many outputs as inputs, else part of a Hadamard matrix.
 
     Values::
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import _core
 from ..cuda import Place, copy, ordinal_of
-from ..dtypes import COMPLEX, DTYPES, KNOWN, Array, dtype_name, nbytes, numpy_dtype, part_of
+from ..dtypes import COMPLEX, DTYPES, KNOWN, Array, dtype_name, nbytes, numpy_dtype, part_of, strides_of
 
 _HUGE_PAGE = 1 << 21
 _ALIGNMENT, _WORTH_ALIGNING = 64, 1 << 14
@@ -244,7 +244,7 @@ def _from_interface(out: Any) -> Memory:
     address, shape, itemsize = int(address or 0), tuple(map(int, interface["shape"])), nbytes((), dtype)
     strides = interface.get("strides")
     if strides is None:
-        strides = [itemsize * math.prod(shape[i + 1 :]) for i in range(len(shape))]
+        strides = strides_of(shape, itemsize)
     strides = tuple(map(int, strides))
     place = None
     if math.prod(shape):  # otherwise there is no address
@@ -291,5 +291,5 @@ def stream_of(out: Any, ordinal: int) -> int:
 
 
 def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> bool:
-    steps = [itemsize * math.prod(shape[i + 1 :]) for i in range(len(shape))]
-    return 0 in shape or all(n == 1 or s == step for n, s, step in zip(shape, strides, steps, strict=True))
+    steps = zip(shape, strides, strides_of(shape, itemsize), strict=True)
+    return 0 in shape or all(n == 1 or stride == step for n, stride, step in steps)

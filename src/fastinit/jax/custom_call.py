@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import warnings
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,12 +18,22 @@ from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec
 from .. import _core, cuda
 from .._core import STREAMING_BYTES
 from ..drawing import blocks, config
-from ..dtypes import Array, nbytes, part_of
+from ..dtypes import Array, nbytes, part_of, strides_of
 from ..laws.distributions import Distribution
 from . import gpu
 
 _TARGETS = {"cpu": "fastinit_draw", "cuda": "fastinit_draw_cuda"}
 _ORIGIN_WORDS = 6  # of the memory that the call on a GPU needs for each key
+
+
+class TracedPart(NamedTuple):
+    """What is drawn for each key: a ``part`` of a tensor of shape ``whole``."""
+
+    law: Distribution
+    name: str
+    whole: tuple[int, ...]
+    part: tuple[int, ...]
+    dtype: np.dtype[Any]
 
 
 def works(platform: str) -> bool:
@@ -44,34 +54,23 @@ def _takes(platform: str) -> bool:
     return True
 
 
-def drawn(
-    words: Any,
-    place: Any,
-    *,
-    law: Distribution,
-    name: str,
-    whole: tuple[int, ...],
-    part: tuple[int, ...],
-    dtype: np.dtype[Any],
-    platform: str,
-    devices: tuple[Any, ...],
-) -> jax.Array:
-    """A part of each key's tensor, which begins at ``place``; by an elementwise distribution, of complex values' parts. XLA may
-    divide the result among the devices.
+def drawn(words: Any, place: Any, of: TracedPart, *, platform: str, devices: tuple[Any, ...]) -> jax.Array:
+    """The part that begins at ``place``, for each key; by an elementwise distribution, of complex values' parts. XLA may divide
+    the result among the devices.
     """
-    lead, shape = words.ndim - 1, (*words.shape[:-1], *part)
+    lead, shape = words.ndim - 1, (*words.shape[:-1], *of.part)
     attributes = {
-        "law": law.law,
-        "parameters": np.array(law.parameters, np.float64),
-        "whole": np.array(whole, np.int64),
-        "name": name,
+        "law": of.law.law,
+        "parameters": np.array(of.law.parameters, np.float64),
+        "whole": np.array(of.whole, np.int64),
+        "name": of.name,
     }
     call = {"cpu": _on_the_cpu, "cuda": _on_gpus}[platform]
     # A GPU has the name in its memory, however long it is.
-    letters = [jnp.asarray(np.frombuffer(name.encode() + b"\0", np.uint8))] if platform == "cuda" else []
+    letters = [jnp.asarray(np.frombuffer(of.name.encode() + b"\0", np.uint8))] if platform == "cuda" else []
 
     def drawn_there(*given: Any, shape: tuple[int, ...] = shape) -> Any:
-        return call(given, attributes, shape, dtype, law)
+        return call(given, attributes, shape, of)
 
     if len(devices) < 2:
         return drawn_there(words, place, *letters)
@@ -89,7 +88,7 @@ def drawn(
 
         return mesh, shard, result.sharding, (everywhere,) * (2 + len(letters))
 
-    keys, axes = ([f"{kind}{i}" for i in range(n)] for kind, n in (("key", lead), ("axis", len(part))))
+    keys, axes = ([f"{kind}{i}" for i in range(n)] for kind, n in (("key", lead), ("axis", len(of.part))))
     rule = (
         f"{' '.join(keys)} word, {' '.join(keys)} start{', letter' * len(letters)} -> {' '.join(keys + axes)}"
     )
@@ -104,28 +103,23 @@ def drawn(
     return divided(words, place, *letters)
 
 
-def _on_the_cpu(
-    given: Any, attributes: dict[str, Any], shape: tuple[int, ...], dtype: np.dtype[Any], law: Distribution
-) -> Any:
-    rank = len(attributes["whole"])
-    streams = math.prod(shape[len(shape) - rank :]) * dtype.itemsize >= STREAMING_BYTES
+def _on_the_cpu(given: Any, attributes: dict[str, Any], shape: tuple[int, ...], of: TracedPart) -> Any:
+    streams = math.prod(shape[len(shape) - len(of.whole) :]) * of.dtype.itemsize >= STREAMING_BYTES
     threads = max(1, config.get_num_threads() // jax.local_device_count("cpu"))
-    return jax.ffi.ffi_call(_TARGETS["cpu"], jax.ShapeDtypeStruct(shape, dtype))(
+    return jax.ffi.ffi_call(_TARGETS["cpu"], jax.ShapeDtypeStruct(shape, of.dtype))(
         *given, **attributes, isa=np.int64(config.ISA), threads=np.int64(threads), streaming=np.int64(streams)
     )
 
 
-def _on_gpus(
-    given: Any, attributes: dict[str, Any], shape: tuple[int, ...], dtype: np.dtype[Any], law: Distribution
-) -> Any:
-    whole = attributes["whole"].tolist()
-    lead, part = shape[: len(shape) - len(whole)], shape[len(shape) - len(whole) :]
-    real, parts = part_of(dtype.name), (2,) if dtype.kind == "c" else ()
+def _on_gpus(given: Any, attributes: dict[str, Any], shape: tuple[int, ...], of: TracedPart) -> Any:
+    rank = len(of.whole)
+    lead, part = shape[: len(shape) - rank], shape[len(shape) - rank :]
+    real, parts = part_of(of.dtype.name), (2,) if of.dtype.kind == "c" else ()
     walked, size = (*part, *parts), nbytes((), real)
-    strides = tuple([size * math.prod(walked[i + 1 :]) for i in range(len(walked))])
-    axes = blocks.axes((*whole, *parts), tuple([slice(n) for n in walked]), strides, size)
-    launches = cuda.launches_for(gpu.ordinals(), law.law, law.parameters, real, axes, math.prod(lead))
-    results = (jax.ShapeDtypeStruct(shape, dtype), jax.ShapeDtypeStruct((*lead, _ORIGIN_WORDS), np.uint32))
+    block = tuple([slice(n) for n in walked])
+    axes = blocks.axes((*of.whole, *parts), block, strides_of(walked, size), size)
+    launches = cuda.launches_for(gpu.ordinals(), of.law.law, of.law.parameters, real, axes, math.prod(lead))
+    results = (jax.ShapeDtypeStruct(shape, of.dtype), jax.ShapeDtypeStruct((*lead, _ORIGIN_WORDS), np.uint32))
     return jax.ffi.ffi_call(_TARGETS["cuda"], results)(
         *given, **attributes, part=np.array(part, np.int64), **launches._asdict()
     )[0]

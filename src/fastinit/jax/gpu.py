@@ -10,7 +10,7 @@ import jax
 
 from .. import _core, cuda
 from ..drawing.memory import LEGACY_STREAM, Memory
-from ..dtypes import COMPLEX, DTYPES, nbytes
+from ..dtypes import COMPLEX, DTYPES, nbytes, strides_of
 from ._private import nvidia_ordinal, uncommitted
 
 _CUDA = 2  # DLPack's number of memory of NVIDIA's GPUs
@@ -58,7 +58,7 @@ class _New:
         size = nbytes((), dtype)
         buffer = cuda.Buffer(self.ordinal, math.prod(shape) * size)
         place = cuda.Place(self.ordinal, stream or LEGACY_STREAM)
-        strides = tuple([size * math.prod(shape[i + 1 :]) for i in range(len(shape))])
+        strides = strides_of(shape, size)
         self.draw(Memory(buffer.address, shape, strides, dtype, True, buffer, place))
         code, bits = (DTYPES | COMPLEX)[dtype].dlpack
         return _core.write_dlpack(buffer, buffer.address, shape, code, bits, _CUDA, self.ordinal)

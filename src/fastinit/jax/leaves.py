@@ -144,7 +144,7 @@ def _nnx_leaves(nnx: Any, tree: Any) -> tuple[list[Leaf], Rebuild]:
     walk, leaves = _Walk(tree), []
     for path, variable in variables:
         leaves.append(_nnx_leaf(nnx, path, variable, walk))
-    # Abstract arrays that are no variables count as static, and would come back as they are.
+    # Abstract arrays that are not variables count as static, and would come back as they are.
     found = {path for path, _ in variables}
     nodes = nnx.iter_graph(tree) if definition is not None else ()
     holes = [path for path, node in nodes if isinstance(node, jax.ShapeDtypeStruct) and path not in found]

@@ -24,6 +24,7 @@ from ..laws.structured import Structured
 from . import custom_call, xla
 from ._private import exporting, platform_of, with_devices
 from .arrays import placed_at
+from .custom_call import TracedPart
 from .keys import seed_of
 from .stream import stream_of
 
@@ -48,7 +49,7 @@ def traced_array(
 
     def draw(words: Any, *starts: Any) -> Any:
         place = jnp.array(starts, jnp.uint32).reshape(len(whole))
-        return _draw.bind(words, place, law=law, name=name, whole=whole, part=part, dtype=dtype)
+        return _draw.bind(words, place, of=TracedPart(law, name, whole, part, dtype))
 
     if sharding is None:
         return draw(words, *nothing)
@@ -97,34 +98,34 @@ def _real(law: Any, whole: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
 _draw = Primitive("fastinit_draw")
 
 
-def _abstract(words: Any, place: Any, *, part: tuple[int, ...], dtype: Any, **_: Any) -> Any:
-    return ShapedArray((*words.shape[:-1], *part), dtype)
+def _abstract(words: Any, place: Any, *, of: TracedPart) -> Any:
+    return ShapedArray((*words.shape[:-1], *of.part), of.dtype)
 
 
 @jax.disable_jit(False)  # there is no other way to run it
-@partial(jax.jit, static_argnames=("law", "name", "whole", "part", "dtype"))
-def _eager(words: Any, place: Any, **law: Any) -> Any:
-    return _draw.bind(words, place, **law)
+@partial(jax.jit, static_argnames="of")
+def _eager(words: Any, place: Any, *, of: TracedPart) -> Any:
+    return _draw.bind(words, place, of=of)
 
 
-def _batched(given: Any, axes: Any, **law: Any) -> tuple[Any, int]:
+def _batched(given: Any, axes: Any, *, of: TracedPart) -> tuple[Any, int]:
     size = next(x.shape[axis] for x, axis in zip(given, axes, strict=True) if axis is not None)
     words, place = (
         jnp.broadcast_to(x, (size, *x.shape)) if axis is None else jnp.moveaxis(x, axis, 0)
         for x, axis in zip(given, axes, strict=True)
     )
-    return _draw.bind(words, place, **law), 0
+    return _draw.bind(words, place, of=of), 0
 
 
-def _lowered(context: Any, *given: Any, law: Any, **where: Any) -> Any:
-    how, real = _by_host, _real(law, where["whole"], where["dtype"])
+def _lowered(context: Any, *given: Any, of: TracedPart) -> Any:
+    how, real = _by_host, _real(of.law, of.whole, of.dtype)
     platform = platform_of(context)
     if exporting(context):
         how = _by_xla
     elif real is not None and custom_call.works(platform):
         context, devices = with_devices(context, platform)
-        how, law = partial(custom_call.drawn, platform=platform, devices=devices), real
-    return mlir.lower_fun(partial(how, law=law, **where), multiple_results=False)(context, *given)
+        how, of = partial(custom_call.drawn, platform=platform, devices=devices), of._replace(law=real)
+    return mlir.lower_fun(partial(how, of=of), multiple_results=False)(context, *given)
 
 
 _draw.def_abstract_eval(_abstract)
@@ -133,71 +134,45 @@ batching.primitive_batchers[_draw] = _batched
 mlir.register_lowering(_draw, _lowered)
 
 
-def _by_host(
-    words: Any,
-    place: Any,
-    *,
-    law: Any,
-    name: str,
-    whole: tuple[int, ...],
-    part: tuple[int, ...],
-    dtype: Any,
-) -> Any:
+def _by_host(words: Any, place: Any, of: TracedPart) -> Any:
     def on_host(words: Any, starts: Any) -> Array:
         words, starts = np.asarray(words), np.asarray(starts)
-        out = memory.empty(words.shape[:-1] + part, dtype.name)
+        out = memory.empty(words.shape[:-1] + of.part, of.dtype.name)
         for i in np.ndindex(words.shape[:-1]):  # under vmap: one key, one tensor
-            block = tuple(slice(s, s + n) for s, n in zip(starts[i].tolist(), part, strict=True))
-            fill(out[(*i, ...)], law, seed=seed_of(words[i]), name=name, shape=whole, block=block)
+            block = tuple(slice(s, s + n) for s, n in zip(starts[i].tolist(), of.part, strict=True))
+            fill(out[(*i, ...)], of.law, seed=seed_of(words[i]), name=of.name, shape=of.whole, block=block)
         return out
 
-    return jax.pure_callback(on_host, jax.ShapeDtypeStruct((*words.shape[:-1], *part), dtype), words, place)
+    result = jax.ShapeDtypeStruct((*words.shape[:-1], *of.part), of.dtype)
+    return jax.pure_callback(on_host, result, words, place)
 
 
-def _by_xla(
-    words: Any,
-    place: Any,
-    *,
-    law: Any,
-    name: str,
-    whole: tuple[int, ...],
-    part: tuple[int, ...],
-    dtype: Any,
-) -> Any:
-    if complex_ := dtype.kind == "c":
-        (law, whole), part = of_reals(law, whole, dtype.name), (*part, 2)
-        dtype = np.dtype(f"f{dtype.itemsize // 2}")
+def _by_xla(words: Any, place: Any, of: TracedPart) -> Any:
+    if is_complex := of.dtype.kind == "c":
+        law, whole = of_reals(of.law, of.whole, of.dtype.name)
+        of = TracedPart(law, of.name, whole, (*of.part, 2), np.dtype(f"f{of.dtype.itemsize // 2}"))
         place = jnp.concatenate([place, jnp.zeros((*place.shape[:-1], 1), place.dtype)], axis=-1)
-    if isinstance(law, Structured):
+    if isinstance(of.law, Structured):
         raise NotImplementedError(
-            f"jax.export: {law} is put together by NumPy on the host, which an exported program does not have;"
+            f"jax.export: {of.law} is put together by NumPy on the host, which an exported program does not have;"
             " draw it before, and export the function that takes the array"
         )
-    one = partial(_one_by_xla, law=law, name=name, whole=whole, part=part, dtype=dtype)
+    one = partial(_one_by_xla, of=of)
     for _ in words.shape[:-1]:
         one = jax.vmap(one)
     with jax.enable_x64(True):
         drawn = one(words, place)
-    return jax.lax.complex(drawn[..., 0], drawn[..., 1]) if complex_ else drawn
+    return jax.lax.complex(drawn[..., 0], drawn[..., 1]) if is_complex else drawn
 
 
-def _one_by_xla(
-    words: Any,
-    place: Any,
-    *,
-    law: Any,
-    name: str,
-    whole: tuple[int, ...],
-    part: tuple[int, ...],
-    dtype: Any,
-) -> Any:
-    stream, from_zero = stream_of(words, name), part == whole
+def _one_by_xla(words: Any, place: Any, of: TracedPart) -> Any:
+    stream, from_zero = stream_of(words, of.name), of.part == of.whole
     if from_zero:
-        index = jnp.arange(math.prod(whole), dtype=jnp.uint64)
+        index = jnp.arange(math.prod(of.whole), dtype=jnp.uint64)
     else:
-        index = jnp.zeros(part, jnp.uint64)
-        for axis, length in enumerate(whole):
-            along = jax.lax.broadcasted_iota(jnp.uint64, part, axis) + place[axis].astype(jnp.uint64)
+        index = jnp.zeros(of.part, jnp.uint64)
+        for axis, length in enumerate(of.whole):
+            along = jax.lax.broadcasted_iota(jnp.uint64, of.part, axis) + place[axis].astype(jnp.uint64)
             index = index * length + along
         index = index.reshape(-1)
-    return xla.drawn(law.law, law.parameters, dtype.name, index, stream, from_zero=from_zero).reshape(part)
+    return xla.drawn(of.law, of.dtype.name, index, stream, from_zero=from_zero).reshape(of.part)

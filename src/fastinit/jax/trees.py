@@ -16,7 +16,7 @@ from ..drawing.streams import Seed, encoded_name, resolve_seed
 from ..dtypes import numpy_dtype
 from ..laws.copies import drawn_as
 from ..plans.make import Choice, make_plan, own_value
-from ..plans.match import matching
+from ..plans.match import check_nothing_beside, matching
 from ..plans.model import Model, TensorSpec
 from ..plans.parameter import Parameter
 from ..plans.plan import Plan
@@ -114,9 +114,7 @@ def init(
             f"{several} {', '.join(map(repr, empty))} must have values: abstract, and not a parameter that can be drawn"
         )
     if isinstance(recipe, Plan):
-        if frozen or numbers:
-            extra = ", ".join([*["frozen"] * frozen, *numbers])
-            raise TypeError(f"a plan has its own distributions, but {extra} was given too")
+        check_nothing_beside(numbers, frozen=frozen)
         planned = _checked(recipe, leaves, prefix)
     else:
         planned = _plan(leaves, recipe, prefix, frozen, numbers)

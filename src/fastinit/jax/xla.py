@@ -15,6 +15,7 @@ from jax import lax
 
 from .. import _core
 from ..dtypes import numpy_dtype
+from ..laws.distributions import Distribution
 from .exact import (
     DOUBLE,
     SINGLE,
@@ -72,11 +73,9 @@ class _Law:
         return total(multiply(z, self.scale) if self.wide else single_product(z, self.scale), self.shift)
 
 
-def drawn(
-    law: str, parameters: tuple[float, ...], dtype: str, index: Any, stream: Stream, *, from_zero: bool
-) -> Any:
+def drawn(law: Distribution, dtype: str, index: Any, stream: Stream, *, from_zero: bool) -> Any:
     """The elements at these indices, one axis of uint64. If they count up from 0, a block is computed once for all its elements."""
-    prepared = _Law(law, parameters, dtype)
+    prepared = _Law(law.law, law.parameters, dtype)
     if prepared.kernel == "constant":
         codes = jnp.full(index.shape, prepared.code("shift"))
     else:

@@ -11,7 +11,7 @@ from ..arguments import flag
 from ..drawing.fill import fill
 from ..drawing.streams import Seed, encoded_name, resolve_seed
 from ..plans.make import Choice, make_plan, own_value
-from ..plans.match import matching
+from ..plans.match import check_nothing_beside, matching
 from ..plans.model import Model, TensorSpec
 from ..plans.parameter import COUNTS, NOT_A_PARAMETER, Parameter
 from ..plans.plan import Plan
@@ -107,9 +107,7 @@ def init(
     """
     flag("frozen", frozen)
     if isinstance(recipe, Plan):
-        if frozen or numbers:
-            extra = ", ".join([*["frozen"] * frozen, *numbers])
-            raise TypeError(f"a plan has its own distributions, but {extra} was given too")
+        check_nothing_beside(numbers, frozen=frozen)
         slots = _survey(model, prefix, frozen=True).slots
         needed = [name for name, slot in slots.items() if slot.variable.trainable]
         planned = matching(recipe, {name: slot.tensor for name, slot in slots.items()}, needed)

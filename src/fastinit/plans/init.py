@@ -13,6 +13,7 @@ from ..drawing.fill import Batch
 from ..drawing.streams import Seed, resolve_seed
 from ..dtypes import Array
 from .make import plan as plan_of
+from .match import check_nothing_beside
 from .plan import Plan, written_plan
 from .recipe import RecipeLike
 
@@ -62,10 +63,7 @@ def init(
     ['critic.fc.weight', 'critic.fc.bias']
     """
     if isinstance(params, Plan):
-        if recipe is not None or dtype is not None:
-            raise TypeError(
-                f"a plan has its own distributions, but recipe={recipe!r}, dtype={dtype!r} was given too"
-            )
+        check_nothing_beside({}, recipe=recipe is not None, dtype=dtype is not None)
         plan = params.prefixed(prefix)
     elif recipe is None and isinstance(params, str | os.PathLike) and (written := written_plan(params)):
         plan = (written if dtype is None else written.astype(dtype)).prefixed(prefix)

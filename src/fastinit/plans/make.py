@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike
 from ..arguments import checked_shape, file_path
 from ..drawing.prepared import prepared
 from ..drawing.streams import encoded_name
-from ..dtypes import Array, dtype_name, is_integer, part_of
+from ..dtypes import Array, dtype_name, is_integer, name_of, part_of
 from ..laws.composed import Patched
 from ..laws.distributions import Constant, Distribution
 from ..laws.parts import of_reals
@@ -243,7 +243,7 @@ def _model_of(params: Mapping[Any, Any]) -> Model:
             raise type(error)(f"parameter {name!r}: {error}") from None
         if spec is None:
             unfilled[name] = Parameter.kept(
-                name, checked_shape(tuple(value.shape)), _kind(value.dtype), COUNTS
+                name, checked_shape(tuple(value.shape)), name_of(value.dtype), COUNTS
             )
         else:
             tensors[name] = spec
@@ -265,11 +265,6 @@ def _described(value: Any) -> TensorSpec | None:
     if is_integer(dtype):
         return None
     return TensorSpec(shape, dtype_name(dtype), getattr(value, "module", ""))
-
-
-def _kind(dtype: Any) -> str:
-    """The name of a dtype of NumPy, torch or JAX."""
-    return str(getattr(dtype, "name", str(dtype).rpartition(".")[2]))
 
 
 def _memory(value: Any) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from .model import TensorSpec
 from .plan import Plan
@@ -25,3 +26,11 @@ def matching(plan: Plan, tensors: Mapping[str, TensorSpec], needed: Iterable[str
                 f"but {has.dtype} of shape {has.shape} in the model"
             )
     return plan
+
+
+def check_nothing_beside(numbers: Mapping[str, Any], **options: object) -> None:
+    """Raise TypeError, naming them, for a scheme's numbers and for options that were given beside a plan, and would change
+    nothing.
+    """
+    if given := [*[name for name, value in options.items() if value], *numbers]:
+        raise TypeError(f"a plan has its own distributions, but {', '.join(given)} was given too")

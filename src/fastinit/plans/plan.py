@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -27,10 +26,11 @@ from ..files.safetensors import parse_json
 from ..laws import Distribution, Structured
 from ..laws.copies import drawn_as, renamed
 from ..laws.parts import of_reals
-from ..table import Column, counted, html_table, shape_text, table, wrapped
+from ..table import Column, counted, html_table, table, wrapped
 from .buffer import Buffer
 from .model import PLAN_KEYS, checked_ties
 from .parameter import FROZEN, WRITTEN, Parameter
+from .shown import columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,15 +253,10 @@ class Plan(Mapping[str, Parameter]):
         return html_table(self._columns(), self._notes())
 
     def _columns(self) -> list[Column]:
-        """The columns that are not empty."""
-        rows = {name: self[name] for name in self.stored}
-        columns = [
-            Column(title, [show(p, self) for p in rows.values()], rank, cut)
-            for title, show, rank, cut in _COLUMNS
-        ]
-        return [column for column in columns if any(column.cells) or not rows]
+        return columns({name: self[name] for name in self.stored})
 
     def _notes(self) -> list[str]:
+        """The lines below the table."""
         ties = [f"{alias} is tied to {owner}" for alias, owner in self.ties.items()]
         kept = [
             f"{name} is left alone: {p.reason}" for name, p in self.unfilled.items() if p.reason == FROZEN
@@ -334,10 +329,6 @@ def _kept(name: str, data: Any) -> Parameter:
             raise ValueError(f"{name!r} is not a tensor that is left alone: {data!r}")
 
 
-def _fans(parameter: Parameter) -> str:
-    return "-" if parameter.fans is None else f"{parameter.fans.fan_in:g}, {parameter.fans.fan_out:g}"
-
-
 def written_plan(path: str | os.PathLike[str]) -> Plan | None:
     """The plan that ``fastinit plan --json`` or `Plan.to_json` wrote to a file; None for a folder or a file of another kind.
 
@@ -357,33 +348,3 @@ def written_plan(path: str | os.PathLike[str]) -> Plan | None:
         return Plan.from_json(data.decode())
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-
-
-_LONG_NUMBER = re.compile(r"\d\.\d{8,}(e[-+]\d+)?")
-
-
-def _rounded(number: re.Match[str]) -> str:
-    return f"{float(number[0]):.6g}"
-
-
-def _distribution(parameter: Parameter, plan: Plan) -> str:
-    law, name = drawn_as(parameter.distribution, parameter.name)
-    text = _LONG_NUMBER.sub(_rounded, str(law))
-    if name == parameter.name:
-        return text
-    same = name in plan and plan[name].distribution == law
-    return f"the values of {name!r}" if same else f"{text}, made of the values of {name!r}"
-
-
-# Title, cell, the rank by which a narrow table leaves the column out, and how the cell may be cut.
-_COLUMNS: tuple[tuple[str, Callable[[Parameter, Plan], str], int, str], ...] = (
-    ("name", lambda p, _: p.name, 0, "middle"),
-    ("shape", lambda p, _: shape_text(p.shape), 1, ""),
-    ("dtype", lambda p, _: p.dtype, 4, ""),
-    ("scheme", lambda p, _: p.scheme, 2, ""),
-    ("fans", lambda p, _: _fans(p), 5, ""),
-    ("distribution", _distribution, 0, "middle"),
-    ("lr", lambda p, _: "" if p.lr == 1 else f"{p.lr:.6g}", 3, ""),
-    ("bytes", lambda p, _: f"{p.nbytes:,}", 6, ""),
-    ("why", lambda p, _: p.reason, 7, "end"),
-)

@@ -98,7 +98,25 @@ class Rule:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Rules, the first of which that takes a parameter counts, patterns of layers, and sizes that formulas name."""
+    """What each parameter of a family of models is drawn from; made by `read_recipe`, or from a mapping by `fastinit.plan`.
+
+    Attributes
+    ----------
+    name
+        What it is called, for people.
+    rules
+        The first rule that takes a parameter decides.
+    layers
+        Patterns of names whose ``{layer}`` numbers the layers of a stack.
+    sizes
+        The sizes that the rules' formulas name.
+
+    Examples
+    --------
+    >>> recipe = read_recipe("mup", base_width=128)
+    >>> recipe.name, sorted(recipe.sizes)
+    ('mup, base_width=128', ['base_width', 'd'])
+    """
 
     name: str
     rules: tuple[Rule, ...]
@@ -106,6 +124,7 @@ class Recipe:
     sizes: Mapping[str, Size] = field(default_factory=dict)
 
     def size(self, name: str, tensors: Mapping[str, TensorSpec]) -> float:
+        """The size of that name in a model with these tensors. Raises ValueError for one that the recipe does not have."""
         choose("name in a formula", name, {"fan_in": 0, "fan_out": 0, "n0": 0, **self.sizes})
         if name not in self.sizes:
             raise ValueError(f"the parameter has no {name}")
@@ -119,7 +138,8 @@ def shipped_recipes() -> dict[str, Path]:
 def read_recipe(recipe: RecipeName | str | os.PathLike[str], /, **sizes: float) -> Recipe:
     """A recipe that ships with the package, by name, or the TOML file of that path; ``sizes`` go before its own.
 
-    Everything that takes a recipe's name takes the result too.
+    Everything that takes a recipe's name takes the result too. Raises OSError for a file that cannot be read, ValueError for
+    an unknown name, a malformed file, and a size that the recipe does not have.
 
     >>> read_recipe("mup", base_width=128).name
     'mup, base_width=128'

@@ -32,7 +32,7 @@ def calibrate(
     With orthogonal weights, the default, this is LSUV (Mishkin and Matas 2016, https://arxiv.org/abs/1511.06422).
     Arguments are those of `probe`, which takes the result as ``gains``.
 
-    Raises ValueError for a layer whose h do not vary, or vary by more than 1 through the bias alone, and as `probe` does.
+    Raises ValueError for a layer whose h do not vary, or vary by more than 1 through the bias only, and as `probe` does.
 
     >>> from fastinit.propagation import probe
     >>> gains = calibrate([64, 64, 64], "tanh", seed=0)

@@ -36,7 +36,7 @@ def dead_share(
     E_m[P(f(h) = 0 | m)^batch], h ~ N(bias + m, q (1 - c)), m ~ N(0, q c). ``bias`` is a bias that all units share.
     For ReLU and no bias it is 1 / (batch + 1) at c = 1/2. Activations that are 0 nowhere but at points have no dead units.
 
-    Raises TypeError or ValueError for c out of [0, 1], a batch below 1, a negative q or a bias that is no number.
+    Raises TypeError or ValueError for c out of [0, 1], a batch below 1, a negative q or a bias that is not a number.
 
     >>> round(dead_share(0.5, 128) * 129, 9)
     1.0

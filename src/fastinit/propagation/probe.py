@@ -64,7 +64,7 @@ def probe(
     Raises
     ------
     TypeError, ValueError
-        for widths that are no two or more positive integers, an unknown scheme, an activation that returns another
+        for widths that are not two or more positive integers, an unknown scheme, an activation that returns another
         shape or non-finite values, a batch of another width, or one that is empty or not finite.
 
     Examples

@@ -263,6 +263,6 @@ _LAYERS: Mapping[str, Callable[[bool], _Choice] | None] = {
 }
 _REMARKS = {
     "conv": "fan_in is the channels of one group times the kernel",
-    "depthwise": "fan_in is the kernel alone: one channel feeds an output",
+    "depthwise": "fan_in is only the kernel: one channel feeds an output",
     "transposed": "fan_in is the input channels times the kernel over the strides: so many taps meet an output",
 }

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..dtypes import name_of
 from ..plans.buffer import Buffer
 from ..plans.plan import Plan
 from . import _private
@@ -36,7 +37,7 @@ def buffers_of(seen: Survey, plan: Plan, prefix: str) -> list[Filling]:
         buffer = plan.buffers.get(plan.ties.get(name, name))
         if buffer is None or buffer.content is None:
             continue
-        shape, dtype = tuple(slot.tensor.shape), str(slot.tensor.dtype).removeprefix("torch.")
+        shape, dtype = tuple(slot.tensor.shape), name_of(slot.tensor.dtype)
         if shape != buffer.shape and not buffer.persistent and seen.built:
             continue  # a forward pass has put another in its place
         if shape != buffer.shape:

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..dtypes import name_of
 from ..plans.model import TensorSpec
 from ..plans.roles import WEIGHTS, adds_one, with_roles
 from ._private import _ConvNd, _ConvTransposeNd, _NormBase, plain_class
@@ -56,7 +57,7 @@ def described(path: str, module: nn.Module, tensors: Mapping[str, Tensor]) -> di
     for local, tensor in tensors.items():
         role, geometry = _of_class(path, module, local, tensor)
         padding = module.padding_idx if isinstance(module, (nn.Embedding, nn.EmbeddingBag)) else None
-        dtype = str(tensor.dtype).removeprefix("torch.")
+        dtype = name_of(tensor.dtype)
         name = f"{path}.{local}" if path else local
         specs[name] = TensorSpec(tuple(tensor.shape), dtype, owner.__name__, geometry, role, padding)
     specs = with_roles(specs)

@@ -16,6 +16,7 @@ from ..drawing.fill import Batch, Part
 from ..drawing.spread import spread
 from ..drawing.streams import Seed, encoded_name, resolve_seed
 from ..plans.make import Choice, make_plan
+from ..plans.match import check_nothing_beside
 from ..plans.model import Model, TensorSpec
 from ..plans.parameter import BUFFER, FROZEN, Parameter
 from ..plans.plan import Plan
@@ -168,10 +169,7 @@ def init_(
     reshard(model)
     seen = survey(model)
     if isinstance(recipe, Plan):
-        given = {"layouts": layouts, "rules": rules, "frozen": frozen, **numbers}
-        if any(given.values()):
-            extra = ", ".join(name for name, value in given.items() if value)
-            raise TypeError(f"a plan has its own distributions, but {extra} was given too")
+        check_nothing_beside(numbers, layouts=layouts, rules=rules, frozen=frozen)
         encoded_name(prefix, "prefix")
         planned = recipe
     else:

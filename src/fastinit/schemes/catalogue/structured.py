@@ -122,7 +122,7 @@ ROWS = (
     ),
     Scheme(
         name="zer_o",
-        summary="The identity if outputs are no more than inputs, else part of a Hadamard matrix.",
+        summary="The identity if there are at most as many outputs as inputs, else part of a Hadamard matrix.",
         use="residual networks that start without chance (ZerO)",
         formula="identity if n_out <= n_in, else H / sqrt(p), with p the power of two from n_out on; at the tap k // 2",
         tex=r"w_{o,i} = \begin{cases} \delta_{o,i} & n_\mathrm{out} \le n_\mathrm{in} \cr H_{o,i} / \sqrt p & \text{else} \end{cases}, \quad p = 2^{\lceil \log_2 n_\mathrm{out} \rceil}",

@@ -44,8 +44,8 @@ def calibrate(
     Raises
     ------
     TypeError, ValueError
-        for a model without such layers, and a layer whose output does not vary, or varies by more than 1 through its bias
-        alone; and whatever the model raises.
+        for a model without such layers, and a layer whose output does not vary, or varies by more than 1 only
+        through its bias; and whatever the model raises.
 
     Examples
     --------

@@ -136,7 +136,7 @@ def call(model: nn.Module, batch: Any) -> Any:
 
 
 def check(model: Any, batch: Any) -> None:
-    """Raise for what is no module, has no parameters, or a batch that is empty or not finite."""
+    """Raise for what is not a module, has no parameters, or a batch that is empty or not finite."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}")
     for path, module in clean_modules(model):

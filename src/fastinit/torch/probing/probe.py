@@ -43,7 +43,7 @@ def probe(
 
     The model, its gradients, buffers, modes, hooks and all random generators are afterwards what they were before, also
     when the model raises. A module that is called more than once has a row for each call; one that is not called
-    comes last, with its weight alone.
+    comes last, with its weight only.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ class Row:
 
 @dataclass
 class Record:
-    """The rows so far, whether an activation module is running, whose inner functions are no activations, and whether the
+    """The rows so far, whether an activation module is running, whose inner functions are not activations, and whether the
     model takes derivatives by itself."""
 
     rows: list[Row] = field(default_factory=list)

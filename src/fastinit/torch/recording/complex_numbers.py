@@ -22,7 +22,7 @@ _ZERO = Constant(0.0)
 def of_two_parts(
     real: list[Write], imaginary: list[Write], shape: tuple[int, ...], text: str
 ) -> Content | None:
-    """`torch.complex` of two draws; None if that is no law."""
+    """`torch.complex` of two draws; None if that is not a law."""
     contents = [write.content for write in (*real, *imaginary)]
     drawn = [one for one in contents if isinstance(one, Drawn) and isinstance(one.law, Elementwise)]
     if (

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from ...dtypes import name_of
 from ...laws.composed import Expression, Transformed
 from ...laws.copies import Copied
 from ...laws.distributions import Distribution, Elementwise
@@ -142,7 +143,7 @@ def _law_of_copy(content: Drawn, named: Named, holder: _Holder, alone: bool) -> 
     sizes = tuple(of.tensor.shape)
     place, outer = content.source.place, held.source.place
     part = View.whole(sizes) if content is held else place.within(outer) if place and outer else None
-    dtype, there = [str(one.tensor.dtype).removeprefix("torch.") for one in (named, of)]
+    dtype, there = [name_of(one.tensor.dtype) for one in (named, of)]
     if part is None or named.tensor.is_complex() != of.tensor.is_complex():
         return None
     if (law := _function(content, held, part, sizes)) is None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
+from ...dtypes import name_of
 from ...laws import Elementwise
 from ...laws.copies import renamed
 from ...plans.buffer import Buffer
@@ -82,7 +83,7 @@ def hub_plan(plan: Plan, model: Any, quantizer: Any = None) -> Plan:
             return its
 
         law = renamed(rows[first].distribution, first, name, there)
-        dtype = str(tensor.dtype).removeprefix("torch.")
+        dtype = name_of(tensor.dtype)
         row = replace(rows[first], name=name, shape=tuple(tensor.shape), dtype=dtype, distribution=law)
         (unfilled if first in plan.unfilled else parameters)[name] = row
     return replace(plan, parameters=parameters, ties=ties, unfilled=unfilled, buffers=buffers)

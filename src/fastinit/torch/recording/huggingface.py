@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from ...arguments import choose
-from ...dtypes import is_integer
+from ...dtypes import is_integer, name_of
 from ...extras import needs
 from ...files import atomic
 from ...plans.make import make_plan, with_recipe
@@ -115,7 +115,7 @@ def _surveyed(built: Any, config: Any, recipe: Recipe | str) -> Plan:
         if name in seen.buffers and not slot.persistent:
             continue
         if name in seen.buffers and is_integer(slot.tensor.dtype):
-            kind = str(slot.tensor.dtype).removeprefix("torch.")
+            kind = name_of(slot.tensor.dtype)
             unfilled[name] = Parameter.kept(name, tuple(slot.tensor.shape), kind, COUNTS)
             continue
         if slot.fault:
@@ -131,7 +131,7 @@ def _dtype(name: str, built: Any, dtype: torch.dtype) -> str:
     kept = list(built._keep_in_fp32_modules_strict or ()) if dtype in (torch.float16, torch.bfloat16) else []
     kept += list(built._keep_in_fp32_modules or ()) if dtype == torch.float16 else []
     stays = any(re.search(pattern.replace("*", ".*"), name) for pattern in kept)
-    return "float32" if stays else str(dtype).removeprefix("torch.")
+    return "float32" if stays else name_of(dtype)
 
 
 def _check_blocks(plan: Plan, sizes: Iterable[int] | None) -> None:

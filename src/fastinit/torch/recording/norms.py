@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from .calls import Call
 from .contents import Content, Drawn, Lost, Norms, View, Write, constant, is_random
-from .operations import Call, filled
+from .operations import filled
 
 _NORMS = {"norm": "p", "linalg_vector_norm": "ord"}
 

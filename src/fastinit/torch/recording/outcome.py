@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...dtypes import Array
+from ...dtypes import Array, name_of
 from ...laws import views
 from ...laws.composed import Patched
 from ...laws.copies import Copied
@@ -91,7 +91,7 @@ def outcomes(model: nn.Module, trace: Trace) -> list[Outcome]:
     laws: dict[str, Distribution] = {}
     for named in named_tensors:
         name, tensor, owner, kind = named
-        shape, dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
+        shape, dtype = tuple(tensor.shape), name_of(tensor.dtype)
         start = (name, kind, shape, dtype, type(owner).__name__)
         if hasattr(tensor, "__tensor_flatten__") or tensor.layout is not torch.strided:
             kind_of = f"is a {type(tensor).__name__} ({tensor.layout}), which is not a plain tensor"
@@ -212,7 +212,7 @@ def _law(writes: list[Write], tensor: Tensor, named: Named, copies: Copies) -> D
         maskable = isinstance(content, Drawn) and not patches and not tensor.is_complex()
         made = masks_of([write], shape, content) if maskable and isinstance(content, Drawn) else None
         if made is None:
-            raise ValueError(f"{write.content.text} writes elements that are no box of it")
+            raise ValueError(f"{write.content.text} writes elements that are not a box of it")
         content = made
     inner = _one_law(content, named, copies)
     return Patched(inner, tuple(patches)) if patches else inner

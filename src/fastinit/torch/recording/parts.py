@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...laws.composed import Box, Transformed, given_values
+from ...laws.composed import Box, Transformed, given_values, slices
 from ...laws.distributions import Constant, Distribution
 from ...laws.structured import Structured
 from ...laws.views import Viewed
 from .._private import tree_leaves, tree_map_only
+from .calls import Call, run
 from .contents import (
     Content,
     Drawn,
@@ -32,7 +33,6 @@ from .contents import (
     values,
 )
 from .formulas import given, law_of
-from .operations import Call, run
 
 MOST = 1 << 24  # elements that are followed one by one
 MOVES = {
@@ -62,8 +62,8 @@ def joined(call: Call, before: dict[int, list[Write]], target: Tensor) -> Conten
         for view, content in writes:
             box = box_of_view(view, tuple(tensor.shape)) if len(writes) > 1 else None
             if len(writes) > 1 and box is None:
-                return Lost(f"has a part whose elements {content.text} are no box of it", True)
-            result.append(Write(View.of(part if box is None else part[_index(box)]), content))
+                return Lost(f"has a part whose elements {content.text} are not a box of it", True)
+            result.append(Write(View.of(part if box is None else part[slices(box)]), content))
     return result or None
 
 
@@ -111,7 +111,7 @@ def moved(
             return _with_given(made, fixed, values_)
         box = box_of_mask(mask)
         if box is None or _depends_on_place(content.law):
-            return Lost(f"is made by {text} of several random tensors whose parts are no boxes", True)
+            return Lost(f"is made by {text} of several random tensors whose parts are not boxes", True)
         result.append(Write(view_of_box(box, tuple(target.shape)), made))
     if values_ is not None:
         shape = tuple(target.shape)
@@ -143,7 +143,7 @@ def _with_given(content: Drawn, fixed: Any, values_: Tensor | None) -> Content |
     box = box_of_mask(fixed)
     if box is None or values_ is None:
         return _masked(content, ~fixed, values_)
-    part = values_.reshape(fixed.shape)[_index(box)]
+    part = values_.reshape(fixed.shape)[slices(box)]
     over = Write(view_of_box(box, fixed.shape), Known(lambda: part, content.text))
     return [Write(View.whole(fixed.shape), content), over]
 
@@ -284,10 +284,6 @@ def part_of_view(view: View, box: Box) -> View:
     return View(tuple(shape), tuple(strides), offset)
 
 
-def _index(box: Box) -> tuple[int | slice, ...]:
-    return tuple([extent if isinstance(extent, int) else slice(*extent) for extent in box])
-
-
 def box_of_view(view: View, shape: tuple[int, ...]) -> Box | None:
     """The view as a box of a contiguous tensor of that shape, if it is one and has its axes in order."""
     steps = [(size, stride) for size, stride in zip(view.shape, view.strides, strict=True) if size > 1]
@@ -320,7 +316,7 @@ def box_of_view(view: View, shape: tuple[int, ...]) -> Box | None:
 
 
 def masks_of(writes: list[Write], shape: tuple[int, ...], base: Drawn) -> Drawn | None:
-    """A drawn tensor with given values written over it at places that are no boxes; None if they are not given."""
+    """A drawn tensor with given values written over it at places that are not boxes; None if they are not given."""
     if math.prod(shape) > MOST or not certain(writes):
         return None
     kept = np.ones(math.prod(shape), bool)

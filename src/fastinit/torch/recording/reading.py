@@ -31,7 +31,7 @@ def covers(outer: View, inner: View) -> bool:
 
 
 def cut(writes: list[Write], view: View, dtype: torch.dtype) -> list[Write] | None:
-    """The writes as a view sees them, counted by the C order of its elements; None where one is no box of it."""
+    """The writes as a view sees them, counted by the C order of its elements; None where one is not a box of it."""
     result = []
     for write in writes:
         if not view.in_order and covers(write.view, view):

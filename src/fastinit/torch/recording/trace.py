@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from .._private import TorchDispatchMode, storage_key, tree_leaves, tree_map_only
-from . import norms, operations, parts
+from . import calls, norms, operations, parts
+from .calls import Call, Operation
 from .complex_numbers import mirrored, of_two_parts
 from .contents import (
     Content,
@@ -29,7 +30,6 @@ from .contents import (
     seen,
     values,
 )
-from .operations import Call, Operation
 from .reading import covers, cut, placed, read_as
 
 _META = torch.device("meta")
@@ -105,7 +105,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self._carry_out(target)
         for name in of.updated if call.bound.get("training") else ():
             if isinstance(call.bound[name], Tensor):
-                self.write(call.bound[name], operations.updated(call, before, name, call.name))
+                self.write(call.bound[name], calls.updated(call, before, name, call.name))
         return out
 
     def _room(self, call: Call, args: Any, kwargs: Any) -> Any:
@@ -142,7 +142,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             )
 
         real = tree_map_only(Tensor, stand_in, call.bound)
-        return tree_map_only(Tensor, lambda tensor: tensor.to(_META), operations.run(call.of, real))
+        return tree_map_only(Tensor, lambda tensor: tensor.to(_META), calls.run(call.of, real))
 
     def _indices(self, indices: Any) -> list[Any]:
         """Indices of which masks have become numbers, so that the result's shape is known."""
@@ -174,7 +174,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for tensor in call.read:
             self.expect_known(tensor)
         real = tree_map_only(Tensor, self.known, call.bound)
-        out = operations.run(call.of, real)
+        out = calls.run(call.of, real)
         return tree_map_only(Tensor, self.adopted, out)
 
     def known(self, tensor: Tensor) -> Tensor:
@@ -276,7 +276,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if call.of.random:
             law = operations.random_law(call)
             if law is None:
-                return Lost(f"is drawn by {text}, which is no law here", True)
+                return Lost(f"is drawn by {text}, which is not a law here", True)
             return operations.drawn(law, target, text)
         return operations.filled(operations.constant_value(call), target, text)
 
@@ -313,7 +313,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if all(map(certain, writes)):
             if (made := operations.computed(call, before, target, text)) is not None:
                 return made
-            return Known(cache(operations.replayed(call, before, i)), text)
+            return Known(cache(calls.replayed(call, before, i)), text)
         for rule in (operations.computed, parts.moved if call.name in parts.MOVES else None):
             if rule is not None and (result := rule(call, before, target, text)) is not None:
                 return result

@@ -1,14 +1,8 @@
-"""Every call that touches a file fails in turn, and so does every allocation; after each, what is promised is looked at.
-
-python tools/faults.py [SCENARIO ...] [--every K] names the scenarios (all by default), and takes each K-th call alone.
-Needs Linux and gcc.
-"""
+"""Commands that read and write files, and what each promises when a call fails."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import ctypes
 import errno
 import io
 import json
@@ -16,16 +10,13 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-NOTHING, FILES, MEMORY = range(3)  # what is counted, as in faults.c
+from process import FILES, NOTHING, Outcome, Shim, in_child
+
 KILL, HALF = 0, -1
 ERRORS = (errno.EIO, errno.ENOSPC, errno.EINTR, errno.EDQUOT, errno.EACCES)
 INDEX = "model.safetensors.index.json"
@@ -42,59 +33,8 @@ scheme = "he_normal"
 scheme = "ones"
 """
 
+
 Contents = Mapping[str, bytes]
-
-
-@dataclass
-class Outcome:
-    """What became of a child process: its exit code, or minus the signal that ended it."""
-
-    code: int
-    out: str = ""
-    err: str = ""
-    log: tuple[str, ...] = ()  # the calls counted
-
-
-def in_child(act: Callable[[], dict[str, Any]]) -> Outcome:
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        signal.alarm(60)  # for what would hang
-        with open(writing, "w") as pipe:
-            json.dump(act(), pipe)
-        os._exit(0)
-    os.close(writing)
-    with open(reading) as pipe:
-        text = pipe.read()
-    status = os.waitpid(child, 0)[1]
-    return Outcome(**json.loads(text)) if text else Outcome(os.waitstatus_to_exitcode(status))
-
-
-class Shim:
-    """faults.c, which is preloaded."""
-
-    def __init__(self) -> None:
-        self.functions = ctypes.CDLL(None)
-        self.functions.faults_log.restype = ctypes.c_char_p
-        self.functions.faults_arm.argtypes = [
-            ctypes.c_int,
-            ctypes.c_char_p,
-            *2 * [ctypes.c_long],
-            ctypes.c_int,
-        ]
-        self.functions.faults_disarm.restype = ctypes.c_long
-
-    def arm(self, what: int, folder: Path, first: int, last: int, fault: int) -> None:
-        self.functions.faults_arm(what, os.fsencode(folder), first, last, fault)
-
-    def disarm(self) -> int:
-        return int(self.functions.faults_disarm())
-
-    def log(self) -> tuple[str, ...]:
-        return tuple(self.functions.faults_log().decode().splitlines())
-
-
-# ------------------------------------------------------------------------------------------- files
 
 
 @dataclass(frozen=True)
@@ -284,148 +224,3 @@ def commands(work: Path) -> dict[str, Command]:
         "probe": Command((*probe, "{}/r.json"), {"r.json": b"old"}, contents(work / "probe")),
         "plan of a model": Command(("plan", "{}/model.json", "--recipe", "{}/recipe.toml"), model, model),
     }
-
-
-# ------------------------------------------------------------------------------------------ memory
-
-
-@dataclass(frozen=True)
-class Use:
-    """A call that allocates; ``result`` gives the bytes that it leaves, from what it returns and what it was given.
-
-    It succeeds or raises, and then the target is as it was; the next call succeeds. The error need be no MemoryError:
-    NumPy and Python themselves raise others here and there.
-    """
-
-    act: Callable[[Any], Any]
-    given: Callable[[], Any] = lambda: None
-    result: Callable[[Any, Any], Any] = lambda returned, given: returned
-
-    def broken(self, shim: Shim, folder: Path, every: int) -> Iterator[str]:
-        expected = self.result(self.act(given := self.given()), given)
-        counted = self._run(shim, folder, 1, 0, expected)
-        total = int(counted.out)
-        for at in range(1, total + 1, every):
-            for last in (at, at + 49):
-                got = self._run(shim, folder, at, last, expected)
-                if got.err or got.code:
-                    yield f"allocations {at} to {last} of {total}: {got.code} {got.err}"
-
-    def _run(self, shim: Shim, folder: Path, first: int, last: int, expected: Any) -> Outcome:
-        def act() -> dict[str, Any]:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # "Exception ignored in ..."
-            given, untouched = self.given(), self.result(None, self.given())
-            act, disarm, said = self.act, shim.functions.faults_disarm, ""
-            calls = failed = returned = None
-            shim.arm(MEMORY, folder, first, last, errno.ENOMEM)
-            try:
-                returned = act(given)
-            except BaseException as error:
-                failed = error
-            while calls is None:
-                try:
-                    calls = disarm()
-                except MemoryError:  # the call itself asks for some
-                    continue
-            if failed is None:
-                said = "" if self.result(returned, given) == expected else "success, but other values"
-            elif self.result(None, given) != untouched:
-                said = f"{failed!r}, but the target is not as it was"
-            del failed, returned
-            given = self.given()
-            if self.result(self.act(given), given) != expected:
-                said += "; the next call gives other values"
-            return {"code": 0, "out": str(calls), "err": said}
-
-        return in_child(act)
-
-
-def uses(work: Path) -> dict[str, Use]:
-    import numpy as np
-
-    import fastinit as fi
-    from fastinit.plans.plan import Plan
-
-    shape = (300, 70)
-
-    def sevens() -> Any:
-        return np.full(shape, 7, np.float32)
-
-    def bytes_of(returned: Any, given: Any) -> bytes:
-        return given.tobytes()
-
-    def new(returned: Any, given: Any) -> bytes:
-        return b"" if returned is None else returned.tobytes()
-
-    plan_files = (work / "model.json", work / "recipe.toml")
-    text = fi.plan(*plan_files).to_json()
-    plain = fi.plan(
-        plan_files[0], {"*.bias": "zeros", "*": "he_normal"}
-    )  # without structured laws, where NumPy crashes for want of memory
-    calls = {
-        "memory: fill": Use(lambda out: fi.fill(out, "normal", seed=1, name="w"), sevens, bytes_of),
-        "memory: fill of columns": Use(
-            lambda out: fi.fill(out[:, ::-2], "he_uniform", seed=1, block=np.s_[1:, 3:38], shape=(301, 90)),
-            sevens, bytes_of,
-        ),
-        "memory: fill with threads": Use(
-            lambda out: fi.fill(out, "normal", seed=1, threads=4), lambda: np.full(600_000, 7, np.float32), bytes_of
-        ),
-        "memory: new array": Use(
-            lambda _: fi.he_normal(shape, seed=1, name="w", dtype="bfloat16"), result=new
-        ),
-    }  # fmt: skip
-    if sys.version_info < (3, 12):  # from then on CPython crashes where a closure's memory is not to be had
-        calls |= {
-            "memory: plan": Use(lambda _: str(fi.plan(*plan_files))),
-            "memory: plan from JSON": Use(lambda _: Plan.from_json(text).digest),
-            "memory: init": Use(
-                lambda _: fi.init(plain, seed=1),
-                result=lambda returned, _: returned and {name: array.tobytes() for name, array in returned.items()},
-            ),
-            "memory: verify": Use(lambda _: fi.verify(work / "3", plain, seed=4)),
-        }  # fmt: skip
-    return calls
-
-
-# -------------------------------------------------------------------------------------------- main
-
-
-def preloaded() -> int:
-    """The same command in a process whose calls go through faults.c."""
-    with tempfile.TemporaryDirectory() as folder:
-        shim = Path(folder, "faults.so")
-        source = Path(__file__).with_suffix(".c")
-        subprocess.run(["gcc", "-D_GNU_SOURCE", "-O1", "-shared", "-fPIC", source, "-o", shim], check=True)
-        # Python's own allocator would hide most allocations.
-        settings = {"LD_PRELOAD": str(shim), "PYTHONMALLOC": "malloc", "OPENBLAS_NUM_THREADS": "1"}
-        return subprocess.run(
-            [sys.executable, __file__, *sys.argv[1:]], env={**os.environ, **settings}
-        ).returncode
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("scenario", nargs="*")
-    parser.add_argument("--every", type=int, default=1)
-    arguments = parser.parse_args()
-    if "faults.so" not in os.environ.get("LD_PRELOAD", ""):
-        return preloaded()
-    shim, total = Shim(), 0
-    with tempfile.TemporaryDirectory() as temporary:
-        work = Path(temporary)
-        scenarios: dict[str, Command | Use] = {**commands(work), **uses(work)}
-        for name in arguments.scenario or scenarios:
-            started, broken = time.monotonic(), []
-            broken = list(scenarios[name].broken(shim, work / "folder", arguments.every))
-            print(
-                f"{name}: {len(broken) or 'no'} broken promises, {time.monotonic() - started:.1f} s",
-                flush=True,
-            )
-            print(*(f"  {line}\n" for line in broken), sep="", end="", flush=True)
-            total += len(broken)
-    return 1 if total else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

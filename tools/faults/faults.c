@@ -1,6 +1,6 @@
-/* Preloaded by tools/faults.py: counts the calls of the C library that touch the files of one folder, or that ask for
+/* Preloaded by tools/faults: counts the calls of the C library that touch the files of one folder, or that ask for
  * memory or threads, and makes one of them fail, or all from it on. These are the calls that CPython 3.11 makes here,
- * but for isatty's, whose failure is an answer; `strace -f -y` shows the same ones. */
+ * except isatty, whose failure is an answer; `strace -f -y` shows the same ones. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
