@@ -290,7 +290,7 @@ def test_a_model_may_be_drawn_within_jit_and_under_a_mesh() -> None:
     tree = {"Dense_0": {"kernel": jnp.zeros((4, 3))}}
     drawn = fj.init(tree, seed=0)["Dense_0"]["kernel"]
     np.testing.assert_array_equal(jax.jit(lambda: fj.init(tree, seed=0))()["Dense_0"]["kernel"], drawn)
-    with jax.set_mesh(jax.make_mesh((1,), ("a",))):
+    with jax.set_mesh(jax.make_mesh((1,), ("a",), axis_types=(jax.sharding.AxisType.Explicit,))):
         under = fj.init(tree, seed=0)["Dense_0"]["kernel"]
         assert isinstance(under.sharding, jax.NamedSharding)
         np.testing.assert_array_equal(under, drawn)

@@ -43,9 +43,10 @@ def test_fans_of_layers_by_hand() -> None:
     assert plan["grouped.query.kernel"].fans == (6, 32) and plan["grouped.key.kernel"].fans == (6, 16)
     assert plan["grouped.attention_output.kernel"].fans == (32, 6)
     assert fans(layers.Conv1DTranspose(4, 3, strides=2), "kernel", (None, 9, 6)) == (6 * 3 / 2, 4 * 3)
-    tied = built(layers.ReversibleEmbedding(50, 8, tie_weights=False, name="words"), (None, 5))
-    assert fk.plan(tied, "he_normal")["words.reverse_embeddings"].fans == (8, 50)
-    assert fk.plan(tied)["words.embeddings"].distribution.moments()[1] == 0.02
+    if hasattr(layers, "ReversibleEmbedding"):  # not in the oldest version
+        tied = built(layers.ReversibleEmbedding(50, 8, tie_weights=False, name="words"), (None, 5))
+        assert fk.plan(tied, "he_normal")["words.reverse_embeddings"].fans == (8, 50)
+        assert fk.plan(tied)["words.embeddings"].distribution.moments()[1] == 0.02
 
 
 def test_no_axis_is_the_rows_of_several_axes_in_and_out() -> None:

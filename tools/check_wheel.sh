@@ -32,11 +32,24 @@ wheel=$(echo dist/*.whl)
 "$tools/auditwheel" show "$wheel"
 "$tools/abi3audit" --strict --report --summary "$wheel"
 
+echo "== contents: Python, stubs, recipes, the compiled core and the source of the GPU's kernels"
+contents=$("$tools/python" - "$wheel" <<'PYTHON'
+import sys, zipfile
+
+print(*[name for name in zipfile.ZipFile(sys.argv[1]).namelist() if not name.endswith("/")], sep="\n")
+PYTHON
+)
+for needed in py.typed _core.pyi drawing/functions.pyi _core.abi3.so cuda/kernels.cu plans/recipes/default.toml; do
+    grep -qx "fastinit/$needed" <<<"$contents"
+done
+if grep -vE '^fastinit/.*\.(py|pyi|toml|typed|so|cu)$|^fastinit_nn-[^/]*\.dist-info/' <<<"$contents"; then exit 1; fi
+
 for python in "${pythons[@]}"; do
     echo "== tests on $("$python" --version)"
     environment=$work/$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     "$python" -m venv "$environment"
     "$environment/bin/pip" install --quiet "$wheel[test]"
+    "$environment/bin/pip" check
     mkdir "$environment/sdist" # only the tests; the package is the installed one
     tar -xf dist/*.tar.gz --strip-components 1 -C "$environment/sdist"
     cd "$environment/sdist"

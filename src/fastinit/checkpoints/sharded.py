@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -126,5 +127,6 @@ def write_folder(
 def _remove(folder: Path, names: list[str]) -> None:
     for name in names:
         path = folder / name
-        if path.is_file() and not path.is_symlink():  # a link's target is replaced; anything else is refused
+        # A link's target is replaced; anything else is refused.
+        if stat.S_ISREG(atomic.kind_of(path, follow_symlinks=False)):
             path.unlink()

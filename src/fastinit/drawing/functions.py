@@ -27,8 +27,8 @@ def __getattr__(name: str) -> Callable[..., Any]:
     """The function of a scheme."""
     if name not in SCHEMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    function = globals()[name] = _function(name)
-    return function
+    made: Callable[..., Any] = globals().setdefault(name, _function(name))  # one for all threads
+    return made
 
 
 def _function(scheme: str) -> Callable[..., Any]:

@@ -127,6 +127,14 @@ def _leftover(target: Path, keep: bool) -> tuple[Path, int] | None:
     return found
 
 
+def kind_of(path: str | os.PathLike[str], follow_symlinks: bool = True) -> int:
+    """The `st_mode` of what is there, 0 if nothing is. `Path.exists` and its like hide other errors from Python 3.14 on."""
+    try:
+        return os.stat(path, follow_symlinks=follow_symlinks).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+
+
 def _resolved(path: str | os.PathLike[str]) -> Path:
     """What links lead to. Only the error of a missing file is ignored; a plain realpath ignores all."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -211,11 +212,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
     No values are read. Raises OSError if a file cannot be read, and ValueError, naming it, if it is malformed.
     """
-    if path.is_dir() and (path / INDEX).exists():
+    is_folder = stat.S_ISDIR(atomic.kind_of(path))
+    if is_folder and atomic.kind_of(path / INDEX):
         file_of = {name: path / file for name, file in read_index(path / INDEX).items()}
         headers = {file: _read_file(file) for file in sorted(set(file_of.values()))}
     else:
-        file = path / "model.safetensors" if path.is_dir() else path
+        file = path / "model.safetensors" if is_folder else path
         headers = {file: _read_file(file)}
         file_of = {extent.name: file for extent in headers[file].extents}
     found = {file: {extent.name: extent for extent in header.extents} for file, header in headers.items()}

@@ -83,8 +83,8 @@ class _Scaled(_Drawn):
     scale: float
     mode: Any
     distribution: Any
-    input_axes: Any
-    output_axes: Any
+    input_axes: Any = None  # of layers that say so themselves, in newer versions of Keras
+    output_axes: Any = None
 
     def _law(self, shape: tuple[int, ...]) -> Any:
         fan_in, fan_out = _fans_of_shape(shape, self.input_axes, self.output_axes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -334,7 +335,7 @@ def written_plan(path: str | os.PathLike[str]) -> Plan | None:
     Raises OSError for a file that cannot be read, ValueError, naming it, for a malformed plan.
     """
     path = Path(path)
-    if path.is_dir() or path.suffix == ".safetensors":
+    if stat.S_ISDIR(atomic.kind_of(path)) or path.suffix == ".safetensors":
         return None
     with atomic.naming(path):
         data = path.read_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterable
 from dataclasses import replace
 from importlib.metadata import version
@@ -15,6 +16,7 @@ import torch
 from ...arguments import choose
 from ...dtypes import is_integer, name_of
 from ...extras import needs
+from ...files import atomic
 from ...plans.make import make_plan, with_recipe
 from ...plans.model import Model, TensorSpec
 from ...plans.parameter import COUNTS, Parameter
@@ -42,7 +44,7 @@ def plan_of_config(
     """
     transformers = needs("transformers", extra="hf", what="a folder with a config.json")
     path = Path(folder) / "config.json"
-    if not path.is_file():
+    if not stat.S_ISREG(atomic.kind_of(path)):
         raise FileNotFoundError(2, "no such file", str(path))
     config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     known = config.architectures or []
