@@ -65,7 +65,10 @@ napoleon_use_rtype = False
 # `name` in a docstring is a link where the site documents that name, and code elsewhere.
 default_role = "py:obj"
 # What other packages document: there is no net to look it up in.
-nitpick_ignore_regex = [("py:.*", r"(?!fastinit\.).*|.*\._\w+")]  # and type variables
+nitpick_ignore_regex = [
+    ("py:.*", r"(?!fastinit\.).*|.*\._\w+"),  # and type variables
+    ("py:class", r"fastinit\.plans\.(recipe\.Rule|sizes\.Size)"),  # what recipes are made of
+]
 
 
 def documented_above(app: Sphinx, env: BuildEnvironment, node: Any, contents: Node) -> Node | None:
