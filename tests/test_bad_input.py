@@ -136,6 +136,13 @@ def test_bad_numbers_leave_the_target_alone(
         fi.fill(out, scheme, **numbers)
 
 
+def test_what_is_kept_is_not_drawn() -> None:
+    out = np.full(3, 7, np.float32)
+    with pytest.raises(TypeError, match=r"Kept\(\) is not a distribution to draw from"):
+        fi.fill(out, fi.laws.Kept(), seed=0)
+    assert (out == 7).all()
+
+
 def test_suggestions() -> None:
     with pytest.raises(ValueError, match="did you mean 'he_normal'"):
         fi.distribution("he_norml", (3, 4))

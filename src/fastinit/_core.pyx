@@ -137,7 +137,7 @@ cdef class Law:
     cdef fi_law prepared
     cdef size_t itemsize
 
-    def __init__(self, str law, str dtype, tuple parameters):
+    def __cinit__(self, str law, str dtype, tuple parameters):
         read_law(&self.prepared, law, dtype, parameters)
         self.itemsize = fi_dtypes[<int>dtype_ids[dtype]].size
 

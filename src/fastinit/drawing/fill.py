@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .. import _core, cuda
 from ..arguments import Shape, checked_shape
 from ..dtypes import COMPLEX, Array, numpy_dtype
+from ..laws.base import Kept
 from ..laws.copies import drawn_as
 from ..laws.distributions import WORDS, Distribution, Words
 from ..laws.parts import of_reals
@@ -49,6 +50,8 @@ def part_of(
 ) -> Part:
     """What is to be written to the memory for ``whole[block]`` of a tensor; see `fastinit.fill`."""
     _check_shape(to, whole, block)
+    if isinstance(law, Kept):
+        raise TypeError(f"{law} is not a distribution to draw from: the tensor keeps what it holds")
     law, name = drawn_as(law, name)
     law, whole = of_reals(law, whole, to.dtype)
     if to.dtype in COMPLEX:
